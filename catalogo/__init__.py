@@ -1,0 +1,1 @@
+"""Catalogo: categorias, and the produtos in them."""

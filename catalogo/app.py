@@ -1,0 +1,12 @@
+"""The catalogo service."""
+
+from fastapi import FastAPI
+
+from catalogo.routes import categorias, produtos
+from chassis import service
+from chassis.settings import DatabaseSettings, read
+
+
+def create_app(settings: DatabaseSettings | None = None) -> FastAPI:
+    description = "Catálogo: categorias e os produtos de cada uma."
+    return service.build("catalogo", description, settings or read(DatabaseSettings), (categorias, produtos))

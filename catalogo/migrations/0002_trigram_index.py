@@ -1,0 +1,18 @@
+"""Trigram index for search, where the server has pg_trgm."""
+
+from chassis.db.search import add_trigram_index, drop_trigram_index
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    add_trigram_index("categoria")
+    add_trigram_index("produto")
+
+
+def downgrade() -> None:
+    drop_trigram_index("categoria")
+    drop_trigram_index("produto")

@@ -1,0 +1,31 @@
+"""The REST routes of catalogo."""
+
+from catalogo.models import CategoriaPublic, CategoriaWrite, ProdutoPublic, ProdutoWrite
+from catalogo.repository import CategoriaRepository, ProdutoRepository
+from chassis.collection import Collection
+from chassis.service import make
+
+categorias = Collection(
+    "/api/categorias/",
+    make(CategoriaRepository),
+    CategoriaRepository,
+    public=CategoriaPublic,
+    write=CategoriaWrite,
+    example={"id": 1, "nome_categoria": "Eletrônicos"},
+)
+
+
+class Produtos(Collection):
+    """A produto shows its categoria, and is written with `categoria_id`."""
+
+    expanded = {"categoria": "categoria_id"}
+
+
+produtos = Produtos(
+    "/api/produtos/",
+    make(ProdutoRepository),
+    ProdutoRepository,
+    public=ProdutoPublic,
+    write=ProdutoWrite,
+    example={"id": 1, "nome_produto": "Notebook Dell", "categoria": {"id": 1, "nome_categoria": "Eletrônicos"}},
+)

@@ -1,0 +1,79 @@
+"""Reads a request's JSON body to the letter of RFC 8259: UTF-8, no NaN, no member twice, no surprise.
+
+Python's own parser accepts UTF-16, `NaN`, duplicate names and lone surrogates; a contract cannot.
+"""
+
+import json
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from chassis.errors import FieldError, Invalid, Malformed, UnsupportedMedia, refuse_fields
+
+M = TypeVar("M", bound=BaseModel)
+
+JSON = ("application/json",)
+MERGE_PATCH = ("application/merge-patch+json", "application/json")
+
+
+async def read_json(request: Request, media_types: tuple[str, ...] = JSON) -> Any:
+    """The body as Python values. Raises UnsupportedMedia, Malformed, or TooLarge (from the edge)."""
+    require_media_type(request, media_types)
+    return parse(await request.body())
+
+
+def require_media_type(request: Request, media_types: tuple[str, ...]) -> None:
+    media_type, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    charset = parameters.partition("charset=")[2].split(";")[0].strip(' "')
+    if media_type.strip() not in media_types or charset not in ("", "utf-8", "utf8"):
+        raise UnsupportedMedia(
+            f"o corpo deve ser {media_types[0]} em UTF-8", headers={"Accept": ", ".join(media_types)}
+        )
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMedia(
+            "o corpo não pode vir comprimido (Content-Encoding)", headers={"Accept-Encoding": "identity"}
+        )
+
+
+def parse(raw: bytes) -> Any:
+    """Strict JSON. Raises Malformed."""
+    try:
+        return json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except UnicodeDecodeError:
+        raise Malformed("o corpo não é UTF-8 válido") from None
+    except RecursionError:
+        raise Malformed("o corpo está aninhado demais") from None
+    except json.JSONDecodeError as failure:
+        raise Malformed(f"JSON malformado na linha {failure.lineno}, coluna {failure.colno}") from None
+    except ValueError:  # an integer of more than 4,300 digits
+        raise Malformed("JSON malformado: número grande demais") from None
+
+
+def require_object(value: Any) -> dict[str, Any]:
+    """The value as a JSON object, or a 422."""
+    if not isinstance(value, dict):
+        message = "deve ser um objeto JSON"
+        raise Invalid(f"corpo: {message}", errors=[FieldError("corpo", "NOT_AN_OBJECT", message)])
+    return value  # pyright: ignore[reportUnknownVariableType]  # JSON's names are strings
+
+
+def validate(kind: type[M], value: Any) -> M:
+    """`value` as `kind`, or the 422 that names each field."""
+    try:
+        return kind.model_validate(value)
+    except ValidationError as failure:
+        raise refuse_fields(failure) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Malformed(f"JSON malformado: o membro {twice!a} aparece mais de uma vez")
+    return members
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise Malformed(f"JSON malformado: {constant} não é um número JSON")

@@ -1,0 +1,318 @@
+"""The REST dialect of this system, once: every method of a collection and of its members, for any repository.
+
+A service declares its repository and its body model; `Collection(...)` is a FastAPI router that answers by the
+contract: strict bodies and parameters, keyset pages with `Link` (RFC 8288), conditional requests (RFC 9110), JSON merge
+patch (RFC 7396), `Idempotency-Key`, `Prefer` (RFC 7240), and a richer read by POST for machines.
+
+Endpoints take the bare request and read it with the chassis' own strict readers; what they take and answer is
+described to OpenAPI from the same declarations (`chassis.openapi`).
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+from urllib.parse import urlencode
+
+import orjson
+from fastapi import FastAPI
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis import openapi, parameters
+from chassis.body import MERGE_PATCH, parse, read_json, require_object, validate
+from chassis.conditional import etag, not_modified, require_match
+from chassis.db.filters import orderings
+from chassis.db.idempotency import Keyed
+from chassis.db.repository import Page, Repository, Row
+from chassis.errors import Conflict, FieldError, Invalid, invalid
+from chassis.pagination import DEFAULT_SIZE, MAX_SIZE, cursor
+from chassis.query import GroupedQuery, Query, query_model
+
+MAX_BULK_IDS = 1000
+RETRIES = 3
+
+
+def dumps(value: Any) -> bytes:
+    """JSON as this system writes it: UTF-8, instants in UTC with `Z`."""
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z)
+
+
+def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(dumps(value), status, headers, media_type="application/json")
+
+
+class Collection:
+    """One resource over HTTP.
+
+    `make` builds the repository for a request, `public` describes a row, `write` validates what may be written.
+    `expanded` names read-only members that stand for a writable one (`{"categoria": "categoria_id"}`), so that what was
+    read can be written back. A service that has a rule of its own overrides `check`, or `show`.
+    """
+
+    expanded: Mapping[str, str] = {}
+
+    def __init__(
+        self,
+        path: str,
+        make: Callable[[Request], Repository],
+        kind: type[Repository],
+        *,
+        public: type[BaseModel],
+        write: type[BaseModel],
+        example: Mapping[str, Any],
+    ) -> None:
+        self.path, self.make, self.kind, self.public, self.write = path, make, kind, public, write
+        self.example = example
+        fields = kind.fields
+        self.name_field = next((name for name, field in fields.items() if field.kind == "name"), None)
+        self.parameters = {parameter.name: parameter for parameter in self._parameters()}
+        parents = tuple(name for name, field in fields.items() if field.parent)
+        kinds = {name: field.kind for name, field in fields.items()}
+        self.query_model = query_model(kind.noun.capitalize(), kinds, orderings(fields), parents)
+
+    # -- what a service may make its own -----------------------------------------------------------------------
+
+    async def check(self, request: Request, new: Mapping[str, Any], old: Mapping[str, Any] | None) -> None:
+        """A rule on what is written, judged before the transaction. Raises Invalid."""
+
+    async def show(self, request: Request, id: int) -> Response:
+        """GET of one member."""
+        body = dumps(await self.make(request).get(id))
+        tag = etag(body)
+        headers = {"ETag": tag, "Cache-Control": "no-cache"}
+        if not_modified(request, tag):
+            return Response(status_code=304, headers=headers)
+        return Response(body, headers=headers, media_type="application/json")
+
+    # -- reading -----------------------------------------------------------------------------------------------
+
+    async def page(self, request: Request) -> Response:
+        given = parameters.read_all(request.query_params.multi_items(), self.parameters)
+        query = self._query_of(given)
+        page = await self.make(request).page(query)
+        headers: dict[str, str] = {}
+        if links := self._links(request, query, page):
+            headers["Link"] = ", ".join(links)
+        if page.count is not None:
+            headers["X-Total-Count"] = str(page.count)
+        return json_response(page.items, headers=headers)
+
+    async def query(self, request: Request) -> Response:
+        query = validate(self.query_model, await read_json(request))
+        repository = self.make(request)
+        if "ids" in query.model_fields_set:
+            return json_response({"items": await repository.by_ids(query.ids)})
+        if query.select == "ids":
+            ids, more = await repository.ids(query)
+            return json_response({"ids": ids, "has_next": more})
+        if isinstance(query, GroupedQuery) and "per" in query.model_fields_set:
+            groups = await repository.pages_per_parent(query)
+            return json_response({"groups": [{"id": id, **_envelope(page)} for id, page in groups]})
+        return json_response(_envelope(await repository.page(query)))
+
+    async def get(self, request: Request) -> Response:
+        return await self.show(request, self._id(request))
+
+    # -- writing -----------------------------------------------------------------------------------------------
+
+    async def create(self, request: Request) -> Response:
+        body = require_object(await read_json(request))
+        unknown = [field for field in body if field not in self.write.model_fields]
+        written = self._validated(body, [self._refused(field) for field in unknown])
+        keyed, repository = Keyed.of(request, body), self.make(request)
+        if keyed and (first := await keyed.replayed(repository.database)):
+            return first
+        await self.check(request, written, None)
+
+        async def work(transaction: Any) -> Response:
+            if keyed and (first := await keyed.claimed(transaction)):
+                return first
+            row = await repository.add(transaction, written)
+            body = dumps(row)
+            headers = {"Location": f"{self.path}{row['id']}/", "ETag": etag(body)}
+            response = Response(body, 201, headers, media_type="application/json")
+            if keyed:
+                await keyed.remember(transaction, response)
+            return response
+
+        return await repository.database.transaction(work)
+
+    async def replace(self, request: Request) -> Response:
+        return await self._change(request, require_object(await read_json(request)), merge=False)
+
+    async def merge(self, request: Request) -> Response:
+        return await self._change(request, require_object(await read_json(request, MERGE_PATCH)), merge=True)
+
+    async def delete(self, request: Request) -> Response:
+        id, repository = self._id(request), self.make(request)
+
+        async def work(transaction: Any) -> Row:
+            row = await repository.lock(transaction, id)
+            require_match(request, etag(dumps(row)))
+            await repository.remove(transaction, id)
+            return row
+
+        row = await repository.database.transaction(work)
+        if "return=representation" in request.headers.get("prefer", "").replace(" ", ""):
+            return json_response(row, headers={"Preference-Applied": "return=representation"})
+        return Response(status_code=204)
+
+    async def _change(self, request: Request, body: dict[str, Any], *, merge: bool) -> Response:
+        id, repository = self._id(request), self.make(request)
+        for _ in range(RETRIES):
+            before = await repository.get(id)
+            require_match(request, etag(dumps(before)))
+            written = self._written(body, before, merge=merge)
+            await self.check(request, written, before)
+
+            async def work(transaction: Any, before: Row = before, written: Mapping[str, Any] = written) -> Row | None:
+                stored = await repository.lock(transaction, id)
+                require_match(request, etag(dumps(stored)))
+                if stored != before:
+                    return None  # judged against a row that has changed since: judge again
+                return await repository.change(transaction, id, written)
+
+            row = await repository.database.transaction(work)
+            if row is not None:
+                return json_response(row, headers={"ETag": etag(dumps(row))})
+        raise Conflict("o recurso está sendo alterado por outros; tente de novo", code="CONTENDED")
+
+    # -- bodies ------------------------------------------------------------------------------------------------
+
+    def _written(self, body: Mapping[str, Any], stored: Row, *, merge: bool) -> dict[str, Any]:
+        """The validated writable members of a PUT or PATCH on `stored`."""
+        current = self._writable(stored)
+        wrong: list[FieldError] = []
+        members: dict[str, Any] = dict(current) if merge else {}
+        for field, value in body.items():
+            if field in self.write.model_fields:
+                members[field] = value
+            elif field in stored and _repeats(value, stored[field]):
+                if (stands_for := self.expanded.get(field)) and stands_for not in body:
+                    members[stands_for] = current[stands_for]
+            else:
+                wrong.append(self._refused(field))
+        return self._validated(members, wrong)
+
+    def _writable(self, stored: Row) -> dict[str, Any]:
+        """The members of `stored` as one would write them."""
+        expanded = {stands_for: stored[field]["id"] for field, stands_for in self.expanded.items()}
+        return {field: expanded.get(field, stored.get(field)) for field in self.write.model_fields}
+
+    def _refused(self, field: str) -> FieldError:
+        if field in self.public.model_fields:
+            return FieldError(field, "READ_ONLY", "campo somente leitura")
+        return FieldError(field, "UNKNOWN_FIELD", "campo desconhecido")
+
+    def _validated(self, members: Mapping[str, Any], wrong: list[FieldError]) -> dict[str, Any]:
+        """`members` through the write model. Raises Invalid with these errors and `wrong`, all at once."""
+        known = {field: value for field, value in members.items() if field in self.write.model_fields}
+        try:
+            written = validate(self.write, known).model_dump()
+        except Invalid as failure:
+            wrong = [*failure.errors, *wrong]
+            written = {}
+        if wrong:
+            raise Invalid(f"{wrong[0].field}: {wrong[0].message}", errors=wrong)
+        return written
+
+    def _id(self, request: Request) -> int:
+        try:
+            return parameters.read_integer(request.path_params["id"])
+        except ValueError as failure:
+            code, _, message = str(failure).partition(": ")
+            raise invalid("id", code, message) from None
+
+    # -- query parameters --------------------------------------------------------------------------------------
+
+    def _parameters(self) -> list[parameters.Parameter]:
+        fields = self.kind.fields
+        found = [
+            parameters.integer("page_size", "Rows in the page.", 1, MAX_SIZE, DEFAULT_SIZE),
+            parameters.text("cursor", "Opaque: the page after this place, from a `Link` with rel=next.", 2000),
+            parameters.text("before", "Opaque: the page before this place, from a `Link` with rel=prev.", 2000),
+            parameters.choice("ordering", "Ascending by a field, or descending with `-`.", orderings(fields), "id"),
+            parameters.boolean("count", "Answer `X-Total-Count`: all rows that match."),
+            parameters.integers("id", "Bulk read: these ids; absent ones are simply missing.", MAX_BULK_IDS),
+        ]
+        for name, field in fields.items():
+            if field.kind == "integer" and name != "id":
+                found.append(parameters.integers(name, f"Rows whose {name} is one of these.", MAX_BULK_IDS))
+            if field.kind == "name":
+                found.append(parameters.text(name, f"Rows whose {name} is exactly this.", 100))
+                found.append(parameters.text("search", f"Part of {name}, whatever its case and accents.", 200, "joao"))
+            if field.kind == "instant":
+                found.append(parameters.instant(name, f"Rows of exactly this {name}."))
+                found.append(parameters.instant(f"{name}__gte", f"Rows with {name} at or after this."))
+                found.append(parameters.instant(f"{name}__lte", f"Rows with {name} at or before this."))
+        return found
+
+    def _query_of(self, given: Mapping[str, Any]) -> Query:
+        """The parameters of a GET as the same query that a POST would bring."""
+        if "cursor" in given and "before" in given:
+            raise invalid("before", "CONTRADICTION", "cursor e before não se combinam")
+        filters: dict[str, dict[str, Any]] = {}
+        for name, value in given.items():
+            field, _, operator = name.partition("__")
+            if name == "search":
+                filters.setdefault(cast("str", self.name_field), {})["contains"] = value
+            elif field in self.kind.fields:
+                kind = self.kind.fields[field].kind
+                filters.setdefault(field, {})[operator or ("in" if kind == "integer" else "eq")] = (
+                    value.isoformat() if kind == "instant" else value
+                )
+        size = given.get("page_size", MAX_BULK_IDS if "id" in given else DEFAULT_SIZE)
+        asked: dict[str, Any] = {"ordering": given.get("ordering", "id"), "count": given.get("count", False)}
+        asked |= {"last": size, "before": given["before"]} if "before" in given else {"first": size}
+        if "cursor" in given:
+            asked["after"] = given["cursor"]
+        if filters:
+            asked["filter"] = filters
+        return self.query_model.model_validate(asked)
+
+    def _links(self, request: Request, query: Query, page: Page) -> list[str]:
+        """`Link` to the neighbouring pages, relative to this one; each keeps what was asked."""
+        if not page.items:
+            return []
+        kept = [(name, value) for name, value in request.query_params.multi_items() if name not in ("cursor", "before")]
+
+        def link(parameter: str, row: Row, relation: str) -> str:
+            field = query.ordering.removeprefix("-")
+            place = cursor(field, row[field], row["id"])
+            return f'<{self.path}?{urlencode([*kept, (parameter, place)], safe=",:")}>; rel="{relation}"'
+
+        links = [link("cursor", page.items[-1], "next")] if page.has_next else []
+        return [*links, link("before", page.items[0], "prev")] if page.has_previous else links
+
+    # -- routes ------------------------------------------------------------------------------------------------
+
+    def add_to(self, app: FastAPI) -> None:
+        """Adds the collection's routes, described to OpenAPI.
+
+        One by one: a router included whole would hide its methods from the `Allow` of a 405.
+        """
+        described = openapi.Described(self)
+        member = self.path + "{id}/"
+        for method, path, endpoint in (
+            ("GET", self.path, self.page),
+            ("POST", self.path, self.create),
+            ("POST", self.path + "query/", self.query),
+            ("GET", member, self.get),
+            ("PUT", member, self.replace),
+            ("PATCH", member, self.merge),
+            ("DELETE", member, self.delete),
+        ):
+            app.add_api_route(path, endpoint, methods=[method], **described.operation(action=endpoint.__name__))
+            if method == "GET":
+                app.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
+
+
+def _envelope(page: Page) -> dict[str, Any]:
+    found: dict[str, Any] = {"items": page.items, "has_next": page.has_next, "has_previous": page.has_previous}
+    return found if page.count is None else found | {"count": page.count}
+
+
+def _repeats(value: Any, stored: Any) -> bool:
+    """Whether a body's read-only member says what is stored."""
+    return json.dumps(parse(dumps(stored)), sort_keys=True) == json.dumps(value, sort_keys=True)

@@ -1,0 +1,1 @@
+"""The PostgreSQL half of the chassis; the gateway never reaches it."""

@@ -1,0 +1,122 @@
+"""Filters, orderings and cursors as SQL text: column names are ours, every value is a positional parameter."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from chassis.errors import invalid
+from chassis.pagination import Place, decode
+from chassis.query import Filter, Strict
+from chassis.text import fold
+
+Values = list[Any]
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field as the outside may filter or order by it: its kind and the SQL expression it stands for.
+
+    `folded` is the stored search form of a name; `ordered` says that an index serves this ordering; `parent` that rows
+    can be asked for by it, top-n for each value.
+    """
+
+    kind: Literal["integer", "name", "instant"]
+    sql: str
+    folded: str = ""
+    ordered: bool = False
+    parent: bool = False
+
+    @property
+    def key(self) -> str:
+        """The expression to order by."""
+        return self.folded or self.sql
+
+
+Fields = Mapping[str, Field]
+COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+
+def like(term: str) -> str:
+    """`term` folded, with LIKE's own characters taken literally."""
+    return fold(term).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def condition(filter: Filter, fields: Fields, values: Values) -> str:
+    """`filter` as one SQL condition; its values are appended to `values`."""
+    terms: list[str] = []
+    for member in filter.model_fields_set:
+        given: Any = getattr(filter, member)
+        if member == "and_":
+            terms += [condition(one, fields, values) for one in given]
+        elif member == "or_":
+            terms.append("(" + " OR ".join(condition(one, fields, values) for one in given) + ")")
+        elif member == "not_":
+            terms.append("NOT " + condition(given, fields, values))
+        else:
+            terms += _operators(fields[member], given, values)
+    return "(" + " AND ".join(terms) + ")" if terms else "true"
+
+
+def _operators(field: Field, given: Strict, values: Values) -> list[str]:
+    terms: list[str] = []
+    for operator in given.model_fields_set:
+        value: Any = getattr(given, operator)
+        match operator:
+            case "eq" if field.kind == "name":  # the index is on the folded form
+                terms.append(f"({field.folded} = %s AND {field.sql} = %s)")
+                values += [fold(value), value]
+            case "in_" if field.kind == "name":
+                terms.append(f"({field.folded} = ANY(%s) AND {field.sql} = ANY(%s))")
+                values += [[fold(one) for one in value], value]
+            case "eq":
+                terms.append(f"{field.sql} = %s")
+                values.append(value)
+            case "in_":
+                terms.append(f"{field.sql} = ANY(%s)")
+                values.append(value)
+            case "contains":
+                terms.append(f"{field.folded} LIKE %s")
+                values.append(f"%{like(value)}%")
+            case "starts_with":
+                terms.append(f"{field.folded} LIKE %s")
+                values.append(f"{like(value)}%")
+            case _:
+                terms.append(f"{field.sql} {COMPARISONS[operator]} %s")
+                values.append(value)
+    return terms
+
+
+def orderings(fields: Fields) -> tuple[str, ...]:
+    """Every ordering a collection offers, each also descending."""
+    return tuple(sign + name for name, field in fields.items() if field.ordered for sign in ("", "-"))
+
+
+def place(text: str, name: str, ordering_field: str, fields: Fields) -> Place:
+    """The place of cursor `text` (parameter `name`). Raises Invalid when it is no cursor of this ordering."""
+    try:
+        found = decode(text)
+        if found.field != ordering_field:
+            raise ValueError("a cursor of another ordering")
+        value: Any = found.value
+        match fields[found.field].kind:
+            case "name":
+                value = fold(value)
+                if "\0" in value:
+                    raise ValueError("no name of ours")
+            case "instant":
+                value = datetime.fromisoformat(value)
+            case "integer":
+                pass
+    except (ValueError, TypeError):
+        raise invalid(name, "INVALID_CURSOR", "não é um cursor desta listagem e desta ordenação") from None
+    return Place(found.field, value, found.id)
+
+
+def beyond(field: Field, id_sql: str, at: Place, side: str, values: Values) -> str:
+    """Rows on one `side` ("<", ">", "<=", ">=") of a place, in ascending key order."""
+    if at.field == "id":
+        values.append(at.id)
+        return f"{id_sql} {side} %s"
+    values += [at.value, at.id]
+    return f"({field.key}, {id_sql}) {side} (%s, %s)"

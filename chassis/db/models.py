@@ -1,0 +1,67 @@
+"""What the tables of every service share: the column types of ids, references, names and instants.
+
+Each service makes its own base with `registry=tables()`, since SQLModel's global metadata would mix the tables of two
+services in one test process.
+"""
+
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import BigInteger, Column, DateTime, Identity, MetaData, Text, func
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+# The names Alembic and PostgreSQL give to constraints, so that an error can be traced to its field.
+NAMING = {
+    "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "fk": "%(table_name)s_%(column_0_name)s_fkey",
+    "pk": "%(table_name)s_pkey",
+}
+
+
+def tables() -> registry:
+    """The registry for one service's tables."""
+    return registry(metadata=MetaData(naming_convention=NAMING))
+
+
+def id_column() -> Any:
+    """A 64-bit primary key, assigned by the database."""
+    return Field(default=None, sa_column=Column(BigInteger, Identity(always=False), primary_key=True))
+
+
+def reference_column() -> Any:
+    """The id of something another service owns: no foreign key can reach it."""
+    return Field(sa_column=Column(BigInteger, nullable=False))
+
+
+def name_column() -> Any:
+    """A name as it was given."""
+    return Field(sa_column=Column(Text, nullable=False))
+
+
+def folded_column() -> Any:
+    """A name folded for search and order (`chassis.text.fold`), compared bytewise on every server."""
+    return Field(sa_column=Column(Text(collation="C"), nullable=False))
+
+
+def instant_column() -> Any:
+    """When the row came to be; set once, by the database."""
+    return Field(
+        default=None, sa_column=Column(DateTime(timezone=True), server_default=func.clock_timestamp(), nullable=False)
+    )
+
+
+class IdempotencyColumns(SQLModel):
+    """The first successful answer to a keyed POST, kept beside the rows it made (see `chassis.db.idempotency`)."""
+
+    # `sa_type`, not `sa_column`: a Column belongs to one table, and every service has this one.
+    key: str = Field(primary_key=True, sa_type=Text)
+    fingerprint: str = Field(sa_type=Text)
+    answer: str | None = Field(default=None, sa_type=Text)
+    created_at: datetime = Field(
+        default=None,
+        sa_type=cast("Any", DateTime(timezone=True)),
+        sa_column_kwargs={"server_default": func.clock_timestamp()},
+        index=True,
+    )

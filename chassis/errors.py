@@ -1,0 +1,230 @@
+"""What can be refused, as a tree of exceptions, and how a refusal is written: `application/problem+json` (RFC 9457).
+
+    Refusal
+     ├─ Malformed            400  the bytes are not the JSON they claim to be
+     ├─ NotFound             404
+     ├─ MethodNotAllowed     405
+     ├─ NotAcceptable        406
+     ├─ Conflict             409
+     ├─ PreconditionFailed   412  somebody changed it first
+     ├─ TooLarge             413
+     ├─ UnsupportedMedia     415
+     ├─ Invalid              422  names each field
+     ├─ Broken               500  a fault of ours: shows nothing, carries the trace id
+     ├─ Unavailable          503  carries Retry-After
+     └─ DeadlineExceeded     504
+
+Raise the meaning where it is known; one handler writes it; `chassis.remote` raises the same class on the other side.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import orjson
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis import trace
+
+
+class FieldError:
+    """One field that was refused: `field` is its dotted path, `code` is stable English, `message` is Portuguese."""
+
+    __slots__ = ("code", "field", "message")
+
+    def __init__(self, field: str, code: str, message: str) -> None:
+        self.field = field
+        self.code = code
+        self.message = message
+
+    def as_dict(self) -> dict[str, str]:
+        return {"field": self.field, "code": self.code, "message": self.message}
+
+
+class Refusal(Exception):
+    """A request refused on purpose. `detail` is Portuguese, for the end user; `code` is stable, for programs."""
+
+    status: ClassVar[int] = 500
+    code: str = "INTERNAL"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str | None = None,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.code = code or type(self).code
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+        self.service: str | None = None
+        """The neighbour that refused, when it was not us."""
+
+
+class Malformed(Refusal):
+    status, code = 400, "MALFORMED"
+
+
+class NotFound(Refusal):
+    status, code = 404, "NOT_FOUND"
+
+
+class MethodNotAllowed(Refusal):
+    status, code = 405, "METHOD_NOT_ALLOWED"
+
+
+class NotAcceptable(Refusal):
+    status, code = 406, "NOT_ACCEPTABLE"
+
+
+class Conflict(Refusal):
+    status, code = 409, "CONFLICT"
+
+
+class PreconditionFailed(Refusal):
+    status, code = 412, "PRECONDITION_FAILED"
+
+
+class TooLarge(Refusal):
+    status, code = 413, "TOO_LARGE"
+
+
+class UnsupportedMedia(Refusal):
+    status, code = 415, "UNSUPPORTED_MEDIA_TYPE"
+
+
+class Invalid(Refusal):
+    status, code = 422, "INVALID"
+
+
+class Broken(Refusal):
+    status, code = 500, "INTERNAL"
+
+
+class Unavailable(Refusal):
+    """Something this needs cannot answer now; `retry_after` in seconds."""
+
+    status, code = 503, "UNAVAILABLE"
+
+    def __init__(self, detail: str, *, retry_after: int = 1, **more: Any) -> None:
+        more["headers"] = {"Retry-After": str(retry_after), **(more.get("headers") or {})}
+        super().__init__(detail, **more)
+
+
+class DeadlineExceeded(Refusal):
+    status, code = 504, "TIMEOUT"
+
+
+TITLES = {
+    # RFC 9110's own words: Python's differ by version
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    409: "Conflict",
+    412: "Precondition Failed",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
+
+BY_STATUS: dict[int, type[Refusal]] = {
+    kind.status: kind
+    for kind in (
+        Malformed,
+        NotFound,
+        MethodNotAllowed,
+        NotAcceptable,
+        Conflict,
+        PreconditionFailed,
+        TooLarge,
+        UnsupportedMedia,
+        Invalid,
+        Unavailable,
+        DeadlineExceeded,
+    )
+}
+
+
+def invalid(field: str, code: str, message: str) -> Invalid:
+    """A 422 about one field."""
+    return Invalid(f"{field}: {message}", errors=[FieldError(field, code, message)])
+
+
+def problem(request: Request, refusal: Refusal) -> Response:
+    """The refusal as RFC 9457 writes it."""
+    document: dict[str, Any] = {
+        "type": "about:blank",
+        "title": TITLES[refusal.status],
+        "status": refusal.status,
+        "detail": refusal.detail,
+        "instance": request.url.path,
+        "code": refusal.code,
+    }
+    if refusal.errors:
+        document["errors"] = [error.as_dict() for error in refusal.errors]
+    if refusal.status >= 500 and (current := trace.current()):
+        document["trace_id"] = current.trace_id
+    return Response(
+        # A path may hold bytes that are no UTF-8; they come as lone surrogates, which no JSON may carry.
+        orjson.dumps(document | {"instance": request.url.path.encode("utf-8", "replace").decode()}),
+        status_code=refusal.status,
+        headers=refusal.headers,
+        media_type="application/problem+json",
+    )
+
+
+MESSAGES: dict[str, tuple[str, str]] = {
+    # pydantic's error type: our stable code, our Portuguese message (with pydantic's context filled in)
+    "missing": ("REQUIRED", "campo obrigatório"),
+    "extra_forbidden": ("UNKNOWN_FIELD", "campo desconhecido"),
+    "string_type": ("NOT_A_STRING", "deve ser um texto"),
+    "string_too_short": ("BLANK", "não pode ficar em branco"),
+    "string_too_long": ("TOO_LONG", "deve ter no máximo {max_length} caracteres"),
+    "string_pattern_mismatch": ("INVALID_CHARACTER", "contém caracteres não permitidos"),
+    "string_unicode": ("INVALID_CHARACTER", "contém caracteres que não são Unicode válido"),
+    "int_type": ("NOT_AN_INTEGER", "deve ser um número inteiro"),
+    "int_parsing": ("NOT_AN_INTEGER", "deve ser um número inteiro"),
+    "int_from_float": ("NOT_AN_INTEGER", "deve ser um número inteiro"),
+    "int_parsing_size": ("OUT_OF_RANGE", "fora do intervalo permitido"),
+    "greater_than_equal": ("OUT_OF_RANGE", "deve ser maior ou igual a {ge}"),
+    "less_than_equal": ("OUT_OF_RANGE", "deve ser menor ou igual a {le}"),
+    "too_long": ("TOO_MANY", "deve ter no máximo {max_length} itens"),
+    "too_short": ("TOO_FEW", "deve ter pelo menos {min_length} item"),
+    "bool_type": ("NOT_A_BOOLEAN", "deve ser true ou false"),
+    "list_type": ("NOT_A_LIST", "deve ser uma lista"),
+    "literal_error": ("INVALID_CHOICE", "deve ser um de: {expected}"),
+    "enum": ("INVALID_CHOICE", "deve ser um de: {expected}"),
+    "model_type": ("NOT_AN_OBJECT", "deve ser um objeto JSON"),
+    "model_attributes_type": ("NOT_AN_OBJECT", "deve ser um objeto JSON"),
+    "dict_type": ("NOT_AN_OBJECT", "deve ser um objeto JSON"),
+    "datetime_type": ("NOT_A_DATETIME", "deve ser data e hora RFC 3339 com fuso, como 2026-01-31T12:00:00Z"),
+    "datetime_parsing": ("NOT_A_DATETIME", "deve ser data e hora RFC 3339 com fuso, como 2026-01-31T12:00:00Z"),
+    "timezone_aware": ("NOT_A_DATETIME", "deve ser data e hora RFC 3339 com fuso, como 2026-01-31T12:00:00Z"),
+}
+
+
+def refuse_fields(failure: ValidationError, within: str = "") -> Invalid:
+    """A pydantic failure as the 422 that names every field, in Portuguese."""
+    found: list[FieldError] = []
+    for error in failure.errors(include_url=False, include_input=True):
+        field = ".".join([within, *map(str, error["loc"])] if within else map(str, error["loc"])) or "corpo"
+        if error["input"] is None and error["type"] != "missing":
+            found.append(FieldError(field, "NULL", "não pode ser nulo"))
+            continue
+        if error["type"] == "value_error":  # ours, raised by a model's own rule: it brings code and message
+            reason = error.get("ctx", {}).get("error")
+            code, _, message = str(reason).partition(": ")
+            found.append(FieldError(field, code, message))
+            continue
+        code, message = MESSAGES.get(error["type"], ("INVALID", "valor inválido"))
+        found.append(FieldError(field, code, message.format(**error.get("ctx", {}))))
+    first = found[0]
+    return Invalid(f"{first.field}: {first.message}", errors=found)

@@ -1,0 +1,44 @@
+"""Logs are JSON, one object a line, on standard output (12-factor); each carries the request's id."""
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from chassis import trace
+
+STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message", "taskName"}
+
+
+class JsonFormatter(logging.Formatter):
+    """`logger.info("msg", extra={...})` as one JSON line; what `extra` brings stands beside the message."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self.process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname,
+            "process": self.process,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if current := trace.current():
+            line["request_id"] = current.trace_id
+        line |= {key: value for key, value in record.__dict__.items() if key not in STANDARD}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
+
+
+def configure(process: str, level: str) -> None:
+    """Sends every logger of this process to standard output as JSON."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter(process))
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    for chatty in ("httpx2", "httpcore2", "uvicorn.access"):  # the edge writes one line a request itself
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -1,0 +1,87 @@
+"""The outermost layer of every process: one id per request, one log line, a bound on bodies, and no escaped exception.
+
+Plain ASGI: Starlette's `BaseHTTPMiddleware` costs a task and a queue per request.
+"""
+
+import logging
+import time
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chassis import trace
+from chassis.errors import Broken, TooLarge, problem
+
+log = logging.getLogger("http")
+QUIET = ("/health/", "/metrics")
+
+
+class Front:
+    """Traces, bounds, logs and, as the last resort, answers every HTTP request.
+
+    An exception that left the application would make the server close a kept-alive connection unannounced, and the
+    next request on it would fail too: everything is caught here and answered as a 500 that shows nothing.
+    """
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self.app = app
+        self.max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        status = 0
+        headers = dict(scope["headers"])
+        current = trace.begin(headers.get(b"traceparent"), headers.get(b"x-request-id"))
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", current.trace_id.encode())]
+            await send(message)
+
+        try:
+            length = headers.get(b"content-length", b"0")
+            if length.isdigit() and int(length) > self.max_body_bytes:
+                raise self._too_large()
+            await self.app(_with_slash(scope), self._bounded(receive), answer)
+        except TooLarge as refusal:
+            if not status:
+                await problem(Request(scope), refusal)(scope, receive, answer)
+        except Exception:
+            log.exception("unhandled exception", extra={"method": scope["method"], "path": scope["path"]})
+            if not status:
+                await problem(Request(scope), Broken("erro interno; informe o trace_id ao suporte"))(
+                    scope, receive, answer
+                )
+        finally:
+            if not scope["path"].startswith(QUIET):
+                took = round((time.perf_counter() - began) * 1000, 2)
+                log.info("%s %s", scope["method"], scope["path"], extra={"status": status, "milliseconds": took})
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"o corpo passa do limite de {self.max_body_bytes} bytes", headers={"Connection": "close"})
+
+    def _bounded(self, receive: Receive) -> Receive:
+        seen = 0
+
+        async def bounded() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.max_body_bytes:
+                raise self._too_large()
+            return message
+
+        return bounded
+
+
+def _with_slash(scope: Scope) -> Scope:
+    """`/api/pessoas` answers like `/api/pessoas/`: a redirect would lose the body of a POST."""
+    path: str = scope["path"]
+    if path.startswith("/api") and not path.endswith("/"):
+        return {**scope, "path": path + "/"}
+    return scope

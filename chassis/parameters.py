@@ -1,0 +1,134 @@
+"""Query parameters of a collection: how each is read from its text, and how OpenAPI describes it.
+
+Read strictly: an unknown parameter, one given twice, or a value out of range is a 422 that names it.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from chassis.errors import FieldError, Invalid
+from chassis.pagination import INT8
+from chassis.query import Instant
+
+INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """`read` turns the text into a value; it raises ValueError("CODE: mensagem")."""
+
+    name: str
+    description: str
+    schema: dict[str, Any]
+    read: Callable[[str], Any]
+    example: Any = None
+
+    def openapi(self) -> dict[str, Any]:
+        described: dict[str, Any] = {
+            "name": self.name,
+            "in": "query",
+            "required": False,
+            "description": self.description,
+            "schema": self.schema,
+        }
+        if self.schema["type"] == "array":
+            described |= {"style": "form", "explode": False}
+        if self.example is not None:
+            described["example"] = self.example
+        return described
+
+
+def read_all(given: Iterable[tuple[str, str]], known: Mapping[str, Parameter]) -> dict[str, Any]:
+    """Every parameter given, as a value. Raises Invalid that names each one at fault."""
+    values: dict[str, Any] = {}
+    wrong: list[FieldError] = []
+    for name, text in given:
+        if name not in known:
+            wrong.append(FieldError(name, "UNKNOWN_PARAMETER", "parâmetro desconhecido"))
+        elif name in values:
+            wrong.append(FieldError(name, "REPEATED_PARAMETER", "parâmetro repetido"))
+        else:
+            try:
+                values[name] = known[name].read(text)
+            except ValueError as failure:
+                values[name] = None
+                code, _, message = str(failure).partition(": ")
+                wrong.append(FieldError(name, code, message))
+    if wrong:
+        raise Invalid(f"{wrong[0].field}: {wrong[0].message}", errors=wrong)
+    return values
+
+
+def read_integer(text: str, low: int = -INT8 - 1, high: int = INT8) -> int:
+    """An integer in decimal digits. Raises ValueError("CODE: mensagem")."""
+    if not re.fullmatch(r"-?[0-9]+", text):
+        raise ValueError("NOT_AN_INTEGER: deve ser um número inteiro")
+    value = int(text) if len(text) <= 20 else INT8 + 1
+    if not low <= value <= high:
+        raise ValueError(f"OUT_OF_RANGE: deve estar entre {low} e {high}")
+    return value
+
+
+def integer(name: str, description: str, low: int, high: int, default: int) -> Parameter:
+    schema = {"type": "integer", "minimum": low, "maximum": high, "default": default}
+    return Parameter(name, description, schema, lambda text: read_integer(text, low, high))
+
+
+def integers(name: str, description: str, at_most: int) -> Parameter:
+    """Several integers in one parameter, separated by commas."""
+
+    def read(text: str) -> list[int]:
+        parts = text.split(",")
+        if len(parts) > at_most:
+            raise ValueError(f"TOO_MANY: no máximo {at_most} valores")
+        return [read_integer(part) for part in parts]
+
+    item = {"type": "integer", "format": "int64", "minimum": -INT8 - 1, "maximum": INT8}
+    schema = {"type": "array", "items": item, "minItems": 1, "maxItems": at_most}
+    return Parameter(name, description, schema, read, example=[1, 2, 3])
+
+
+def choice(name: str, description: str, options: tuple[str, ...], default: str) -> Parameter:
+    def read(text: str) -> str:
+        if text not in options:
+            raise ValueError(f"INVALID_CHOICE: deve ser um de: {', '.join(options)}")
+        return text
+
+    return Parameter(name, description, {"type": "string", "enum": list(options), "default": default}, read)
+
+
+def boolean(name: str, description: str) -> Parameter:
+    def read(text: str) -> bool:
+        if text not in ("true", "false"):
+            raise ValueError("NOT_A_BOOLEAN: deve ser true ou false")
+        return text == "true"
+
+    return Parameter(name, description, {"type": "boolean", "default": False}, read)
+
+
+def text(name: str, description: str, at_most: int, example: str | None = None) -> Parameter:
+    def read(text: str) -> str:
+        if len(text) > at_most:
+            raise ValueError(f"TOO_LONG: deve ter no máximo {at_most} caracteres")
+        if "\0" in text:
+            raise ValueError("INVALID_CHARACTER: contém caracteres não permitidos")
+        return text
+
+    schema = {"type": "string", "maxLength": at_most, "pattern": "^[^\\u0000]*$"}
+    return Parameter(name, description, schema, read, example)
+
+
+def instant(name: str, description: str) -> Parameter:
+    def read(text: str) -> datetime:
+        try:
+            return INSTANT.validate_python(text)
+        except ValidationError:
+            message = "deve ser data e hora RFC 3339 com fuso, como 2026-01-31T12:00:00Z"
+            raise ValueError(f"NOT_A_DATETIME: {message}") from None
+
+    return Parameter(name, description, {"type": "string", "format": "date-time"}, read, "2026-01-31T12:00:00Z")

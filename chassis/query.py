@@ -1,0 +1,190 @@
+"""What can be asked of a collection: the body of its richer read (`POST …/query/`), as pydantic models.
+
+`IntegerFilter`, `NameFilter`, `InstantFilter` are the operators by field type; `query_model` assembles a collection's
+own filter and query models from its fields, and OpenAPI and validation both come from them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    create_model,
+    model_validator,
+)
+
+from chassis.pagination import DEFAULT_SIZE, INT8, MAX_IDS, MAX_PARENTS, MAX_SIZE
+
+MAX_FILTER_TERMS = 200
+MAX_FILTER_DEPTH = 10
+
+
+def _integral(value: Any) -> Any:
+    """JSON Schema's `integer` includes 18.0, and JSON knows no difference."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= INT8 else value
+
+
+def _absent() -> Any:
+    return None
+
+
+ABSENT: Any = Field(default_factory=_absent)
+"""A member that may be left out, but not be null: the factory keeps `default: null` out of the JSON schema."""
+
+Int8 = Annotated[int, Field(strict=True, ge=-INT8 - 1, le=INT8), BeforeValidator(_integral)]
+Id = Annotated[int, Field(strict=True, ge=1, le=INT8), BeforeValidator(_integral)]
+"""The id of a row: a 64-bit integer from 1."""
+SearchText = Annotated[str, StringConstraints(strict=True, max_length=200, pattern=r"^[^\x00]*$")]
+
+
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+def _instant(value: Any) -> Any:
+    """Pydantic alone would also take a date, or seconds since 1970 in quotes."""
+    if not isinstance(value, str) or not RFC_3339.fullmatch(value):
+        raise ValueError("NOT_A_DATETIME: deve ser data e hora RFC 3339 com fuso, como 2026-01-31T12:00:00Z")
+    return value
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class IntegerFilter(Strict):
+    """Every operator given must hold."""
+
+    eq: Int8 = ABSENT
+    in_: Annotated[list[Int8], Field(max_length=MAX_IDS, alias="in")] = ABSENT
+    gt: Int8 = ABSENT
+    gte: Int8 = ABSENT
+    lt: Int8 = ABSENT
+    lte: Int8 = ABSENT
+
+
+class NameFilter(Strict):
+    """`eq` and `in` compare exactly; `contains` and `starts_with` without case and accents."""
+
+    eq: SearchText = ABSENT
+    in_: Annotated[list[SearchText], Field(max_length=MAX_IDS, alias="in")] = ABSENT
+    contains: SearchText = ABSENT
+    starts_with: SearchText = ABSENT
+
+
+class InstantFilter(Strict):
+    eq: Instant = ABSENT
+    gt: Instant = ABSENT
+    gte: Instant = ABSENT
+    lt: Instant = ABSENT
+    lte: Instant = ABSENT
+
+
+class Filter(Strict):
+    """The operators of each field, and the boolean ones; all that is given must hold."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def bounded(cls, value: Any) -> Any:
+        terms, level, depth = 0, [value], 0
+        while level:
+            depth += 1
+            terms += len(level)
+            if depth > 2 * MAX_FILTER_DEPTH or terms > MAX_FILTER_TERMS:
+                raise ValueError(f"LIMIT_EXCEEDED: no máximo {MAX_FILTER_TERMS} termos e {MAX_FILTER_DEPTH} níveis")
+            level = [child for node in level for child in _children(node)]
+        return value
+
+
+def _children(node: Any) -> list[Any]:
+    if isinstance(node, dict):
+        return [child for child in cast("dict[str, Any]", node).values() if isinstance(child, (dict, list))]
+    return (
+        [child for child in cast("list[Any]", node) if isinstance(child, (dict, list))]
+        if isinstance(node, list)
+        else []
+    )
+
+
+class Per(Strict):
+    """Answer a page for each parent: the rows whose `field` is one of `ids`, top-n by the ordering for each."""
+
+    field: str
+    ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_PARENTS)]
+
+
+class Query(Strict):
+    """One rich read. Either `ids` alone, or a page (`first`/`after` or `last`/`before`), or a page `per` parent."""
+
+    ids: Annotated[list[Id], Field(max_length=MAX_IDS)] = ABSENT
+    filter: Filter = ABSENT
+    ordering: str = "id"
+    first: Annotated[int, Field(strict=True, ge=0, le=MAX_SIZE), BeforeValidator(_integral)] = ABSENT
+    after: Annotated[str, Field(strict=True, max_length=2000)] = ABSENT
+    last: Annotated[int, Field(strict=True, ge=0, le=MAX_SIZE), BeforeValidator(_integral)] = ABSENT
+    before: Annotated[str, Field(strict=True, max_length=2000)] = ABSENT
+    count: Annotated[bool, Field(strict=True)] = False
+    select: Literal["rows", "ids"] = "rows"
+
+    @model_validator(mode="after")
+    def coherent(self) -> Query:
+        given = self.model_fields_set
+        if "ids" in given and len(given) > 1:
+            raise ValueError("CONTRADICTION: ids não se combina com outros membros")
+        if {"first", "last"} <= given:
+            raise ValueError("CONTRADICTION: first e last não se combinam")
+        if self.select == "ids" and given & {"first", "after", "last", "before", "count", "per"}:
+            raise ValueError("CONTRADICTION: select ids só se combina com filter")
+        return self
+
+    @property
+    def backward(self) -> bool:
+        return "last" in self.model_fields_set
+
+    @property
+    def size(self) -> int:
+        return cast("int | None", self.last if self.backward else self.first) or (
+            0 if {"first", "last"} & self.model_fields_set else DEFAULT_SIZE
+        )
+
+
+class GroupedQuery(Query):
+    """A rich read of a collection whose rows have parents."""
+
+    per: Per = ABSENT
+
+
+FILTERS: dict[str, type[Strict]] = {"integer": IntegerFilter, "name": NameFilter, "instant": InstantFilter}
+
+
+def query_model(
+    noun: str, kinds: Mapping[str, str], orderings: tuple[str, ...], parents: tuple[str, ...]
+) -> type[Query]:
+    """The query model of one collection. `kinds` maps each field to "integer", "name" or "instant"."""
+    members: dict[str, Any] = {field: (FILTERS[kind], ABSENT) for field, kind in kinds.items()}
+    name = f"{noun}Filter"
+    many = Annotated[list[name], Field(min_length=1, max_length=MAX_FILTER_TERMS)]  # pyright: ignore
+    members |= {
+        "and_": (many, Field(default_factory=_absent, alias="and")),
+        "or_": (many, Field(default_factory=_absent, alias="or")),
+        "not_": (name, Field(default_factory=_absent, alias="not")),
+    }
+    filters = create_model(name, __base__=Filter, __doc__=Filter.__doc__, **members)
+    filters.model_rebuild(_types_namespace={name: filters})
+    own: dict[str, Any] = {"filter": (filters, ABSENT), "ordering": (Literal[tuple(orderings)], "id")}
+    if not parents:
+        return create_model(f"{noun}Query", __base__=Query, __doc__=Query.__doc__, **own)
+    per = create_model(
+        f"{noun}Per", __base__=Per, __doc__=Per.__doc__, field=(cast("Any", Literal)[tuple(parents)], ...)
+    )
+    return create_model(f"{noun}Query", __base__=GroupedQuery, __doc__=Query.__doc__, per=(per, ABSENT), **own)

@@ -1,0 +1,65 @@
+"""A domain service: its collections over its own PostgreSQL, on the chassis."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.requests import Request
+
+from chassis import app as chassis_app
+from chassis import openapi
+from chassis.collection import Collection
+from chassis.db.database import Database
+from chassis.db.migrate import head
+from chassis.db.repository import Repository
+from chassis.errors import Unavailable
+from chassis.settings import DatabaseSettings
+
+
+def make(kind: type[Repository]) -> Callable[[Request], Repository]:
+    """How a request gets its repository: over the process' one database."""
+
+    def of(request: Request) -> Repository:
+        return kind(request.app.state.database)
+
+    return of
+
+
+def build(
+    name: str,
+    description: str,
+    settings: DatabaseSettings,
+    collections: tuple[Collection, ...],
+    neighbours: tuple[AbstractAsyncContextManager[object], ...] = (),
+) -> FastAPI:
+    """The service's application. The database may be away: the service starts, live but not ready."""
+    database = Database(settings)
+    expected = head(Path(name))
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as stack:
+            for neighbour in neighbours:
+                await stack.enter_async_context(neighbour)
+            await database.open()
+            stack.push_async_callback(database.close)
+            yield
+
+    async def ready() -> None:
+        found = await database.fetch("SELECT to_regclass('alembic_version')::text", ())
+        versions = await database.fetch("SELECT version_num FROM alembic_version", ()) if found[0][0] else []
+        if not versions or versions[0][0] < expected:
+            raise Unavailable("o banco de dados ainda não foi migrado")
+
+    app = chassis_app.build(name, description, settings, lifespan=lifespan, ready=ready)
+    app.state.database = database
+    for collection in collections:
+        collection.add_to(app)
+
+    @app.get("/api/", summary="The collections and their URLs", operation_id="index", tags=["index"])
+    async def index() -> dict[str, str]:  # pyright: ignore[reportUnusedFunction]
+        return {collection.path.split("/")[2]: collection.path for collection in collections}
+
+    openapi.describe(app, collections)
+    return app

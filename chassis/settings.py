@@ -1,0 +1,39 @@
+"""A process is configured by its environment only (12-factor); what is missing or malformed stops it by name."""
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import AfterValidator, Field, HttpUrl, PostgresDsn, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What every process reads."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    max_body_bytes: Annotated[int, Field(ge=1024, le=100_000_000)] = 1_000_000
+
+
+class DatabaseSettings(Settings):
+    """What a process with a PostgreSQL of its own reads besides."""
+
+    database_url: PostgresDsn
+    database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
+    database_timeout: Annotated[float, Field(gt=0, le=60)] = 2.0
+    """Seconds one statement may take, and one wait for a connection half of that."""
+
+
+BaseUrl = Annotated[str, AfterValidator(lambda url: str(HttpUrl(url)).rstrip("/"))]
+"""The base URL of another process, without a trailing slash."""
+
+S = TypeVar("S", bound=Settings)
+
+
+def read(kind: type[S]) -> S:
+    """Reads `kind` from the environment, or stops the process with one line for each variable at fault."""
+    try:
+        return kind()
+    except ValidationError as failure:
+        lines = [f"{'_'.join(map(str, error['loc'])).upper()}: {error['msg']}" for error in failure.errors()]
+        raise SystemExit("\n".join(f"configuration error: {line}" for line in lines)) from None

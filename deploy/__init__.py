@@ -1,0 +1,1 @@
+"""Everything that knows all the services: topology, the local launcher, containers."""

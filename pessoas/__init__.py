@@ -1,0 +1,1 @@
+"""Pessoas: who asks for services."""

@@ -1,0 +1,38 @@
+"""The first tables."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "idempotency",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("key", name=op.f("idempotency_pkey")),
+    )
+    op.create_index(op.f("idempotency_created_at_idx"), "idempotency", ["created_at"], unique=False)
+    op.create_table(
+        "pessoa",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("nome_pessoa", sa.Text(), nullable=False),
+        sa.Column("nome_busca", sa.Text(collation="C"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pessoa_pkey")),
+    )
+    op.create_index(op.f("pessoa_nome_busca_id_idx"), "pessoa", ["nome_busca", "id"], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_index(op.f("pessoa_nome_busca_id_idx"), table_name="pessoa")
+    op.drop_table("pessoa")
+    op.drop_index(op.f("idempotency_created_at_idx"), table_name="idempotency")
+    op.drop_table("idempotency")

@@ -1,0 +1,15 @@
+"""The REST routes of pessoas."""
+
+from chassis.collection import Collection
+from chassis.service import make
+from pessoas.models import PessoaPublic, PessoaWrite
+from pessoas.repository import PessoaRepository
+
+pessoas = Collection(
+    "/api/pessoas/",
+    make(PessoaRepository),
+    PessoaRepository,
+    public=PessoaPublic,
+    write=PessoaWrite,
+    example={"id": 1, "nome_pessoa": "João Silva"},
+)

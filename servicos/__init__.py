@@ -1,0 +1,1 @@
+"""Servicos: what can be asked for."""

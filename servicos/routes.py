@@ -1,0 +1,15 @@
+"""The REST routes of servicos."""
+
+from chassis.collection import Collection
+from chassis.service import make
+from servicos.models import ServicoPublic, ServicoWrite
+from servicos.repository import ServicoRepository
+
+servicos = Collection(
+    "/api/servicos/",
+    make(ServicoRepository),
+    ServicoRepository,
+    public=ServicoPublic,
+    write=ServicoWrite,
+    example={"id": 1, "nome_servico": "Reparo de Hardware"},
+)

@@ -1,0 +1,29 @@
+"""The solicitacoes service, which also coordinates its three neighbours."""
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI
+from httpx2 import AsyncBaseTransport
+
+from chassis import service
+from chassis.remote import Remote
+from chassis.settings import BaseUrl, DatabaseSettings, read
+from solicitacoes.coordinator import Coordinator
+from solicitacoes.routes import solicitacoes
+
+
+class Settings(DatabaseSettings):
+    catalogo_url: BaseUrl
+    pessoas_url: BaseUrl
+    servicos_url: BaseUrl
+
+
+def create_app(settings: Settings | None = None, transports: Mapping[str, AsyncBaseTransport] | None = None) -> FastAPI:
+    """The application; `transports` by neighbour's name replace the network in tests."""
+    settings = settings or read(Settings)
+    urls = {"catalogo": settings.catalogo_url, "pessoas": settings.pessoas_url, "servicos": settings.servicos_url}
+    remotes = {name: Remote(name, url, transport=(transports or {}).get(name)) for name, url in urls.items()}
+    description = "Solicitações: quem pediu qual serviço sobre qual produto."
+    app = service.build("solicitacoes", description, settings, (solicitacoes,), neighbours=tuple(remotes.values()))
+    app.state.coordinator = Coordinator(remotes)
+    return app

@@ -1,0 +1,41 @@
+"""The REST routes of solicitacoes: the common dialect, with references checked on write and shown on read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis.collection import Collection, json_response
+from chassis.service import make
+from solicitacoes.coordinator import Coordinator
+from solicitacoes.models import SolicitacaoPublic, SolicitacaoWrite
+from solicitacoes.repository import SolicitacaoRepository
+
+
+class Solicitacoes(Collection):
+    async def check(self, request: Request, new: Mapping[str, Any], old: Mapping[str, Any] | None) -> None:
+        coordinator: Coordinator = request.app.state.coordinator
+        await coordinator.check(new, old)
+
+    async def show(self, request: Request, id: int) -> Response:
+        """The coordinator view. It carries no ETag: it shows what others own."""
+        coordinator: Coordinator = request.app.state.coordinator
+        row = await self.make(request).get(id)
+        return json_response(await coordinator.view(row), headers={"Cache-Control": "no-cache"})
+
+
+solicitacoes = Solicitacoes(
+    "/api/solicitacoes/",
+    make(SolicitacaoRepository),
+    SolicitacaoRepository,
+    public=SolicitacaoPublic,
+    write=SolicitacaoWrite,
+    example={
+        "id": 1,
+        "servico_id": 1,
+        "pessoa_id": 1,
+        "produto_id": 1,
+        "data_solicitacao": "2025-08-06T17:30:00Z",
+    },
+)
