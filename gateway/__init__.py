@@ -1,0 +1,1 @@
+"""The GraphQL gateway: one schema over four services, nothing stored."""

@@ -1,0 +1,54 @@
+"""The gateway: GraphQL over four services."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from httpx2 import AsyncBaseTransport
+
+from chassis import app as chassis_app
+from chassis.remote import Remote
+from chassis.settings import BaseUrl, Settings, read
+from gateway import http, playground, schema
+
+
+class GatewaySettings(Settings):
+    catalogo_url: BaseUrl
+    pessoas_url: BaseUrl
+    servicos_url: BaseUrl
+    solicitacoes_url: BaseUrl
+
+
+def create_app(
+    settings: GatewaySettings | None = None, transports: Mapping[str, AsyncBaseTransport] | None = None
+) -> FastAPI:
+    """The application; `transports` by service's name replace the network in tests."""
+    settings = settings or read(GatewaySettings)
+    urls = {
+        "catalogo": settings.catalogo_url,
+        "pessoas": settings.pessoas_url,
+        "servicos": settings.servicos_url,
+        "solicitacoes": settings.solicitacoes_url,
+    }
+    remotes = {name: Remote(name, url, transport=(transports or {}).get(name)) for name, url in urls.items()}
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as stack:
+            for remote in remotes.values():
+                await stack.enter_async_context(remote)
+            yield
+
+    app = chassis_app.build(
+        "gateway",
+        "GraphQL sobre os quatro serviços, em /graphql.",
+        settings,
+        lifespan=lifespan,
+        docs_url=None,
+        openapi_url=None,
+    )
+    app.state.schema = schema.build()
+    app.state.remotes = remotes
+    app.add_route("/graphql", http.endpoint, methods=["GET", "POST"])
+    app.mount("/playground", playground.files())
+    return app

@@ -1,0 +1,77 @@
+"""Errors as GraphQL answers them: a Portuguese message, and `extensions.code` from a closed list.
+
+BAD_USER_INPUT, NOT_FOUND, CONFLICT, UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED, LIMIT_EXCEEDED, UNAVAILABLE, TIMEOUT,
+INTERNAL. What is not a refusal of ours, nor GraphQL's own, is a fault: it is logged, and shows nothing.
+"""
+
+import logging
+from typing import Any
+
+from graphql import GraphQLError
+
+from chassis import trace
+from chassis.errors import (
+    Conflict,
+    DeadlineExceeded,
+    Invalid,
+    Malformed,
+    NotFound,
+    PreconditionFailed,
+    Refusal,
+    TooLarge,
+    Unavailable,
+)
+from gateway.names import camel
+
+log = logging.getLogger("graphql")
+
+CODES: dict[type[Refusal], str] = {
+    Malformed: "BAD_USER_INPUT",
+    Invalid: "BAD_USER_INPUT",
+    NotFound: "NOT_FOUND",
+    Conflict: "CONFLICT",
+    PreconditionFailed: "CONFLICT",
+    TooLarge: "LIMIT_EXCEEDED",
+    Unavailable: "UNAVAILABLE",
+    DeadlineExceeded: "TIMEOUT",
+}
+
+
+def code_of(failure: BaseException | None) -> str:
+    """The closed list's code for what a resolver raised; None is GraphQL's own error (syntax, validation, coercion)."""
+    if failure is None:
+        return "BAD_USER_INPUT"
+    if isinstance(failure, Refusal):
+        return "LIMIT_EXCEEDED" if failure.code == "LIMIT_EXCEEDED" else CODES.get(type(failure), "INTERNAL")
+    return "INTERNAL"
+
+
+def formatted(error: GraphQLError) -> dict[str, Any]:
+    """One error as the response carries it."""
+    origin = error.original_error
+    while isinstance(origin, GraphQLError):
+        origin = origin.original_error
+    code = code_of(origin)
+    found: dict[str, Any] = {"message": origin.detail if isinstance(origin, Refusal) else error.message}
+    extensions: dict[str, Any] = {"code": code}
+    if code == "INTERNAL":
+        found["message"] = "erro interno; informe o trace_id ao suporte"
+        if current := trace.current():
+            extensions["trace_id"] = current.trace_id
+    if isinstance(origin, Refusal):
+        if origin.service:
+            extensions["service"] = origin.service
+        if origin.errors:
+            extensions["field"] = camel(origin.errors[0].field)
+    if error.locations:
+        found["locations"] = [location.formatted for location in error.locations]
+    if error.path:
+        found["path"] = error.path
+    return found | {"extensions": extensions}
+
+
+def log_faults(errors: list[GraphQLError]) -> None:
+    """Logs what is our own fault; a neighbour's failure was logged once, by the call that met it."""
+    for error in errors:
+        if code_of(error.original_error) == "INTERNAL":
+            log.error("resolver failed", exc_info=error.original_error, extra={"path": error.path})

@@ -1,0 +1,35 @@
+"""Which fields an operation selects, looking ahead from a resolver: so that a count is read only when it is shown."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    FragmentSpreadNode,
+    GraphQLIncludeDirective,
+    GraphQLResolveInfo,
+    GraphQLSkipDirective,
+    InlineFragmentNode,
+    SelectionSetNode,
+    get_directive_values,
+)
+
+
+def selects(info: GraphQLResolveInfo[Any], name: str) -> bool:
+    """Whether the field being resolved selects a subfield called `name`, through fragments and directives."""
+    sets = (node.selection_set for node in info.field_nodes)
+    return any(node.name.value == name for one in sets if one for node in _fields(info, one))
+
+
+def _fields(info: GraphQLResolveInfo[Any], selections: SelectionSetNode) -> Iterator[FieldNode]:
+    for node in selections.selections:
+        skip = get_directive_values(GraphQLSkipDirective, node, info.variable_values)
+        include = get_directive_values(GraphQLIncludeDirective, node, info.variable_values)
+        if (skip and skip["if"]) or (include and not include["if"]):
+            continue
+        if isinstance(node, FieldNode):
+            yield node
+        elif isinstance(node, FragmentSpreadNode):
+            yield from _fields(info, info.fragments[node.name.value].selection_set)
+        elif isinstance(node, InlineFragmentNode):
+            yield from _fields(info, node.selection_set)

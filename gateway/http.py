@@ -1,0 +1,129 @@
+"""GraphQL over HTTP, to the letter of the specification (https://graphql.github.io/graphql-over-http/).
+
+POST with a JSON body, GET for queries only. The answer is `application/graphql-response+json` when the client's Accept
+names it (then a request that cannot be executed is a 4xx), else `application/json` (then it is a 200 with errors).
+A browser's GET shows GraphiQL.
+"""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import orjson
+import strawberry
+from graphql import GraphQLError
+from starlette.requests import Request
+from starlette.responses import Response
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.graphql import OperationType
+
+from chassis.body import parse, require_media_type
+from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, Refusal
+from gateway import playground
+from gateway.context import Context
+from gateway.errors import code_of, formatted
+from gateway.loaders import Loaders
+
+JSON = "application/json"
+GRAPHQL_JSON = "application/graphql-response+json"
+
+
+@dataclass
+class Asked:
+    """A GraphQL request, as the specification names its parts."""
+
+    query: str
+    operation_name: str | None
+    variables: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, parameters: Any) -> "Asked":
+        """Checks the types of the parts. Raises Malformed."""
+        if not isinstance(parameters, dict):
+            raise Malformed("o corpo deve ser um objeto JSON com o membro query")
+        given = cast("dict[str, Any]", parameters)
+        query, name, variables = given.get("query"), given.get("operationName"), given.get("variables")
+        if not isinstance(query, str) or not query.strip():
+            raise Malformed("falta o membro query, um texto")
+        if name is not None and not isinstance(name, str):
+            raise Malformed("operationName deve ser um texto")
+        if variables is not None and not isinstance(variables, dict):
+            raise Malformed("variables deve ser um objeto")
+        if given.get("extensions") is not None and not isinstance(given["extensions"], dict):
+            raise Malformed("extensions deve ser um objeto")
+        return cls(query, name, cast("dict[str, Any] | None", variables))
+
+
+async def endpoint(request: Request) -> Response:
+    """`/graphql`."""
+    accept = request.headers.get("accept", "*/*")
+    if request.method in ("GET", "HEAD") and "query" not in request.query_params and "text/html" in accept:
+        return playground.page()
+    media_type = JSON
+    try:
+        media_type = negotiate(accept)
+        asked = Asked.of(await _parameters(request))
+        return await _executed(request, asked, media_type)
+    except Refusal as refusal:
+        error: dict[str, Any] = {"message": refusal.detail, "extensions": {"code": code_of(refusal)}}
+        if error["extensions"]["code"] == "INTERNAL":  # a refusal of HTTP's own: 405, 406, 415
+            error["extensions"]["code"] = "BAD_USER_INPUT"
+        return _response({"errors": [error]}, media_type, refusal.status, refusal.headers)
+
+
+def negotiate(accept: str) -> str:
+    """The media type to answer with. Raises NotAcceptable when the client takes neither."""
+    weights: dict[str, float] = {}
+    for part in accept.lower().split(","):
+        media_range, *parameters = (piece.strip() for piece in part.split(";"))
+        quality = next((one[2:] for one in parameters if one.startswith("q=")), "1")
+        weights[media_range] = float(quality) if quality.replace(".", "", 1).isdigit() else 1.0
+
+    def weight(media_type: str) -> float:
+        return next((weights[one] for one in (media_type, "application/*", "*/*") if one in weights), 0.0)
+
+    if not weight(JSON) and not weight(GRAPHQL_JSON):
+        raise NotAcceptable(f"só há respostas em {GRAPHQL_JSON} e {JSON}")
+    # A wildcard is an old client: it gets what it always got.
+    return GRAPHQL_JSON if weights.get(GRAPHQL_JSON, 0.0) and weight(GRAPHQL_JSON) >= weight(JSON) else JSON
+
+
+async def _parameters(request: Request) -> Any:
+    if request.method == "POST":
+        require_media_type(request, (JSON,))
+        return parse(await request.body())
+    found: dict[str, Any] = dict(request.query_params)
+    for name in ("variables", "extensions"):
+        if name in found:
+            found[name] = parse(found[name].encode())
+    return found
+
+
+async def _executed(request: Request, asked: Asked, media_type: str) -> Response:
+    schema: strawberry.Schema = request.app.state.schema
+    context = Context(Loaders(request.app.state.remotes), request.headers.get("idempotency-key"))
+    allowed = [OperationType.QUERY] if request.method != "POST" else [OperationType.QUERY, OperationType.MUTATION]
+    try:
+        result = await schema.execute(
+            asked.query,
+            variable_values=asked.variables,
+            operation_name=asked.operation_name,
+            context_value=context,
+            allowed_operation_types=allowed,
+        )
+        data, errors = result.data, result.errors or []
+    except InvalidOperationTypeError:
+        raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"}) from None
+    except CannotGetOperationTypeError as failure:
+        data, errors = None, [GraphQLError(str(failure))]
+    if data is None:  # every root field is nullable: without data, nothing was executed
+        status = 400 if media_type == GRAPHQL_JSON else 200
+        return _response({"errors": [formatted(error) for error in errors]}, media_type, status)
+    answer: dict[str, Any] = {"data": data}
+    if errors:
+        answer["errors"] = [formatted(error) for error in errors]
+    return _response(answer, media_type)
+
+
+def _response(answer: Any, media_type: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    body = orjson.dumps(answer)
+    return Response(body, status, {"Vary": "Accept", **(headers or {})}, media_type=f"{media_type}; charset=utf-8")

@@ -1,0 +1,12 @@
+// The gateway answers a browser's GET /graphql with index.html and serves everything else from /playground/.
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  base: '/playground/',
+  build: {
+    chunkSizeWarningLimit: 4000, // kB; Monaco, the editor, is one large chunk by nature
+    rolldownOptions: {
+      checks: { moduleLevelDirective: false }, // React's "use client", some eighty times
+    },
+  },
+});

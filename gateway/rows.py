@@ -1,0 +1,70 @@
+"""What the services answer, as typed rows: decoding checks it, and what a row has more is ignored (tolerant reader)."""
+
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+R = TypeVar("R")
+
+
+class Categoria(Struct):
+    id: int
+    nome_categoria: str
+
+
+class Produto(Struct):
+    id: int
+    nome_produto: str
+    categoria: Categoria
+
+
+class Pessoa(Struct):
+    id: int
+    nome_pessoa: str
+
+
+class Servico(Struct):
+    id: int
+    nome_servico: str
+
+
+class Solicitacao(Struct):
+    id: int
+    servico_id: int
+    pessoa_id: int
+    produto_id: int
+    data_solicitacao: str
+
+
+class Items(Struct, Generic[R]):
+    """The answer to a bulk read."""
+
+    items: list[R]
+
+
+class Page(Struct, Generic[R]):
+    """One page; `count` where it was asked for."""
+
+    items: list[R]
+    has_next: bool
+    has_previous: bool
+    count: int | None = None
+
+
+class Group(Page[R], Generic[R]):
+    """One page of one parent."""
+
+    id: int = 0
+
+
+class Groups(Struct, Generic[R]):
+    """The answer to a read per parent."""
+
+    groups: list[Group[R]]
+
+
+class Ids(Struct):
+    """The ids that match a filter, and whether there are more than fit."""
+
+    ids: list[int]
+    has_next: bool

@@ -1,0 +1,178 @@
+"""Relay cursor connections over keyset pages: one shape for all five types, at the root and below a parent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any, Generic, TypeVar, cast
+
+import strawberry
+from graphql import GraphQLResolveInfo
+from strawberry import UNSET
+
+from chassis.errors import invalid, over_limit
+from chassis.pagination import DEFAULT_SIZE, MAX_SIZE, cursor
+from gateway import rows
+from gateway.context import Info
+from gateway.execution.selection import selects
+from gateway.resources import AnyResource
+from gateway.schema.filters import rest_filter
+
+N = TypeVar("N")
+
+First = Annotated[
+    int | None,
+    strawberry.argument(description=f"Quantos itens, a partir do início (padrão {DEFAULT_SIZE}, máximo {MAX_SIZE})."),
+]
+After = Annotated[str | None, strawberry.argument(description="Cursor: só o que vem depois dele.")]
+Last = Annotated[int | None, strawberry.argument(description=f"Quantos itens, a partir do fim (máximo {MAX_SIZE}).")]
+Before = Annotated[str | None, strawberry.argument(description="Cursor: só o que vem antes dele.")]
+
+
+@dataclass
+class Source:
+    """What a connection is resolved from: the page, and the field it is ordered by."""
+
+    page: rows.Page[Any]
+    ordered_by: str
+
+    def cursor(self, row: Any) -> str:
+        return cursor(self.ordered_by, getattr(row, self.ordered_by), row.id)
+
+    @property
+    def edges(self) -> "list[EdgeSource]":
+        return [EdgeSource(self, row) for row in self.page.items]
+
+    @property
+    def nodes(self) -> list[Any]:
+        return self.page.items
+
+    @property
+    def page_info(self) -> "Source":
+        return self
+
+    @property
+    def total_count(self) -> int | None:
+        return self.page.count
+
+    @property
+    def has_next_page(self) -> bool:
+        return self.page.has_next
+
+    @property
+    def has_previous_page(self) -> bool:
+        return self.page.has_previous
+
+    @property
+    def start_cursor(self) -> str | None:
+        return self.cursor(self.page.items[0]) if self.page.items else None
+
+    @property
+    def end_cursor(self) -> str | None:
+        return self.cursor(self.page.items[-1]) if self.page.items else None
+
+
+@dataclass(slots=True)
+class EdgeSource:
+    """What an edge is resolved from."""
+
+    source: Source
+    node: Any
+
+    @property
+    def cursor(self) -> str:
+        return self.source.cursor(self.node)
+
+
+@strawberry.type(description="Onde a página está dentro da lista inteira.")
+class PageInfo:
+    has_next_page: bool = strawberry.field(description="Se há mais itens depois desta página.")
+    has_previous_page: bool = strawberry.field(description="Se há mais itens antes desta página.")
+    start_cursor: str | None = strawberry.field(description="O cursor do primeiro item.")
+    end_cursor: str | None = strawberry.field(description="O cursor do último item.")
+
+
+@strawberry.type(description="Um item da página e o seu lugar na lista.")
+class Edge(Generic[N]):
+    cursor: str = strawberry.field(description="O lugar deste item nesta ordem.")
+    node: N = strawberry.field(description="O item.")
+
+
+@strawberry.type(description="Uma página de uma lista.")
+class Connection(Generic[N]):
+    edges: list[Edge[N]] = strawberry.field(description="Os itens, cada um com seu cursor.")
+    nodes: list[N] = strawberry.field(description="Os itens, sem cursores.")
+    page_info: PageInfo = strawberry.field(description="Onde a página está na lista.")
+    total_count: int = strawberry.field(description="Quantos itens há na lista inteira, com o mesmo filtro.")
+
+
+def at_root(resource: AnyResource, filters: type, orders: type[Enum], description: str) -> Any:
+    """A connection over a whole collection, for the Query type."""
+
+    async def resolve(root: Any, info: Info, **arguments: Any) -> Source:
+        asked = await _asked(info, **arguments)
+        return Source(await info.context.loaders.page(resource, asked), asked["ordering"].removeprefix("-"))
+
+    return _field(resolve, filters, orders, description)
+
+
+def below(field: str, resource: AnyResource, filters: type, orders: type[Enum], description: str) -> Any:
+    """A connection of the rows of `resource` whose `field` is the parent's id: one call for a whole page of parents."""
+
+    async def resolve(root: Any, info: Info, **arguments: Any) -> Source:
+        asked = await _asked(info, **arguments)
+        found = await info.context.loaders.children(resource, field, root.id, asked)
+        return Source(found, asked["ordering"].removeprefix("-"))
+
+    return _field(resolve, filters, orders, description)
+
+
+def _field(resolve: Callable[..., Any], filters: type, orders: type[Enum], description: str) -> Any:
+    """The Strawberry field with a connection's arguments; they differ only in the types of filter and order."""
+    first_order = next(iter(orders))
+    filter_type = Annotated[filters | None, strawberry.argument(description="Só os itens que satisfazem isto.")]
+    order_type = Annotated[orders, strawberry.argument(description="A ordem; empates, pelo id.")]
+
+    async def resolver(
+        root: Any,
+        info: Info,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+        filter: Any = UNSET,
+        order_by: Any = first_order,
+    ) -> Any:
+        given = {"first": first, "after": after, "last": last, "before": before, "filter": filter}
+        absent_as_none = {name: None if value is UNSET else value for name, value in given.items()}
+        return await resolve(root, info, **absent_as_none, order_by=order_by)
+
+    resolver.__annotations__ |= {"filter": filter_type, "order_by": order_type}
+    return strawberry.field(resolver=resolver, description=description)
+
+
+async def _asked(
+    info: Info,
+    *,
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+    filter: Any,
+    order_by: Enum,
+) -> dict[str, Any]:
+    """A connection's arguments as the services' rich read. Raises Invalid for what Relay forbids."""
+    if first is not None and last is not None:
+        raise invalid("last", "CONTRADICTION", "first e last não se combinam")
+    name, size = ("last", last) if last is not None else ("first", DEFAULT_SIZE if first is None else first)
+    if size < 0:
+        raise invalid(name, "OUT_OF_RANGE", "não pode ser negativo")
+    if size > MAX_SIZE:
+        raise over_limit(name, f"foram pedidos {size} itens; o máximo é {MAX_SIZE}")
+    asked: dict[str, Any] = {"ordering": order_by.value, name: size}
+    asked |= {key: value for key, value in (("after", after), ("before", before)) if value is not None}
+    if filter is not None:
+        asked["filter"] = await rest_filter(filter, info.context.loaders)
+    raw = cast("GraphQLResolveInfo[Any]", getattr(info, "_raw_info"))  # noqa: B009  # Strawberry has no public name for it
+    if selects(raw, "totalCount"):
+        asked["count"] = True
+    return asked

@@ -1,0 +1,37 @@
+"""Links: fields that are rows of another collection, by a key of their parent. Declared once, batched always.
+
+Resolvers here are plain functions that return the loader's future: a coroutine per row would cost a task each.
+"""
+
+from typing import Annotated, Any
+
+import strawberry
+
+from gateway.context import Info
+from gateway.resources import AnyResource
+from gateway.schema.scalars import int_id
+
+ById = Annotated[strawberry.ID, strawberry.argument(description="O id.")]
+
+
+def link(key: str, to: AnyResource, description: str) -> Any:
+    """The row of `to` whose id is the parent's `key`; null when it no longer exists."""
+
+    def resolve(root: Any, info: Info) -> Any:
+        return info.context.loaders.one(to, getattr(root, key))
+
+    return strawberry.field(resolver=resolve, description=description)
+
+
+def embedded(description: str) -> Any:
+    """A row that its parent's row already holds."""
+    return strawberry.field(description=description)
+
+
+def by_id(resource: AnyResource, description: str) -> Any:
+    """One row by its id, for the Query type; null when there is none."""
+
+    def resolve(root: Any, info: Info, id: ById) -> Any:
+        return info.context.loaders.one(resource, int_id(id, "id"))
+
+    return strawberry.field(resolver=resolve, description=description)

@@ -1,0 +1,114 @@
+"""What every mutation shares: an input as a REST body, a mendable refusal as the payload's `errors`."""
+
+import dataclasses
+from typing import Annotated, Any
+
+import msgspec
+import strawberry
+from strawberry import UNSET
+
+from chassis.errors import Conflict, FieldError, Invalid, NotFound, PreconditionFailed
+from gateway.context import Info
+from gateway.names import camel
+from gateway.resources import AnyResource
+from gateway.schema.links import ById
+from gateway.schema.scalars import int_id
+
+
+@strawberry.type(description="Um erro que quem chamou pode corrigir.")
+class Erro:
+    code: str = strawberry.field(description="Código estável, em inglês, para programas.")
+    field: str | None = strawberry.field(description="O campo recusado, se o erro é de um campo.")
+    message: str = strawberry.field(description="A explicação, em português, para pessoas.")
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What a mutation came to: the row, or the errors."""
+
+    row: Any
+    errors: list[Erro]
+
+
+@strawberry.type
+class Payload:
+    errors: list[Erro] = strawberry.field(description="O que corrigir; vazio se deu certo.")
+
+
+def changed(description: str) -> Any:
+    """The payload's object."""
+    return strawberry.field(resolver=_row, description=description)
+
+
+def _row(root: Any) -> Any:
+    return root.row
+
+
+def creates(resource: AnyResource, given: type, description: str) -> Any:
+    """POSTs the input; under the request's Idempotency-Key where there is one."""
+
+    async def resolve(root: Any, info: Info, input: Any) -> Any:
+        key = info.context.next_key()
+        headers = {"Idempotency-Key": key} if key else {}
+        return await _write(info, resource, "POST", resource.path, input, headers)
+
+    resolve.__annotations__["input"] = Annotated[given, strawberry.argument(description="Os campos.")]
+    return strawberry.mutation(resolver=resolve, description=description)
+
+
+def updates(resource: AnyResource, given: type, description: str) -> Any:
+    """PATCHes what the input gives."""
+
+    async def resolve(root: Any, info: Info, id: ById, input: Any) -> Any:
+        return await _write(info, resource, "PATCH", _member(resource, id), input, {})
+
+    resolve.__annotations__["input"] = Annotated[given, strawberry.argument(description="O que mudar.")]
+    return strawberry.mutation(resolver=resolve, description=description)
+
+
+def deletes(resource: AnyResource, description: str) -> Any:
+    """DELETEs, and answers what was deleted."""
+
+    async def resolve(root: Any, info: Info, id: ById) -> Any:
+        return await _write(info, resource, "DELETE", _member(resource, id), None, {"Prefer": "return=representation"})
+
+    return strawberry.mutation(resolver=resolve, description=description)
+
+
+async def _write(
+    info: Info, resource: AnyResource, method: str, path: str | None, given: Any, headers: dict[str, str]
+) -> Outcome:
+    try:
+        if path is None:
+            return Outcome(None, [Erro(code="INVALID_ID", field="id", message="não é um id")])
+        decode = msgspec.json.Decoder(resource.row).decode
+        remote = info.context.loaders.remote(resource)
+        row = await remote.read(method, path, decode, _body(given), headers=headers)
+    except (Invalid, NotFound, Conflict, PreconditionFailed) as refusal:
+        found = refusal.errors or [
+            FieldError("id" if isinstance(refusal, NotFound) else "", refusal.code, refusal.detail)
+        ]
+        return Outcome(
+            None, [Erro(code=one.code, field=camel(one.field) or None, message=one.message) for one in found]
+        )
+    info.context.loaders.forget()
+    return Outcome(row, [])
+
+
+def _member(resource: AnyResource, id: str) -> str | None:
+    try:
+        return f"{resource.path}{int_id(id, 'id')}/"
+    except Invalid:
+        return None
+
+
+def _body(given: Any) -> dict[str, Any] | None:
+    """The members that were given, by their REST names; references are integers there."""
+    if given is None:
+        return None
+    found = {field.name: getattr(given, field.name) for field in dataclasses.fields(given)}
+    return {
+        name: int_id(value, camel(name)) if name.endswith("_id") and value is not None else value
+        for name, value in found.items()
+        if value is not UNSET
+    }

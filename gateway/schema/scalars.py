@@ -1,0 +1,36 @@
+"""`DateTime`, and ids: how GraphQL's values become REST's."""
+
+import re
+from typing import NewType
+
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+from chassis.errors import invalid
+from chassis.pagination import INT8
+
+Instante = NewType("Instante", str)
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+def _parse(value: object) -> str:
+    if not isinstance(value, str) or not RFC_3339.fullmatch(value):
+        raise ValueError("deve ser data e hora RFC 3339 com fuso, como 2026-01-31T12:00:00Z")
+    return value
+
+
+DATE_TIME: ScalarDefinition = strawberry.scalar(
+    name="DateTime",
+    description="Data e hora RFC 3339, sempre em UTC nas respostas: 2026-01-31T12:00:00Z.",
+    specified_by_url="https://scalars.graphql.org/andimarek/date-time",
+    serialize=str,
+    parse_value=_parse,
+)
+
+
+def int_id(value: str, field: str) -> int:
+    """The REST id that a GraphQL ID names. Raises Invalid for one that is no integer of 64 bits."""
+    if not re.fullmatch(r"-?[0-9]{1,19}", value) or not -INT8 - 1 <= int(value) <= INT8:
+        message = "não é um id: deve ser um número inteiro de até 64 bits"
+        raise invalid(field, "INVALID_ID", message)
+    return int(value)

@@ -1,0 +1,122 @@
+"""The part of the schema that solicitacoes owns: Solicitacao, with its links to the other three services."""
+
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+from strawberry import UNSET, lazy
+
+from gateway.resources import PESSOAS, PRODUTOS, SERVICOS, SOLICITACOES
+from gateway.schema.connection import Connection, at_root
+from gateway.schema.filters import DataHoraFilter, IdFilter, Nested
+from gateway.schema.links import by_id, link
+from gateway.schema.mutations import Payload, changed, creates, deletes, updates
+from gateway.schema.scalars import Instante
+
+if TYPE_CHECKING:  # they refer to us; Strawberry looks these up when the schema is built
+    from gateway.schema.catalogo import Produto, ProdutoFilter
+    from gateway.schema.pessoas import Pessoa, PessoaFilter
+    from gateway.schema.servicos import Servico, ServicoFilter
+
+
+@strawberry.enum(description="A ordem de uma lista de solicitações.")
+class SolicitacaoOrder(Enum):
+    ID_ASC = "id"
+    ID_DESC = "-id"
+    DATA_SOLICITACAO_ASC = "data_solicitacao"
+    DATA_SOLICITACAO_DESC = "-data_solicitacao"
+
+
+@strawberry.input(description="Condições sobre uma solicitação; todas as que forem dadas devem valer.")
+class SolicitacaoFilter:
+    id: IdFilter | None = strawberry.field(default=UNSET, description="Condições sobre o id.")
+    data_solicitacao: DataHoraFilter | None = strawberry.field(default=UNSET, description="Condições sobre a data.")
+    servico_id: IdFilter | None = strawberry.field(default=UNSET, description="Condições sobre o id do serviço.")
+    pessoa_id: IdFilter | None = strawberry.field(default=UNSET, description="Condições sobre o id da pessoa.")
+    produto_id: IdFilter | None = strawberry.field(default=UNSET, description="Condições sobre o id do produto.")
+    servico: Annotated["ServicoFilter", lazy("gateway.schema.servicos")] | None = strawberry.field(
+        default=UNSET, metadata={"nested": Nested(SERVICOS, "servico_id")}, description="Condições sobre o serviço."
+    )
+    pessoa: Annotated["PessoaFilter", lazy("gateway.schema.pessoas")] | None = strawberry.field(
+        default=UNSET, metadata={"nested": Nested(PESSOAS, "pessoa_id")}, description="Condições sobre a pessoa."
+    )
+    produto: Annotated["ProdutoFilter", lazy("gateway.schema.catalogo")] | None = strawberry.field(
+        default=UNSET, metadata={"nested": Nested(PRODUTOS, "produto_id")}, description="Condições sobre o produto."
+    )
+    and_: "list[SolicitacaoFilter] | None" = strawberry.field(
+        default=UNSET, name="and", description="Todas devem valer."
+    )
+    or_: "list[SolicitacaoFilter] | None" = strawberry.field(
+        default=UNSET, name="or", description="Uma ao menos deve valer."
+    )
+    not_: "SolicitacaoFilter | None" = strawberry.field(default=UNSET, name="not", description="Não deve valer.")
+
+
+@strawberry.type(description="Um pedido: uma pessoa pede um serviço sobre um produto.")
+class Solicitacao:
+    id: strawberry.ID = strawberry.field(description="O id, único entre as solicitações.")
+    data_solicitacao: Instante = strawberry.field(description="Quando foi feita.")
+    servico_id: strawberry.ID = strawberry.field(description="O id do serviço, mesmo que já não exista.")
+    pessoa_id: strawberry.ID = strawberry.field(description="O id da pessoa, mesmo que já não exista.")
+    produto_id: strawberry.ID = strawberry.field(description="O id do produto, mesmo que já não exista.")
+    servico: Annotated["Servico", lazy("gateway.schema.servicos")] | None = link(
+        "servico_id", SERVICOS, "O serviço; null se já não existe."
+    )
+    pessoa: Annotated["Pessoa", lazy("gateway.schema.pessoas")] | None = link(
+        "pessoa_id", PESSOAS, "A pessoa; null se já não existe."
+    )
+    produto: Annotated["Produto", lazy("gateway.schema.catalogo")] | None = link(
+        "produto_id", PRODUTOS, "O produto; null se já não existe."
+    )
+
+
+@strawberry.input(description="O que é preciso para criar uma solicitação.")
+class CriarSolicitacaoInput:
+    servico_id: strawberry.ID = strawberry.field(description="O id do serviço; deve existir.")
+    pessoa_id: strawberry.ID = strawberry.field(description="O id da pessoa; deve existir.")
+    produto_id: strawberry.ID = strawberry.field(description="O id do produto; deve existir.")
+
+
+@strawberry.input(description="O que mudar na solicitação; o que não for dado fica como está.")
+class AtualizarSolicitacaoInput:
+    servico_id: strawberry.ID | None = strawberry.field(
+        default=UNSET, description="O novo id do serviço; deve existir."
+    )
+    pessoa_id: strawberry.ID | None = strawberry.field(default=UNSET, description="O novo id da pessoa; deve existir.")
+    produto_id: strawberry.ID | None = strawberry.field(
+        default=UNSET, description="O novo id do produto; deve existir."
+    )
+
+
+@strawberry.type(description="O resultado de criar uma solicitação.")
+class CriarSolicitacaoPayload(Payload):
+    solicitacao: Solicitacao | None = changed("A solicitação criada; null se houve erros.")
+
+
+@strawberry.type(description="O resultado de atualizar uma solicitação.")
+class AtualizarSolicitacaoPayload(Payload):
+    solicitacao: Solicitacao | None = changed("A solicitação como ficou; null se houve erros.")
+
+
+@strawberry.type(description="O resultado de excluir uma solicitação.")
+class ExcluirSolicitacaoPayload(Payload):
+    solicitacao: Solicitacao | None = changed("A solicitação que foi excluída; null se houve erros.")
+
+
+@strawberry.type
+class SolicitacaoQuery:
+    solicitacao: Solicitacao | None = by_id(SOLICITACOES, "Uma solicitação pelo id; null se não existe.")
+    solicitacoes: Connection[Solicitacao] | None = at_root(
+        SOLICITACOES, SolicitacaoFilter, SolicitacaoOrder, "As solicitações, em páginas."
+    )
+
+
+@strawberry.type
+class SolicitacaoMutation:
+    criar_solicitacao: CriarSolicitacaoPayload | None = creates(
+        SOLICITACOES, CriarSolicitacaoInput, "Cria uma solicitação."
+    )
+    atualizar_solicitacao: AtualizarSolicitacaoPayload | None = updates(
+        SOLICITACOES, AtualizarSolicitacaoInput, "Muda o que for dado de uma solicitação."
+    )
+    excluir_solicitacao: ExcluirSolicitacaoPayload | None = deletes(SOLICITACOES, "Exclui uma solicitação.")
