@@ -22,7 +22,7 @@ from starlette.responses import Response
 from chassis import openapi, parameters
 from chassis.body import MERGE_PATCH, parse, read_json, require_object, validate
 from chassis.conditional import etag, not_modified, require_match
-from chassis.db.filters import orderings
+from chassis.db.filters import orderings, place
 from chassis.db.idempotency import Keyed
 from chassis.db.repository import Page, Repository, Row
 from chassis.errors import Conflict, FieldError, Invalid, invalid
@@ -188,10 +188,10 @@ class Collection:
         for field, value in body.items():
             if field in self.write.model_fields:
                 members[field] = value
-            elif field in stored and _repeats(value, stored[field]):
-                if (stands_for := self.expanded.get(field)) and stands_for not in body:
-                    members[stands_for] = current[stands_for]
-            else:
+                continue
+            if (stands_for := self.expanded.get(field)) and stands_for not in body:
+                members[stands_for] = current[stands_for]
+            if field not in stored or not _repeats(value, stored[field]):
                 wrong.append(self._refused(field))
         return self._validated(members, wrong)
 
@@ -263,7 +263,10 @@ class Collection:
                     value.isoformat() if kind == "instant" else value
                 )
         size = given.get("page_size", MAX_BULK_IDS if "id" in given else DEFAULT_SIZE)
-        asked: dict[str, Any] = {"ordering": given.get("ordering", "id"), "count": given.get("count", False)}
+        ordering: str = given.get("ordering", "id")
+        for name in given.keys() & {"cursor", "before"}:
+            place(given[name], name, ordering.removeprefix("-"), self.kind.fields)  # refused by the name it has here
+        asked: dict[str, Any] = {"ordering": ordering, "count": given.get("count", False)}
         asked |= {"last": size, "before": given["before"]} if "before" in given else {"first": size}
         if "cursor" in given:
             asked["after"] = given["cursor"]
@@ -279,8 +282,8 @@ class Collection:
 
         def link(parameter: str, row: Row, relation: str) -> str:
             field = query.ordering.removeprefix("-")
-            place = cursor(field, row[field], row["id"])
-            return f'<{self.path}?{urlencode([*kept, (parameter, place)], safe=",:")}>; rel="{relation}"'
+            mark = cursor(field, row[field], row["id"])
+            return f'<{self.path}?{urlencode([*kept, (parameter, mark)], safe=",:")}>; rel="{relation}"'
 
         links = [link("cursor", page.items[-1], "next")] if page.has_next else []
         return [*links, link("before", page.items[0], "prev")] if page.has_previous else links

@@ -181,6 +181,11 @@ def problem(request: Request, refusal: Refusal) -> Response:
     )
 
 
+def over_limit(field: str, message: str) -> Invalid:
+    """A 422 about a bound that one field passes."""
+    return Invalid(f"{field}: {message}", code="LIMIT_EXCEEDED", errors=[FieldError(field, "LIMIT_EXCEEDED", message)])
+
+
 MESSAGES: dict[str, tuple[str, str]] = {
     # pydantic's error type: our stable code, our Portuguese message (with pydantic's context filled in)
     "missing": ("REQUIRED", "campo obrigatório"),

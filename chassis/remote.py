@@ -76,9 +76,17 @@ class Remote:
             return Answer(response.status_code, response.headers, response.content)
         raise self._refused(response)
 
-    async def read(self, method: str, path: str, decode: Callable[[bytes], T], body: Any = None) -> T:
+    async def read(
+        self,
+        method: str,
+        path: str,
+        decode: Callable[[bytes], T],
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> T:
         """One request whose answer is decoded; an answer that does not decode is a neighbour that cannot answer."""
-        answer = await self.call(method, path, body)
+        answer = await self.call(method, path, body, headers=headers)
         try:
             return decode(answer.content)
         except ValueError as failure:

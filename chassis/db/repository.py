@@ -13,7 +13,7 @@ from psycopg.rows import args_row
 
 from chassis.db.database import Database, Transaction
 from chassis.db.filters import Fields, Values, beyond, condition, place
-from chassis.errors import NotFound, invalid
+from chassis.errors import NotFound, invalid, over_limit
 from chassis.pagination import MAX_IDS
 from chassis.query import GroupedQuery, Query
 
@@ -100,7 +100,7 @@ class Repository:
         per, parent = query.per, self.fields[query.per.field]
         if len(per.ids) * (query.size + 1) > MAX_GROUPED_ROWS + len(per.ids):
             limit = MAX_GROUPED_ROWS // len(per.ids)
-            raise invalid("first", "LIMIT_EXCEEDED", f"para {len(per.ids)} pais, no máximo {limit} itens por pai")
+            raise over_limit("first", f"para {len(per.ids)} pais, no máximo {limit} itens por pai")
         window = Window(self.fields, self._id, query, within=f"{parent.sql} = parent.id")
         extras, values = window.extras(self.source)
         extra = f"CROSS JOIN LATERAL (SELECT {', '.join(extras)}) AS extra" if extras else ""

@@ -1,0 +1,141 @@
+"""The real applications in one process: real clients and real services, with ASGI where the sockets would be."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import httpx2
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
+
+import catalogo.app
+import gateway.app
+import pessoas.app
+import servicos.app
+import solicitacoes.app
+from chassis.settings import DatabaseSettings
+
+URL = "http://{}.test"
+SERVICE_APPS = {
+    "catalogo": catalogo.app.create_app,
+    "pessoas": pessoas.app.create_app,
+    "servicos": servicos.app.create_app,
+}
+
+
+@dataclass
+class Call:
+    """One request that reached a service."""
+
+    service: str
+    method: str
+    path: str
+    query: str
+
+    def __str__(self) -> str:
+        return f"{self.service} {self.method} {self.path}"
+
+
+class Wire(httpx2.AsyncBaseTransport):
+    """The network to one service: counts what arrives, and can be cut."""
+
+    def __init__(self, name: str, app: FastAPI, calls: list[Call]) -> None:
+        self.name, self.calls, self.cut = name, calls, False
+        self.app = app
+        self._transport = httpx2.ASGITransport(app=self._counted)
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self.cut:
+            raise httpx2.ConnectError("cut by a test")
+        return await self._transport.handle_async_request(request)
+
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.calls.append(Call(self.name, scope["method"], scope["path"], scope["query_string"].decode()))
+        await self.app(scope, receive, send)
+
+
+@dataclass
+class Services:
+    """A client for each service, and every request they have met."""
+
+    catalogo: httpx2.AsyncClient
+    pessoas: httpx2.AsyncClient
+    servicos: httpx2.AsyncClient
+    solicitacoes: httpx2.AsyncClient
+    wires: dict[str, Wire]
+    calls: list[Call] = field(default_factory=list[Call])
+
+    def client(self, name: str) -> httpx2.AsyncClient:
+        found: httpx2.AsyncClient = getattr(self, name)
+        return found
+
+    def cut(self, *names: str) -> None:
+        """These services can no longer be reached by the gateway and by each other."""
+        for name in names:
+            self.wires[name].cut = True
+
+
+@dataclass
+class Gateway:
+    """GraphQL over the services."""
+
+    client: httpx2.AsyncClient
+
+    async def run(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The whole answer to an operation."""
+        answer = await self.client.post("/graphql", json={"query": query, "variables": variables})
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def data(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The data of an operation that must not have errors."""
+        answer = await self.run(query, **variables)
+        assert "errors" not in answer, answer["errors"]
+        found: dict[str, Any] = answer["data"]
+        return found
+
+
+@dataclass
+class Applications:
+    services: Services
+    gateway: Gateway
+
+    @classmethod
+    async def start(cls, stack: AsyncExitStack, database_urls: dict[str, str]) -> Self:
+        calls: list[Call] = []
+
+        async def serve(name: str, app: FastAPI) -> Wire:
+            await stack.enter_async_context(app.router.lifespan_context(app))
+            return Wire(name, app, calls)
+
+        def settings(name: str) -> dict[str, Any]:
+            return {"database_url": database_urls[name], "log_level": "ERROR"}
+
+        urls: dict[str, Any] = {f"{name}_url": URL.format(name) for name in database_urls}
+        wires: dict[str, Wire] = {}
+        for name, create_app in SERVICE_APPS.items():
+            wires[name] = await serve(name, create_app(DatabaseSettings(**settings(name))))
+        coordinator = solicitacoes.app.create_app(
+            solicitacoes.app.Settings(**settings("solicitacoes"), **urls), dict(wires)
+        )
+        wires["solicitacoes"] = await serve("solicitacoes", coordinator)
+        front = gateway.app.create_app(gateway.app.GatewaySettings(log_level="ERROR", **urls), dict(wires))
+        await stack.enter_async_context(front.router.lifespan_context(front))
+
+        async def client(name: str, app: FastAPI) -> httpx2.AsyncClient:
+            transport = httpx2.ASGITransport(app=app)
+            return await stack.enter_async_context(
+                httpx2.AsyncClient(transport=transport, base_url=URL.format(name), timeout=60)
+            )
+
+        clients = {name: await client(name, wire.app) for name, wire in wires.items()}
+        return cls(Services(**clients, wires=wires, calls=calls), Gateway(await client("gateway", front)))
+
+    def restore(self) -> None:
+        """Every service can be reached again, and none has been asked anything."""
+        self.services.calls.clear()
+        for wire in self.services.wires.values():
+            wire.cut = False

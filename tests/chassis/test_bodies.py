@@ -1,0 +1,149 @@
+"""What a body may not be: each bad input gets a clear error that names the field, and stores nothing."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.applications import Services
+from tests.resources import NAMED, PESSOAS, SOLICITACOES, Resource, named
+
+JSON = {"Content-Type": "application/json"}
+BAD_NAMES = {
+    "missing": ({}, "REQUIRED"),
+    "null": ({"nome": None}, "NULL"),
+    "empty": ({"nome": ""}, "BLANK"),
+    "blank": ({"nome": " \t\u00a0\u2003"}, "BLANK"),
+    "too long": ({"nome": "x" * 101}, "TOO_LONG"),
+    "a number": ({"nome": 5}, "NOT_A_STRING"),
+    "a list": ({"nome": ["x"]}, "NOT_A_STRING"),
+    "with NUL": ({"nome": "a\0b"}, "INVALID_CHARACTER"),
+    "with a control character": ({"nome": "a\x1bb"}, "INVALID_CHARACTER"),
+    "with a lone surrogate": ({"nome": "a\ud800b"}, "INVALID_CHARACTER"),
+}
+
+
+@pytest.mark.parametrize("resource", NAMED, ids=named)
+@pytest.mark.parametrize("case", BAD_NAMES)
+async def test_a_bad_name_is_422_names_the_field_and_stores_nothing(
+    services: Services, resource: Resource, case: str
+) -> None:
+    members, code = BAD_NAMES[case]
+    assert resource.name
+    body = await resource.body(services)
+    del body[resource.name]
+    body |= {resource.name: value for value in members.values()}
+
+    answer = await resource.client(services).post(resource.path, content=json.dumps(body), headers=JSON)
+
+    assert answer.status_code == 422
+    assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [(resource.name, code)]
+    assert (await resource.client(services).get(resource.path)).json() == []
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (True, "NOT_AN_INTEGER"),
+        ("5", "NOT_AN_INTEGER"),
+        (1.5, "NOT_AN_INTEGER"),
+        (None, "NULL"),
+        ([1], "NOT_AN_INTEGER"),
+        (0, "OUT_OF_RANGE"),
+        (-1, "OUT_OF_RANGE"),
+        (2**63, "OUT_OF_RANGE"),
+        (10**30, "OUT_OF_RANGE"),
+        (1e300, "NOT_AN_INTEGER"),
+    ],
+)
+async def test_a_bad_reference_is_422_and_names_the_field(services: Services, value: object, code: str) -> None:
+    body = await SOLICITACOES.body(services)
+
+    answer = await services.solicitacoes.post(SOLICITACOES.path, json=body | {"pessoa_id": value})
+
+    assert answer.status_code == 422
+    assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [("pessoa_id", code)]
+
+
+async def test_a_whole_number_written_with_a_fraction_is_an_integer(services: Services) -> None:
+    body = await SOLICITACOES.body(services)
+
+    answer = await services.solicitacoes.post(SOLICITACOES.path, json=body | {"pessoa_id": float(body["pessoa_id"])})
+
+    assert answer.status_code == 201
+
+
+async def test_every_fault_of_a_body_is_named_at_once(services: Services) -> None:
+    answer = await services.catalogo.post("/api/produtos/", json={"nome_produto": "", "x": 1, "id": 3})
+
+    assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [
+        ("nome_produto", "BLANK"),
+        ("categoria_id", "REQUIRED"),
+        ("x", "UNKNOWN_FIELD"),
+        ("id", "READ_ONLY"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"{'nome_pessoa': 'x'}",
+        b'{"nome_pessoa": NaN}',
+        b'{"nome_pessoa": "a", "nome_pessoa": "b"}',
+        b'{"nome_pessoa": "\xff"}',
+        '{"nome_pessoa": "Ana"}'.encode("utf-16"),
+        b'\xef\xbb\xbf{"nome_pessoa": "Ana"}',
+        b'{"nome_pessoa": ' + b"9" * 5000 + b"}",
+        b"[" * 100_000,
+        b'{"nome_pessoa": "a"} x',
+    ],
+    ids=lambda content: repr(content[:24]),
+)
+async def test_what_is_not_json_is_400(services: Services, content: bytes) -> None:
+    answer = await services.pessoas.post(PESSOAS.path, content=content, headers=JSON)
+
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "MALFORMED"
+
+
+@pytest.mark.parametrize("content", [b"42", b"null", b'"x"', b"[]", b"true"])
+async def test_json_that_is_no_object_is_422(services: Services, content: bytes) -> None:
+    answer = await services.pessoas.post(PESSOAS.path, content=content, headers=JSON)
+
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "NOT_AN_OBJECT")
+
+
+async def test_a_body_past_the_limit_is_413_also_without_a_length(services: Services) -> None:
+    large = b'{"nome_pessoa": "' + b"x" * 2_000_000 + b'"}'
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield large
+
+    with_length = await services.pessoas.post(PESSOAS.path, content=large, headers=JSON)
+    without = await services.pessoas.post(PESSOAS.path, content=pieces(), headers=JSON)
+
+    assert (with_length.status_code, without.status_code) == (413, 413)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "application/json; charset=utf-16"},
+        {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+    ],
+    ids=str,
+)
+async def test_another_media_type_charset_or_coding_is_415(services: Services, headers: dict[str, str]) -> None:
+    answer = await services.pessoas.post(PESSOAS.path, content=b'{"nome_pessoa": "Ana"}', headers=headers)
+
+    assert answer.status_code == 415
+
+
+async def test_any_unicode_name_comes_back_as_it_was(services: Services) -> None:
+    for name in ("Ünïcødé", "名前", "😀👩‍👩‍👧", "O'Neil; DROP TABLE pessoa", "%_\\", "a" * 100, "é" * 100, "\u200b"):
+        answer = await services.pessoas.post(PESSOAS.path, json={"nome_pessoa": name})
+        assert (answer.status_code, answer.json()["nome_pessoa"]) == (201, name)

@@ -1,0 +1,64 @@
+"""A real PostgreSQL per run, a database per service, and the real applications in this process over them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+
+import psycopg
+import pytest
+import pytest_asyncio
+
+from chassis.db.migrate import upgrade
+from deploy.postgres import Cluster, free_ports
+from deploy.topology import SERVICES
+from tests.applications import Applications, Gateway, Services
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A throwaway PostgreSQL for the whole run."""
+    with (
+        open(os.devnull, "w") as quiet,
+        Cluster(tmp_path_factory.mktemp("postgres"), free_ports(), durable=False, log=quiet.fileno()) as running,
+    ):
+        yield running
+
+
+@pytest.fixture(scope="session")
+def database_urls(cluster: Cluster) -> dict[str, str]:
+    """The URL of every service's migrated database."""
+    cluster.create_databases(*(service.name for service in SERVICES))
+    urls = {service.name: cluster.url(service.name) for service in SERVICES}
+    for name, url in urls.items():
+        upgrade(name, url)
+    return urls
+
+
+@pytest_asyncio.fixture(scope="session")
+async def applications(database_urls: dict[str, str]) -> AsyncIterator[Applications]:
+    """The four services and the gateway, as they are deployed but for the sockets between them."""
+    async with AsyncExitStack() as stack:
+        yield await Applications.start(stack, database_urls)
+
+
+@pytest.fixture
+def services(applications: Applications, database_urls: dict[str, str]) -> Services:
+    """The four services over empty databases; what they are asked is in `services.calls`."""
+    for url in database_urls.values():
+        with psycopg.connect(url, autocommit=True) as connection:
+            tables = connection.execute(
+                "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables "
+                "WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+            ).fetchone()
+            assert tables
+            connection.execute(f"TRUNCATE {tables[0]} RESTART IDENTITY CASCADE".encode())
+    applications.restore()
+    return applications.services
+
+
+@pytest.fixture
+def gateway(applications: Applications, services: Services) -> Gateway:
+    """The gateway over those services."""
+    return applications.gateway
