@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import orjson
 from fastapi import FastAPI
 from pydantic import BaseModel
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -40,6 +41,21 @@ def dumps(value: Any) -> bytes:
 
 def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return Response(dumps(value), status, headers, media_type="application/json")
+
+
+class Member(Convertor[str]):
+    """A path segment that names a member: anything but the collection's own `query`, good id or bad."""
+
+    regex = "(?!query/)[^/]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("member", Member())
 
 
 class Collection:
@@ -296,7 +312,7 @@ class Collection:
         One by one: a router included whole would hide its methods from the `Allow` of a 405.
         """
         described = openapi.Described(self)
-        member = self.path + "{id}/"
+        member = self.path + "{id:member}/"
         for method, path, endpoint in (
             ("GET", self.path, self.page),
             ("POST", self.path, self.create),

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import trace
-from chassis.errors import Broken, TooLarge, problem
+from chassis.errors import Broken, NotAcceptable, TooLarge, problem
+from chassis.negotiation import quality
 
 log = logging.getLogger("http")
 QUIET = ("/health/", "/metrics")
@@ -47,8 +48,11 @@ class Front:
             length = headers.get(b"content-length", b"0")
             if length.isdigit() and int(length) > self.max_body_bytes:
                 raise self._too_large()
+            accept = headers.get(b"accept", b"*/*").decode("latin-1")
+            if scope["path"].startswith("/api") and not quality(accept, "application/json"):
+                raise NotAcceptable("só há representação em application/json")
             await self.app(_with_slash(scope), self._bounded(receive), answer)
-        except TooLarge as refusal:
+        except (TooLarge, NotAcceptable) as refusal:
             if not status:
                 await problem(Request(scope), refusal)(scope, receive, answer)
         except Exception:

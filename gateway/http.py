@@ -18,6 +18,7 @@ from strawberry.types.graphql import OperationType
 
 from chassis.body import parse, require_media_type
 from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, Refusal
+from chassis.negotiation import quality
 from gateway import playground
 from gateway.context import Context
 from gateway.errors import code_of, formatted
@@ -72,19 +73,11 @@ async def endpoint(request: Request) -> Response:
 
 def negotiate(accept: str) -> str:
     """The media type to answer with. Raises NotAcceptable when the client takes neither."""
-    weights: dict[str, float] = {}
-    for part in accept.lower().split(","):
-        media_range, *parameters = (piece.strip() for piece in part.split(";"))
-        quality = next((one[2:] for one in parameters if one.startswith("q=")), "1")
-        weights[media_range] = float(quality) if quality.replace(".", "", 1).isdigit() else 1.0
-
-    def weight(media_type: str) -> float:
-        return next((weights[one] for one in (media_type, "application/*", "*/*") if one in weights), 0.0)
-
-    if not weight(JSON) and not weight(GRAPHQL_JSON):
+    wanted, plain = quality(accept, GRAPHQL_JSON), quality(accept, JSON)
+    if not wanted and not plain:
         raise NotAcceptable(f"só há respostas em {GRAPHQL_JSON} e {JSON}")
     # A wildcard is an old client: it gets what it always got.
-    return GRAPHQL_JSON if weights.get(GRAPHQL_JSON, 0.0) and weight(GRAPHQL_JSON) >= weight(JSON) else JSON
+    return GRAPHQL_JSON if GRAPHQL_JSON in accept.lower() and wanted >= plain else JSON
 
 
 async def _parameters(request: Request) -> Any:

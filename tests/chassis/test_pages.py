@@ -168,6 +168,23 @@ async def test_a_bad_parameter_is_422_and_named(services: Services, query: str, 
     assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [(field, code)]
 
 
+REFUSED: list[tuple[Any, str, str]] = [
+    ({"first": 1001}, "first", "OUT_OF_RANGE"),
+    ({"first": -1}, "first", "OUT_OF_RANGE"),
+    ({"first": 1, "last": 1}, "corpo", "CONTRADICTION"),
+    ({"ids": [1], "first": 1}, "corpo", "CONTRADICTION"),
+    ({"ids": [None]}, "ids.0", "NULL"),
+    ({"filter": {"nada": {"eq": 1}}}, "filter.nada", "UNKNOWN_FIELD"),
+    ({"filter": {"id": {"eq": "1"}}}, "filter.id.eq", "NOT_AN_INTEGER"),
+    ({"filter": {"nome_pessoa": {"contains": None}}}, "filter.nome_pessoa.contains", "NULL"),
+    ({"ordering": "-nada"}, "ordering", "INVALID_CHOICE"),
+    ({"after": "x"}, "after", "INVALID_CURSOR"),
+    ({"per": {"field": "id", "ids": [1]}}, "per", "UNKNOWN_FIELD"),
+    ({"filter": {"or": []}}, "filter.or", "TOO_FEW"),
+    ({"filter": {"or": [{} for _ in range(201)]}}, "filter", "LIMIT_EXCEEDED"),
+]
+
+
 class TestTheRicherRead:
     """POST …/query/: what does not fit into a URL, in an envelope."""
 
@@ -242,25 +259,7 @@ class TestTheRicherRead:
         ]
         assert found == [(3, [9, 6, 3], False, 3), (1, [10, 7, 4], True, 4), (77, [], False, 0)]
 
-    @pytest.mark.parametrize(
-        ("query", "field", "code"),
-        [
-            ({"first": 1001}, "first", "OUT_OF_RANGE"),
-            ({"first": -1}, "first", "OUT_OF_RANGE"),
-            ({"first": 1, "last": 1}, "corpo", "CONTRADICTION"),
-            ({"ids": [1], "first": 1}, "corpo", "CONTRADICTION"),
-            ({"ids": [None]}, "ids.0", "NULL"),
-            ({"filter": {"nada": {"eq": 1}}}, "filter.nada", "UNKNOWN_FIELD"),
-            ({"filter": {"id": {"eq": "1"}}}, "filter.id.eq", "NOT_AN_INTEGER"),
-            ({"filter": {"nome_pessoa": {"contains": None}}}, "filter.nome_pessoa.contains", "NULL"),
-            ({"ordering": "-nada"}, "ordering", "INVALID_CHOICE"),
-            ({"after": "x"}, "after", "INVALID_CURSOR"),
-            ({"per": {"field": "id", "ids": [1]}}, "per", "UNKNOWN_FIELD"),
-            ({"filter": {"or": []}}, "filter.or", "TOO_FEW"),
-            ({"filter": {"or": [{} for _ in range(201)]}}, "filter", "LIMIT_EXCEEDED"),
-        ],
-        ids=str,
-    )
+    @pytest.mark.parametrize(("query", "field", "code"), REFUSED, ids=str)
     async def test_refuses_by_name(self, services: Services, query: Any, field: str, code: str) -> None:
         answer = await services.pessoas.post(f"{PESSOAS.path}query/", json=query)
 
