@@ -10,6 +10,7 @@ from chassis import app as chassis_app
 from chassis.remote import Remote
 from chassis.settings import BaseUrl, Settings, read
 from gateway import http, playground, schema
+from gateway.execution.operation import Executor
 
 
 class GatewaySettings(Settings):
@@ -47,7 +48,7 @@ def create_app(
         docs_url=None,
         openapi_url=None,
     )
-    app.state.schema = schema.build()
+    app.state.executor = Executor(schema.core(schema.build()))
     app.state.remotes = remotes
     app.add_route("/graphql", http.endpoint, methods=["GET", "POST"])
     app.mount("/playground", playground.files())

@@ -5,23 +5,22 @@ names it (then a request that cannot be executed is a 4xx), else `application/js
 A browser's GET shows GraphiQL.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import orjson
-import strawberry
 from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types.graphql import OperationType
 
 from chassis.body import parse, require_media_type
 from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, Refusal
 from chassis.negotiation import quality
 from gateway import playground
 from gateway.context import Context
-from gateway.errors import code_of, formatted
+from gateway.errors import code_of, formatted, log_faults
+from gateway.execution.operation import Executor, is_query
 from gateway.loaders import Loaders
 
 JSON = "application/json"
@@ -92,29 +91,32 @@ async def _parameters(request: Request) -> Any:
 
 
 async def _executed(request: Request, asked: Asked, media_type: str) -> Response:
-    schema: strawberry.Schema = request.app.state.schema
-    context = Context(Loaders(request.app.state.remotes), request.headers.get("idempotency-key"))
-    allowed = [OperationType.QUERY] if request.method != "POST" else [OperationType.QUERY, OperationType.MUTATION]
+    executor: Executor = request.app.state.executor
+    document = executor.prepare(asked.query)
+    if document.errors:
+        return _request_error(document.errors, media_type)
     try:
-        result = await schema.execute(
-            asked.query,
-            variable_values=asked.variables,
-            operation_name=asked.operation_name,
-            context_value=context,
-            allowed_operation_types=allowed,
-        )
-        data, errors = result.data, result.errors or []
-    except InvalidOperationTypeError:
-        raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"}) from None
-    except CannotGetOperationTypeError as failure:
-        data, errors = None, [GraphQLError(str(failure))]
-    if data is None:  # every root field is nullable: without data, nothing was executed
-        status = 400 if media_type == GRAPHQL_JSON else 200
-        return _response({"errors": [formatted(error) for error in errors]}, media_type, status)
-    answer: dict[str, Any] = {"data": data}
+        operation = document.operation(asked.operation_name)
+    except GraphQLError as failure:
+        return _request_error([failure], media_type)
+    if request.method != "POST" and not is_query(operation):
+        raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
+    context = Context(Loaders(request.app.state.remotes), request.headers.get("idempotency-key"))
+    result = await executor.run(document, operation, asked.variables, context)
+    errors = result.errors or []
+    if result.data is None:  # every root field is nullable: without data, nothing was executed
+        return _request_error(errors, media_type)
+    answer: dict[str, Any] = {"data": result.data}
     if errors:
+        log_faults(errors)
         answer["errors"] = [formatted(error) for error in errors]
     return _response(answer, media_type)
+
+
+def _request_error(errors: Sequence[GraphQLError], media_type: str) -> Response:
+    """What could not be executed at all."""
+    answer = {"errors": [formatted(error) for error in errors]}
+    return _response(answer, media_type, 400 if media_type == GRAPHQL_JSON else 200)
 
 
 def _response(answer: Any, media_type: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:

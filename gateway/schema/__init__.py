@@ -1,19 +1,14 @@
 """The one schema: what each service owns, joined."""
 
 import strawberry
-from graphql import GraphQLError
-from strawberry.extensions import ParserCache, ValidationCache
+from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types import ExecutionContext
 
-from gateway.errors import log_faults
 from gateway.schema.catalogo import CategoriaMutation, CategoriaQuery, ProdutoMutation, ProdutoQuery
 from gateway.schema.pessoas import PessoaMutation, PessoaQuery
 from gateway.schema.scalars import DATE_TIME, Instante
 from gateway.schema.servicos import ServicoMutation, ServicoQuery
 from gateway.schema.solicitacoes import SolicitacaoMutation, SolicitacaoQuery
-
-CACHED_DOCUMENTS = 1000
 
 
 @strawberry.type(description="O que se pode ler.")
@@ -26,17 +21,12 @@ class Mutation(SolicitacaoMutation, PessoaMutation, ServicoMutation, ProdutoMuta
     pass
 
 
-class Schema(strawberry.Schema):
-    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Strawberry would log a traceback for every failed field."""
-        log_faults(errors)
+def build() -> strawberry.Schema:
+    """The schema."""
+    return strawberry.Schema(query=Query, mutation=Mutation, config=StrawberryConfig(scalar_map={Instante: DATE_TIME}))
 
 
-def build() -> Schema:
-    """The schema, with parsing and validation cached."""
-    return Schema(
-        query=Query,
-        mutation=Mutation,
-        config=StrawberryConfig(scalar_map={Instante: DATE_TIME}),
-        extensions=[lambda: ParserCache(CACHED_DOCUMENTS), lambda: ValidationCache(CACHED_DOCUMENTS)],
-    )
+def core(schema: strawberry.Schema) -> GraphQLSchema:
+    """The same schema as graphql-core knows it."""
+    found: GraphQLSchema = schema._schema  # pyright: ignore[reportPrivateUsage]  # it has no public name
+    return found

@@ -90,7 +90,7 @@ async def test_a_twin_still_running_is_waited_for_and_409_at_the_deadline(
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "é"])
 async def test_a_key_that_is_none_is_400(services: Services, key: str) -> None:
-    headers = {"Idempotency-Key": key.encode()}
+    headers = [(b"Idempotency-Key", key.encode())]
 
     answer = await services.pessoas.post(PESSOAS.path, json={"nome_pessoa": "Ana"}, headers=headers)
 

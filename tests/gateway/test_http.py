@@ -1,0 +1,114 @@
+"""GraphQL over HTTP: methods, media types, status codes, and what broken requests get."""
+
+import pytest
+
+from tests.applications import Gateway
+
+GRAPHQL_JSON = "application/graphql-response+json"
+QUERY = "{ __typename }"
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("accept", "answered", "status"),
+    [
+        (None, "application/json", 200),
+        ("*/*", "application/json", 200),
+        ("application/json", "application/json", 200),
+        (GRAPHQL_JSON, GRAPHQL_JSON, 400),
+        (f"{GRAPHQL_JSON}, application/json;q=0.9", GRAPHQL_JSON, 400),
+        (f"application/json, {GRAPHQL_JSON};q=0.5", "application/json", 200),
+        (f"{GRAPHQL_JSON}, application/json, text/event-stream, multipart/mixed", GRAPHQL_JSON, 400),
+    ],
+)
+async def test_the_media_type_decides_the_status_of_a_request_error(
+    gateway: Gateway, accept: str | None, answered: str, status: int
+) -> None:
+    headers = {"Accept": accept} if accept else {}
+    for query in ("{", "{ nada }", "query ($x: Int!) { __typename }"):
+        answer = await gateway.client.post("/graphql", json={"query": query}, headers=headers)
+        assert answer.headers["content-type"] == f"{answered}; charset=utf-8"
+        assert answer.status_code == status
+        assert "data" not in answer.json()
+        assert answer.json()["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+async def test_get_runs_queries_only(gateway: Gateway) -> None:
+    read = await gateway.client.get("/graphql", params={"query": QUERY, "variables": "{}"})
+    mutation = 'mutation { excluirPessoa(id: "1") { errors { code } } }'
+    write = await gateway.client.get("/graphql", params={"query": mutation})
+
+    assert read.json() == {"data": {"__typename": "Query"}}
+    assert (write.status_code, write.headers["allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"42",
+        b"null",
+        b"[]",
+        b'[{"query": "{ __typename }"}]',
+        b"{}",
+        b'{"query": 5}',
+        b'{"query": ""}',
+        b'{"query": "{ __typename }", "variables": []}',
+        b'{"query": "{ __typename }", "variables": "{}"}',
+        b'{"query": "{ __typename }", "operationName": 5}',
+        b'{"query": "{ __typename }", "extensions": 5}',
+        b'{"query": "\xff"}',
+        b'{"a":' * 100_000,
+        b"[" * 100_000,
+    ],
+    ids=lambda content: repr(content[:40]),
+)
+async def test_a_body_that_is_no_request_is_400(gateway: Gateway, content: bytes) -> None:
+    answer = await gateway.client.post("/graphql", content=content, headers=JSON)
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, 415),
+        ({"Content-Type": "application/json; charset=utf-16"}, 415),
+        ({**JSON, "Content-Encoding": "gzip"}, 415),
+        ({**JSON, "Accept": "text/html"}, 406),
+        ({**JSON, "Accept": "text/event-stream"}, 406),
+    ],
+    ids=str,
+)
+async def test_another_media_type_is_415_or_406(gateway: Gateway, headers: dict[str, str], status: int) -> None:
+    answer = await gateway.client.post("/graphql", content=b'{"query": "{ __typename }"}', headers=headers)
+
+    assert answer.status_code == status
+    assert answer.json()["errors"][0]["message"]
+
+
+async def test_other_methods_are_405_and_name_what_is_allowed(gateway: Gateway) -> None:
+    answer = await gateway.client.put("/graphql", json={"query": QUERY})
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS, POST")
+
+
+async def test_an_unknown_or_ambiguous_operation_is_a_request_error(gateway: Gateway) -> None:
+    two = "query A { __typename } query B { __typename }"
+
+    for body in ({"query": two}, {"query": two, "operationName": "C"}, {"query": "fragment F on Query { __typename }"}):
+        answer = await gateway.client.post("/graphql", json=body, headers={"Accept": GRAPHQL_JSON})
+        assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, "BAD_USER_INPUT")
+    chosen = await gateway.client.post("/graphql", json={"query": two, "operationName": "B"})
+    assert chosen.json() == {"data": {"__typename": "Query"}}
+
+
+async def test_a_browser_gets_graphiql(gateway: Gateway) -> None:
+    answer = await gateway.client.get("/graphql", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "GraphiQL" in answer.text
