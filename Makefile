@@ -1,0 +1,36 @@
+# Everything a developer does here, by name. Needs make and Python >= 3.11; `make run PYTHON=python3.12` names another.
+PYTHON ?= python3
+RUN := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format migration ready
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install everything, with what tests and checks need, and build GraphiQL's page
+	@$(PYTHON) deploy/bootstrap.py --dev
+
+run: ready ## Run the whole system (PORT_OFFSET=0 DATA_DIR=.data DEMO=1 LOG_LEVEL=INFO)
+	@$(RUN) -m deploy.local
+
+test: setup ## Run the tests (ARGS="tests/pessoas -k nome")
+	$(RUN) -m pytest $(ARGS)
+
+check: setup ## Formatting, lint, types, who may import whom, and the lock
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/pyright
+	.venv/bin/lint-imports
+	$(RUN) deploy/bootstrap.py --uv lock --check
+
+format: setup ## Format the code and mend what lint can mend
+	.venv/bin/ruff format
+	.venv/bin/ruff check --fix
+
+migration: setup ## Write a new migration (SERVICE=pessoas NAME="add email")
+	$(if $(and $(SERVICE),$(NAME)),,$(error say which: make migration SERVICE=pessoas NAME="add email"))$(RUN) -m deploy.migrate --new $(SERVICE) "$(NAME)"
+
+# What `run` needs, and no more.
+ready:
+	@$(PYTHON) deploy/bootstrap.py

@@ -1,0 +1,240 @@
+"""Prepares a fresh checkout with nothing but Python: `python3 deploy/bootstrap.py [--dev]`, which `make` runs first.
+
+It gets uv when there is none, lets it install what uv.lock names into .venv, and builds GraphiQL's page. Each step is
+skipped when nothing changed. `--dev` adds what the tests and `make check` need. Only the standard library is used: a
+fresh Debian has no pip and no venv. The file must parse under an old Python too, which it answers with a kind line.
+`--uv ARGS...` runs that uv instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from pathlib import Path
+
+OLDEST_PYTHON = (3, 11)
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+BIN = VENV / "bin"
+PLAYGROUND = ROOT / "gateway" / "playground"
+
+# uv comes from the same index as everything else, as one wheel. Its hash is pinned here, as uv.lock pins the others,
+# so that nothing runs that was not reviewed. To move on: take the five hashes from the index page of the new version.
+INDEX = "https://pypi.org/simple"
+UV_VERSION = "0.13.9"
+UV_WHEELS = {
+    "linux-x86_64-glibc": "d7f459fe4fd247d830351c75686d3996ace3c6f3f728eb0e85a30b7ada0cef19",
+    "linux-x86_64-musl": "2c45530751517d6c3bbc69a19473f6effe47cce047bede01ffd8af7ea7b36b25",
+    "linux-aarch64": "5435c5ce14a56431208ca0996416d310f1598e8c2c8ba707688985a16bb82dbe",
+    "darwin-x86_64": "c16ed11e013557536b3e60065f1b912f6407bd6518e041b961e23ef9e6b4fbf5",
+    "darwin-arm64": "66c512266d633bef48384a1f53003f41f2a8e7b36fe6e7fbfd3e0fd52d96fa63",
+}
+NETWORK_HELP = "is the network there? A proxy goes into HTTPS_PROXY, a company's certificates into SSL_CERT_FILE"
+
+
+class SetupError(Exception):
+    """A step failed; the message says what to do next."""
+
+
+class Step:
+    """`with Step("what is done"):` tells it, and how long it took."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __enter__(self) -> None:
+        self.began = time.monotonic()
+        print(f"setup: {self.what} ...", flush=True)
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if error is None:
+            print(f"setup: {self.what}: done in {time.monotonic() - self.began:.1f} s", flush=True)
+
+
+def use_supported_python() -> None:
+    """Returns when this Python is new enough; otherwise starts over with one that is, or says how to get it."""
+    if sys.version_info[:2] >= OLDEST_PYTHON:
+        return
+    for minor in range(19, OLDEST_PYTHON[1] - 1, -1):
+        if newer := shutil.which(f"python3.{minor}"):
+            os.execv(newer, [newer, *sys.argv])  # noqa: S606 - no shell is meant
+    raise SetupError(
+        f"this is Python {platform.python_version()}, and {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed: "
+        "install one and name it, as in `make run PYTHON=/path/to/python3.12`"
+    )
+
+
+def install_dependencies(dev: bool) -> None:
+    """Makes .venv hold exactly what uv.lock names, for this Python; at once when it did so the last time."""
+    stamp = VENV / "setup-stamp"
+    before, _, last = (stamp.read_text() if stamp.exists() else "").partition(" ")
+    dev = dev or last == "dev"  # what is there is not taken away again
+    wanted = f"{fingerprint()} {'dev' if dev else 'run'}"
+    if f"{before} {last}" == wanted and os.access(BIN / "python", os.X_OK):
+        return
+    uv = find_uv()
+    # `make run` adds what it needs and removes nothing: somebody may have made .venv with `uv sync`, for development.
+    groups = ["--group", "dev"] if dev else ["--group", "local", "--inexact"]
+    with Step("installing what uv.lock names into .venv"):
+        sync = [uv, "sync", "--frozen", "--no-default-groups", *groups]
+        # This very Python, and never a downloaded one: what runs is what the person has chosen.
+        settings = {
+            "UV_PYTHON": sys.executable,
+            "UV_PYTHON_DOWNLOADS": "never",
+            "UV_PROJECT_ENVIRONMENT": str(VENV),
+            # Five processes start at once: without this each would compile the same libraries, and with
+            # PYTHONDONTWRITEBYTECODE set, at every start.
+            "UV_COMPILE_BYTECODE": "1",
+            "UV_SYSTEM_CERTS": os.environ.get("UV_SYSTEM_CERTS", "true"),
+        }
+        environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+        if subprocess.run(sync, cwd=ROOT, env={**environment, **settings}, check=False).returncode != 0:
+            raise SetupError(f"uv could not install the dependencies (its lines are above): {NETWORK_HELP}")
+    stamp.write_text(wanted)
+
+
+def fingerprint() -> str:
+    """Changes when the lock, a manifest or the Python does."""
+    digest = hashlib.sha256(sys.version.encode())
+    for path in (ROOT / "uv.lock", ROOT / "pyproject.toml", *sorted(ROOT.glob("*/pyproject.toml"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def find_uv() -> str:
+    """The path of a uv that this project accepts: the one on PATH, the one got earlier, or a new download."""
+    import tomllib  # not at the top: an old Python has none, and must get as far as its kind line
+
+    manifest = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    least = numbers(manifest["tool"]["uv"]["required-version"])
+    on_path, own = shutil.which("uv"), ROOT / ".uv" / UV_VERSION / "uv"
+    for candidate in (on_path, str(own)):
+        if candidate and os.access(candidate, os.X_OK):
+            told = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False)
+            if told.returncode == 0 and numbers(told.stdout) >= least:
+                return candidate
+    with Step(f"getting uv {UV_VERSION} into .uv"):
+        download_uv(own)
+    return str(own)
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """The first dotted number in `version`: (0, 13, 9)."""
+    found = re.search(r"\d+(\.\d+)*", version)
+    return tuple(map(int, found[0].split("."))) if found else ()
+
+
+def wheel_platform() -> str:
+    """This machine, as UV_WHEELS names it."""
+    system, machine = platform.system().lower(), platform.machine().lower()
+    machine = {"amd64": "x86_64", "arm64": "arm64" if system == "darwin" else "aarch64"}.get(machine, machine)
+    if (system, machine) == ("linux", "x86_64"):
+        return f"{system}-{machine}-{'glibc' if platform.libc_ver()[0] == 'glibc' else 'musl'}"
+    return f"{system}-{machine}"  # on linux-aarch64 one wheel serves both C libraries
+
+
+def download_uv(target: Path) -> None:
+    """Puts the pinned uv at `target`, after its wheel's hash was checked."""
+    by_hand = "install uv yourself (https://docs.astral.sh/uv/) and run this again"
+    wanted = UV_WHEELS.get(wheel_platform())
+    if wanted is None:
+        raise SetupError(f"no uv is pinned for {wheel_platform()}: {by_hand}")
+    try:
+        listing = json.loads(fetch(f"{INDEX}/uv/", "application/vnd.pypi.simple.v1+json"))
+        url = next((file["url"] for file in listing["files"] if file["hashes"].get("sha256") == wanted), None)
+        if url is None:
+            raise SetupError(f"{INDEX} no longer has uv {UV_VERSION}: {by_hand}")
+        wheel = fetch(url, "*/*")
+    except (urllib.error.URLError, OSError) as failure:
+        raise SetupError(f"uv could not be downloaded from {INDEX} ({failure}): {NETWORK_HELP}. Or {by_hand}") from None
+    if (got := hashlib.sha256(wheel).hexdigest()) != wanted:
+        raise SetupError(f"{url} has sha256 {got}, not {wanted}: not using it")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = target.with_name(f"uv.{os.getpid()}")
+    new.write_bytes(zipfile.ZipFile(io.BytesIO(wheel)).read(f"uv-{UV_VERSION}.data/scripts/uv"))
+    new.chmod(0o755)
+    new.replace(target)
+
+
+def fetch(url: str, accept: str) -> bytes:
+    """What `url` answers; the urls are INDEX and what INDEX names, and the hash decides about the rest."""
+    request = urllib.request.Request(url, headers={"Accept": accept})  # noqa: S310
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        return answer.read()
+
+
+def build_playground() -> None:
+    """Builds GraphiQL's page from its npm lock, with the Node that uv has installed, unless it is up to date.
+
+    Everything but the page works without it, so a failure is told and does not stop `make run`.
+    """
+    if playground_is_current():
+        return
+    # npm's own programs look for `node` on PATH; and Node does not read SSL_CERT_FILE.
+    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    if certificates := os.environ.get("SSL_CERT_FILE"):
+        environment.setdefault("NODE_EXTRA_CA_CERTS", certificates)
+    with Step("building GraphiQL's page (half a minute, once)"):
+        for arguments in (["ci", "--ignore-scripts", "--no-audit", "--no-fund"], ["run", "build"]):
+            try:
+                npm = subprocess.run(
+                    [BIN / "npm", *arguments],
+                    cwd=PLAYGROUND,
+                    env=environment,
+                    check=False,
+                    capture_output=True,
+                    text=True,
+                )
+            except OSError as failure:
+                raise SetupError(f"npm could not be run ({failure})") from None
+            if npm.returncode != 0:
+                print(f"{npm.stdout}{npm.stderr}".strip(), file=sys.stderr)
+                raise SetupError(f"`npm {' '.join(arguments)}` failed in {PLAYGROUND}: {NETWORK_HELP}")
+
+
+def playground_is_current() -> bool:
+    """Whether the built page is there and newer than all that it is built from."""
+    page = PLAYGROUND / "dist" / "index.html"
+    if not page.exists():
+        return False
+    built = page.stat().st_mtime
+    for directory, below, files in os.walk(PLAYGROUND):
+        below[:] = [name for name in below if name not in ("dist", "node_modules", "__pycache__")]
+        sources = [
+            Path(directory) / name for name in files if not name.endswith((".py", ".md"))
+        ]  # those serve, or tell
+        if any(source.stat().st_mtime > built for source in sources):
+            return False
+    return True
+
+
+def main() -> int:
+    try:
+        use_supported_python()
+        if sys.argv[1:2] == ["--uv"]:
+            uv = find_uv()
+            os.execv(uv, [uv, *sys.argv[2:]])  # noqa: S606 - no shell is meant
+        install_dependencies(dev="--dev" in sys.argv[1:])
+    except SetupError as failure:
+        print(f"setup: {failure}", file=sys.stderr)
+        return 1
+    try:
+        build_playground()
+    except SetupError as failure:
+        print(f"setup: going on without GraphiQL's page; {failure}. `make setup` tries again", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,357 @@
+"""Runs the whole system on this machine with one command: `python -m deploy.local`, which is what `make run` does.
+
+    lock the data directory -> bind five sockets -> PostgreSQL -> migrate -> demo data -> five processes -> watch
+
+The launcher holds the listening sockets, so a process that is restarted refuses nobody: callers wait in the queue. It
+holds one end of a pipe to every child, so that however it ends, by SIGKILL too, none of them outlives it (`leash.py`,
+`watchdog.py`). Environment: PORT_OFFSET (0), DATA_DIR (.data), DEMO (1), LOG_LEVEL (INFO).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import sys
+import time
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from deploy import databases, topology
+from deploy.postgres import EPHEMERAL, HOST, Cluster, PostgresError, environment, process_exists
+
+ROOT = Path(__file__).resolve().parent.parent
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LONGEST_LINE = 1024 * 1024
+
+READY_SECONDS = 60
+STOP_SECONDS = 12  # a process gives its open requests ten
+FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS = 0.1, 5.0, 10.0
+"""A process that ends is started again after a pause that doubles up to the longest; staying up this long resets it."""
+
+
+class LaunchError(Exception):
+    """The system cannot run like this; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says about this run."""
+
+    port_offset: int
+    data_dir: Path
+    demo: bool
+    log_level: str
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str]) -> Self:
+        offset, demo = variables.get("PORT_OFFSET", "0"), variables.get("DEMO", "1")
+        level = variables.get("LOG_LEVEL", "INFO")
+        highest = EPHEMERAL - 1 - max(topology.POSTGRES_PORT, *(process.port for process in topology.PROCESSES))
+        if not (offset.isascii() and offset.isdigit() and int(offset) <= highest):
+            raise LaunchError(f"PORT_OFFSET must be a whole number from 0 to {highest}, not {offset!r}")
+        if demo not in ("0", "1"):
+            raise LaunchError(f"DEMO must be 1 (load demo data on the first start) or 0, not {demo!r}")
+        if level.upper() not in LOG_LEVELS:
+            raise LaunchError(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, not {level!r}")
+        data_dir = Path(variables.get("DATA_DIR") or ".data").expanduser().resolve()
+        return cls(int(offset), data_dir, demo == "1", level.upper())
+
+    def port(self, process: topology.Process) -> int:
+        return process.port + self.port_offset
+
+    @property
+    def postgres_port(self) -> int:
+        return topology.POSTGRES_PORT + self.port_offset
+
+
+def say(name: str, line: str) -> None:
+    """Writes one line of process `name` to the terminal."""
+    label = f"{name:<12} |"
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        names = [process.name for process in topology.PROCESSES]
+        label = f"\033[{32 + names.index(name) if name in names else 90}m{label}\033[0m"
+    try:
+        print(label, line, flush=True)
+    except BrokenPipeError:  # whoever read this, as in `make run | head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def relay(name: str, lines: asyncio.StreamReader) -> None:
+    """Passes every line of `lines` on to the terminal until they end."""
+    while True:
+        try:
+            line = await lines.readline()
+        except ValueError:
+            say(name, f"(a line longer than {LONGEST_LINE} bytes is left out)")
+            continue
+        if not line:
+            return
+        say(name, line.decode(errors="replace").rstrip())
+
+
+def lock(data_dir: Path) -> int:
+    """The descriptor of the lock on `data_dir`; LaunchError when another run has it.
+
+    Every child inherits it, so the lock is free only when nothing of that run is left.
+    """
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as failure:
+        raise LaunchError(f"DATA_DIR {data_dir} cannot be used: {failure.strerror}") from None
+    deadline = time.monotonic() + STOP_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 32, 0).decode().strip()
+            # After SIGKILL of a launcher its children need a moment to end: that is worth waiting for.
+            if time.monotonic() > deadline or (holder and process_exists(int(holder))):
+                raise LaunchError(
+                    f"process {holder} already runs the system on {data_dir}: "
+                    "stop it, or set DATA_DIR to another directory and PORT_OFFSET to another number"
+                ) from None
+            time.sleep(0.05)
+        else:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            return descriptor
+
+
+def bind(port: int, name: str) -> socket.socket:
+    """A socket bound to loopback `port`; LaunchError when somebody else has it."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of the last run may still linger
+    try:
+        bound.bind((HOST, port))
+    except OSError as failure:
+        bound.close()
+        raise LaunchError(
+            f"port {port} for {name} cannot be used ({failure.strerror}): stop the program that has it, "
+            "or move all ports with the variable PORT_OFFSET, as in `PORT_OFFSET=100 make run`"
+        ) from None
+    return bound
+
+
+async def ready(port: int) -> None:
+    """Returns once `/health/ready` on `port` answers 200."""
+    while True:
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(2):
+                reader, writer = await asyncio.open_connection(HOST, port)
+                with contextlib.closing(writer):
+                    writer.write(b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                    if b" 200 " in await reader.readline():
+                        return
+        await asyncio.sleep(0.05)
+
+
+def how_it_ended(code: int) -> str:
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+
+class Launcher:
+    """One run of the system, from the lock that it holds to the last process that it stops."""
+
+    def __init__(self, settings: Settings, held: int, sockets: Mapping[str, socket.socket]) -> None:
+        self._settings = settings
+        self._held = held
+        self._sockets = sockets
+        self._leash, self._leash_end = os.pipe()  # children inherit the first; the second closes with this process
+        log, self._postgres_log = os.pipe()
+        self._postgres_lines = os.fdopen(log, "rb", buffering=0)
+        self._cluster = Cluster(settings.data_dir, settings.postgres_port, log=self._postgres_log, keep_open=(held,))
+        self._cluster_thread = ThreadPoolExecutor(1)  # it blocks, and it must not be started and stopped at once
+        self._children: set[Process] = set()
+        self._main: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._early_end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> None:
+        """Starts everything and watches it until a signal cancels this; then stops everything in order."""
+        began = time.monotonic()
+        loop = asyncio.get_running_loop()
+        self._main = asyncio.current_task()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._interrupt)
+        lines = asyncio.StreamReader(LONGEST_LINE)
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), self._postgres_lines)
+        postgres_log = asyncio.create_task(relay("postgres", lines))
+        watched: list[asyncio.Task[None]] = []
+        try:
+            say("run", f"data in {self._settings.data_dir}, PostgreSQL on port {self._settings.postgres_port}")
+            await self._prepare_databases()
+            watched.append(asyncio.create_task(self._keep("postgres", self._watch_postgres)))
+            for process in topology.PROCESSES:
+                watched.append(asyncio.create_task(self._keep(process.name, partial(self._serve, process))))
+            await self._until_ready()
+            self._announce(time.monotonic() - began)
+            done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            done.pop().result()  # none of them returns: this raises what broke one
+        finally:
+            self._stopping = True
+            for task in watched:
+                task.cancel()
+            await asyncio.gather(*watched, return_exceptions=True)
+            await self._on_cluster(self._cluster.stop)
+            os.close(self._postgres_log)
+            await postgres_log
+
+    def _interrupt(self) -> None:
+        """The first signal stops everything in order, the second one at once."""
+        if self._main and not self._stopping:
+            self._stopping = True
+            say("run", "stopping (once more to stop at once)")
+            self._main.cancel()
+            return
+        for child in self._children:
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
+        self._cluster.kill()
+
+    async def _on_cluster(self, action: Callable[..., None], *arguments: str) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._cluster_thread, action, *arguments)
+
+    async def _prepare_databases(self) -> None:
+        """PostgreSQL runs, every service has its database, migrated, and on the first start demo data."""
+        names = [service.name for service in topology.SERVICES]
+        await self._on_cluster(self._cluster.start)
+        await self._on_cluster(self._cluster.create_databases, *names)
+        urls = {databases.variable(name): self._cluster.url(name) for name in names}
+        await self._run_once("migrate", urls)
+        loaded = self._settings.data_dir / "demo-loaded"
+        if self._settings.demo and not loaded.exists():
+            await self._run_once("demo", urls)
+            loaded.touch()
+
+    async def _keep(self, name: str, live: Callable[[], Awaitable[str]]) -> None:
+        """Runs `live` again whenever it returns; what it returns says how it ended."""
+        pause = FIRST_PAUSE
+        while True:
+            began = time.monotonic()
+            ended = await live()
+            if not self._early_end.done():
+                failure = LaunchError(f"{name} {ended} before everything was ready; its lines above say why")
+                self._early_end.set_exception(failure)
+                return
+            if time.monotonic() - began > STEADY_SECONDS:
+                pause = FIRST_PAUSE
+            say("run", f"{name} {ended}; starting it again in {pause:g} s")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _watch_postgres(self) -> str:
+        if not self._cluster.running:
+            try:
+                await self._on_cluster(self._cluster.start)
+            except PostgresError as failure:
+                return f"did not start: {failure}"
+        return how_it_ended(await asyncio.to_thread(self._cluster.wait))
+
+    async def _serve(self, process: topology.Process) -> str:
+        """Runs one process of the table until it ends."""
+        variables = {"PORT": str(self._settings.port(process)), "LOG_LEVEL": self._settings.log_level}
+        for name in process.asks:
+            variables[topology.url_variable(name)] = f"http://{HOST}:{self._settings.port(topology.by_name(name))}"
+        if process.owns_database:
+            variables["DATABASE_URL"] = self._cluster.url(process.name)
+        listening = self._sockets[process.name].fileno()
+        module = ("chassis.serve", process.name, "--fd", str(listening))
+        return how_it_ended(await self._run_module(process.name, module, variables, listening))
+
+    async def _run_once(self, name: str, variables: Mapping[str, str]) -> None:
+        """Runs `deploy.<name>` to its end; LaunchError when that is not a good one."""
+        if code := await self._run_module(name, (f"deploy.{name}",), variables):
+            raise LaunchError(f"{name} {how_it_ended(code)}; its lines above say why")
+
+    async def _run_module(
+        self, name: str, module: tuple[str, ...], variables: Mapping[str, str], *descriptors: int
+    ) -> int:
+        """Runs a module in a process of its own, on the leash, and relays its lines; cancelled, it stops it."""
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "deploy.leash", str(self._leash), *module),
+            cwd=ROOT,
+            env={**environment(), **variables},
+            pass_fds=(self._leash, self._held, *descriptors),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=PIPE,
+            stderr=STDOUT,
+            limit=LONGEST_LINE,
+            start_new_session=True,  # Ctrl-C is for the launcher alone, which stops them in order
+        )
+        self._children.add(child)
+        assert child.stdout
+        lines = asyncio.create_task(relay(name, child.stdout))
+        try:
+            return await child.wait()
+        finally:
+            if child.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    child.terminate()
+                try:
+                    async with asyncio.timeout(STOP_SECONDS):
+                        await child.wait()
+                except TimeoutError:
+                    say("run", f"{name} did not stop in {STOP_SECONDS} s and is ended")
+                    child.kill()
+            await lines
+            self._children.discard(child)
+
+    async def _until_ready(self) -> None:
+        """Returns once all are ready; LaunchError when one ends before that, which starting it again will not mend."""
+        waiting_for = ""
+
+        async def everyone() -> None:
+            nonlocal waiting_for
+            for process in topology.PROCESSES:
+                waiting_for = process.name
+                await ready(self._settings.port(process))
+
+        started = asyncio.create_task(everyone())
+        await asyncio.wait((started, self._early_end), timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if self._early_end.done():
+            self._early_end.result()
+        if not started.done():
+            raise LaunchError(f"{waiting_for} not ready after {READY_SECONDS} s; the lines above say why")
+        self._early_end.cancel()  # from here on an end is not an early one
+
+    def _announce(self, seconds: float) -> None:
+        for process in topology.PROCESSES:
+            say("run", f"{process.name:<12} http://localhost:{self._settings.port(process)}")
+        gateway = self._settings.port(topology.by_name("gateway"))
+        say("run", f"ready in {seconds:.1f} s; open GraphiQL at http://localhost:{gateway}/graphql (Ctrl-C stops)")
+
+
+async def launch(settings: Settings, held: int, sockets: Mapping[str, socket.socket]) -> None:
+    await Launcher(settings, held, sockets).run()
+
+
+def main() -> int:
+    try:
+        settings = Settings.read(os.environ)
+        held = lock(settings.data_dir)
+        sockets = {process.name: bind(settings.port(process), process.name) for process in topology.PROCESSES}
+        bind(settings.postgres_port, "postgres").close()
+        for listening in sockets.values():
+            listening.listen(1024)
+        asyncio.run(launch(settings, held, sockets))
+    except (LaunchError, PostgresError) as refused:
+        print(refused, file=sys.stderr)
+        return 1
+    except asyncio.CancelledError:
+        say("run", "stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

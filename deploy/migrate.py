@@ -1,0 +1,63 @@
+"""Migrations for the developer: `python -m deploy.migrate` brings the databases of all services to their newest one.
+
+`--new SERVICE NAME` writes a service's next migration, from the difference between its models and a throwaway database.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+import psycopg
+
+from chassis.db.migrate import ROOT, head, new, upgrade
+from deploy import databases
+from deploy.postgres import Cluster, free_ports
+from deploy.topology import SERVICES
+
+
+def upgrade_all() -> None:
+    for service, url in databases.urls().items():
+        if revision(url) != head(ROOT / service):  # Alembic alone takes a second to import: not on every start
+            upgrade(service, url)
+
+
+def revision(url: str) -> str | None:
+    """The revision of the database at `url`; None when it has none yet."""
+    with psycopg.connect(url) as connection:
+        try:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        except psycopg.errors.UndefinedTable:
+            return None
+    return row[0] if row else None
+
+
+def write_new(service: str, name: str) -> Path:
+    """The file of the new migration."""
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        open(os.devnull, "w") as quiet,
+        Cluster(Path(directory), free_ports(), durable=False, log=quiet.fileno()) as cluster,
+    ):
+        url = cluster.create_database(service)
+        upgrade(service, url)
+        return new(service, url, name)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m deploy.migrate", description=__doc__)
+    parser.add_argument("--new", nargs=2, metavar=("SERVICE", "NAME"), help="write a new migration")
+    arguments = parser.parse_args()
+    if not arguments.new:
+        upgrade_all()
+        return
+    service, name = arguments.new
+    if service not in (known := [process.name for process in SERVICES]):
+        parser.error(f"no service {service!r}: choose one of {', '.join(known)}")
+    print(f"wrote {write_new(service, name)}: read it before you trust it")
+
+
+if __name__ == "__main__":
+    main()

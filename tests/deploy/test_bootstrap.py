@@ -1,0 +1,170 @@
+"""From a bare checkout to an installed one: uv is fetched and checked, and nothing is done twice."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from deploy import bootstrap
+
+MANIFEST = """
+[project]
+name = "checkout"
+version = "0"
+requires-python = ">=3.11"
+
+[dependency-groups]
+local = []
+dev = []
+
+[tool.uv]
+package = false
+required-version = ">=0.13"
+"""
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing: a test's output is its failures."""
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package index with one uv wheel in it, pinned for this machine; the path of the wheel."""
+    wheel = io.BytesIO()
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(f"uv-{bootstrap.UV_VERSION}.data/scripts/uv", "#!/bin/sh\necho uv 99.0\n")
+    served = tmp_path / "index"
+    (served / "uv").mkdir(parents=True)
+    (served / "uv.whl").write_bytes(wheel.getvalue())
+    handler = functools.partial(Quiet, directory=str(served))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        digest = hashlib.sha256(wheel.getvalue()).hexdigest()
+        listing = {"files": [{"url": f"{url}/uv.whl", "hashes": {"sha256": digest}}]}
+        # The server answers a directory with its index.html, whatever it is.
+        (served / "uv" / "index.html").write_text(json.dumps(listing))
+        monkeypatch.setattr(bootstrap, "INDEX", url)
+        monkeypatch.setitem(bootstrap.UV_WHEELS, bootstrap.wheel_platform(), digest)
+        yield served / "uv.whl"
+        server.shutdown()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A small checkout with this bootstrap, no dependencies, and a page that is already built."""
+    root = tmp_path / "checkout"
+    (root / "deploy").mkdir(parents=True)
+    shutil.copy(bootstrap.__file__, root / "deploy")
+    (root / "pyproject.toml").write_text(MANIFEST)
+    (root / "gateway" / "playground" / "dist").mkdir(parents=True)
+    (root / "gateway" / "playground" / "dist" / "index.html").touch()
+    subprocess.run([bootstrap.find_uv(), "lock", "--quiet", "--offline"], cwd=root, check=True)
+    return root
+
+
+def set_up(root: Path, *arguments: str) -> str:
+    """Runs the bootstrap of `root` with the uv of this checkout on PATH; what it said."""
+    path = f"{Path(bootstrap.find_uv()).parent}{os.pathsep}{os.environ['PATH']}"
+    told = subprocess.run(
+        [sys.executable, root / "deploy" / "bootstrap.py", *arguments],
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return told.stdout + told.stderr
+
+
+def test_the_wheel_is_unpacked_when_its_hash_is_the_pinned_one(index: Path, tmp_path: Path) -> None:
+    target = tmp_path / ".uv" / "uv"
+    bootstrap.download_uv(target)
+    assert subprocess.run([target], capture_output=True, text=True, check=True).stdout == "uv 99.0\n"
+    assert [path.name for path in target.parent.iterdir()] == ["uv"]
+
+
+def test_a_wheel_with_another_hash_is_not_used(index: Path, tmp_path: Path) -> None:
+    index.write_bytes(index.read_bytes() + b"!")
+    with pytest.raises(bootstrap.SetupError, match="sha256"):
+        bootstrap.download_uv(tmp_path / ".uv" / "uv")
+    assert not (tmp_path / ".uv").exists()
+
+
+def test_without_a_network_the_message_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "INDEX", "http://127.0.0.1:1")
+    with pytest.raises(bootstrap.SetupError, match=r"HTTPS_PROXY.*SSL_CERT_FILE.*install uv yourself"):
+        bootstrap.download_uv(tmp_path / "uv")
+
+
+def test_a_uv_on_path_that_is_too_old_is_passed_over(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(MANIFEST)
+    (tmp_path / "bin").mkdir()
+    old = tmp_path / "bin" / "uv"
+    old.write_text("#!/bin/sh\necho uv 0.4.30\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{old.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
+    assert bootstrap.find_uv() == str(tmp_path / ".uv" / bootstrap.UV_VERSION / "uv")
+    old.write_text("#!/bin/sh\necho uv 0.13.0\n")
+    assert bootstrap.find_uv() == str(old)
+
+
+def test_it_installs_for_the_python_that_runs_it_and_the_second_time_does_nothing(checkout: Path) -> None:
+    assert "installing" in set_up(checkout)
+    version = [checkout / ".venv" / "bin" / "python", "-c", "import sys; print(sys.version)"]
+    assert subprocess.run(version, capture_output=True, text=True, check=True).stdout.strip() == sys.version
+    assert set_up(checkout) == ""
+
+
+def test_a_changed_lock_installs_again_and_development_stays_installed(checkout: Path) -> None:
+    set_up(checkout, "--dev")
+    assert set_up(checkout) == ""
+    with (checkout / "uv.lock").open("a") as lock:
+        lock.write("\n")
+    assert "installing" in set_up(checkout)
+    assert set_up(checkout, "--dev") == ""
+
+
+def test_a_newer_source_builds_the_page_again(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    playground = checkout / "gateway" / "playground"
+    monkeypatch.setattr(bootstrap, "PLAYGROUND", playground)
+    assert bootstrap.playground_is_current()
+    os.utime(playground / "dist" / "index.html", (0, 0))
+    assert bootstrap.playground_is_current()
+    for beside in ("node_modules/vite.js", "__pycache__/__init__.pyc", "__init__.py"):
+        (playground / beside).parent.mkdir(exist_ok=True)
+        (playground / beside).touch()
+    assert bootstrap.playground_is_current()
+    (playground / "src").mkdir()
+    (playground / "src" / "main.jsx").touch()
+    assert not bootstrap.playground_is_current()
+
+
+def test_a_page_that_cannot_be_built_does_not_stop_the_rest(checkout: Path) -> None:
+    (checkout / "gateway" / "playground" / "dist" / "index.html").unlink()
+    assert "going on without GraphiQL's page" in set_up(checkout)
+
+
+def test_an_old_python_can_read_the_file_and_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    ast.parse(Path(bootstrap.__file__).read_text(), feature_version=(3, 8))
+    monkeypatch.setattr(bootstrap, "OLDEST_PYTHON", (3, 99))
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(bootstrap.SetupError, match=r"3\.99 or newer is needed.*PYTHON="):
+        bootstrap.use_supported_python()
