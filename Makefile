@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format migration ready
+.PHONY: help setup run test check format schema migration ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ check: setup ## Formatting, lint, types, who may import whom, and the lock
 format: setup ## Format the code and mend what lint can mend
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
+
+schema: setup ## Write gateway/schema.graphql anew from the code
+	$(RUN) -m gateway.schema > gateway/schema.graphql
 
 migration: setup ## Write a new migration (SERVICE=pessoas NAME="add email")
 	$(if $(and $(SERVICE),$(NAME)),,$(error say which: make migration SERVICE=pessoas NAME="add email"))$(RUN) -m deploy.migrate --new $(SERVICE) "$(NAME)"

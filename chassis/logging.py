@@ -40,5 +40,6 @@ def configure(process: str, level: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(process))
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for chatty in ("httpx2", "httpcore2", "uvicorn.access"):  # the edge writes one line a request itself
+    # The edge writes one line a request itself, and whoever starts a process knows that it starts.
+    for chatty in ("httpx2", "httpcore2", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -33,6 +33,8 @@ class Call:
     method: str
     path: str
     query: str
+    trace: str
+    """The trace id that came with it; empty without one."""
 
     def __str__(self) -> str:
         return f"{self.service} {self.method} {self.path}"
@@ -52,7 +54,8 @@ class Wire(httpx2.AsyncBaseTransport):
         return await self._transport.handle_async_request(request)
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.calls.append(Call(self.name, scope["method"], scope["path"], scope["query_string"].decode()))
+        trace = dict(scope["headers"]).get(b"traceparent", b"").decode()[3:35]
+        self.calls.append(Call(self.name, scope["method"], scope["path"], scope["query_string"].decode(), trace))
         await self.app(scope, receive, send)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 
@@ -14,6 +15,7 @@ from chassis.db.migrate import upgrade
 from deploy.postgres import Cluster, free_ports
 from deploy.topology import SERVICES
 from tests.applications import Applications, Gateway, Services
+from tests.system import System, free_offset
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +26,20 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         Cluster(tmp_path_factory.mktemp("postgres"), free_ports(), durable=False, log=quiet.fileno()) as running,
     ):
         yield running
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The whole system with its demo data, as `make run` starts it: five processes, real sockets."""
+    running = System(tmp_path_factory.mktemp("system"), free_offset(), demo=1)
+    running.says("open GraphiQL")
+    yield running
+    running.stop(signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def gateway_url(system: System) -> str:
+    return f"http://localhost:{8000 + system.offset}"
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from inspect import isawaitable
-from typing import Any, cast
+from typing import Any
 
 import graphql
 from graphql import (
@@ -19,7 +19,8 @@ from graphql import (
     validate,
 )
 
-execute = cast("Callable[..., Awaitable[ExecutionResult] | ExecutionResult]", graphql.execute)
+Execute = Callable[..., Awaitable[ExecutionResult] | ExecutionResult]
+execute: Execute = graphql.execute  # pyright: ignore[reportUnknownMemberType]  # its own types are partial
 
 REMEMBERED = 500
 """Documents kept, the least recently used dropped first."""

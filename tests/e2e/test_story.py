@@ -1,0 +1,104 @@
+"""The tutorial's story over real sockets: six requests, the Painel, and a service that is killed and comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from deploy.local import ROOT
+from tests.deploy.processes import eventually
+from tests.system import System
+
+PAINEL = (ROOT / "gateway/playground/examples/1-painel.graphql").read_text()
+
+
+class Client:
+    """REST and GraphQL by the contract's ports."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        self.http = httpx2.Client(timeout=30)
+
+    def post(self, port: int, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = self.http.post(f"http://localhost:{port + self.offset}{path}", json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    def get(self, port: int, path: str) -> httpx2.Response:
+        return self.http.get(f"http://localhost:{port + self.offset}{path}")
+
+    def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
+        url = f"http://localhost:{8000 + self.offset}/graphql"
+        return self.http.post(url, json={"query": query, "variables": variables}).json()
+
+
+@pytest.fixture
+def client(system: System) -> Iterator[Client]:
+    client = Client(system.offset)
+    yield client
+    client.http.close()
+
+
+def test_the_tutorials_six_steps_end_in_the_whole_solicitacao(client: Client) -> None:
+    categoria = client.post(8001, "/api/categorias/", {"nome_categoria": "Eletrônicos"})
+    produto = client.post(8001, "/api/produtos/", {"nome_produto": "Notebook Dell", "categoria_id": categoria["id"]})
+    pessoa = client.post(8002, "/api/pessoas/", {"nome_pessoa": "Maria Santos"})
+    servico = client.post(8003, "/api/servicos/", {"nome_servico": "Reparo de Hardware"})
+    references = {"servico_id": servico["id"], "pessoa_id": pessoa["id"], "produto_id": produto["id"]}
+    solicitacao = client.post(8004, "/api/solicitacoes/", references)
+
+    view = client.get(8004, f"/api/solicitacoes/{solicitacao['id']}/").json()
+
+    assert solicitacao == references | {key: solicitacao[key] for key in ("id", "data_solicitacao")}
+    assert view == {
+        "id": solicitacao["id"],
+        "data_solicitacao": solicitacao["data_solicitacao"],
+        "servico_solicitado": {"id": servico["id"], "nome_servico": "Reparo de Hardware"},
+        "solicitante": {"id": pessoa["id"], "nome_pessoa": "Maria Santos"},
+        "produto_associado": {
+            "id": produto["id"],
+            "nome_produto": "Notebook Dell",
+            "categoria": {"id": categoria["id"], "nome_categoria": "Eletrônicos"},
+        },
+    }
+
+
+def test_the_painel_shows_the_demo_data(client: Client) -> None:
+    found = client.graphql(PAINEL)
+
+    edges = found["data"]["solicitacoes"]["edges"]
+    assert "errors" not in found
+    assert found["data"]["solicitacoes"]["totalCount"] >= 5000
+    assert len(edges) == 100
+    assert all(edge["node"][name] for edge in edges for name in ("pessoa", "servico", "produto"))
+
+
+def test_one_request_id_goes_from_the_gateway_to_every_service(client: Client, system: System) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    url = f"http://localhost:{8000 + system.offset}/graphql"
+    client.http.post(url, json={"query": PAINEL}, headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
+
+    def processes() -> set[str]:
+        return {line.split(" ")[0] for line in system.said if trace in line}
+
+    everyone = {"gateway", "catalogo", "pessoas", "servicos", "solicitacoes"}
+    eventually(lambda: processes() == everyone, lambda: f"all log the id; so far {processes()}")
+
+
+def test_a_stopped_service_costs_its_own_fields_only_and_comes_back(client: Client, system: System) -> None:
+    pessoas = system.process("pessoas")
+    pessoas.suspend()
+    try:
+        found = client.graphql(PAINEL.replace("first: 100", "first: 2"))
+    finally:
+        pessoas.resume()
+
+    nodes = [edge["node"] for edge in found["data"]["solicitacoes"]["edges"]]
+    assert all(node["pessoa"] is None and node["servico"] and node["produto"] for node in nodes)
+    assert [error["extensions"] for error in found["errors"]] == [{"code": "TIMEOUT", "service": "pessoas"}] * 2
+
+    pessoas.kill()
+    eventually(lambda: "errors" not in client.graphql(PAINEL), lambda: "the Painel is whole again")

@@ -1,0 +1,100 @@
+"""The whole system as `make run` starts it, for tests: its launcher, what it says, and its services' HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from deploy import topology
+from deploy.local import ROOT
+from deploy.postgres import HOST, free_ports
+from tests.deploy.processes import WAIT_SECONDS, all_end, eventually, family
+
+PORTS = len(topology.PROCESSES) + 1
+OURS = ("PORT_OFFSET", "DATA_DIR", "DEMO", "LOG_LEVEL")
+
+
+def command(**variables: object) -> dict[str, Any]:
+    """Arguments for `subprocess` that run the launcher with just these of its variables."""
+    kept = {name: value for name, value in os.environ.items() if name not in OURS}
+    return {
+        "args": [sys.executable, "-m", "deploy.local"],
+        "cwd": ROOT,
+        "env": kept | {name: str(value) for name, value in variables.items()},
+        "text": True,
+    }
+
+
+def refusal(**variables: object) -> str:
+    """What the launcher says, on stderr alone, when it refuses to run."""
+    refused = subprocess.Popen(**command(**variables), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, line = refused.communicate(timeout=WAIT_SECONDS)
+    assert (refused.returncode, out) == (1, "")
+    return line
+
+
+class System:
+    """A running launcher, what it has said so far, and its services' HTTP."""
+
+    def __init__(self, directory: Path, offset: int, demo: int) -> None:
+        self.offset = offset
+        self.said: list[str] = []
+        self.launcher = subprocess.Popen(
+            **command(DATA_DIR=directory, PORT_OFFSET=offset, DEMO=demo),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self.launcher.stdout
+        for line in self.launcher.stdout:
+            self.said.append(line.rstrip())
+
+    def says(self, text: str) -> None:
+        """Waits for a line with `text`."""
+        eventually(
+            lambda: any(text in line for line in self.said) or self.launcher.poll() is not None,
+            lambda: f"the launcher says {text!r}; it said\n" + "\n".join(self.said),
+        )
+        assert any(text in line for line in self.said), "\n".join(self.said)
+
+    def process(self, name: str) -> psutil.Process:
+        """The process that serves `name`."""
+        [found] = [
+            child
+            for child in family(self.launcher.pid)
+            if "chassis.serve" in child.cmdline() and name in child.cmdline()
+        ]
+        return found
+
+    def ask(self, name: str, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        connection = HTTPConnection(HOST, topology.by_name(name).port + self.offset, timeout=WAIT_SECONDS)
+        headers = {"Content-Type": "application/json"} if body else {}
+        connection.request(method, path, json.dumps(body) if body else None, headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        return answer.status, json.loads(content)
+
+    def stop(self, number: signal.Signals) -> int:
+        """Sends a signal to the launcher alone; its exit code, once nothing of the system is left."""
+        everything = family(self.launcher.pid)
+        self.launcher.send_signal(number)
+        code = self.launcher.wait(WAIT_SECONDS)
+        all_end(everything)
+        return code
+
+
+def free_offset() -> int:
+    """A PORT_OFFSET that moves all ports to free ones."""
+    return free_ports(PORTS) - min(process.port for process in topology.PROCESSES)
