@@ -9,9 +9,10 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 
 import httpx2
+import msgspec
 import orjson
 
 from chassis import trace
@@ -29,6 +30,20 @@ class Answer:
     status: int
     headers: httpx2.Headers
     content: bytes
+
+
+class ProblemField(msgspec.Struct):
+    field: str
+    code: str
+    message: str
+
+
+class Problem(msgspec.Struct):
+    """What we read of a neighbour's problem+json."""
+
+    code: str
+    detail: str = ""
+    errors: list[ProblemField] = []  # msgspec copies it
 
 
 class Remote:
@@ -94,17 +109,16 @@ class Remote:
 
     def _refused(self, response: httpx2.Response) -> Refusal:
         """The neighbour's problem+json as the exception it was."""
-        try:
-            found: Any = orjson.loads(response.content)
-            document = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
-        except orjson.JSONDecodeError:
-            document = {}
         kind = BY_STATUS.get(response.status_code)
-        if kind is None or response.status_code >= 500 or "code" not in document:
+        try:
+            problem = msgspec.json.decode(response.content, type=Problem)
+        except msgspec.MsgspecError:
+            problem = None
+        if kind is None or response.status_code >= 500 or problem is None:
             failure = Unavailable(f"{self.name} não conseguiu responder")
             return self._failed(failure, f"status {response.status_code}")
-        errors = [FieldError(one["field"], one["code"], one["message"]) for one in document.get("errors", ())]
-        refusal = kind(str(document.get("detail")), code=str(document["code"]), errors=errors)
+        errors = [FieldError(one.field, one.code, one.message) for one in problem.errors]
+        refusal = kind(problem.detail, code=problem.code, errors=errors)
         refusal.service = self.name
         return refusal
 
