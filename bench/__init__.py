@@ -1,0 +1,1 @@
+"""What we are fast at, against whom, on the same work."""

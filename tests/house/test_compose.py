@@ -1,0 +1,141 @@
+"""compose.yaml and deploy/Dockerfile say what deploy/topology.py says, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+
+from deploy.bootstrap import UV_VERSION
+from deploy.topology import PROCESSES, SERVICES, Process, by_name, url_variable
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "compose.yaml").read_text()
+COMPOSE = cast("dict[str, Any]", yaml.safe_load(TEXT))
+CONTAINERS = cast("dict[str, dict[str, Any]]", COMPOSE["services"])
+INSTRUCTIONS = [line for line in (ROOT / "deploy/Dockerfile").read_text().splitlines() if not line.startswith("#")]
+
+each_process = pytest.mark.parametrize("process", PROCESSES, ids=lambda process: process.name)
+each_service = pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+
+
+def environment(container: str) -> dict[str, str]:
+    """What a container is told, as text."""
+    return {name: str(value) for name, value in CONTAINERS[container]["environment"].items()}
+
+
+def awaited(container: str) -> dict[str, str]:
+    """What must have come to pass, and where, before a container starts."""
+    return {name: wait["condition"] for name, wait in CONTAINERS[container]["depends_on"].items()}
+
+
+def password(service: Process) -> str:
+    """A service's database password as compose.yaml spells it: from the environment, or a default of its own."""
+    return f"${{{service.name.upper()}_DB_PASSWORD:-{service.name}}}"
+
+
+def test_compose_file_is_valid_by_the_compose_specification() -> None:
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    told = subprocess.run([*check, str(ROOT / "compose.yaml")], capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
+def test_every_process_runs_and_every_service_has_a_database_and_a_migration_and_nothing_else_does() -> None:
+    expected = {process.name for process in PROCESSES}
+    expected |= {f"{service.name}-db" for service in SERVICES} | {f"migrate-{service.name}" for service in SERVICES}
+    assert set(CONTAINERS) == expected
+    assert set(COMPOSE["volumes"]) == {f"{service.name}-data" for service in SERVICES}
+
+
+@each_process
+def test_a_process_is_published_on_its_port_and_on_this_machine_only_unless_asked(process: Process) -> None:
+    assert environment(process.name)["PORT"] == str(process.port)
+    assert CONTAINERS[process.name]["ports"] == [f"${{PUBLISH_ADDRESS:-127.0.0.1}}:{process.port}:{process.port}"]
+
+
+def test_only_processes_are_published() -> None:
+    assert {name for name, found in CONTAINERS.items() if "ports" in found} == {process.name for process in PROCESSES}
+
+
+@each_process
+def test_a_process_is_told_the_urls_of_those_whom_it_asks_and_of_nobody_else(process: Process) -> None:
+    told = {name: url for name, url in environment(process.name).items() if name.endswith("_URL")}
+    expected = {url_variable(name): f"http://{name}:{by_name(name).port}" for name in process.asks}
+    if process.owns_database:
+        expected["DATABASE_URL"] = environment(f"migrate-{process.name}")["DATABASE_URL"]
+    assert told == expected
+
+
+@each_process
+def test_a_process_starts_when_those_whom_it_asks_are_healthy_and_its_database_is_migrated(process: Process) -> None:
+    expected = dict.fromkeys(process.asks, "service_healthy")
+    if process.owns_database:
+        expected[f"migrate-{process.name}"] = "service_completed_successfully"
+    assert awaited(process.name) == expected
+
+
+@each_process
+def test_an_image_is_built_from_the_one_recipe_for_its_process(process: Process) -> None:
+    build = {"context": ".", "dockerfile": "deploy/Dockerfile", "args": {"SERVICE": process.name}}
+    assert CONTAINERS[process.name]["build"] == build
+    assert CONTAINERS[process.name]["image"] == f"solicita-{process.name}"
+
+
+@each_service
+def test_a_database_has_the_name_the_role_and_the_volume_of_its_service(service: Process) -> None:
+    database = CONTAINERS[f"{service.name}-db"]
+    assert database["image"] == "postgres:18"
+    assert database["volumes"] == [f"{service.name}-data:/var/lib/postgresql"]
+    assert environment(f"{service.name}-db") == {
+        "POSTGRES_USER": service.name,
+        "POSTGRES_DB": service.name,
+        "POSTGRES_PASSWORD": password(service),
+    }
+
+
+@each_service
+def test_a_migration_is_one_step_of_the_services_own_image_on_its_healthy_database(service: Process) -> None:
+    name = f"migrate-{service.name}"
+    host = f"{service.name}-db"
+    assert environment(name) == {
+        "DATABASE_URL": f"postgresql://{service.name}:{password(service)}@{host}:5432/{service.name}"
+    }
+    assert CONTAINERS[name]["command"] == ["python", "-m", "chassis.db.migrate", service.name]
+    assert CONTAINERS[name]["image"] == CONTAINERS[service.name]["image"]
+    assert CONTAINERS[name]["restart"] == "no"
+    assert awaited(name) == {host: "service_healthy"}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_container_writes_only_where_it_must_and_can_gain_no_privilege(name: str) -> None:
+    container = CONTAINERS[name]
+    assert container["read_only"] is True
+    assert container["cap_drop"] == ["ALL"]
+    assert container["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "network_mode", "pid"} & set(container)
+
+
+def test_the_example_of_settings_names_each_one_that_compose_reads_with_its_default() -> None:
+    read: set[str] = {f"{name}={default}" for name, default in re.findall(r"\$\{(\w+):-([^}]*)\}", TEXT)}
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    assert {line for line in lines if line and not line.startswith("#")} == read
+
+
+def test_the_recipe_knows_no_service_by_name() -> None:
+    named = [process.name for process in PROCESSES if any(process.name in line for line in INSTRUCTIONS)]
+    assert named == []
+
+
+def test_the_recipe_installs_the_uv_that_the_setup_pins() -> None:
+    assert [word for line in INSTRUCTIONS for word in line.split() if word.startswith("uv==")] == [f"uv=={UV_VERSION}"]
+
+
+def test_an_image_runs_as_an_ordinary_user_with_its_service_as_process_one() -> None:
+    final = INSTRUCTIONS[max(index for index, line in enumerate(INSTRUCTIONS) if line.startswith("FROM ")) :]
+    assert "USER 10001:10001" in final
+    assert final[-1] == 'CMD ["sh", "-c", "exec python -m chassis.serve $SERVICE"]'

@@ -1,0 +1,303 @@
+"""The documents tell the truth: their examples are run in order against a running system, and what they name exists.
+
+CONTRIBUTING.md says how to write an example; this is the same rule as a program:
+
+- a `bash` block that begins with `curl`, and every `graphql` block, is sent, in order; the `json` or `http` block after
+  it is its answer: the same members with the same values;
+- an instant, an ETag or a trace id matches any other, and a row that is created may get another id than the document
+  shows: later examples then use that one;
+- `<!-- not run -->` before a block says that it is only shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import httpx2
+import pytest
+
+from chassis.errors import MESSAGES, Refusal
+from chassis.settings import Settings
+from deploy import databases
+from deploy.topology import PROCESSES, SERVICES
+from gateway import errors as gateway_errors
+from tests.system import System
+
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+DOCUMENTS = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    ROOT / "gateway" / "playground" / "README.md",
+]
+
+FENCE = re.compile(r"^(?P<shown_only><!-- not run -->\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$", re.M | re.S)
+CODE = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.*)$", re.M)
+ENVIRONMENT = re.compile(r'\b(?:environ|variables)(?:\.get\(|\[)"([A-Z][A-Z_]+)"')
+NOT_OURS = {"PATH"}
+
+FORMS = (
+    re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"),  # an instant
+    re.compile(r'"[\w-]{20}"'),  # an ETag
+    re.compile(r"[0-9a-f]{32}"),  # a trace id
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block; `shown_only` by the comment line before it."""
+
+    shown_only: bool
+    language: str
+    text: str
+
+    @property
+    def asks(self) -> bool:
+        return self.language == "graphql" or (self.language == "bash" and self.text.startswith("curl "))
+
+    @property
+    def answers(self) -> bool:
+        return self.language in ("json", "http") and not self.shown_only
+
+
+@dataclass
+class Reader:
+    """Somebody who types what a document shows; `ids` are the ids that this system gave instead of the document's."""
+
+    offset: int
+    ids: dict[str, str] = field(default_factory=dict[str, str])
+
+    def adapt(self, text: str) -> str:
+        """`text` with this system's ports and ids."""
+        text = re.sub(r"localhost:(80\d\d)", lambda port: f"localhost:{int(port[1]) + self.offset}", text)
+        return re.sub(r"(?<![\w.-])\d+(?![\w-])", lambda number: self.ids.get(number[0], number[0]), text)
+
+    def send(self, block: Block) -> httpx2.Response:
+        text = self.adapt(block.text)
+        if block.language == "graphql":
+            url = f"http://localhost:{8000 + self.offset}/graphql"
+            request = httpx2.Request("POST", url, json={"query": text}, headers={"Accept": "*/*"})
+        else:
+            request = curl(text)
+        with httpx2.Client(trust_env=False, timeout=30) as client:
+            return client.send(request)
+
+    def check(self, question: Block, answer: Block) -> None:
+        """Sends what `question` shows and compares with what `answer` shows."""
+        response = self.send(question)
+        head, _, shown = answer.text.partition("\n\n") if answer.language == "http" else ("", "", answer.text)
+        found: Any = response.json() if response.content else None
+        if response.status_code == 201 or question.text.startswith("mutation"):
+            self._learn(json.loads(shown), found)
+        if head:
+            status, *headers = self.adapt(head).splitlines()
+            assert status.split()[1] == str(response.status_code), f"{question.text}{response.text}"
+            for line in headers:
+                name, _, value = line.partition(": ")
+                assert same(response.headers.get(name), value, name) == []
+        wrong = same(found, json.loads(self.adapt(shown)) if shown.strip() else None, "")
+        assert wrong == [], f"\n{question.text}is answered with\n{response.text}"
+
+    def _learn(self, shown: Any, found: Any) -> None:
+        if isinstance(shown, list) and isinstance(found, list):
+            for one, other in zip(cast("list[Any]", shown), cast("list[Any]", found), strict=False):
+                self._learn(one, other)
+        if isinstance(shown, dict) and isinstance(found, dict):
+            there = cast("dict[str, Any]", found)
+            for name, value in cast("dict[str, Any]", shown).items():
+                if name == "id" and name in there:
+                    self.ids[str(value)] = str(there[name])
+                self._learn(value, there.get(name))
+
+
+def same(found: Any, shown: Any, where: str) -> list[str]:
+    """Where `found` is not what a document shows."""
+    if isinstance(found, dict) and isinstance(shown, dict):
+        ours, theirs = cast("dict[str, Any]", found), cast("dict[str, Any]", shown)
+        wrong = [f"{where}.{name} is only on one side" for name in sorted(ours.keys() ^ theirs.keys())]
+        both = ours.keys() & theirs.keys()
+        return wrong + [one for name in both for one in same(ours[name], theirs[name], f"{where}.{name}")]
+    if isinstance(found, list) and isinstance(shown, list):
+        rows, others = cast("list[Any]", found), cast("list[Any]", shown)
+        if len(rows) != len(others):
+            return [f"{where} has {len(rows)} items, not {len(others)}"]
+        return [one for n, row in enumerate(rows) for one in same(row, others[n], f"{where}[{n}]")]
+    if found == shown:
+        return []
+    if (
+        isinstance(found, str)
+        and isinstance(shown, str)
+        and any(f.fullmatch(found) and f.fullmatch(shown) for f in FORMS)
+    ):
+        return []
+    return [f"{where} is {found!r}, not {shown!r}"]
+
+
+def curl(command: str) -> httpx2.Request:
+    """The request that this curl command line sends. It is read here, since a fresh Debian has no curl."""
+    words = shlex.shlex(command.replace("\\\n", " "), posix=True, punctuation_chars=True)
+    words.whitespace_split = True
+    program, *arguments = words
+    assert program == "curl"
+    assert not any(re.fullmatch(r"[();<>|&]+", word) for word in arguments), f"the shell would see more: {command}"
+    parser = argparse.ArgumentParser(prog="curl", allow_abbrev=False)
+    parser.add_argument("-X", dest="method")
+    parser.add_argument("-H", dest="headers", action="append", default=[])
+    parser.add_argument("-d", dest="data")
+    parser.add_argument("--json")
+    parser.add_argument("--data-urlencode", dest="parameter")
+    parser.add_argument("-G", dest="get", action="store_true")
+    parser.add_argument("-i", dest="include", action="store_true")
+    parser.add_argument("url")
+    given = parser.parse_args(arguments)
+    headers = {"accept": "*/*"}
+    if given.data is not None:
+        headers["content-type"] = "application/x-www-form-urlencoded"
+    if given.json is not None:
+        headers |= {"content-type": "application/json", "accept": "application/json"}
+    for line in cast("list[str]", given.headers):
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    body: str | None = given.data if given.json is None else given.json
+    name, _, value = (given.parameter or "").partition("=")
+    parameters = {name: value} if given.get else None
+    method = given.method or ("GET" if body is None else "POST")
+    return httpx2.Request(
+        method, given.url, params=parameters, headers=headers, content=body.encode() if body is not None else None
+    )
+
+
+def blocks(document: Path) -> list[Block]:
+    return [
+        Block(bool(one["shown_only"]), one["language"], one["text"]) for one in FENCE.finditer(document.read_text())
+    ]
+
+
+def code(document: Path) -> Iterator[str]:
+    """Every command that a document names: the lines of its shell blocks, and what is between backticks."""
+    text = document.read_text()
+    for block in FENCE.finditer(text):
+        if block["language"] == "bash":
+            yield from (line.partition(" #")[0] for line in block["text"].splitlines())
+    yield from CODE.findall(FENCE.sub("", text))
+
+
+def names(documents: list[Path]) -> list[str]:
+    return [str(document.relative_to(ROOT)) for document in documents]
+
+
+def slug(heading: str) -> str:
+    """The anchor that GitHub gives to a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def configured() -> set[str]:
+    """Every environment variable that the code and compose.yaml read."""
+    for process in PROCESSES:
+        importlib.import_module(f"{process.name}.app")
+    found: set[str] = {databases.variable(service.name) for service in SERVICES}
+    kinds: list[type[Settings]] = [Settings]
+    for kind in kinds:
+        found |= {name.upper() for name in kind.model_fields}
+        kinds += [one for one in kind.__subclasses__() if not one.__module__.startswith("tests")]
+    packages = [ROOT / "chassis", ROOT / "deploy", *(ROOT / process.name for process in PROCESSES)]
+    for path in (path for package in packages for path in package.rglob("*.py") if "node_modules" not in path.parts):
+        found |= set(ENVIRONMENT.findall(path.read_text()))
+    found |= set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "compose.yaml").read_text()))
+    return found - NOT_OURS
+
+
+def documented() -> set[str]:
+    """Every variable in the configuration table."""
+    section = README.read_text().partition("\n## Configuration\n")[2].partition("\n## ")[0]
+    first_cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    return {name for cell in first_cells for name in CODE.findall(cell)}
+
+
+@pytest.mark.parametrize("document", ["README.md", "LEIAME.md"])
+def test_every_example_is_answered_as_the_document_shows(document: str, system: System) -> None:
+    reader, found = Reader(system.offset), blocks(ROOT / document)
+    asked = [(block, found[n + 1]) for n, block in enumerate(found[:-1]) if block.asks]
+    assert asked
+    for question, answer in asked:
+        reader.check(question, answer)
+
+
+@pytest.mark.parametrize("document", ["README.md", "LEIAME.md"])
+def test_every_answer_stands_behind_its_question(document: str) -> None:
+    found = blocks(ROOT / document)
+    assert [found[n].text for n in range(len(found) - 1) if found[n].asks and not found[n + 1].answers] == []
+    assert [block.text for n, block in enumerate(found) if block.answers and not found[n - 1].asks] == []
+
+
+@pytest.mark.parametrize("document", names(DOCUMENTS))
+def test_every_make_target_that_is_named_exists(document: str) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    commands = [made[1] for line in code(ROOT / document) for made in re.finditer(r"\bmake((?: [a-z]+)+)", line)]
+    assert {name for command in commands for name in command.split()} <= targets
+
+
+@pytest.mark.parametrize("document", names(DOCUMENTS))
+def test_every_module_that_is_named_exists(document: str) -> None:
+    modules = [module for line in code(ROOT / document) for module in re.findall(r"python3? -m ([a-z_.]+)", line)]
+    assert [module for module in modules if importlib.util.find_spec(module) is None] == []
+
+
+@pytest.mark.parametrize("document", names(DOCUMENTS))
+def test_every_link_leads_somewhere(document: str) -> None:
+    broken: list[str] = []
+    for target in LINK.findall((ROOT / document).read_text()):
+        if target.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (ROOT / document).parent / path if path else ROOT / document
+        if not file.exists() or (anchor and anchor not in map(slug, HEADING.findall(file.read_text()))):
+            broken.append(target)
+    assert broken == []
+
+
+def test_the_configuration_table_names_what_the_code_reads() -> None:
+    assert documented() == configured()
+
+
+@pytest.mark.parametrize("document", names(DOCUMENTS))
+def test_every_variable_set_before_make_is_in_the_configuration_table(document: str) -> None:
+    lines = [line.partition(" make")[0] for line in code(ROOT / document) if re.match(r"[A-Z_]+=.* make\b", line)]
+    assert {name for line in lines for name in re.findall(r"\b([A-Z_]+)=", line)} <= documented()
+
+
+def test_every_error_code_is_documented() -> None:
+    kinds: list[type[Refusal]] = [Refusal]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    codes = {kind.code for kind in kinds} | {code for code, _ in MESSAGES.values()}
+    sources = [path for name in ("chassis", "gateway", "solicitacoes") for path in (ROOT / name).rglob("*.py")]
+    for path in sources:
+        text = path.read_text()
+        codes |= set(re.findall(r'code="([A-Z_]+)"', text))
+        codes |= set(re.findall(r'(?:invalid|FieldError)\([\w"]+, "([A-Z_]+)"', text))
+        codes |= set(re.findall(r'ValueError\(f?"([A-Z_]+): ', text))
+    assert codes | set(gateway_errors.CODES.values()) <= set(CODE.findall(README.read_text())) | {"CODE"}
+
+
+def test_decisions_are_numbered_short_and_have_three_parts() -> None:
+    assert [path.name[:4] for path in DECISIONS] == [f"{n:04d}" for n in range(1, len(DECISIONS) + 1)]
+    for path in DECISIONS:
+        text = path.read_text()
+        assert len(text.splitlines()) <= 50, path.name
+        assert text.startswith(f"# {path.name[:4]}: "), path.name
+        assert [line for line in text.splitlines() if line.startswith("## ")] == [
+            *("## Context", "## Decision", "## Consequences")
+        ], path.name
