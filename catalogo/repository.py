@@ -10,6 +10,7 @@ from chassis.text import fold
 
 class CategoriaRepository(Repository):
     noun = "categoria"
+    label = "categoria"
     table = "categoria"
     source = "categoria"
     select = "id, nome_categoria"
@@ -28,6 +29,7 @@ class CategoriaRepository(Repository):
 
 class ProdutoRepository(Repository):
     noun = "produto"
+    label = "produto"
     table = "produto"
     source = "produto JOIN categoria ON categoria.id = produto.categoria_id"
     select = "produto.id, produto.nome_produto, categoria.id, categoria.nome_categoria"

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from chassis.errors import FieldError, Invalid, Malformed, UnsupportedMedia, refuse_fields
+from chassis.pagination import INT8
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -39,7 +40,7 @@ def require_media_type(request: Request, media_types: tuple[str, ...]) -> None:
 def parse(raw: bytes) -> Any:
     """Strict JSON. Raises Malformed."""
     try:
-        return json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        return json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_number)
     except UnicodeDecodeError:
         raise Malformed("o corpo não é UTF-8 válido") from None
     except RecursionError:
@@ -73,6 +74,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise Malformed(f"JSON malformado: o membro {twice!a} aparece mais de uma vez")
     return members
+
+
+def _number(text: str) -> int | float:
+    """JSON knows no difference between 18.0 and 18, and neither does JSON Schema's `integer`."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) <= INT8 else value
 
 
 def _refuse_constant(constant: str) -> NoReturn:

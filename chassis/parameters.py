@@ -15,6 +15,8 @@ from chassis.errors import FieldError, Invalid
 from chassis.pagination import INT8
 from chassis.query import Instant
 
+INTEGERS = re.compile(r"-?[0-9]{1,18}(,-?[0-9]{1,18})*")
+"""Integers that certainly have 64 bits."""
 INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
 
 
@@ -83,10 +85,11 @@ def integers(name: str, description: str, at_most: int) -> Parameter:
     """Several integers in one parameter, separated by commas."""
 
     def read(text: str) -> list[int]:
-        parts = text.split(",")
-        if len(parts) > at_most:
+        if text.count(",") >= at_most:
             raise ValueError(f"TOO_MANY: no máximo {at_most} valores")
-        return [read_integer(part) for part in parts]
+        if INTEGERS.fullmatch(text):  # all of them at once: one by one, a bulk read would cost as much here as in SQL
+            return list(map(int, text.split(",")))
+        return [read_integer(part) for part in text.split(",")]
 
     item = {"type": "integer", "format": "int64", "minimum": -INT8 - 1, "maximum": INT8}
     schema = {"type": "array", "items": item, "minItems": 1, "maxItems": at_most}

@@ -27,11 +27,6 @@ MAX_FILTER_TERMS = 200
 MAX_FILTER_DEPTH = 10
 
 
-def _integral(value: Any) -> Any:
-    """JSON Schema's `integer` includes 18.0, and JSON knows no difference."""
-    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= INT8 else value
-
-
 def _absent() -> Any:
     return None
 
@@ -39,8 +34,9 @@ def _absent() -> Any:
 ABSENT: Any = Field(default_factory=_absent)
 """A member that may be left out, but not be null: the factory keeps `default: null` out of the JSON schema."""
 
-Int8 = Annotated[int, Field(strict=True, ge=-INT8 - 1, le=INT8), BeforeValidator(_integral)]
-Id = Annotated[int, Field(strict=True, ge=1, le=INT8), BeforeValidator(_integral)]
+INT64: Any = Field(json_schema_extra={"format": "int64"})  # else a generated client would hold 32 bits
+Int8 = Annotated[int, Field(strict=True, ge=-INT8 - 1, le=INT8), INT64]
+Id = Annotated[int, Field(strict=True, ge=1, le=INT8), INT64]
 """The id of a row: a 64-bit integer from 1."""
 SearchText = Annotated[str, StringConstraints(strict=True, max_length=200, pattern=r"^[^\x00]*$")]
 
@@ -123,15 +119,36 @@ class Per(Strict):
     ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_PARENTS)]
 
 
+def _alternatives(schema: dict[str, Any]) -> None:
+    """What `Query.coherent` allows, as JSON Schema: four shapes, of which a query has one."""
+    members = schema.pop("properties")
+    del schema["additionalProperties"]
+    paged = [name for name in members if name not in ("ids", "first", "last")]
+
+    def shape(title: str, allowed: list[str], required: list[str], **changed: Any) -> dict[str, Any]:
+        properties = {name: members[name] for name in allowed} | changed
+        found = {"title": title, "type": "object", "properties": properties, "additionalProperties": False}
+        return found | ({"required": required} if required else {})
+
+    schema["oneOf"] = [
+        shape("Bulk read", ["ids"], ["ids"]),
+        shape("Ids that match", ["filter", "ordering", "select"], ["select"], select={"const": "ids"}),
+        shape("Page from the start", ["first", *paged], [], select={"const": "rows"}),
+        shape("Page from the end", ["last", *paged], ["last"], select={"const": "rows"}),
+    ]
+
+
 class Query(Strict):
     """One rich read. Either `ids` alone, or a page (`first`/`after` or `last`/`before`), or a page `per` parent."""
+
+    model_config = ConfigDict(json_schema_extra=_alternatives)
 
     ids: Annotated[list[Id], Field(max_length=MAX_IDS)] = ABSENT
     filter: Filter = ABSENT
     ordering: str = "id"
-    first: Annotated[int, Field(strict=True, ge=0, le=MAX_SIZE), BeforeValidator(_integral)] = ABSENT
+    first: Annotated[int, Field(strict=True, ge=0, le=MAX_SIZE)] = ABSENT
     after: Annotated[str, Field(strict=True, max_length=2000)] = ABSENT
-    last: Annotated[int, Field(strict=True, ge=0, le=MAX_SIZE), BeforeValidator(_integral)] = ABSENT
+    last: Annotated[int, Field(strict=True, ge=0, le=MAX_SIZE)] = ABSENT
     before: Annotated[str, Field(strict=True, max_length=2000)] = ABSENT
     count: Annotated[bool, Field(strict=True)] = False
     select: Literal["rows", "ids"] = "rows"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -43,7 +45,10 @@ def write_new(service: str, name: str) -> Path:
     ):
         url = cluster.create_database(service)
         upgrade(service, url)
-        return new(service, url, name)
+        written = new(service, url, name)
+    subprocess.run([sys.executable, "-m", "ruff", "check", "--fix", "--quiet", written], check=True)
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", written], check=True)
+    return written
 
 
 def main() -> None:

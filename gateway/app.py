@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 from httpx2 import AsyncBaseTransport
+from starlette.responses import RedirectResponse
 
 from chassis import app as chassis_app
 from chassis.remote import Remote
@@ -52,4 +53,5 @@ def create_app(
     app.state.remotes = remotes
     app.add_route("/graphql", http.endpoint, methods=["GET", "POST"])
     app.mount("/playground", playground.files())
+    app.add_route("/", RedirectResponse("/graphql"), include_in_schema=False)
     return app

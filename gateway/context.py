@@ -1,5 +1,6 @@
 """What a resolver can reach: the loaders of its request, and the key under which the request may be retried."""
 
+import hashlib
 from dataclasses import dataclass
 
 import strawberry
@@ -17,7 +18,9 @@ class Context:
     def next_key(self) -> str | None:
         """The key for the next creation of this operation, the same when the operation is retried."""
         self.writes += 1
-        return f"{self.idempotency_key}#{self.writes}" if self.idempotency_key else None
+        if self.idempotency_key is None:
+            return None
+        return hashlib.blake2b(f"{self.idempotency_key}#{self.writes}".encode(), digest_size=16).hexdigest()
 
 
 Info = strawberry.Info[Context, None]

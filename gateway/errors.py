@@ -46,11 +46,18 @@ def code_of(failure: BaseException | None) -> str:
     return "INTERNAL"
 
 
-def formatted(error: GraphQLError) -> dict[str, Any]:
-    """One error as the response carries it."""
-    origin = error.original_error
+def origin_of(error: GraphQLError) -> BaseException | None:
+    """What a resolver raised. None for GraphQL's own errors; without a path nothing was resolved, and what a scalar
+    raised while it read its value is about the value."""
+    origin = error.original_error if error.path else None
     while isinstance(origin, GraphQLError):
         origin = origin.original_error
+    return origin
+
+
+def formatted(error: GraphQLError) -> dict[str, Any]:
+    """One error as the response carries it."""
+    origin = origin_of(error)
     code = code_of(origin)
     found: dict[str, Any] = {"message": origin.detail if isinstance(origin, Refusal) else error.message}
     extensions: dict[str, Any] = {"code": code}
@@ -73,5 +80,5 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
 def log_faults(errors: list[GraphQLError]) -> None:
     """Logs what is our own fault; a neighbour's failure was logged once, by the call that met it."""
     for error in errors:
-        if code_of(error.original_error) == "INTERNAL":
-            log.error("resolver failed", exc_info=error.original_error, extra={"path": error.path})
+        if code_of(origin := origin_of(error)) == "INTERNAL":
+            log.error("resolver failed", exc_info=origin, extra={"path": error.path})

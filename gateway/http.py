@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from chassis.body import parse, require_media_type
 from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, Refusal
+from chassis.idempotency import key_of
 from chassis.negotiation import quality
 from gateway import playground
 from gateway.context import Context
@@ -101,7 +102,7 @@ async def _executed(request: Request, asked: Asked, media_type: str) -> Response
         return _request_error([failure], media_type)
     if request.method != "POST" and not is_query(operation):
         raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
-    context = Context(Loaders(request.app.state.remotes), request.headers.get("idempotency-key"))
+    context = Context(Loaders(request.app.state.remotes), key_of(request))
     result = await executor.run(document, operation, asked.variables, context)
     errors = result.errors or []
     if result.data is None:  # every root field is nullable: without data, nothing was executed

@@ -10,6 +10,7 @@ from chassis.text import fold
 
 class PessoaRepository(Repository):
     noun = "pessoa"
+    label = "pessoa"
     table = "pessoa"
     source = "pessoa"
     select = "id, nome_pessoa"

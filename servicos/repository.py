@@ -10,6 +10,7 @@ from chassis.text import fold
 
 class ServicoRepository(Repository):
     noun = "servico"
+    label = "serviço"
     table = "servico"
     source = "servico"
     select = "id, nome_servico"

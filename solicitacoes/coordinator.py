@@ -23,7 +23,7 @@ class Reference:
 
 
 REFERENCES = (
-    Reference("servico_id", "servico_solicitado", "servico", "servicos", "/api/servicos/{}/"),
+    Reference("servico_id", "servico_solicitado", "serviço", "servicos", "/api/servicos/{}/"),
     Reference("pessoa_id", "solicitante", "pessoa", "pessoas", "/api/pessoas/{}/"),
     Reference("produto_id", "produto_associado", "produto", "catalogo", "/api/produtos/{}/"),
 )

@@ -8,6 +8,7 @@ from chassis.db.repository import Repository, Row
 
 class SolicitacaoRepository(Repository):
     noun = "solicitacao"
+    label = "solicitação"
     table = "solicitacao"
     source = "solicitacao"
     select = "id, servico_id, pessoa_id, produto_id, data_solicitacao"

@@ -120,8 +120,7 @@ async def main() -> None:
     running = servers()
     with (
         tempfile.TemporaryDirectory() as directory,
-        open(os.devnull, "w") as quiet,
-        Cluster(Path(directory), free_ports(), log=quiet.fileno()) as cluster,
+        Cluster(Path(directory), free_ports(), log=os.open(os.devnull, os.O_WRONLY)) as cluster,
     ):
         url = cluster.create_database("pessoas")
         upgrade("pessoas", url)

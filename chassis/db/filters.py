@@ -1,6 +1,6 @@
 """Filters, orderings and cursors as SQL text: column names are ours, every value is a positional parameter."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -35,6 +35,11 @@ class Field:
 
 Fields = Mapping[str, Field]
 COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+
+def bigints(ids: Iterable[int]) -> str:
+    """Integers as a PostgreSQL array in text: psycopg takes ten times as long to write a list, item by item."""
+    return f"{{{','.join(map(str, ids))}}}"
 
 
 def like(term: str) -> str:
@@ -73,8 +78,8 @@ def _operators(field: Field, given: Strict, values: Values) -> list[str]:
                 terms.append(f"{field.sql} = %s")
                 values.append(value)
             case "in_":
-                terms.append(f"{field.sql} = ANY(%s)")
-                values.append(value)
+                terms.append(f"{field.sql} = ANY(%s::bigint[])")
+                values.append(bigints(value))
             case "contains":
                 terms.append(f"{field.folded} LIKE %s")
                 values.append(f"%{like(value)}%")

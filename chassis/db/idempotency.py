@@ -7,7 +7,6 @@ Failures leave no record.
 
 import hashlib
 import json
-import re
 from typing import Any
 
 import orjson
@@ -15,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.db.database import Database, Locked, Transaction
-from chassis.errors import Conflict, Invalid, Malformed
+from chassis.errors import Conflict, Invalid
+from chassis.idempotency import key_of
 
 LIFETIME = "24 hours"
-KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 CLAIM = f"""
 INSERT INTO idempotency (key, fingerprint) VALUES (%s, %s)
@@ -48,11 +47,9 @@ class Keyed:
     @classmethod
     def of(cls, request: Request, body: Any) -> "Keyed | None":
         """The request's key, or None without one. Raises Malformed for a key that is no key."""
-        key = request.headers.get("idempotency-key")
+        key = key_of(request)
         if key is None:
             return None
-        if not KEY.fullmatch(key):
-            raise Malformed("Idempotency-Key deve ter de 1 a 255 caracteres ASCII visíveis")
         return cls(key, json.dumps([request.method, request.url.path, body], sort_keys=True).encode())
 
     async def replayed(self, reader: Database | Transaction) -> Response | None:

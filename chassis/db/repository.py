@@ -12,7 +12,7 @@ from psycopg import errors
 from psycopg.rows import args_row
 
 from chassis.db.database import Database, Transaction
-from chassis.db.filters import Fields, Values, beyond, condition, place
+from chassis.db.filters import Fields, Values, beyond, bigints, condition, place
 from chassis.errors import NotFound, invalid, over_limit
 from chassis.pagination import MAX_IDS
 from chassis.query import GroupedQuery, Query
@@ -36,7 +36,9 @@ class Repository:
     """The rows of one resource."""
 
     noun: ClassVar[str]
-    """What an end user calls one row ("pessoa")."""
+    """What the business calls one row, in ASCII ("servico"): the name of its types."""
+    label: ClassVar[str]
+    """What a message calls one row ("serviço")."""
     table: ClassVar[str]
     source: ClassVar[str]
     """FROM: the table, joined to what its representation shows of others."""
@@ -70,8 +72,8 @@ class Repository:
         """The rows that exist among `ids`, in id order, in one statement."""
         if not ids:
             return []
-        sql = f"SELECT {self.select} FROM {self.source} WHERE {self._id} = ANY(%s) ORDER BY {self._id}"
-        return await self._rows(sql, [list(ids)])
+        sql = f"SELECT {self.select} FROM {self.source} WHERE {self._id} = ANY(%s::bigint[]) ORDER BY {self._id}"
+        return await self._rows(sql, [bigints(ids)])
 
     async def ids(self, query: Query) -> tuple[list[int], bool]:
         """The first 5,000 ids that match the query's filter, and whether there are more."""
@@ -104,7 +106,7 @@ class Repository:
         window = Window(self.fields, self._id, query, within=f"{parent.sql} = parent.id")
         extras, values = window.extras(self.source)
         extra = f"CROSS JOIN LATERAL (SELECT {', '.join(extras)}) AS extra" if extras else ""
-        values = [per.ids, *values]
+        values = [bigints(per.ids), *values]
         sql = (
             f"SELECT parent.id{', extra.*' if extras else ''}, item.* "
             f"FROM unnest(%s::bigint[]) WITH ORDINALITY AS parent (id, place) {extra} "
@@ -159,7 +161,7 @@ class Repository:
     # -- the rest ----------------------------------------------------------------------------------------------
 
     def not_found(self, id: int) -> NotFound:
-        return NotFound(f"{self.noun} {id} não existe")
+        return NotFound(f"{self.label} {id} não existe")
 
     def _one(self, rows: list[Row], id: int) -> Row:
         if not rows:

@@ -112,3 +112,16 @@ async def test_a_browser_gets_graphiql(gateway: Gateway) -> None:
 
     assert answer.headers["content-type"].startswith("text/html")
     assert "GraphiQL" in answer.text
+
+
+async def test_the_root_leads_to_graphiql(gateway: Gateway) -> None:
+    answer = await gateway.client.get("/")
+
+    assert (answer.status_code, answer.headers["location"]) == (307, "/graphql")
+
+
+@pytest.mark.parametrize("key", ["", "a b", "x" * 256])
+async def test_an_idempotency_key_that_is_none_is_400(gateway: Gateway, key: str) -> None:
+    answer = await gateway.client.post("/graphql", json={"query": QUERY}, headers={"Idempotency-Key": key})
+
+    assert answer.status_code == 400

@@ -263,3 +263,15 @@ async def test_the_count_is_read_only_when_it_is_selected(gateway: Gateway, serv
 
     assert "totalCount" not in data["solicitacoes"]
     assert counted["solicitacoes"]["totalCount"] == 30
+
+
+@pytest.mark.usefixtures("services")
+async def test_a_date_that_is_none_is_bad_input_as_a_literal_and_as_a_variable(gateway: Gateway) -> None:
+    literal = await gateway.run('{ solicitacoes(filter: {dataSolicitacao: {gte: "ontem"}}) { totalCount } }')
+    variable = await gateway.run(
+        "query ($d: DateTime) { solicitacoes(filter: {dataSolicitacao: {gte: $d}}) { totalCount } }", d="ontem"
+    )
+
+    for answer in (literal, variable):
+        assert [error["extensions"]["code"] for error in answer["errors"]] == ["BAD_USER_INPUT"]
+        assert "ontem" in answer["errors"][0]["message"]

@@ -90,3 +90,12 @@ async def test_the_request_id_travels_to_the_neighbours(services: Services) -> N
 
     assert view.headers["x-request-id"] == trace
     assert {call.trace for call in services.calls[-3:]} == {trace}
+
+
+async def test_the_date_is_utc_set_by_the_server_and_never_changes(services: Services) -> None:
+    row = await SOLICITACOES.add(services)
+
+    changed = await services.solicitacoes.patch(SOLICITACOES.at(row), json={"pessoa_id": row["pessoa_id"]})
+
+    assert row["data_solicitacao"].endswith("Z")
+    assert changed.json()["data_solicitacao"] == row["data_solicitacao"]

@@ -1,0 +1,17 @@
+"""The `Idempotency-Key` header: what a key may be."""
+
+import re
+
+from starlette.requests import Request
+
+from chassis.errors import Malformed
+
+KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def key_of(request: Request) -> str | None:
+    """The request's key, or None without one. Raises Malformed for a key that is no key."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not KEY.fullmatch(key):
+        raise Malformed("Idempotency-Key deve ter de 1 a 255 caracteres ASCII visíveis")
+    return key
