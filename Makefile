@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format schema migration ready
+.PHONY: help setup run test check bench format schema migration ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ check: setup ## Formatting, lint, types, who may import whom, and the lock
 format: setup ## Format the code and mend what lint can mend
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
+
+bench: setup ## Measure the REST hot path against the floor and the usual ways (about 3 minutes)
+	@$(RUN) deploy/bootstrap.py --uv sync --frozen --inexact --group bench --quiet
+	$(RUN) -m bench.rest
 
 schema: setup ## Write gateway/schema.graphql anew from the code
 	$(RUN) -m gateway.schema > gateway/schema.graphql

@@ -9,12 +9,14 @@ described to OpenAPI from the same declarations (`chassis.openapi`).
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, cast
 from urllib.parse import urlencode
 
 import orjson
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
@@ -43,6 +45,13 @@ def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | No
     return Response(dumps(value), status, headers, media_type="application/json")
 
 
+class BareRoute(APIRoute):
+    """A route whose endpoint takes the request and gives the response: FastAPI has no dependency to solve for it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        return cast("Callable[[Request], Coroutine[Any, Any, Response]]", self.endpoint)
+
+
 class Member(Convertor[str]):
     """A path segment that names a member: anything but the collection's own `query`, good id or bad."""
 
@@ -61,7 +70,8 @@ register_url_convertor("member", Member())
 class Collection:
     """One resource over HTTP.
 
-    `make` builds the repository for a request, `public` describes a row, `write` validates what may be written.
+    `make` builds the repository for a request, `public` describes a row, `write` validates what may be written. `view`
+    describes GET of one member, with an example, where a service overrides `show`.
     `expanded` names read-only members that stand for a writable one (`{"categoria": "categoria_id"}`), so that what was
     read can be written back. A service that has a rule of its own overrides `check`, or `show`.
     """
@@ -77,9 +87,10 @@ class Collection:
         public: type[BaseModel],
         write: type[BaseModel],
         example: Mapping[str, Any],
+        view: tuple[type[BaseModel], Mapping[str, Any]] | None = None,
     ) -> None:
         self.path, self.make, self.kind, self.public, self.write = path, make, kind, public, write
-        self.example = example
+        self.example, self.view = example, view
         fields = kind.fields
         self.name_field = next((name for name, field in fields.items() if field.kind == "name"), None)
         self.parameters = {parameter.name: parameter for parameter in self._parameters()}
@@ -295,11 +306,12 @@ class Collection:
         if not page.items:
             return []
         kept = [(name, value) for name, value in request.query_params.multi_items() if name not in ("cursor", "before")]
+        asked = urlencode(kept, safe=",:") + "&" if kept else ""
 
         def link(parameter: str, row: Row, relation: str) -> str:
             field = query.ordering.removeprefix("-")
             mark = cursor(field, row[field], row["id"])
-            return f'<{self.path}?{urlencode([*kept, (parameter, mark)], safe=",:")}>; rel="{relation}"'
+            return f'<{self.path}?{asked}{parameter}={mark}>; rel="{relation}"'
 
         links = [link("cursor", page.items[-1], "next")] if page.has_next else []
         return [*links, link("before", page.items[0], "prev")] if page.has_previous else links
@@ -322,9 +334,10 @@ class Collection:
             ("PATCH", member, self.merge),
             ("DELETE", member, self.delete),
         ):
-            app.add_api_route(path, endpoint, methods=[method], **described.operation(action=endpoint.__name__))
+            add = partial(app.router.add_api_route, path, endpoint, route_class_override=BareRoute)
+            add(methods=[method], **described.operation(action=endpoint.__name__))
             if method == "GET":
-                app.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
+                add(methods=["HEAD"], include_in_schema=False)
 
 
 def _envelope(page: Page) -> dict[str, Any]:
