@@ -1,12 +1,15 @@
 """What belongs to HTTP itself: methods, negotiation, the id of a request, health, and a 500 that breaks nothing."""
 
+import asyncio
 import re
+from collections.abc import Iterator
 from typing import Any
 
-import httpx2
 import pytest
+import uvicorn
 from fastapi import FastAPI
 
+from deploy.postgres import free_ports
 from tests import builders
 from tests.applications import Services
 from tests.resources import ALL, PESSOAS, Resource, named
@@ -90,22 +93,49 @@ async def test_the_openapi_document_and_its_page_are_served(services: Services) 
     assert (await services.catalogo.get("/docs")).status_code == 200
 
 
-async def test_a_fault_of_ours_is_a_500_that_shows_nothing_but_the_trace(services: Services) -> None:
+SECRET = "password=hunter2"
+
+
+@pytest.fixture
+def broken(services: Services) -> Iterator[FastAPI]:
+    """The pessoas service with a fault at /broken."""
     app: FastAPI = services.wires["pessoas"].app
-    secret = "password=hunter2"
 
-    async def broken() -> Any:
-        raise RuntimeError(secret)
+    async def fail() -> Any:
+        raise RuntimeError(SECRET)
 
-    app.add_api_route("/broken", broken, include_in_schema=False)
-    try:
-        answer: httpx2.Response = await services.pessoas.get("/broken")
-    finally:
-        app.router.routes.pop()
+    app.add_api_route("/broken", fail, include_in_schema=False)
+    yield app
+    app.router.routes.pop()
+
+
+@pytest.mark.usefixtures("broken")
+async def test_a_fault_of_ours_is_a_500_that_shows_nothing_but_the_trace(services: Services) -> None:
+    answer = await services.pessoas.get("/broken")
 
     assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL")
     assert answer.json()["trace_id"] == answer.headers["x-request-id"]
-    assert secret not in answer.text
+    assert SECRET not in answer.text
+
+
+async def test_the_connection_that_carried_a_500_serves_the_next_request(broken: FastAPI) -> None:
+    port = free_ports()
+    server = uvicorn.Server(uvicorn.Config(broken, port=port, lifespan="off", log_config=None))
+    running = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110  # uvicorn offers no event
+        await asyncio.sleep(0.01)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    statuses: list[bytes] = []
+    for path in ("/broken", "/health/live", "/broken", "/health/live"):
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(re.findall(rb"(?i)content-length: ([0-9]+)", head)[0]))
+        statuses.append(head.split(b" ")[1])
+    writer.close()
+    server.should_exit = True
+    await running
+
+    assert statuses == [b"500", b"200", b"500", b"200"]
 
 
 async def test_a_path_of_no_valid_utf_8_is_an_answer_too(services: Services) -> None:
