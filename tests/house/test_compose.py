@@ -135,7 +135,7 @@ def test_the_recipe_installs_the_uv_that_the_setup_pins() -> None:
     assert [word for line in INSTRUCTIONS for word in line.split() if word.startswith("uv==")] == [f"uv=={UV_VERSION}"]
 
 
-def test_an_image_runs_as_an_ordinary_user_with_its_service_as_process_one() -> None:
+def test_an_image_runs_as_an_ordinary_user_and_signals_reach_its_service() -> None:
     final = INSTRUCTIONS[max(index for index, line in enumerate(INSTRUCTIONS) if line.startswith("FROM ")) :]
     assert "USER 10001:10001" in final
     assert final[-1] == 'CMD ["sh", "-c", "exec python -m chassis.serve $SERVICE"]'
