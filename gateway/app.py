@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 from httpx2 import AsyncBaseTransport
+from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from chassis import app as chassis_app
@@ -53,5 +54,9 @@ def create_app(
     app.state.remotes = remotes
     app.add_route("/graphql", http.endpoint, methods=["GET", "POST"])
     app.mount("/playground", playground.files())
-    app.add_route("/", RedirectResponse("/graphql"), include_in_schema=False)
+    app.add_route("/", _to_graphiql, methods=["GET"])
     return app
+
+
+async def _to_graphiql(_request: Request) -> RedirectResponse:
+    return RedirectResponse("/graphql")

@@ -1,7 +1,7 @@
 """Runs one operation: parse, validate, choose, execute; the first two are remembered by the document's text."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from inspect import isawaitable
 from typing import Any
@@ -15,17 +15,27 @@ from graphql import (
     GraphQLSyntaxError,
     OperationDefinitionNode,
     OperationType,
+    located_error,
     parse,
     validate,
 )
+from graphql.execution.values import VariableValues, get_variable_values
+
+from gateway.context import Context
+from gateway.execution.compiler import Compiler, NotCompiledError, steering
+from gateway.execution.plan import Plan, Run
 
 Execute = Callable[..., Awaitable[ExecutionResult] | ExecutionResult]
-execute: Execute = graphql.execute  # pyright: ignore[reportUnknownMemberType]  # its own types are partial
+execute: Execute = getattr(graphql, "execute")  # noqa: B009  # graphql-core types it in part only
 
 REMEMBERED = 500
 """Documents kept, the least recently used dropped first."""
 REMEMBERED_LENGTH = 20_000
 """Characters of the longest document worth keeping: what is longer is no frontend's, and would fill the memory."""
+
+
+OUTCOMES = 64
+"""Plans kept for one document: its operations, times the outcomes of their `@include` and `@skip`."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,9 @@ class Document:
 
     node: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
+    steering: frozenset[str] = frozenset()
+    plans: dict[tuple[Any, ...], Plan | None] = field(default_factory=dict[tuple[Any, ...], Plan | None])
+    """Plans by operation and by the values of the steering variables; None where the reference executor runs."""
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation called `name`, or the only one. Raises GraphQLError, as the specification asks."""
@@ -60,9 +73,28 @@ class Executor:
         return self._remembered(text) if len(text) <= REMEMBERED_LENGTH else self._prepare(text)
 
     async def run(
-        self, document: Document, operation: OperationDefinitionNode, variables: dict[str, Any] | None, context: Any
+        self,
+        document: Document,
+        operation: OperationDefinitionNode,
+        variables: dict[str, Any] | None,
+        context: Context,
     ) -> ExecutionResult:
-        """Executes by the reference executor. Without data nothing was executed: a variable was none of its type."""
+        """Executes by a plan where there is one. Without data nothing was executed: a variable was none of its type."""
+        coerced = get_variable_values(self.schema, operation.variable_definitions or (), variables or {})
+        if not isinstance(coerced, list) and (plan := self.plan(document, operation, coerced)):
+            data, failures = await plan.run(Run(context.loaders, coerced))
+            errors = [located_error(one.reason, one.nodes, list(one.path)) for one in failures]
+            return ExecutionResult(data, errors or None)
+        return await self.reference(document, operation, variables, context)
+
+    async def reference(
+        self,
+        document: Document,
+        operation: OperationDefinitionNode,
+        variables: dict[str, Any] | None,
+        context: Context,
+    ) -> ExecutionResult:
+        """Executes by graphql-core, field by field."""
         assert document.node
         result = execute(
             self.schema,
@@ -73,6 +105,20 @@ class Executor:
         )
         return await result if isawaitable(result) else result
 
+    def plan(self, document: Document, operation: OperationDefinitionNode, variables: VariableValues) -> Plan | None:
+        """The operation's plan for these values, made at the first time; None when it is not compiled."""
+        assert document.node
+        name = operation.name.value if operation.name else None
+        key = (name, *(variables.coerced.get(one) for one in sorted(document.steering)))
+        if key not in document.plans:
+            if len(document.plans) >= OUTCOMES:
+                document.plans.clear()
+            try:
+                document.plans[key] = Compiler(self.schema, document.node, variables).compile(operation)
+            except NotCompiledError:
+                document.plans[key] = None
+        return document.plans[key]
+
     def _prepare(self, text: str) -> Document:
         try:
             node = parse(text)
@@ -80,7 +126,7 @@ class Executor:
             return Document(None, (failure,))
         except RecursionError:
             return Document(None, (GraphQLError("o documento está aninhado demais"),))
-        return Document(node, tuple(validate(self.schema, node)))
+        return Document(node, tuple(validate(self.schema, node)), steering(node))
 
 
 def is_query(operation: OperationDefinitionNode) -> bool:

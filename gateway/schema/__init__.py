@@ -2,11 +2,10 @@
 
 import strawberry
 from graphql import GraphQLSchema
-from strawberry.schema.config import StrawberryConfig
 
 from gateway.schema.catalogo import CategoriaMutation, CategoriaQuery, ProdutoMutation, ProdutoQuery
 from gateway.schema.pessoas import PessoaMutation, PessoaQuery
-from gateway.schema.scalars import DATE_TIME, Instante
+from gateway.schema.scalars import CONFIG
 from gateway.schema.servicos import ServicoMutation, ServicoQuery
 from gateway.schema.solicitacoes import SolicitacaoMutation, SolicitacaoQuery
 
@@ -23,7 +22,7 @@ class Mutation(SolicitacaoMutation, PessoaMutation, ServicoMutation, ProdutoMuta
 
 def build() -> strawberry.Schema:
     """The schema."""
-    return strawberry.Schema(query=Query, mutation=Mutation, config=StrawberryConfig(scalar_map={Instante: DATE_TIME}))
+    return strawberry.Schema(query=Query, mutation=Mutation, config=CONFIG)
 
 
 def core(schema: strawberry.Schema) -> GraphQLSchema:

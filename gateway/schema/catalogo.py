@@ -37,7 +37,7 @@ class ProdutoFilter:
 class Produto:
     id: strawberry.ID = strawberry.field(description="O id, único entre os produtos.")
     nome_produto: str = strawberry.field(description="O nome.")
-    categoria: "Categoria" = embedded("A categoria do produto.")
+    categoria: "Categoria" = embedded("categoria", "A categoria do produto.")
     solicitacoes: Connection[Solicitacao] | None = below(
         "produto_id", SOLICITACOES, SolicitacaoFilter, SolicitacaoOrder, "As solicitações sobre este produto."
     )

@@ -1,6 +1,6 @@
 """Relay cursor connections over keyset pages: one shape for all five types, at the root and below a parent."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Generic, TypeVar, cast
@@ -8,14 +8,19 @@ from typing import Annotated, Any, Generic, TypeVar, cast
 import strawberry
 from graphql import GraphQLResolveInfo
 from strawberry import UNSET
+from strawberry.types.arguments import convert_arguments
+from strawberry.types.field import StrawberryField
 
 from chassis.errors import invalid, over_limit
 from chassis.pagination import DEFAULT_SIZE, MAX_SIZE, cursor
-from gateway import rows
 from gateway.context import Info
+from gateway.execution.compiler import Many
 from gateway.execution.selection import selects
+from gateway.loaders import Loaders
 from gateway.resources import AnyResource
+from gateway.rows import Page
 from gateway.schema.filters import rest_filter
+from gateway.schema.scalars import CONFIG, SCALARS
 
 N = TypeVar("N")
 
@@ -32,7 +37,7 @@ Before = Annotated[str | None, strawberry.argument(description="Cursor: só o qu
 class Source:
     """What a connection is resolved from: the page, and the field it is ordered by."""
 
-    page: rows.Page[Any]
+    page: Page[Any]
     ordered_by: str
 
     def cursor(self, row: Any) -> str:
@@ -108,25 +113,25 @@ class Connection(Generic[N]):
 def at_root(resource: AnyResource, filters: type, orders: type[Enum], description: str) -> Any:
     """A connection over a whole collection, for the Query type."""
 
-    async def resolve(root: Any, info: Info, **arguments: Any) -> Source:
-        asked = await _asked(info, **arguments)
-        return Source(await info.context.loaders.page(resource, asked), asked["ordering"].removeprefix("-"))
+    async def resolve(_root: Any, loaders: Loaders, asked: dict[str, Any]) -> Page[Any]:
+        return await loaders.page(resource, asked)
 
-    return _field(resolve, filters, orders, description)
+    return _field(resolve, Many(resource, _planned), filters, orders, description)
 
 
 def below(field: str, resource: AnyResource, filters: type, orders: type[Enum], description: str) -> Any:
     """A connection of the rows of `resource` whose `field` is the parent's id: one call for a whole page of parents."""
 
-    async def resolve(root: Any, info: Info, **arguments: Any) -> Source:
-        asked = await _asked(info, **arguments)
-        found = await info.context.loaders.children(resource, field, root.id, asked)
-        return Source(found, asked["ordering"].removeprefix("-"))
+    async def resolve(root: Any, loaders: Loaders, asked: dict[str, Any]) -> Page[Any]:
+        return await loaders.children(resource, field, root.id, asked)
 
-    return _field(resolve, filters, orders, description)
+    return _field(resolve, Many(resource, _planned, field), filters, orders, description)
 
 
-def _field(resolve: Callable[..., Any], filters: type, orders: type[Enum], description: str) -> Any:
+Resolve = Callable[[Any, Loaders, dict[str, Any]], Awaitable[Page[Any]]]
+
+
+def _field(resolve: Resolve, declared: Many, filters: type, orders: type[Enum], description: str) -> Any:
     """The Strawberry field with a connection's arguments; they differ only in the types of filter and order."""
     first_order = next(iter(orders))
     filter_type = Annotated[filters | None, strawberry.argument(description="Só os itens que satisfazem isto.")]
@@ -142,37 +147,47 @@ def _field(resolve: Callable[..., Any], filters: type, orders: type[Enum], descr
         filter: Any = UNSET,
         order_by: Any = first_order,
     ) -> Any:
-        given = {"first": first, "after": after, "last": last, "before": before, "filter": filter}
-        absent_as_none = {name: None if value is UNSET else value for name, value in given.items()}
-        return await resolve(root, info, **absent_as_none, order_by=order_by)
+        # Strawberry has no public name for what graphql-core tells a resolver.
+        counted = selects(cast("GraphQLResolveInfo[Any]", getattr(info, "_raw_info")), "totalCount")  # noqa: B009
+        loaders = info.context.loaders
+        asked = await _asked(loaders, counted, first, after, last, before, filter, order_by)
+        return Source(await resolve(root, loaders, asked), asked["ordering"].removeprefix("-"))
 
     resolver.__annotations__ |= {"filter": filter_type, "order_by": order_type}
-    return strawberry.field(resolver=resolver, description=description)
+    return strawberry.field(resolver=resolver, description=description, metadata={"plan": declared})
+
+
+async def _planned(field: StrawberryField, given: dict[str, Any], counted: bool, loaders: Loaders) -> dict[str, Any]:
+    """The same for a plan: its arguments are as graphql-core coerced them."""
+    arguments = convert_arguments(given, field.arguments, SCALARS, CONFIG)
+    return await _asked(loaders, counted, **arguments)
 
 
 async def _asked(
-    info: Info,
-    *,
-    first: int | None,
-    after: str | None,
-    last: int | None,
-    before: str | None,
-    filter: Any,
-    order_by: Enum,
+    loaders: Loaders,
+    counted: bool,
+    first: int | None = UNSET,
+    after: str | None = UNSET,
+    last: int | None = UNSET,
+    before: str | None = UNSET,
+    filter: Any = UNSET,
+    order_by: Any = None,
 ) -> dict[str, Any]:
-    """A connection's arguments as the services' rich read. Raises Invalid for what Relay forbids."""
-    if first is not None and last is not None:
+    """A connection's arguments as the services' rich read; null is as good as absent. Raises Invalid for what Relay
+    forbids."""
+    forward, backward = isinstance(first, int), isinstance(last, int)
+    if forward and backward:
         raise invalid("last", "CONTRADICTION", "first e last não se combinam")
-    name, size = ("last", last) if last is not None else ("first", DEFAULT_SIZE if first is None else first)
+    name, size = ("last", last) if backward else ("first", first if forward else DEFAULT_SIZE)
+    assert isinstance(size, int)
     if size < 0:
         raise invalid(name, "OUT_OF_RANGE", "não pode ser negativo")
     if size > MAX_SIZE:
         raise over_limit(name, f"foram pedidos {size} itens; o máximo é {MAX_SIZE}")
     asked: dict[str, Any] = {"ordering": order_by.value, name: size}
-    asked |= {key: value for key, value in (("after", after), ("before", before)) if value is not None}
-    if filter is not None:
-        asked["filter"] = await rest_filter(filter, info.context.loaders)
-    raw = cast("GraphQLResolveInfo[Any]", getattr(info, "_raw_info"))  # noqa: B009  # Strawberry has no public name for it
-    if selects(raw, "totalCount"):
+    asked |= {key: value for key, value in (("after", after), ("before", before)) if isinstance(value, str)}
+    if filter is not None and filter is not UNSET:
+        asked["filter"] = await rest_filter(filter, loaders)
+    if counted:
         asked["count"] = True
     return asked

@@ -3,11 +3,14 @@
 Resolvers here are plain functions that return the loader's future: a coroutine per row would cost a task each.
 """
 
+from functools import partial
 from typing import Annotated, Any
 
 import strawberry
 
 from gateway.context import Info
+from gateway.execution.compiler import ById as PlanById
+from gateway.execution.compiler import ByKey, Held
 from gateway.resources import AnyResource
 from gateway.schema.scalars import int_id
 
@@ -20,18 +23,19 @@ def link(key: str, to: AnyResource, description: str) -> Any:
     def resolve(root: Any, info: Info) -> Any:
         return info.context.loaders.one(to, getattr(root, key))
 
-    return strawberry.field(resolver=resolve, description=description)
+    return strawberry.field(resolver=resolve, description=description, metadata={"plan": ByKey(key, to)})
 
 
-def embedded(description: str) -> Any:
+def embedded(attribute: str, description: str) -> Any:
     """A row that its parent's row already holds."""
-    return strawberry.field(description=description)
+    return strawberry.field(description=description, metadata={"plan": Held(attribute)})
 
 
 def by_id(resource: AnyResource, description: str) -> Any:
     """One row by its id, for the Query type; null when there is none."""
+    read = partial(int_id, field="id")
 
     def resolve(root: Any, info: Info, id: ById) -> Any:
-        return info.context.loaders.one(resource, int_id(id, "id"))
+        return info.context.loaders.one(resource, read(id))
 
-    return strawberry.field(resolver=resolve, description=description)
+    return strawberry.field(resolver=resolve, description=description, metadata={"plan": PlanById(resource, read)})

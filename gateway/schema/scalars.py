@@ -4,6 +4,8 @@ import re
 from typing import NewType
 
 import strawberry
+from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.types.scalar import DEFAULT_SCALAR_REGISTRY
 from strawberry.types.scalar import ScalarDefinition
 
 from chassis.errors import invalid
@@ -26,6 +28,10 @@ DATE_TIME: ScalarDefinition = strawberry.scalar(
     serialize=str,
     parse_value=_parse,
 )
+
+
+CONFIG = StrawberryConfig(scalar_map={Instante: DATE_TIME})
+SCALARS = {**DEFAULT_SCALAR_REGISTRY, Instante: DATE_TIME}
 
 
 def int_id(value: str, field: str) -> int:
