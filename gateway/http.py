@@ -5,6 +5,7 @@ names it (then a request that cannot be executed is a 4xx), else `application/js
 A browser's GET shows GraphiQL.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -51,6 +52,8 @@ class Asked:
             raise Malformed("variables deve ser um objeto")
         if given.get("extensions") is not None and not isinstance(given["extensions"], dict):
             raise Malformed("extensions deve ser um objeto")
+        if variables:
+            _require_unicode(variables)
         return cls(query, name, cast("dict[str, Any] | None", variables))
 
 
@@ -84,11 +87,22 @@ async def _parameters(request: Request) -> Any:
     if request.method == "POST":
         require_media_type(request, (JSON,))
         return parse(await request.body())
-    found: dict[str, Any] = dict(request.query_params)
+    # In a URL the empty string stands for a parameter that is absent.
+    found: dict[str, Any] = {name: value for name, value in request.query_params.items() if value}
     for name in ("variables", "extensions"):
         if name in found:
             found[name] = parse(found[name].encode())
     return found
+
+
+def _require_unicode(variables: Any) -> None:
+    """Raises Malformed for a lone surrogate: JSON can spell one (`"\\ud800"`), but nothing can be sent on with it."""
+    try:
+        json.dumps(variables, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Malformed("variables tem um texto que não é Unicode: um surrogate sem o seu par") from None
+    except RecursionError:
+        raise Malformed("variables está aninhado demais") from None
 
 
 async def _executed(request: Request, asked: Asked, media_type: str) -> Response:

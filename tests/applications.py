@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -40,18 +41,27 @@ class Call:
         return f"{self.service} {self.method} {self.path}"
 
 
+Disturbance = Callable[[httpx2.Request, httpx2.Response], httpx2.Response]
+"""What becomes of an answer on its way."""
+
+
 class Wire(httpx2.AsyncBaseTransport):
     """The network to one service: counts what arrives, and can be cut."""
 
     def __init__(self, name: str, app: FastAPI, calls: list[Call]) -> None:
         self.name, self.calls, self.cut = name, calls, False
+        self.disturb: Disturbance | None = None
         self.app = app
         self._transport = httpx2.ASGITransport(app=self._counted)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if self.cut:
             raise httpx2.ConnectError("cut by a test")
-        return await self._transport.handle_async_request(request)
+        answer = await self._transport.handle_async_request(request)
+        if self.disturb is None:
+            return answer
+        await answer.aread()
+        return self.disturb(request, answer)
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
         trace = dict(scope["headers"]).get(b"traceparent", b"").decode()[3:35]
@@ -105,6 +115,8 @@ class Gateway:
 class Applications:
     services: Services
     gateway: Gateway
+    front: FastAPI
+    """The gateway's application."""
 
     @classmethod
     async def start(cls, stack: AsyncExitStack, database_urls: dict[str, str]) -> Self:
@@ -135,10 +147,10 @@ class Applications:
             )
 
         clients = {name: await client(name, wire.app) for name, wire in wires.items()}
-        return cls(Services(**clients, wires=wires, calls=calls), Gateway(await client("gateway", front)))
+        return cls(Services(**clients, wires=wires, calls=calls), Gateway(await client("gateway", front)), front)
 
     def restore(self) -> None:
         """Every service can be reached again, and none has been asked anything."""
         self.services.calls.clear()
         for wire in self.services.wires.values():
-            wire.cut = False
+            wire.cut, wire.disturb = False, None

@@ -114,12 +114,7 @@ class Objects:
                 waiting[key] = part.column(rows, run)
         if waiting:
             columns |= zip(waiting, await asyncio.gather(*waiting.values()), strict=True)
-        keys = tuple(self.parts)
-        laid_out = [
-            dict(zip(keys, values, strict=True)) for values in zip(*(columns[key].values for key in keys), strict=True)
-        ]
-        failures = [(n, failure.below(key)) for key in waiting for n, failure in columns[key].failures]
-        return Column(laid_out, failures)
+        return _laid_out({key: columns[key] for key in self.parts}, len(rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +166,8 @@ class Connection:
 
     async def column(self, pages: Sequence[Page[Any]], ordered_by: str, run: Run) -> Column:
         rows = [row for page in pages for row in page.items]
-        keys = tuple(self.parts)
         columns = await asyncio.gather(*(part.over(pages, rows, ordered_by, run) for part in self.parts.values()))
-        laid_out = [
-            dict(zip(keys, values, strict=True)) for values in zip(*(column.values for column in columns), strict=True)
-        ]
-        failures = [
-            (n, failure.below(key)) for key, column in zip(keys, columns, strict=True) for n, failure in column.failures
-        ]
-        return Column(laid_out, failures)
+        return _laid_out(dict(zip(self.parts, columns, strict=True)), len(pages))
 
 
 class ConnectionPart(Protocol):
@@ -215,23 +203,16 @@ class Edges:
     parts: Mapping[str, Objects | str | None]
 
     async def over(self, pages: Sequence[Page[Any]], rows: Sequence[Any], ordered_by: str, run: Run) -> Column:
-        columns: list[Column] = []
-        for part in self.parts.values():
+        columns: dict[str, Column] = {}
+        for key, part in self.parts.items():
             if part is None:
                 value = attrgetter(ordered_by)
-                columns.append(Column([cursor(ordered_by, value(row), row.id) for row in rows]))
+                columns[key] = Column([cursor(ordered_by, value(row), row.id) for row in rows])
             elif isinstance(part, str):
-                columns.append(Column([part] * len(rows)))
+                columns[key] = Column([part] * len(rows))
             else:
-                columns.append(await part.column(rows, run))
-        keys = tuple(self.parts)
-        values = [
-            dict(zip(keys, found, strict=True)) for found in zip(*(column.values for column in columns), strict=True)
-        ]
-        failures = [
-            (n, failure.below(key)) for key, column in zip(keys, columns, strict=True) for n, failure in column.failures
-        ]
-        return _dealt(Column(values, failures), pages)
+                columns[key] = await part.column(rows, run)
+        return _dealt(_laid_out(columns, len(rows)), pages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +301,17 @@ async def _settled(root: Root | Single | str, run: Run) -> tuple[Any, list[Failu
         return await root.value(run)
     except Exception as refused:  # as the reference: whatever a field raises is its error
         return None, [Failure((), refused, root.nodes)]
+
+
+def _laid_out(columns: Mapping[str, Column], count: int) -> Column:
+    """Columns side by side, as `count` objects; what failed in a column failed below its key."""
+    keys = tuple(columns)
+    lines = zip(*(column.values for column in columns.values()), strict=True)
+    values: list[Any] = (
+        [dict(zip(keys, line, strict=True)) for line in lines] if columns else [{} for _ in range(count)]
+    )
+    failures = [(n, failure.below(key)) for key, column in columns.items() for n, failure in column.failures]
+    return Column(values, failures)
 
 
 def _dealt(column: Column, pages: Sequence[Page[Any]]) -> Column:

@@ -1,0 +1,115 @@
+"""Random operations over the schema, by walking it: what a seed makes, it makes again."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from graphql import GraphQLArgument, GraphQLEnumType, GraphQLField, GraphQLNamedType, GraphQLObjectType, GraphQLSchema
+
+NAMES = ("maria", "JOÃO", "a", "zzz", "Mesa", "é")
+DEPTH = 4
+
+
+class Writer:
+    """Writes one query. `variables` are the values it needs."""
+
+    def __init__(self, schema: GraphQLSchema, seed: int, cursors: list[str]) -> None:
+        self._schema, self._random, self._cursors = schema, random.Random(seed), cursors
+        self.variables: dict[str, Any] = {}
+        self._declared: list[str] = []
+        self._fragments: list[str] = []
+
+    def query(self) -> str:
+        kind = self._schema.query_type
+        assert kind
+        fields = self._fields(kind, 0, self._random.randint(1, 3))
+        declared = f"({', '.join(self._declared)})" if self._declared else ""
+        return f"query Aleatoria{declared} {{ {fields} }} {' '.join(self._fragments)}"
+
+    def _named(self, field: GraphQLField | GraphQLArgument) -> GraphQLNamedType:
+        """The field's type without its `[]` and `!`."""
+        return self._schema.type_map[str(field.type).strip("[]!")]
+
+    def _chance(self, probability: float) -> bool:
+        return self._random.random() < probability
+
+    def _variable(self, kind: str, value: Any) -> str:
+        name = f"v{len(self._declared)}"
+        self._declared.append(f"${name}: {kind}")
+        self.variables[name] = value
+        return f"${name}"
+
+    def _fields(self, kind: GraphQLObjectType, depth: int, count: int | None = None) -> str:
+        names = list(kind.fields)
+        if depth >= DEPTH:
+            names = [name for name in names if not isinstance(self._named(kind.fields[name]), GraphQLObjectType)]
+        chosen = self._random.sample(names, min(len(names), count or self._random.randint(1, 4))) if names else []
+        if self._chance(0.2):
+            chosen.append("__typename")
+        if chosen and self._chance(0.2):
+            chosen.append(self._random.choice(chosen))  # the same field twice: merged, or under another alias
+        written = [self._field(kind, name, depth) for name in chosen] or ["__typename"]
+        return " ".join(self._wrapped(kind, one) for one in written)
+
+    def _field(self, kind: GraphQLObjectType, name: str, depth: int) -> str:
+        if name == "__typename":
+            return name
+        field = kind.fields[name]
+        below = self._named(field)
+        # A field with arguments, twice under one key, could contradict itself: it gets an alias of its own.
+        alias = f"a{self._random.randrange(10**6)}: " if field.args or self._chance(0.2) else ""
+        selection = f" {{ {self._fields(below, depth + 1)} }}" if isinstance(below, GraphQLObjectType) else ""
+        return f"{alias}{name}{self._arguments(field)}{self._directive()}{selection}"
+
+    def _directive(self) -> str:
+        if not self._chance(0.15):
+            return ""
+        value = self._chance(0.6)
+        given = self._variable("Boolean!", value) if self._chance(0.7) else str(value).lower()
+        return f" @{self._random.choice(['include', 'skip'])}(if: {given})"
+
+    def _wrapped(self, kind: GraphQLObjectType, written: str) -> str:
+        if self._chance(0.1):
+            return f"... on {kind.name}{self._directive()} {{ {written} }}"
+        if self._chance(0.1):
+            name = f"F{len(self._fragments)}"
+            self._fragments.append(f"fragment {name} on {kind.name} {{ {written} }}")
+            return f"...{name}"
+        return written
+
+    def _arguments(self, field: GraphQLField) -> str:
+        given: dict[str, str] = {}
+        if "id" in field.args:
+            id = str(self._random.choice([1, 2, 3, 5, 8, 999, "abc"]))
+            given["id"] = self._variable("ID!", id) if self._chance(0.5) else f'"{id}"'
+        if "first" in field.args:
+            if self._chance(0.8):
+                size = self._random.choice([0, 1, 2, 3, 5, 5, 10, 1001, -1] if self._chance(0.2) else [1, 2, 3, 5])
+                name = "last" if self._chance(0.25) else "first"
+                given[name] = self._variable("Int", size) if self._chance(0.3) else str(size)
+            if self._chance(0.2):
+                cursor = self._random.choice([*self._cursors, "x"])
+                given[self._random.choice(["after", "before"])] = f'"{cursor}"'
+            if self._chance(0.3):
+                order = self._named(field.args["orderBy"])
+                assert isinstance(order, GraphQLEnumType)
+                given["orderBy"] = self._random.choice(list(order.values))
+            if self._chance(0.3):
+                given["filter"] = self._filter(self._named(field.args["filter"]).name.removesuffix("Filter"))
+        return f"({', '.join(f'{name}: {value}' for name, value in given.items())})" if given else ""
+
+    def _filter(self, noun: str, depth: int = 0) -> str:
+        id = f'{{eq: "{self._random.randint(1, 12)}"}}'
+        ids = f'{{in: ["{self._random.randint(1, 9)}", "2", "4"]}}'
+        name = f'{{contains: "{self._random.choice(NAMES)}"}}'
+        if noun == "Solicitacao":
+            choices = [f"pessoaId: {ids}", f"id: {id}", 'dataSolicitacao: {gte: "2020-01-01T00:00:00Z"}']
+            nested = self._random.choice(["Pessoa", "Servico", "Produto"])
+            choices += [f"{nested.lower()}: {self._filter(nested, depth + 1)}"] * 2 if depth < 2 else []
+        else:
+            choices = [f"id: {ids}", f"nome{noun}: {name}"]
+        if depth < 2:
+            below = self._filter(noun, depth + 1)
+            choices += [f"not: {below}", f"or: [{below}, {{id: {ids}}}]"]
+        return f"{{{self._random.choice(choices)}}}"

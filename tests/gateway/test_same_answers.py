@@ -1,0 +1,112 @@
+"""Plans answer as the reference executor does: random operations, over real and disturbed neighbours, by both.
+
+2,000 operations; `CASES=50000 SEED=7 make test ARGS=tests/gateway/test_same_answers.py` runs more, or others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from typing import Any
+
+import httpx2
+import pytest
+from graphql import ExecutionResult
+
+from chassis.pagination import cursor
+from gateway.context import Context
+from gateway.errors import formatted
+from gateway.execution.operation import Executor
+from gateway.loaders import Loaders
+from tests import builders
+from tests.applications import Applications, Services
+from tests.gateway.operations import Writer
+
+CASES = int(os.environ.get("CASES", "2000"))
+SEED = int(os.environ.get("SEED", "1"))
+GROUPS = 20
+
+
+def down(_request: httpx2.Request, _answer: httpx2.Response) -> httpx2.Response:
+    raise httpx2.ConnectError("down")
+
+
+def slow(_request: httpx2.Request, _answer: httpx2.Response) -> httpx2.Response:
+    raise httpx2.ReadTimeout("slow")
+
+
+def missing(_request: httpx2.Request, _answer: httpx2.Response) -> httpx2.Response:
+    return httpx2.Response(404, json={"code": "NOT_FOUND", "detail": "não há"})
+
+
+def truncated(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+    return httpx2.Response(answer.status_code, content=answer.content[:-2])
+
+
+def wrong_types(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+    return httpx2.Response(answer.status_code, content=answer.content.replace(b'"id":', b'"id":"x","was":'))
+
+
+def dangling(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+    """Every third row is gone, by its id, however it is asked for."""
+    found = json.loads(answer.content)
+    for page in [found, *found.get("groups", ())]:
+        if "items" in page:
+            page["items"] = [row for row in page["items"] if row["id"] % 3]
+    return httpx2.Response(answer.status_code, json=found)
+
+
+DISTURBANCES = (down, slow, missing, truncated, wrong_types, dangling)
+
+
+@pytest.fixture
+async def populated(services: Services, database_urls: dict[str, str]) -> list[str]:
+    """A dozen of each, some references dangling; cursors of places in them."""
+    for n in range(12):
+        await builders.pessoa(services, f"{['Maria', 'João', 'Émile'][n % 3]} {n}")
+        await builders.servico(services, f"Serviço {n % 4}")
+        if n < 4:
+            await builders.categoria(services, f"Móveis {n}")
+        await builders.produto(services, f"Mesa {n}", 1 + n % 3)
+    builders.insert_solicitacoes(
+        database_urls["solicitacoes"], [(1 + n % 13, 1 + n * 5 % 14, 1 + n * 7 % 13) for n in range(60)]
+    )
+    return [cursor("id", None, 5), cursor("id", None, 30), cursor("nome_pessoa", "João 1", 2)]
+
+
+def comparable(result: ExecutionResult) -> tuple[str, list[str]]:
+    """The data to the letter, order included; the errors as a set of path and code."""
+    errors = [formatted(error) for error in result.errors or ()]
+    return json.dumps(result.data), sorted(json.dumps([one.get("path"), one["extensions"]["code"]]) for one in errors)
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+async def test_a_plan_answers_as_the_reference_does(
+    applications: Applications, services: Services, populated: list[str], group: int
+) -> None:
+    executor: Executor = applications.front.state.executor
+    remotes: Any = applications.front.state.remotes
+    compiled = refused = failed = 0
+    for case in range(CASES // GROUPS):
+        seed = SEED * 1_000_003 + group * 100_003 + case
+        chance = random.Random(seed)
+        writer = Writer(executor.schema, seed, populated)
+        text = writer.query()
+        document = executor.prepare(text)
+        assert not document.errors, (seed, text, document.errors)
+        operation = document.operation(None)
+        for wire in services.wires.values():
+            wire.disturb = chance.choice(DISTURBANCES) if chance.random() < 0.15 else None
+
+        results = [
+            await run(document, operation, writer.variables, Context(Loaders(remotes)))
+            for run in (executor.run, executor.reference)
+        ]
+
+        assert comparable(results[0]) == comparable(results[1]), (seed, text, writer.variables)
+        compiled += any(plan is not None for plan in document.plans.values())
+        refused += results[0].data is None
+        failed += bool(results[0].errors)
+    assert compiled + refused == CASES // GROUPS, "every query is compiled"
+    assert failed, "some of them meet a failure"
