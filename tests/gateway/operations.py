@@ -29,7 +29,8 @@ class Writer:
 
     def _named(self, field: GraphQLField | GraphQLArgument) -> GraphQLNamedType:
         """The field's type without its `[]` and `!`."""
-        return self._schema.type_map[str(field.type).strip("[]!")]
+        shown = str(getattr(field, "type"))  # noqa: B009  # graphql-core types it in part only
+        return self._schema.type_map[shown.strip("[]!")]
 
     def _chance(self, probability: float) -> bool:
         return self._random.random() < probability
