@@ -17,111 +17,149 @@ from chassis.text import fold
 from tests import builders
 from tests.applications import Gateway, Services
 
+BOUNDED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NAMES = ["Ana", "ana", "Ána", "Bia", "Zoé"]
 """Some fold alike, so that the id must decide."""
-ORDERS = ["ID_ASC", "ID_DESC", "NOME_PESSOA_ASC", "NOME_PESSOA_DESC"]
-PAGE = """
+DAYS = ["2025-01-01", "2025-01-02"]
+
+PESSOAS = """
 query ($first: Int, $after: String, $last: Int, $before: String, $filter: PessoaFilter, $order: PessoaOrder!) {
-  pessoas(first: $first, after: $after, last: $last, before: $before, filter: $filter, orderBy: $order) {
-    totalCount
-    pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
-    edges { cursor node { id } }
-    nodes { id }
-  }
+  connection: pessoas(
+    first: $first, after: $after, last: $last, before: $before, filter: $filter, orderBy: $order
+  ) { totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor } edges { cursor node { id } } }
+}
+"""
+SOLICITACOES = """
+query ($first: Int, $after: String, $last: Int, $before: String, $order: SolicitacaoOrder!) {
+  pessoas { nodes { connection: solicitacoes(
+    first: $first, after: $after, last: $last, before: $before, orderBy: $order
+  ) { totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor } edges { cursor node { id } } } } }
 }
 """
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A page: `names` are the rows, `after` and `before` the places of edges in the ordered and filtered list."""
+class Paging:
+    """A connection's arguments; `after` and `before` are places in the whole list, not yet cursors."""
 
-    names: list[str]
-    order: str
-    contains: str | None
     first: int | None
     last: int | None
     after: int | None
     before: int | None
 
+    def arguments(self, cursors: list[str]) -> dict[str, Any]:
+        places = {"after": self.after, "before": self.before}
+        sizes = {"first": self.first, "last": self.last}
+        given: dict[str, Any] = {name: size for name, size in sizes.items() if size is not None}
+        return given | {name: cursors[place] for name, place in places.items() if place is not None}
 
-def place() -> st.SearchStrategy[int | None]:
-    return st.none() | st.integers(0, 6)
+    def within(self, ids: list[str], own: list[str]) -> Paging:
+        """The same arguments for a list of some of the ids."""
+        after = None if self.after is None else len([id for id in ids[: self.after + 1] if id in own]) - 1
+        before = None if self.before is None else len([id for id in ids[: self.before] if id in own])
+        return Paging(self.first, self.last, after, before)
 
 
 @st.composite
-def asked(draw: st.DrawFn) -> Asked:
+def pagings(draw: st.DrawFn, length: int) -> Paging:
     size = draw(st.integers(0, 8))
     first, last = draw(st.sampled_from([(None, None), (size, None), (None, size)]))
-    return Asked(
-        names=draw(st.lists(st.sampled_from(NAMES), max_size=7)),
-        order=draw(st.sampled_from(ORDERS)),
-        contains=draw(st.sampled_from([None, "ANA", "b"])),
-        first=first,
-        last=last,
-        after=draw(place()),
-        before=draw(place()),
-    )
+    places = st.none() | st.integers(0, length - 1) if length else st.none()
+    return Paging(first, last, draw(places), draw(places))
 
 
-def whole(page: Asked) -> list[str]:
-    """The ids of the list that is paged through."""
-    rows = [(fold(name), id) for id, name in enumerate(page.names, start=1)]
-    rows = [row for row in rows if fold(page.contains or "") in row[0]]
-    by_name = page.order.startswith("NOME")
-    rows.sort(key=lambda row: row if by_name else row[1:], reverse=page.order.endswith("DESC"))
-    return [str(id) for _, id in rows]
-
-
-def edges_to_return(edges: list[str], page: Asked) -> list[str]:
-    """EdgesToReturn of the specification, over ApplyCursorsToEdges."""
-    start = 0 if page.after is None else page.after + 1
-    end = len(edges) if page.before is None else page.before
-    edges = edges[start:end] if start < end else []
-    if page.first is not None and len(edges) > page.first:
-        edges = edges[: page.first]
-    if page.last is not None and len(edges) > page.last:
-        edges = edges[len(edges) - page.last :]
+def edges_to_return(edges: list[str], paging: Paging) -> list[str]:
+    """EdgesToReturn of the specification, over its ApplyCursorsToEdges."""
+    if paging.before is not None:
+        edges = edges[: paging.before]
+    if paging.after is not None:
+        edges = edges[paging.after + 1 :]
+    if paging.first is not None and len(edges) > paging.first:
+        edges = edges[: paging.first]
+    if paging.last is not None and len(edges) > paging.last:
+        edges = edges[len(edges) - paging.last :]
     return edges
 
 
-async def read(gateway: Gateway, page: Asked, **arguments: Any) -> dict[str, Any]:
-    filtered = {"filter": {"nomePessoa": {"contains": page.contains}}} if page.contains else {}
-    found: dict[str, Any] = (await gateway.data(PAGE, order=page.order, **filtered, **arguments))["pessoas"]
-    return found
-
-
-def refill(database_url: str, names: list[str]) -> None:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("TRUNCATE pessoa RESTART IDENTITY")
-    builders.insert_pessoas(database_url, names)
-
-
-@given(page=asked())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_every_page_is_the_one_that_relays_algorithm_returns(
-    gateway: Gateway, services: Services, database_urls: dict[str, str], page: Asked
-) -> None:
-    refill(database_urls["pessoas"], page.names)
-    everything = await read(gateway, page, first=1000)
-    cursors = [edge["cursor"] for edge in everything["edges"]]
-    ids = [edge["node"]["id"] for edge in everything["edges"]]
-    assert ids == whole(page)
-    arguments = {name: size for name in ("first", "last") if (size := getattr(page, name)) is not None}
-    places = {name: at for name in ("after", "before") if (at := getattr(page, name)) is not None and at < len(ids)}
-    if len(places) < (page.after is not None) + (page.before is not None):
-        return  # the list has no such edge
-
-    found = await read(gateway, page, **arguments, **{name: cursors[at] for name, at in places.items()})
-
-    expected = edges_to_return(ids, page)
-    info = found["pageInfo"]
-    assert [edge["node"]["id"] for edge in found["edges"]] == [node["id"] for node in found["nodes"]] == expected
+def check(found: dict[str, Any], whole: dict[str, Any], ids: list[str], paging: Paging) -> None:
+    """`found` is the page of the list `ids` that was asked for; `whole` is the same list, unpaged."""
+    info, cursors = found["pageInfo"], {edge["node"]["id"]: edge["cursor"] for edge in whole["edges"]}
+    expected = edges_to_return(ids, paging)
+    assert [edge["node"]["id"] for edge in found["edges"]] == expected
+    assert [edge["cursor"] for edge in found["edges"]] == [cursors[id] for id in expected]
     assert found["totalCount"] == len(ids)
-    assert [edge["cursor"] for edge in found["edges"]] == [cursors[ids.index(id)] for id in expected]
-    if not expected:
-        assert (info["startCursor"], info["endCursor"]) == (None, None)
+    if expected:
+        assert (info["startCursor"], info["endCursor"]) == (cursors[expected[0]], cursors[expected[-1]])
+        assert (info["hasPreviousPage"], info["hasNextPage"]) == (expected[0] != ids[0], expected[-1] != ids[-1])
         return
-    assert (info["startCursor"], info["endCursor"]) == (found["edges"][0]["cursor"], found["edges"][-1]["cursor"])
-    assert info["hasPreviousPage"] == (expected[0] != ids[0])
-    assert info["hasNextPage"] == (expected[-1] != ids[-1])
+    assert (info["startCursor"], info["endCursor"]) == (None, None)
+    start = 0 if paging.after is None else paging.after + 1
+    end = len(ids) if paging.before is None else paging.before
+    if start <= end:  # the empty page lies between two items, at the end that the arguments count from
+        place = start if paging.last is None else end
+        assert (info["hasPreviousPage"], info["hasNextPage"]) == (place > 0, place < len(ids))
+
+
+@given(data=st.data(), names=st.lists(st.sampled_from(NAMES), max_size=7), contains=st.sampled_from([None, "ANA", "b"]))
+@BOUNDED
+async def test_a_page_of_a_collection_is_the_one_that_relays_algorithm_returns(
+    gateway: Gateway,
+    services: Services,
+    database_urls: dict[str, str],
+    data: st.DataObject,
+    names: list[str],
+    contains: str | None,
+) -> None:
+    with psycopg.connect(database_urls["pessoas"], autocommit=True) as connection:
+        connection.execute("TRUNCATE pessoa RESTART IDENTITY")
+    builders.insert_pessoas(database_urls["pessoas"], names)
+    order = data.draw(st.sampled_from(["ID_ASC", "ID_DESC", "NOME_PESSOA_ASC", "NOME_PESSOA_DESC"]))
+    rows = [(fold(name) if order.startswith("NOME") else "", id) for id, name in enumerate(names, start=1)]
+    rows = sorted(rows, reverse=order.endswith("DESC"))
+    ids = [str(id) for _, id in rows if fold(contains or "") in fold(names[id - 1])]
+    paging = data.draw(pagings(len(ids)))
+    the_list = {"order": order, "filter": {"nomePessoa": {"contains": contains}} if contains else {}}
+
+    whole = (await gateway.data(PESSOAS, **the_list))["connection"]
+    cursors = [edge["cursor"] for edge in whole["edges"]]
+    found = (await gateway.data(PESSOAS, **the_list, **paging.arguments(cursors)))["connection"]
+
+    check(whole, whole, ids, Paging(None, None, None, None))
+    check(found, whole, ids, paging)
+
+
+@given(data=st.data(), owners=st.lists(st.tuples(st.integers(1, 2), st.sampled_from(DAYS)), max_size=9))
+@BOUNDED
+async def test_a_page_below_each_parent_is_the_one_that_relays_algorithm_returns(
+    gateway: Gateway,
+    services: Services,
+    database_urls: dict[str, str],
+    data: st.DataObject,
+    owners: list[tuple[int, str]],
+) -> None:
+    """One cursor serves all parents: it is a place in the order, which need be a row of only one."""
+    with psycopg.connect(database_urls["pessoas"], autocommit=True) as connection:
+        connection.execute("TRUNCATE pessoa RESTART IDENTITY")
+    builders.insert_pessoas(database_urls["pessoas"], ["Ana", "Bia"])
+    with psycopg.connect(database_urls["solicitacoes"], autocommit=True) as connection:
+        connection.execute("TRUNCATE solicitacao RESTART IDENTITY")
+        for owner, day in owners:
+            connection.execute(
+                "INSERT INTO solicitacao (servico_id, pessoa_id, produto_id, data_solicitacao) VALUES (1, %s, 1, %s)",
+                [owner, f"{day}T00:00:00Z"],
+            )
+    order = data.draw(st.sampled_from(["ID_ASC", "ID_DESC", "DATA_SOLICITACAO_ASC", "DATA_SOLICITACAO_DESC"]))
+    rows = [(day if order.startswith("DATA") else "", id) for id, (_, day) in enumerate(owners, start=1)]
+    rows = sorted(rows, reverse=order.endswith("DESC"))
+    ids = [str(id) for _, id in rows]
+    of_parent = [[id for id in ids if owners[int(id) - 1][0] == parent] for parent in (1, 2)]
+    paging = data.draw(pagings(len(ids)))
+
+    whole = (await gateway.data(SOLICITACOES, order=order))["pessoas"]["nodes"]
+    cursors = {edge["node"]["id"]: edge["cursor"] for node in whole for edge in node["connection"]["edges"]}
+    arguments = paging.arguments([cursors[id] for id in ids])
+    found = (await gateway.data(SOLICITACOES, order=order, **arguments))["pessoas"]["nodes"]
+
+    for one, own in enumerate(of_parent):
+        check(whole[one]["connection"], whole[one]["connection"], own, Paging(None, None, None, None))
+        check(found[one]["connection"], whole[one]["connection"], own, paging.within(ids, own))

@@ -38,11 +38,12 @@ def test_migrations_are_one_numbered_line(service: str, database_urls: dict[str,
     ("lock", "source"),
     [
         ("uv.lock", r'(?:registry|url) = "(https?://[^"]*)"'),
-        ("gateway/playground/package-lock.json", '"resolved": "(.*)"'),
+        *((lock, '"resolved": "(.*)"') for lock in ("gateway/playground", "tests/clients", "examples/typescript")),
     ],
 )
 def test_lock_files_name_public_hosts_only(lock: str, source: str) -> None:
-    sources = re.findall(source, (ROOT / lock).read_text())
+    file = ROOT / lock
+    sources = re.findall(source, (file / "package-lock.json" if file.is_dir() else file).read_text())
 
     assert {url.split("/")[2] for url in sources} <= PUBLIC_HOSTS
 

@@ -1,0 +1,27 @@
+"""Node and npm of the locked Python environment, for the tests that run what a frontend runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from deploy.bootstrap import BIN
+
+
+def run(folder: Path, *command: str, **variables: object) -> subprocess.CompletedProcess[str]:
+    """Runs `command` (`node`, `npm`, or a program that npm has installed) in `folder`."""
+    path = os.pathsep.join((str(BIN), str(folder / "node_modules" / ".bin"), os.environ.get("PATH", os.defpath)))
+    environment = {**os.environ, "PATH": path, "NO_COLOR": "1"} | {name: str(one) for name, one in variables.items()}
+    if certificates := os.environ.get("SSL_CERT_FILE"):  # Node does not read it
+        environment.setdefault("NODE_EXTRA_CA_CERTS", certificates)
+    # By `env`, since Popen would look for the program on the PATH that we have, not on the one that we give.
+    return subprocess.run(["env", *command], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def install(folder: Path) -> None:
+    """Makes `folder/node_modules` hold what its lock names; at once when it does already."""
+    installed = folder / "node_modules" / ".package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < (folder / "package-lock.json").stat().st_mtime:
+        npm = run(folder, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+        assert npm.returncode == 0, npm.stdout + npm.stderr
