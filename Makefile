@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench format schema migration ready
+.PHONY: help setup run test check bench format schema openapi fuzz migration ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,12 @@ bench: setup ## Measure the REST hot path against the floor and the usual ways (
 
 schema: setup ## Write gateway/schema.graphql anew from the code
 	$(RUN) -m gateway.schema > gateway/schema.graphql
+
+openapi: setup ## Write every service's openapi.json anew from the code
+	$(RUN) -m deploy.openapi
+
+fuzz: setup ## Fuzz the four services for long (ARGS="--cases 5000 --seeds 3 pessoas")
+	$(RUN) -m tests.fuzz $(ARGS)
 
 migration: setup ## Write a new migration (SERVICE=pessoas NAME="add email")
 	$(if $(and $(SERVICE),$(NAME)),,$(error say which: make migration SERVICE=pessoas NAME="add email"))$(RUN) -m deploy.migrate --new $(SERVICE) "$(NAME)"

@@ -23,6 +23,7 @@ def build(
     description: str,
     settings: Settings,
     *,
+    version: str = "1.0.0",
     lifespan: Lifespan,
     ready: health.Check | None = None,
     **more: Any,
@@ -32,7 +33,7 @@ def build(
     app = FastAPI(
         title=name,
         description=description,
-        version="1.0.0",
+        version=version,
         lifespan=lifespan,
         redirect_slashes=False,
         redoc_url=None,

@@ -254,11 +254,11 @@ class Collection:
     # -- query parameters --------------------------------------------------------------------------------------
 
     def _parameters(self) -> list[parameters.Parameter]:
-        fields = self.kind.fields
+        fields, mark = self.kind.fields, cursor("id", None, 100)
         found = [
             parameters.integer("page_size", "Rows in the page.", 1, MAX_SIZE, DEFAULT_SIZE),
-            parameters.text("cursor", "Opaque: the page after this place, from a `Link` with rel=next.", 2000),
-            parameters.text("before", "Opaque: the page before this place, from a `Link` with rel=prev.", 2000),
+            parameters.text("cursor", "Opaque: the page after this place, from a `Link` with rel=next.", 2000, mark),
+            parameters.text("before", "Opaque: the page before this place, from a `Link` with rel=prev.", 2000, mark),
             parameters.choice("ordering", "Ascending by a field, or descending with `-`.", orderings(fields), "id"),
             parameters.boolean("count", "Answer `X-Total-Count`: all rows that match."),
             parameters.integers("id", "Bulk read: these ids; absent ones are simply missing.", MAX_BULK_IDS),
@@ -267,7 +267,7 @@ class Collection:
             if field.kind == "integer" and name != "id":
                 found.append(parameters.integers(name, f"Rows whose {name} is one of these.", MAX_BULK_IDS))
             if field.kind == "name":
-                found.append(parameters.text(name, f"Rows whose {name} is exactly this.", 100))
+                found.append(parameters.text(name, f"Rows whose {name} is exactly this.", 100, self.example[name]))
                 found.append(parameters.text("search", f"Part of {name}, whatever its case and accents.", 200, "joao"))
             if field.kind == "instant":
                 found.append(parameters.instant(name, f"Rows of exactly this {name}."))

@@ -48,7 +48,7 @@ class Front:
             length = headers.get(b"content-length", b"0")
             if length.isdigit() and int(length) > self.max_body_bytes:
                 raise self._too_large()
-            accept = headers.get(b"accept", b"*/*").decode("latin-1")
+            accept = (headers.get(b"accept") or b"*/*").decode("latin-1")
             if scope["path"].startswith("/api") and not quality(accept, "application/json"):
                 raise NotAcceptable("só há representação em application/json")
             await self.app(_with_slash(scope), self._bounded(receive), answer)

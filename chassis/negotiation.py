@@ -7,6 +7,6 @@ def quality(accept: str, media_type: str) -> float:
     for part in accept.lower().split(","):
         media_range, *parameters = (piece.strip() for piece in part.split(";"))
         weight = next((one[2:] for one in parameters if one.startswith("q=")), "1")
-        weights[media_range] = float(weight) if weight.replace(".", "", 1).isdigit() else 1.0
+        weights[media_range] = float(weight) if weight.replace(".", "", 1).isdecimal() else 1.0
     family = media_type.split("/")[0] + "/*"
     return next((weights[one] for one in (media_type, family, "*/*") if one in weights), 0.0)

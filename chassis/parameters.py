@@ -28,7 +28,7 @@ class Parameter:
     description: str
     schema: dict[str, Any]
     read: Callable[[str], Any]
-    example: Any = None
+    example: Any
 
     def openapi(self) -> dict[str, Any]:
         described: dict[str, Any] = {
@@ -36,13 +36,10 @@ class Parameter:
             "in": "query",
             "required": False,
             "description": self.description,
-            "schema": self.schema,
+            # In the schema: documentation pages send a parameter's own example with every try, and these contradict.
+            "schema": self.schema | {"examples": [self.example]},
         }
-        if self.schema["type"] == "array":
-            described |= {"style": "form", "explode": False}
-        if self.example is not None:
-            described["example"] = self.example
-        return described
+        return described | ({"style": "form", "explode": False} if self.schema["type"] == "array" else {})
 
 
 def read_all(given: Iterable[tuple[str, str]], known: Mapping[str, Parameter]) -> dict[str, Any]:
@@ -78,7 +75,7 @@ def read_integer(text: str, low: int = -INT8 - 1, high: int = INT8) -> int:
 
 def integer(name: str, description: str, low: int, high: int, default: int) -> Parameter:
     schema = {"type": "integer", "minimum": low, "maximum": high, "default": default}
-    return Parameter(name, description, schema, lambda text: read_integer(text, low, high))
+    return Parameter(name, description, schema, lambda text: read_integer(text, low, high), default)
 
 
 def integers(name: str, description: str, at_most: int) -> Parameter:
@@ -93,7 +90,7 @@ def integers(name: str, description: str, at_most: int) -> Parameter:
 
     item = {"type": "integer", "format": "int64", "minimum": -INT8 - 1, "maximum": INT8}
     schema = {"type": "array", "items": item, "minItems": 1, "maxItems": at_most}
-    return Parameter(name, description, schema, read, example=[1, 2, 3])
+    return Parameter(name, description, schema, read, [1, 2, 3])
 
 
 def choice(name: str, description: str, options: tuple[str, ...], default: str) -> Parameter:
@@ -102,7 +99,8 @@ def choice(name: str, description: str, options: tuple[str, ...], default: str) 
             raise ValueError(f"INVALID_CHOICE: deve ser um de: {', '.join(options)}")
         return text
 
-    return Parameter(name, description, {"type": "string", "enum": list(options), "default": default}, read)
+    schema = {"type": "string", "enum": list(options), "default": default}
+    return Parameter(name, description, schema, read, options[-1])
 
 
 def boolean(name: str, description: str) -> Parameter:
@@ -111,10 +109,10 @@ def boolean(name: str, description: str) -> Parameter:
             raise ValueError("NOT_A_BOOLEAN: deve ser true ou false")
         return text == "true"
 
-    return Parameter(name, description, {"type": "boolean", "default": False}, read)
+    return Parameter(name, description, {"type": "boolean", "default": False}, read, True)
 
 
-def text(name: str, description: str, at_most: int, example: str | None = None) -> Parameter:
+def text(name: str, description: str, at_most: int, example: str) -> Parameter:
     def read(text: str) -> str:
         if len(text) > at_most:
             raise ValueError(f"TOO_LONG: deve ter no máximo {at_most} caracteres")

@@ -127,7 +127,7 @@ def _alternatives(schema: dict[str, Any]) -> None:
 
     def shape(title: str, allowed: list[str], required: list[str], **changed: Any) -> dict[str, Any]:
         properties = {name: members[name] for name in allowed} | changed
-        found = {"title": title, "type": "object", "properties": properties, "additionalProperties": False}
+        found = {"description": title, "type": "object", "properties": properties, "additionalProperties": False}
         return found | ({"required": required} if required else {})
 
     schema["oneOf"] = [

@@ -32,8 +32,12 @@ def build(
     settings: DatabaseSettings,
     collections: tuple[Collection, ...],
     neighbours: tuple[AbstractAsyncContextManager[object], ...] = (),
+    version: str = "1.0.0",
 ) -> FastAPI:
-    """The service's application. The database may be away: the service starts, live but not ready."""
+    """The service's application. The database may be away: the service starts, live but not ready.
+
+    `version` is that of its contract: whoever breaks the contract announces it by a new major one.
+    """
     database = Database(settings)
     expected = head(Path(name))
 
@@ -52,14 +56,17 @@ def build(
         if not versions or versions[0][0] < expected:
             raise Unavailable("o banco de dados ainda não foi migrado")
 
-    app = chassis_app.build(name, description, settings, lifespan=lifespan, ready=ready)
+    app = chassis_app.build(name, description, settings, version=version, lifespan=lifespan, ready=ready)
     app.state.database = database
     for collection in collections:
         collection.add_to(app)
 
-    @app.get("/api/", summary="The collections and their URLs", operation_id="index", tags=["index"])
-    async def index() -> dict[str, str]:  # pyright: ignore[reportUnusedFunction]
-        return {collection.path.split("/")[2]: collection.path for collection in collections}
+    paths = {collection.path.split("/")[2]: collection.path for collection in collections}
 
+    async def index() -> dict[str, str]:
+        return paths
+
+    app.add_api_route("/api/", index, **openapi.index(paths))
+    app.add_api_route("/api/", index, methods=["HEAD"], include_in_schema=False)
     openapi.describe(app, collections)
     return app

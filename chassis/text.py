@@ -1,7 +1,7 @@
 """Text as this system compares it: one folded form for search and for order, and the type of a name."""
 
 import unicodedata
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
@@ -21,6 +21,21 @@ def fold(text: str) -> str:
     return "".join(char for char in decomposed if not unicodedata.combining(char))
 
 
+# JSON Schema cannot say "after trimming", but a pattern can: spaces around, and between them 1 to 100 characters that
+# are no control characters, the first and the last of them visible. Spaces are Unicode's White_Space:
+# ECMA's own class differs in U+0085 and U+FEFF.
+_BLANK = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_CONTROL = r"\u0000-\u001f\u007f-\u009f"
+_AROUND, _VISIBLE = rf"[\t-\r\u0085{_BLANK}]*", f"[^{_BLANK}{_CONTROL}]"
+NAME_PATTERN = f"^{_AROUND}{_VISIBLE}([^{_CONTROL}]{{0,{NAME_MAX - 2}}}{_VISIBLE})?{_AROUND}$"
+
+
+def _described(schema: dict[str, Any]) -> None:
+    schema["pattern"] = NAME_PATTERN
+    schema["description"] = f"1 to {NAME_MAX} characters after trimming, none of them a control character."
+    del schema["maxLength"]
+
+
 Name = Annotated[
     str,
     StringConstraints(
@@ -30,11 +45,6 @@ Name = Annotated[
         max_length=NAME_MAX,
         pattern=r"^[^\x00-\x1f\x7f-\x9f]*$",
     ),
-    # JSON Schema cannot say "after trimming"; this says what it can: something visible, no control character.
-    Field(
-        json_schema_extra={
-            "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$"
-        }
-    ),
+    Field(json_schema_extra=_described),
 ]
 """A name: 1 to 100 characters after trimming, any Unicode but control characters."""

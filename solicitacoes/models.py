@@ -1,13 +1,14 @@
 """The table and the bodies of a Solicitacao."""
 
 from datetime import datetime
+from typing import Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BaseModel
 from sqlalchemy import Index
 from sqlmodel import SQLModel
 
 from chassis.db.models import IdempotencyColumns, id_column, instant_column, reference_column, tables
-from chassis.query import Id
+from chassis.query import ABSENT, Id
 
 
 class Base(SQLModel, registry=tables()):
@@ -27,6 +28,39 @@ class SolicitacaoPublic(SolicitacaoWrite):
 
     id: Id
     data_solicitacao: AwareDatetime
+
+
+class Servico(BaseModel):
+    id: Id
+    nome_servico: str
+
+
+class Pessoa(BaseModel):
+    id: Id
+    nome_pessoa: str
+
+
+class Categoria(BaseModel):
+    id: Id
+    nome_categoria: str
+
+
+class Produto(BaseModel):
+    id: Id
+    nome_produto: str
+    categoria: Categoria
+
+
+class SolicitacaoView(BaseModel):
+    """What the coordinator shows: each object as its owner does, null when it is gone, and null and named in
+    `indisponiveis` when its owner cannot answer."""
+
+    id: Id
+    data_solicitacao: AwareDatetime
+    servico_solicitado: Servico | None
+    solicitante: Pessoa | None
+    produto_associado: Produto | None
+    indisponiveis: list[Literal["servico_solicitado", "solicitante", "produto_associado"]] = ABSENT
 
 
 class Solicitacao(Base, table=True):

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from chassis.collection import Collection, json_response
 from chassis.service import make
 from solicitacoes.coordinator import Coordinator
-from solicitacoes.models import SolicitacaoPublic, SolicitacaoWrite
+from solicitacoes.models import SolicitacaoPublic, SolicitacaoView, SolicitacaoWrite
 from solicitacoes.repository import SolicitacaoRepository
 
 
@@ -38,4 +38,18 @@ solicitacoes = Solicitacoes(
         "produto_id": 1,
         "data_solicitacao": "2025-08-06T17:30:00Z",
     },
+    view=(
+        SolicitacaoView,
+        {
+            "id": 1,
+            "data_solicitacao": "2025-08-06T17:30:00Z",
+            "servico_solicitado": {"id": 1, "nome_servico": "Reparo"},
+            "solicitante": {"id": 1, "nome_pessoa": "João Silva"},
+            "produto_associado": {
+                "id": 1,
+                "nome_produto": "Notebook Dell",
+                "categoria": {"id": 1, "nome_categoria": "Eletrônicos"},
+            },
+        },
+    ),
 )

@@ -1,0 +1,65 @@
+"""One run of Schemathesis against one service of a running system: its verdict, and what every operation answered."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from deploy import topology
+from deploy.local import ROOT
+from deploy.postgres import HOST
+
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+URLS, COUNTS = "FUZZ_URLS", "FUZZ_COUNTS"
+"""Variables that tell the hooks where the services are, and where to leave their counts."""
+
+OWNERS = {
+    "/api/categorias/": "catalogo",
+    "/api/produtos/": "catalogo",
+    "/api/pessoas/": "pessoas",
+    "/api/servicos/": "servicos",
+    "/api/solicitacoes/": "solicitacoes",
+}
+
+Counts = dict[str, dict[str, int]]
+"""Operation to "2xx", "4xx" and so on to how many answers."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`said` is Schemathesis' own report, with each failure and how to repeat it."""
+
+    passed: bool
+    said: str
+    counts: Counts
+
+    @property
+    def cases(self) -> int:
+        return sum(sum(answers.values()) for answers in self.counts.values())
+
+
+def run(service: str, offset: int, *, seed: int, examples: int) -> Verdict:
+    """`examples` are those made by chance for each operation; the boundary values are always tried."""
+    urls = {one.name: f"http://{HOST}:{one.port + offset}" for one in topology.SERVICES}
+    with TemporaryDirectory() as directory:
+        counts = Path(directory) / "counts.json"
+        ended = subprocess.run(
+            [
+                *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION)),
+                *("run", f"{urls[service]}/openapi.json", "--seed", str(seed), "--max-examples", str(examples)),
+                *("--no-color", "--warnings", "off"),
+            ],
+            cwd=directory,  # it leaves a cache where it runs
+            env=os.environ | {URLS: json.dumps(urls), COUNTS: str(counts), "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        found: Counts = json.loads(counts.read_text()) if counts.exists() else {}
+    return Verdict(ended.returncode == 0, ended.stdout, found)

@@ -1,0 +1,213 @@
+"""What Schemathesis is told about the rows: without real ids, ETags and cursors it would only ever be refused.
+
+Loaded by Schemathesis in a process of its own (see `schemathesis.toml`). `before_call` puts what exists into the part
+of a case that is meant to be valid, and leaves alone what is meant to be wrong. Which row, and whether at all, follows
+from the case itself, so that a seed can be run again. `after_call` learns from the answers, and counts them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import random
+import zlib
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any, cast
+
+import httpx2
+import schemathesis
+from pydantic import ValidationError
+from schemathesis import Case, HookContext, Response
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation.meta import TestPhase
+
+from chassis.pagination import cursor
+from chassis.query import Filter
+from tests.fuzz.campaign import COUNTS, OWNERS, URLS
+
+Row = dict[str, Any]
+FEWEST, MOST = 20, 200
+"""A collection is filled up to the first before anything is asked of it, and no more than the second are known."""
+PARENTS = 50
+"""Parents in one grouped query, so that parents times page size stays in its bound, which no schema can say."""
+
+urls: dict[str, str] = json.loads(os.environ[URLS])
+counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+atexit.register(lambda: Path(os.environ[COUNTS]).write_text(json.dumps(counts)))
+
+
+class Rows:
+    """The rows of one collection that are there now, each with its ETag where an answer has told it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.url = urls[OWNERS[path]] + path
+        self.known: dict[int, Row] = {}
+        self.tags: dict[int, str] = {}
+
+    def pick(self, chance: random.Random) -> Row:
+        if not self.known:
+            self.load()
+        while len(self.known) < FEWEST:
+            self.add()
+        return self.known[chance.choice(list(self.known))]
+
+    def load(self) -> None:
+        rows = httpx2.get(self.url, params={"ordering": "-id", "page_size": MOST}, timeout=30).json()
+        self.known = {row["id"]: row for row in rows}
+
+    def add(self) -> None:
+        answer = httpx2.post(self.url, json=new(self.path, len(self.known)), timeout=30)
+        assert answer.status_code == 201, answer.text
+        self.learn(answer.json(), answer.headers["ETag"])
+
+    def learn(self, row: Row, tag: str | None) -> None:
+        if len(self.known) < MOST or row["id"] in self.known:
+            self.known[row["id"]] = row
+            self.tags |= {row["id"]: tag} if tag else {}
+
+    def forget(self, id: str) -> None:
+        if id.isdecimal():  # a link brings it as text, and a bad one may be anything
+            self.known.pop(int(id), None)
+        if self.path == "/api/categorias/":  # its produtos went with it
+            rows["/api/produtos/"].known.clear()
+
+
+rows = {path: Rows(path) for path in OWNERS}
+chance_of_new = random.Random(0)
+
+
+def new(path: str, number: int) -> Row:
+    """What a POST needs."""
+    fields = {
+        "/api/categorias/": ["nome_categoria"],
+        "/api/produtos/": ["nome_produto", "categoria_id"],
+        "/api/pessoas/": ["nome_pessoa"],
+        "/api/servicos/": ["nome_servico"],
+        "/api/solicitacoes/": ["servico_id", "pessoa_id", "produto_id"],
+    }[path]
+    return {
+        field: rows[REFERENCES[field]].pick(chance_of_new)["id"] if field in REFERENCES else f"Nome {number}"
+        for field in fields
+    }
+
+
+REFERENCES = {
+    "categoria_id": "/api/categorias/",
+    "servico_id": "/api/servicos/",
+    "pessoa_id": "/api/pessoas/",
+    "produto_id": "/api/produtos/",
+}
+
+
+@schemathesis.hook  # pyright: ignore[reportUnknownMemberType]
+def before_call(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any]) -> None:
+    meta = case.meta
+    path = collection_of(case.path)
+    if meta is None or path is None:
+        return
+    chance = random.Random(zlib.crc32(repr((case.method, case.path_parameters, case.query, case.body)).encode()))
+    stateful = meta.phase.name is TestPhase.STATEFUL
+    known = rows[path]
+    if (
+        not meta.is_negative_at(ParameterLocation.PATH)
+        and case.path_parameters
+        and not stateful
+        and chance.random() < 0.9
+    ):
+        case.path_parameters = {"id": known.pick(chance)["id"]}
+    if not meta.is_negative_at(ParameterLocation.QUERY) and case.query:
+        real_query(case, known, chance)
+    if not meta.is_negative_at(ParameterLocation.BODY) and isinstance(case.body, dict):
+        body = cast("Row", case.body)
+        case.body = (
+            real_question(body, known, chance) if case.path.endswith("/query/") else real_references(body, chance)
+        )
+    if not meta.is_negative_at(ParameterLocation.HEADER):
+        real_headers(case, known, chance, stateful=stateful)
+
+
+def collection_of(path: str) -> str | None:
+    return next((collection for collection in OWNERS if path.startswith(collection)), None)
+
+
+def real_headers(case: Case[Any], known: Rows, chance: random.Random, *, stateful: bool) -> None:
+    headers = cast("dict[str, str]", case.headers)  # pyright: ignore[reportUnknownMemberType]
+    tag = known.tags.get((case.path_parameters or {}).get("id", 0), "*")
+    for name in headers.keys() & {"If-Match", "If-None-Match"}:
+        if not stateful:  # there a link has brought one
+            headers[name] = chance.choice([tag, tag, "*", headers[name]])
+    if "Prefer" in headers and chance.random() < 0.5:
+        headers["Prefer"] = "return=representation"
+    if "Idempotency-Key" in headers:  # the same key only with the same body: another one is refused, and rightly
+        asked = case.id if stateful else zlib.crc32(repr(case.body).encode())
+        headers["Idempotency-Key"] = f"{headers['Idempotency-Key'][:200]}-{asked}"
+
+
+def real_query(case: Case[Any], known: Rows, chance: random.Random) -> None:
+    query = case.query
+    if "cursor" in query:
+        query.pop("before", None)  # the two exclude each other, which no parameter can say
+    for name in query.keys() & {"cursor", "before"}:
+        query[name] = place(query.get("ordering", "id"), known.pick(chance))
+    for name in query.keys() & {"id", *REFERENCES}:
+        if chance.random() < 0.5:
+            ids = some_ids(rows[REFERENCES[name]] if name in REFERENCES else known, chance)
+            query[name] = ",".join(map(str, ids))
+
+
+def real_question(body: Row, known: Rows, chance: random.Random) -> Row:
+    """The body of the richer read."""
+    asked = dict(body)
+    if "filter" in asked and too_large(asked["filter"]):
+        del asked["filter"]
+    for name in asked.keys() & {"after", "before"}:
+        asked[name] = place(asked.get("ordering", "id"), known.pick(chance))
+    if "ids" in asked and chance.random() < 0.5:
+        asked["ids"] = some_ids(known, chance)
+    if "per" in asked:
+        parents = rows[REFERENCES[asked["per"]["field"]]]
+        ids = some_ids(parents, chance) if chance.random() < 0.5 else asked["per"]["ids"][:PARENTS]
+        asked["per"] = asked["per"] | {"ids": ids}
+    return asked
+
+
+def too_large(filter: Row) -> bool:
+    """Whether a filter passes the bound on all its terms together, which no schema can say."""
+    try:
+        Filter.model_validate(filter)
+    except ValidationError as failure:
+        return "LIMIT_EXCEEDED" in str(failure)
+    return False
+
+
+def real_references(body: Row, chance: random.Random) -> Row:
+    return body | {field: rows[REFERENCES[field]].pick(chance)["id"] for field in body.keys() & REFERENCES.keys()}
+
+
+def some_ids(known: Rows, chance: random.Random) -> list[int]:
+    return [known.pick(chance)["id"] for _ in range(chance.randint(1, 5))]
+
+
+def place(ordering: str, row: Row) -> str:
+    field = ordering.removeprefix("-")
+    return cursor(field, row[field], row["id"])
+
+
+@schemathesis.hook  # pyright: ignore[reportUnknownMemberType]
+def after_call(_context: HookContext, case: Case[Any], response: Response) -> None:
+    if response.request.method != case.operation.method.upper():
+        return  # a probe with another method
+    counts[case.operation.label][f"{response.status_code // 100}xx"] += 1
+    path = collection_of(case.path)
+    if path is None:
+        return
+    deleted = case.operation.method.upper() == "DELETE" and response.status_code in (200, 204)
+    if deleted or response.status_code == 404:
+        rows[path].forget(str((case.path_parameters or {}).get("id")))
+    elif "idempotency-replayed" in response.headers:
+        pass  # that row may be gone by now
+    elif response.status_code in (200, 201) and "etag" in response.headers:
+        rows[path].learn(response.json(), response.headers["etag"][0])

@@ -1,0 +1,149 @@
+"""The contract of each service as it is checked in: true to the code, valid, complete, and never broken quietly."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from deploy import openapi, topology
+from tests.openapi.compatibility import METHODS, breaking
+
+Document = dict[str, Any]
+SERVICES = [service.name for service in topology.SERVICES]
+each_service = pytest.mark.parametrize("service", SERVICES)
+
+
+def kept(service: str) -> Document:
+    found: Document = json.loads(openapi.path(service).read_text())
+    return found
+
+
+def earlier(service: str) -> Iterator[Document]:
+    """Every version of the document that was ever committed; none outside of a clone."""
+    name = openapi.path(service).relative_to(openapi.ROOT)
+    for commit in git("log", "--format=%H", "--diff-filter=AM", "--", str(name)).split():
+        yield json.loads(git("show", f"{commit}:{name}"))
+
+
+def git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=openapi.ROOT, capture_output=True, text=True, check=False).stdout
+
+
+@each_service
+def test_the_document_is_what_the_code_does(service: str) -> None:
+    assert openapi.path(service).read_text() == openapi.text(openapi.live(service)), "run `make openapi`"
+
+
+@each_service
+def test_a_breaking_change_is_announced_by_a_new_major_version(service: str) -> None:
+    """What was promised once under this major version is still kept.
+
+    A change that breaks clients (see `compatibility.py`) therefore needs a new major `version` in the service's
+    `app.py`, beside `make openapi` and a word in the changelog. Whatever else changes needs only `make openapi`.
+    """
+    new = openapi.live(service)
+    same_major = [
+        old for old in earlier(service) if old["info"]["version"].split(".")[0] == new["info"]["version"].split(".")[0]
+    ]
+
+    assert sorted({one for old in same_major for one in breaking(old, new)}) == []
+
+
+@each_service
+def test_the_document_is_valid_openapi(service: str) -> None:
+    assert [error.message for error in OpenAPIV31SpecValidator(kept(service)).iter_errors()] == []
+
+
+def operations(document: Document) -> Iterator[tuple[str, Document]]:
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield f"{method.upper()} {path}", item[method]
+
+
+def resolved(document: Document, node: Document) -> Document:
+    while "$ref" in node:
+        _, _, kind, name = node["$ref"].split("/")
+        node = document["components"][kind][name]
+    return node
+
+
+@each_service
+def test_the_document_follows_the_house_rules(service: str) -> None:
+    """What a general linter asks for, and that each problem is one of ours."""
+    document = kept(service)
+    tags = {tag["name"] for tag in document["tags"]}
+    ids = [operation["operationId"] for _, operation in operations(document)]
+    wrong: list[str] = []
+    for where, operation in operations(document):
+        answers = {status: resolved(document, one) for status, one in operation["responses"].items()}
+        problems = [status for status in answers if status >= "400"]
+        rules = {
+            "no summary": operation.get("summary"),
+            "a tag that is not described": set(operation["tags"]) <= tags,
+            "no good answer": any(status < "300" for status in answers),
+            "406 or 500 is missing": {"406", "500"} <= set(problems),
+            "422 is missing": "422" in problems or where == "GET /api/",
+            "404 is missing": "404" in problems or "{id}" not in where,
+            "what a bad body gets is missing": {"400", "413", "415"} <= set(problems) or "requestBody" not in operation,
+            "a refusal that is no problem": all("application/problem+json" in answers[s]["content"] for s in problems),
+            "an answer without its id": all("X-Request-ID" in answer["headers"] for answer in answers.values()),
+            "a link to nowhere": all(
+                link["operationId"] in ids for answer in answers.values() for link in answer.get("links", {}).values()
+            ),
+            "a parameter that says nothing": all(
+                resolved(document, parameter).get("description") for parameter in operation["parameters"]
+            ),
+        }
+        wrong += [f"{where}: {rule}" for rule, kept_ in rules.items() if not kept_]
+
+    assert wrong == []
+    assert len(ids) == len(set(ids))
+    assert document["info"]["description"]
+
+
+@each_service
+def test_everything_has_an_example_that_its_schema_accepts(service: str) -> None:
+    document = kept(service)
+
+    def refused(where: str, holder: Document) -> list[str]:
+        examples = [holder["example"]] if "example" in holder else holder["schema"].get("examples", [])
+        validator = OAS31Validator({**holder["schema"], "components": document["components"]})
+        faults = [error.message for example in examples for error in validator.iter_errors(example)]
+        return [f"{where}: {fault}" for fault in (faults if examples else ["no example"])]
+
+    wrong: list[str] = []
+    for where, operation in operations(document):
+        for parameter in operation["parameters"]:
+            found = resolved(document, parameter)
+            wrong += refused(f"{where} {found['name']}", found)
+        for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+            wrong += refused(f"{where} {media_type}", content)
+        for status, answer in operation["responses"].items():
+            found = resolved(document, answer)
+            for content in found.get("content", {}).values():
+                wrong += refused(f"{where} {status}", content)
+            for name, header in found["headers"].items():
+                wrong += refused(f"{where} {status} {name}", resolved(document, header))
+
+    assert wrong == []
+
+
+@each_service
+def test_no_component_is_left_over(service: str) -> None:
+    document = kept(service)
+    text = json.dumps(document)
+
+    unused = [
+        f"{kind}/{name}"
+        for kind, components in document["components"].items()
+        for name in components
+        if f'"#/components/{kind}/{name}"' not in text
+    ]
+    assert unused == []
