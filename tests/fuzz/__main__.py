@@ -52,7 +52,7 @@ def fuzz(service: str, offset: int, seeds: range, cases: int) -> bool:
     """Whether `service` did well."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     passed = True
-    examples = max(GOOD_ANSWERS, -(-cases // len(seeds) // CASES_PER_EXAMPLE))
+    examples = max(2 * GOOD_ANSWERS, -(-cases // len(seeds) // CASES_PER_EXAMPLE))
     for seed in seeds:
         verdict = campaign.run(service, offset, seed=seed, examples=examples)
         print(f"{service}: seed {seed}: {verdict.cases} cases", flush=True)
@@ -62,9 +62,11 @@ def fuzz(service: str, offset: int, seeds: range, cases: int) -> bool:
             print(verdict.said)
             passed = False
     print(table(service, counts), flush=True)
-    enough = sum(sum(answers.values()) for answers in counts.values()) >= cases
-    good = all(answers["2xx"] >= GOOD_ANSWERS for answers in counts.values())
-    return passed and enough and good
+    met = sum(answers.total() for answers in counts.values())
+    poor = [operation for operation, answers in counts.items() if answers["2xx"] < GOOD_ANSWERS]
+    if met < cases or poor:
+        print(f"{service}: {met} cases of {cases}; fewer than {GOOD_ANSWERS} good answers: {', '.join(poor) or 'none'}")
+    return passed and bool(counts) and met >= cases and not poor
 
 
 def table(service: str, counts: dict[str, Counter[str]]) -> str:
