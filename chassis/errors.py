@@ -170,6 +170,8 @@ def problem(request: Request, refusal: Refusal) -> Response:
     }
     if refusal.errors:
         document["errors"] = [error.as_dict() for error in refusal.errors]
+    if refusal.status >= 500 and refusal.service:
+        document["service"] = refusal.service
     if refusal.status >= 500 and (current := trace.current()):
         document["trace_id"] = current.trace_id
     return Response(

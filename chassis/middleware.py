@@ -9,12 +9,13 @@ import time
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis import trace
-from chassis.errors import Broken, NotAcceptable, TooLarge, problem
+from chassis import deadline, trace
+from chassis.errors import Broken, NotAcceptable, Refusal, TooLarge, problem
 from chassis.negotiation import quality
 
 log = logging.getLogger("http")
 QUIET = ("/health/", "/metrics")
+DEADLINE = deadline.HEADER.lower().encode()
 
 
 class Front:
@@ -24,9 +25,10 @@ class Front:
     next request on it would fail too: everything is caught here and answered as a 500 that shows nothing.
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int, operation_timeout: float) -> None:
         self.app = app
         self.max_body_bytes = max_body_bytes
+        self.operation_timeout = operation_timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -45,6 +47,7 @@ class Front:
             await send(message)
 
         try:
+            deadline.begin(self.operation_timeout, headers.get(DEADLINE))
             length = headers.get(b"content-length", b"0")
             if length.isdigit() and int(length) > self.max_body_bytes:
                 raise self._too_large()
@@ -52,7 +55,7 @@ class Front:
             if scope["path"].startswith("/api") and not quality(accept, "application/json"):
                 raise NotAcceptable("só há representação em application/json")
             await self.app(_with_slash(scope), self._bounded(receive), answer)
-        except (TooLarge, NotAcceptable) as refusal:
+        except Refusal as refusal:
             if not status:
                 await problem(Request(scope), refusal)(scope, receive, answer)
         except Exception:

@@ -50,6 +50,7 @@ PROBLEM: Schema = {
         "instance": {"type": "string"},
         "code": {"type": "string", "pattern": "^[A-Z][A-Z_]*$"},
         "trace_id": {"type": "string", "description": "Only in a 5xx: what to tell the support."},
+        "service": {"type": "string", "description": "Only in a 5xx: the neighbour whose fault it is."},
         "errors": {
             "type": "array",
             "description": "Only in a 422: each field at fault.",

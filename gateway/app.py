@@ -10,12 +10,12 @@ from starlette.responses import RedirectResponse
 
 from chassis import app as chassis_app
 from chassis.remote import Remote
-from chassis.settings import BaseUrl, Settings, read
+from chassis.settings import BaseUrl, NeighbourSettings, read
 from gateway import http, playground, schema
 from gateway.execution.operation import Executor
 
 
-class GatewaySettings(Settings):
+class GatewaySettings(NeighbourSettings):
     catalogo_url: BaseUrl
     pessoas_url: BaseUrl
     servicos_url: BaseUrl
@@ -33,7 +33,7 @@ def create_app(
         "servicos": settings.servicos_url,
         "solicitacoes": settings.solicitacoes_url,
     }
-    remotes = {name: Remote(name, url, transport=(transports or {}).get(name)) for name, url in urls.items()}
+    remotes = {name: Remote(name, url, settings, transport=(transports or {}).get(name)) for name, url in urls.items()}
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:

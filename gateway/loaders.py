@@ -117,7 +117,7 @@ class Loaders:
     async def page(self, resource: Resource[R], query: Query) -> Page[R]:
         """One page of a collection."""
         decode = msgspec.json.Decoder(Page[resource.row]).decode
-        page = await self.remote(resource).read("POST", resource.path + "query/", decode, query)
+        page = await self.remote(resource).read(resource.path + "query/", decode, query)
         return self._counted(resource, query, page)
 
     async def ids(self, resource: AnyResource, filter: Query) -> Ids:
@@ -125,7 +125,7 @@ class Loaders:
         body = {"select": "ids", "filter": filter}
         decode = msgspec.json.Decoder(Ids).decode
         ask = lambda: asyncio.ensure_future(  # noqa: E731
-            self.remote(resource).read("POST", resource.path + "query/", decode, body)
+            self.remote(resource).read(resource.path + "query/", decode, body)
         )
         return await self._once(("ids", resource.path, json.dumps(filter, sort_keys=True)), ask)
 
@@ -145,7 +145,7 @@ class Loaders:
         decode = msgspec.json.Decoder(Items[resource.row]).decode
 
         async def fetch(keys: list[int]) -> dict[int, Any]:
-            found = await self.remote(resource).read("POST", resource.path + "query/", decode, {"ids": keys})
+            found = await self.remote(resource).read(resource.path + "query/", decode, {"ids": keys})
             return {row.id: row for row in found.items}
 
         return fetch
@@ -155,7 +155,7 @@ class Loaders:
 
         async def fetch(keys: list[int]) -> dict[int, Any]:
             body = {**query, "per": {"field": field, "ids": keys}}
-            found = await self.remote(resource).read("POST", resource.path + "query/", decode, body)
+            found = await self.remote(resource).read(resource.path + "query/", decode, body)
             groups: dict[int, Group[Any]] = {group.id: group for group in found.groups}
             return {key: self._counted(resource, query, groups.get(key)) for key in keys}
 

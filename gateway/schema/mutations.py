@@ -83,7 +83,7 @@ async def _write(
             return Outcome(None, [Erro(code="INVALID_ID", field="id", message="não é um id")])
         decode = msgspec.json.Decoder(resource.row).decode
         remote = info.context.loaders.remote(resource)
-        row = await remote.read(method, path, decode, _body(given), headers=headers)
+        row = await remote.write(method, path, decode, _body(given), headers)
     except (Invalid, NotFound, Conflict, PreconditionFailed) as refusal:
         found = refusal.errors or [
             FieldError("id" if isinstance(refusal, NotFound) else "", refusal.code, refusal.detail)
