@@ -6,7 +6,7 @@ is also how a process tells its neighbours what is left. Whoever waits for the n
 
 import math
 import time
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 
 from chassis.errors import Malformed
 
@@ -15,16 +15,21 @@ HEADER = "X-Timeout-Ms"
 _until: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
 
-def begin(seconds: float, asked: bytes | None = None) -> None:
+def begin(seconds: float, asked: bytes | None = None) -> Token[float]:
     """The request at hand ends in `seconds`, or in the milliseconds that its caller `asked` for, if those are fewer.
 
-    Raises Malformed when what was asked is no positive whole number.
+    `end` takes the token. Raises Malformed when what was asked is no positive whole number.
     """
     if asked is not None:
         if not asked.isdigit() or len(asked) > 9 or int(asked) == 0:
             raise Malformed(f"{HEADER} deve ser um número inteiro de milissegundos, de 1 a 999999999")
         seconds = min(seconds, int(asked) / 1000)
-    _until.set(time.monotonic() + seconds)
+    return _until.set(time.monotonic() + seconds)
+
+
+def end(token: Token[float]) -> None:
+    """The request is over: what runs on in its task, as callers in one process do, has its own time again."""
+    _until.reset(token)
 
 
 def until() -> float:

@@ -46,8 +46,9 @@ class Front:
                 message["headers"] = [*message["headers"], (b"x-request-id", current.trace_id.encode())]
             await send(message)
 
+        token = None
         try:
-            deadline.begin(self.operation_timeout, headers.get(DEADLINE))
+            token = deadline.begin(self.operation_timeout, headers.get(DEADLINE))
             length = headers.get(b"content-length", b"0")
             if length.isdigit() and int(length) > self.max_body_bytes:
                 raise self._too_large()
@@ -65,6 +66,8 @@ class Front:
                     scope, receive, answer
                 )
         finally:
+            if token is not None:
+                deadline.end(token)
             if not scope["path"].startswith(QUIET):
                 took = round((time.perf_counter() - began) * 1000, 2)
                 log.info("%s %s", scope["method"], scope["path"], extra={"status": status, "milliseconds": took})

@@ -232,27 +232,30 @@ async def test_who_is_in_a_hurry_cannot_open_the_breaker_for_the_others() -> Non
     asking = remote(Neighbour(asyncio.Event()), retry_budget=0)
 
     for _ in range(12):
-        deadline.begin(0.005)
+        token = deadline.begin(0.005)
         assert type(await outcome(asking.read(*READ))) is DeadlineExceeded
+        deadline.end(token)
 
     assert not asking.breaker.open
 
 
 async def test_a_neighbour_is_told_how_much_time_is_left() -> None:
     neighbour = Neighbour(GOOD)
-    deadline.begin(60, b"900")
+    token = deadline.begin(60, b"900")
 
     await remote(neighbour).read(*READ)
+    deadline.end(token)
 
     assert 0 < int(neighbour.asked[0].headers["x-timeout-ms"]) <= 900
 
 
 async def test_nobody_is_asked_when_no_time_is_left() -> None:
     neighbour = Neighbour(GOOD)
-    deadline.begin(-1)
+    token = deadline.begin(-1)
 
     assert type(await outcome(remote(neighbour).read(*READ))) is DeadlineExceeded
     assert not neighbour.asked
+    deadline.end(token)
 
 
 async def test_more_calls_than_places_wait_and_more_than_the_queue_holds_are_refused() -> None:
