@@ -79,7 +79,25 @@ PYTHON = [
         concurrency=1,
     ),
 ]
-ALL: list[Contestant] = PYTHON
+
+
+def node(key: str, title: str, *packages: str) -> list[Contestant]:
+    """A contestant in Node, plain and with the larger young generation."""
+    production = {"NODE_ENV": "production"}
+    versions = tuple(f"npm:{name}" for name in packages)
+    script = f"{key}.js"
+    return [
+        Contestant(key, title, (str(BIN / "node"), script), GRAPHQL, versions, production),
+        Contestant(f"{key}-tuned", f"{title}, tuned", (str(BIN / "node"), YOUNG, script), GRAPHQL, (), production),
+    ]
+
+
+NODE_JS = [
+    *node("mercurius", "Mercurius with JIT, DataLoader", "mercurius", "fastify", "graphql-jit", "dataloader", "undici"),
+    *node("yoga", "GraphQL Yoga with graphql-jit, DataLoader", "graphql-yoga", "graphql-jit"),
+    *node("apollo", "Apollo Server, DataLoader", "@apollo/server", "express"),
+]
+ALL: list[Contestant] = [*PYTHON, *NODE_JS]
 
 
 def start(contestant: Contestant, port: int, urls: Mapping[str, str], log: Path) -> "subprocess.Popen[bytes]":

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import aiohttp
 import orjson
 from fastapi import Depends, FastAPI, Query, Request, Response
+from yarl import URL
 
 Row = dict[str, Any]
 
@@ -48,7 +49,8 @@ async def painel(
         count = int(response.headers["X-Total-Count"])
         following = response.links.get("next")
     edges = [{"node": node} for node in await laid_out(session, rows)]
-    info: Row = {"hasNextPage": following is not None, "endCursor": following["url"].query["cursor"] if following else None}
+    end = URL(str(following["url"])).query["cursor"] if following else None
+    info: Row = {"hasNextPage": following is not None, "endCursor": end}
     answer: Row = {"data": {"solicitacoes": {"totalCount": count, "pageInfo": info, "edges": edges}}}
     return Response(orjson.dumps(answer), media_type="application/json")
 
