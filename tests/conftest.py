@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -10,12 +11,19 @@ from contextlib import AsyncExitStack
 import psycopg
 import pytest
 import pytest_asyncio
+import uvloop
 
 from chassis.db.migrate import upgrade
 from deploy.postgres import Cluster, free_ports
 from deploy.topology import SERVICES
 from tests.applications import Applications, Gateway, Services
 from tests.system import System, free_offset
+
+
+@pytest.fixture(scope="session")
+def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
+    """The event loop that processes run on."""
+    return uvloop.EventLoopPolicy()
 
 
 @pytest.fixture(scope="session")
