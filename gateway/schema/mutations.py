@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Annotated, Any
 
-import msgspec
 import strawberry
 from strawberry import UNSET
 
@@ -81,9 +80,8 @@ async def _write(
     try:
         if path is None:
             return Outcome(None, [Erro(code="INVALID_ID", field="id", message="não é um id")])
-        decode = msgspec.json.Decoder(resource.row).decode
         remote = info.context.loaders.remote(resource)
-        row = await remote.write(method, path, decode, _body(given), headers)
+        row = await remote.write(method, path, resource.decode_row, _body(given), headers)
     except (Invalid, NotFound, Conflict, PreconditionFailed) as refusal:
         found = refusal.errors or [
             FieldError("id" if isinstance(refusal, NotFound) else "", refusal.code, refusal.detail)
