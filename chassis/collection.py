@@ -276,7 +276,7 @@ class Collection:
         for name, field in fields.items():
             if field.kind == "integer" and name != "id":
                 found.append(parameters.integers(name, f"Rows whose {name} is one of these.", MAX_BULK_IDS))
-            if field.kind == "name":
+            if name == self.name_field:
                 found.append(parameters.text(name, f"Rows whose {name} is exactly this.", 100, self.example[name]))
                 found.append(parameters.text("search", f"Part of {name}, whatever its case and accents.", 200, "joao"))
             if field.kind == "instant":
