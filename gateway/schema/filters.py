@@ -2,14 +2,14 @@
 
 import dataclasses
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 from strawberry import UNSET
 
 from chassis.errors import invalid, over_limit
 from chassis.pagination import MAX_IDS
+from chassis.query import MAX_FILTER_TERMS
 from gateway.loaders import Loaders
 from gateway.names import camel
 from gateway.resources import AnyResource
@@ -61,13 +61,26 @@ class Joined:
     names: Mapping[str, str]
 
 
-async def rest_filter(
-    given: Any, loaders: Loaders, path: str = "filter", names: Mapping[str, str] = MappingProxyType({})
-) -> dict[str, Any]:
+async def rest_filter(given: Any, loaders: Loaders) -> dict[str, Any]:
     """A filter input as the services' JSON. What another service owns is asked of it first, one call for each part.
 
-    Raises Invalid for a null or an id that is none, and for more ids than may be asked for or resolved to.
+    Raises Invalid for a null or an id that is none, and for more conditions or ids than there may be.
     """
+    if (terms := _terms(given)) > MAX_FILTER_TERMS:  # before any of its parts is asked of somebody
+        raise over_limit("filter", f"foram pedidas {terms} condições; o máximo é {MAX_FILTER_TERMS}")
+    return await _rest(given, loaders, "filter", {})
+
+
+def _terms(given: Any) -> int:
+    """How many inputs a filter is made of, at all its levels."""
+    if isinstance(given, list):
+        return sum(map(_terms, cast("list[Any]", given)))
+    if not dataclasses.is_dataclass(given):
+        return 0
+    return 1 + sum(_terms(getattr(given, field.name)) for field in dataclasses.fields(given))
+
+
+async def _rest(given: Any, loaders: Loaders, path: str, names: Mapping[str, str]) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for field in dataclasses.fields(given):
         value = getattr(given, field.name)
@@ -79,14 +92,14 @@ async def rest_filter(
         name = field.name.removesuffix("_")
         nested = getattr(field, "metadata", {}).get("nested")
         if name in ("and", "or"):
-            found = [await rest_filter(one, loaders, f"{here}.{n}", names) for n, one in enumerate(value)]
+            found = [await _rest(one, loaders, f"{here}.{n}", names) for n, one in enumerate(value)]
             members.setdefault(name, []).extend(found)
         elif name == "not":
-            members[name] = await rest_filter(value, loaders, here, names)
+            members[name] = await _rest(value, loaders, here, names)
         elif isinstance(nested, Joined):
-            members.setdefault("and", []).append(await rest_filter(value, loaders, here, nested.names))
+            members.setdefault("and", []).append(await _rest(value, loaders, here, nested.names))
         elif isinstance(nested, Nested):
-            ids = await _matching(nested, await rest_filter(value, loaders, here), loaders, here)
+            ids = await _matching(nested, await _rest(value, loaders, here, {}), loaders, here)
             # Beside a condition on the id itself, both must hold.
             members.setdefault("and", []).append({nested.becomes: {"in": ids}})
         else:
