@@ -234,4 +234,5 @@ def refuse_fields(failure: ValidationError, within: str = "") -> Invalid:
         code, message = MESSAGES.get(error["type"], ("INVALID", "valor inválido"))
         found.append(FieldError(field, code, message.format(**error.get("ctx", {}))))
     first = found[0]
-    return Invalid(f"{first.field}: {first.message}", errors=found)
+    code = "LIMIT_EXCEEDED" if first.code == "LIMIT_EXCEEDED" else None
+    return Invalid(f"{first.field}: {first.message}", code=code, errors=found)

@@ -116,7 +116,8 @@ async def _executed(request: Request, asked: Asked, media_type: str) -> Response
         return _request_error([failure], media_type)
     if request.method != "POST" and not is_query(operation):
         raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
-    context = Context(Loaders(request.app.state.remotes), key_of(request))
+    loaders = Loaders(request.app.state.remotes, request.app.state.filter_max_ids)
+    context = Context(loaders, key_of(request))
     result = await executor.run(document, operation, asked.variables, context)
     if result.data is None:
         return _request_error(result.errors, media_type)

@@ -113,10 +113,12 @@ async def _found(batches: list[Batch]) -> Found:
 
 
 class Loaders:
-    """Everything one request reads. `remotes` are the services by name."""
+    """Everything one request reads. `remotes` are the services by name; a filter on what another service owns may
+    match `filter_max_ids` there."""
 
-    def __init__(self, remotes: Mapping[str, Remote]) -> None:
+    def __init__(self, remotes: Mapping[str, Remote], filter_max_ids: int = MAX_IDS) -> None:
         self._remotes = remotes
+        self.filter_max_ids = filter_max_ids
         self._known: dict[tuple[str, ...], Any] = {}
 
     def one(self, resource: Resource[R], id: int) -> "asyncio.Future[R | None]":

@@ -108,6 +108,11 @@ class Connection(Generic[N]):
     total_count: int = strawberry.field(description="Quantos itens há na lista inteira, com o mesmo filtro.")
 
 
+def by(ordering: str, description: str) -> Any:
+    """A value of an order's enum: the services' name for it."""
+    return strawberry.enum_value(ordering, description=description)
+
+
 def at_root(resource: AnyResource, filters: type, orders: type[Enum], description: str) -> Any:
     """A connection over a whole collection, for the Query type."""
 
