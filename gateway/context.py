@@ -1,7 +1,7 @@
 """What a resolver can reach: the loaders of its request, and the key under which each of its writes may be retried."""
 
 import hashlib
-import secrets
+import random
 from dataclasses import dataclass
 
 import strawberry
@@ -18,7 +18,7 @@ class Context:
     """How many writes this operation has come to: each has a key of its own, derived from the request's."""
 
     def __post_init__(self) -> None:
-        self._key = self.idempotency_key or secrets.token_hex(16)
+        self._key = self.idempotency_key or f"{random.getrandbits(128):032x}"
 
     def next_key(self) -> str:
         """The key for the next write of this operation, the same when the operation is retried."""
