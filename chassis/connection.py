@@ -142,7 +142,7 @@ class Connection(HttpToolsProtocol):
         self.state = server_state
         self._due = inf  # when the peer must have sent what we wait for
         self._read_due = inf  # when it must have read what we sent
-        self._receiving = False  # a request has begun to arrive and is not all here
+        self.receiving = False  # a request has begun to arrive and is not all here
         self._overhead = 0  # bytes of the arriving request that are no body
         self._unwanted = 0  # bytes of a body that arrive after the answer
         self._deaf = False  # nothing that still arrives counts
@@ -156,7 +156,7 @@ class Connection(HttpToolsProtocol):
     @property
     def idle(self) -> bool:
         """Nothing is under way."""
-        return not self._busy and not self._receiving
+        return not self._busy and not self.receiving
 
     # -- the transport's calls ---------------------------------------------------------------------------------
 
@@ -196,7 +196,7 @@ class Connection(HttpToolsProtocol):
             if not self._deaf:
                 self._refuse(400)
             return
-        if self._receiving and self._overhead > MAX_HEAD_BYTES:  # a head, trailers or chunks that do not end
+        if self.receiving and self._overhead > MAX_HEAD_BYTES:  # a head, trailers or chunks that do not end
             self._refuse(414 if len(self.url) > MAX_TARGET_BYTES else 431)
 
     def check(self, now: float) -> None:
@@ -208,7 +208,7 @@ class Connection(HttpToolsProtocol):
         elif self.flow.read_paused:  # it is our turn
             self._due = max(self._due, now + self.state.patience)
         elif now > self._due:
-            if self._receiving:
+            if self.receiving:
                 self._refuse(408)
             else:
                 self.transport.close()
@@ -217,7 +217,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._receiving = True
+        self.receiving = True
         self._overhead = self._unwanted = 0
         self._due = self.loop.time() + self.state.patience
 
@@ -252,7 +252,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._receiving = False
+        self.receiving = False
         self._due = self.loop.time() + self.state.keep_alive if self.cycle.response_complete else inf
 
     def on_response_complete(self) -> None:
@@ -263,7 +263,7 @@ class Connection(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
-        elif not self._receiving:
+        elif not self.receiving:
             self._due = self.loop.time() + self.state.keep_alive
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Application) -> None:
@@ -318,7 +318,7 @@ class Connection(HttpToolsProtocol):
         if self._running and self._busy:
             if self.pipeline and self.pipeline[0][0].more_body:
                 self.pipeline.popleft()  # the newest: it will never be complete
-            if self._receiving and self.cycle is self._running and self.cycle.more_body:
+            if self.receiving and self.cycle is self._running and self.cycle.more_body:
                 if self._running.response_started:
                     self.transport.abort()
                     return

@@ -7,6 +7,7 @@ refuses nobody. With `WORKERS=n` it is the parent of n such processes itself (`w
 import argparse
 import asyncio
 import contextlib
+import gc
 import socket
 import sys
 
@@ -16,6 +17,17 @@ from chassis.settings import ServerSettings, read
 from chassis.workers import supervise
 
 STARTUP_FAILED = 3  # as uvicorn itself exits
+
+
+def collect_rarely() -> None:
+    """Tunes garbage collection for a process that has started.
+
+    The application's objects live as long as the process: visiting them again and again cost 20 to 40 % of a list
+    query. What a request leaves behind is freed by reference counts, and the rare cycle by the young generations.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def main() -> None:
@@ -32,7 +44,7 @@ def main() -> None:
         leash.hold(arguments.leash)
     elif settings.workers > 1:
         sys.exit(asyncio.run(supervise(arguments.name, settings, inherited)))
-    server = Server(f"{arguments.name}.app:create_app", settings)
+    server = Server(f"{arguments.name}.app:create_app", settings, collect_rarely)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again, after it has stopped in order
         server.run(sockets=inherited or None)
     if not server.started:

@@ -1,4 +1,4 @@
-"""uvicorn's server with connections that defend themselves, a drain that drops no request, and rare garbage collection.
+"""uvicorn's server, with connections that defend themselves and a drain that drops no request.
 
 SIGTERM drains: no new connection is accepted (another process may hold the same listening socket), what is under way
 is answered, and so is what still arrives on open connections, with `Connection: close`; after a grace the connections
@@ -8,9 +8,10 @@ that rest are closed. All that takes at most ten seconds.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import socket
+from collections.abc import Callable
+from typing import Any
 
 import uvicorn
 
@@ -25,9 +26,11 @@ DRAIN_SECONDS = 10.0
 
 
 class Server(uvicorn.Server):
-    """Serves `app`, by its import path, as `settings` say."""
+    """Serves what `app` makes (or the callable at that import path) as `settings` say; calls `on_started` then."""
 
-    def __init__(self, app: str, settings: ServerSettings) -> None:
+    def __init__(
+        self, app: str | Callable[[], Any], settings: ServerSettings, on_started: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -44,15 +47,11 @@ class Server(uvicorn.Server):
             )
         )
         self.state = self.server_state = State(settings)
+        self._on_started = on_started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # The application's objects live as long as the process: to visit them again and again cost 20 to 40 % of a
-        # list query. What requests leave behind is freed by reference counts, and the rare cycle by the young
-        # generations; a full collection is put off.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        self._on_started()
 
     async def on_tick(self, counter: int) -> bool:
         if counter % 10 == 0:  # once a second
