@@ -117,7 +117,10 @@ async def _executed(request: Request, asked: Asked, media_type: str) -> Response
     if request.method != "POST" and not is_query(operation):
         raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
     context = Context(Loaders(request.app.state.remotes), key_of(request))
-    result = await executor.run(document, operation, asked.variables, context)
+    try:
+        result = await executor.run(document, operation, asked.variables, context)
+    finally:
+        context.loaders.give_up()  # when the client has hung up; else there is nothing left to give up
     errors = result.errors or []
     if result.data is None:  # every root field is nullable: without data, nothing was executed
         return _request_error(errors, media_type)

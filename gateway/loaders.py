@@ -94,6 +94,8 @@ class Loaders:
     def __init__(self, remotes: Mapping[str, Remote]) -> None:
         self._remotes = remotes
         self._known: dict[tuple[str, ...], Any] = {}
+        self._reading: set[asyncio.Task[Any]] = set()
+        self._over = False
 
     def one(self, resource: Resource[R], id: int) -> "asyncio.Future[R | None]":
         """The row `id`, or None; a future, so that a plain resolver can return it."""
@@ -136,6 +138,27 @@ class Loaders:
         """After a write: what was read before may no longer be true."""
         self._known.clear()
 
+    def give_up(self) -> None:
+        """Nobody waits for these reads any more. They have tasks of their own, which their request's end leaves be."""
+        self._over = True
+        for task in self._reading:
+            task.cancel()
+
+    def _kept(self, fetch: Fetch) -> Fetch:
+        """`fetch`, in a task that `give_up` finds."""
+
+        async def kept(keys: list[int]) -> dict[int, Any]:
+            task = asyncio.current_task()
+            if task is None or self._over:
+                raise asyncio.CancelledError
+            self._reading.add(task)
+            try:
+                return await fetch(keys)
+            finally:
+                self._reading.discard(task)
+
+        return kept
+
     def _once(self, key: tuple[str, ...], make: Callable[[], R]) -> R:
         if key not in self._known:
             self._known[key] = make()
@@ -148,7 +171,7 @@ class Loaders:
             found = await self.remote(resource).read("POST", resource.path + "query/", decode, {"ids": keys})
             return {row.id: row for row in found.items}
 
-        return fetch
+        return self._kept(fetch)
 
     def _per_parent(self, resource: AnyResource, field: str, query: Query) -> Fetch:
         decode = msgspec.json.Decoder(Groups[resource.row]).decode
@@ -159,7 +182,7 @@ class Loaders:
             groups: dict[int, Group[Any]] = {group.id: group for group in found.groups}
             return {key: self._counted(resource, query, groups.get(key)) for key in keys}
 
-        return fetch
+        return self._kept(fetch)
 
     def _counted(self, resource: AnyResource, query: Query, page: Page[R] | None) -> Page[R]:
         """The page, if it is one and has the count that was asked for."""

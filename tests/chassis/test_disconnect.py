@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Iterator
 
 import httpx2
@@ -115,15 +116,20 @@ async def test_a_statement_nobody_waits_for_is_cancelled_and_the_pool_stays_whol
     [
         "{ pessoa(id: 1) { nomePessoa } }",
         "{ pessoas { nodes { nomePessoa } } }",
+        "{ a: pessoa(id: 1) { solicitacoes { totalCount } } b: pessoa(id: 2) { id } }",
         'mutation { criarPessoa(input: {nomePessoa: "Cida"}) { pessoa { id } } }',
     ],
-    ids=["object", "page", "mutation"],
+    ids=["object", "page", "two objects", "mutation"],
 )
-async def test_hanging_up_on_the_gateway_reaches_the_database(holder: Holder, service: Served, query: str) -> None:
+async def test_hanging_up_on_the_gateway_reaches_the_database(
+    holder: Holder, service: Served, query: str, caplog: pytest.LogCaptureFixture
+) -> None:
     urls = dict.fromkeys(
         ("catalogo_url", "pessoas_url", "servicos_url", "solicitacoes_url"), f"http://127.0.0.1:{service.port}"
     )
     app = gateway.app.create_app(gateway.app.GatewaySettings.model_validate({**urls, "log_level": "ERROR"}))
+    logging.getLogger("remote").addHandler(caplog.handler)  # not the root's: an application replaces that
+    logging.getLogger("remote").setLevel(logging.WARNING)
     async with serving(app) as front:
         holder.hold("LOCK TABLE pessoa")
         await let_wait_and_hang_up(holder, front, raw("POST", "/graphql", {"query": query}))
@@ -132,3 +138,5 @@ async def test_hanging_up_on_the_gateway_reaches_the_database(holder: Holder, se
         peer = await front.peer()
         peer.send(raw("POST", "/graphql", {"query": "{ pessoas { totalCount } }"}))
         assert json.loads((await peer.answer()).body) == {"data": {"pessoas": {"totalCount": 1}}}
+    logging.getLogger("remote").removeHandler(caplog.handler)
+    assert caplog.records == []  # a call that ran into its own deadline, instead, would have said so
