@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Literal
 
 from fastapi import FastAPI
 from httpx2 import AsyncBaseTransport
@@ -10,16 +11,18 @@ from starlette.responses import RedirectResponse
 
 from chassis import app as chassis_app
 from chassis.remote import Remote
-from chassis.settings import BaseUrl, Settings, read
+from chassis.settings import BaseUrl, read
 from gateway import http, playground, schema
 from gateway.execution.operation import Executor
+from gateway.limits.bounds import Limits
 
 
-class GatewaySettings(Settings):
+class GatewaySettings(Limits):
     catalogo_url: BaseUrl
     pessoas_url: BaseUrl
     servicos_url: BaseUrl
     solicitacoes_url: BaseUrl
+    introspection: Literal["on", "off"] = "on"
 
 
 def create_app(
@@ -50,7 +53,8 @@ def create_app(
         docs_url=None,
         openapi_url=None,
     )
-    app.state.executor = Executor(schema.core(schema.build()))
+    app.state.executor = Executor(schema.core(schema.build()), settings)
+    app.state.introspection = settings.introspection == "on"
     app.state.remotes = remotes
     app.add_route("/graphql", http.endpoint, methods=["GET", "POST"])
     app.mount("/playground", playground.files())

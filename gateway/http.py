@@ -107,10 +107,10 @@ def _require_unicode(variables: Any) -> None:
 
 async def _executed(request: Request, asked: Asked, media_type: str) -> Response:
     executor: Executor = request.app.state.executor
-    document = executor.prepare(asked.query)
-    if document.errors:
-        return _request_error(document.errors, media_type)
     try:
+        document = executor.prepare(asked.query, request.app.state.introspection)
+        if document.errors:
+            return _request_error(document.errors, media_type)
         operation = document.operation(asked.operation_name)
     except GraphQLError as failure:
         return _request_error([failure], media_type)
@@ -125,6 +125,8 @@ async def _executed(request: Request, asked: Asked, media_type: str) -> Response
     if errors:
         log_faults(errors)
         answer["errors"] = [formatted(error) for error in errors]
+    if request.headers.get("x-query-cost") == "1":
+        answer["extensions"] = result.extensions
     return _response(answer, media_type)
 
 

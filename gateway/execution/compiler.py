@@ -7,7 +7,7 @@ resolver for the reference executor and its part of a plan both come from that. 
 - introspection (`__schema`, `__type`): it reads no service.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, cast
@@ -15,24 +15,19 @@ from typing import Any, cast
 from graphql import (
     DocumentNode,
     FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    GraphQLIncludeDirective,
     GraphQLObjectType,
     GraphQLSchema,
-    GraphQLSkipDirective,
-    InlineFragmentNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
     VariableNode,
     get_argument_values,
-    get_directive_values,
     get_named_type,
 )
 from strawberry.types.field import StrawberryField
 
 from gateway.execution import plan
+from gateway.execution.collect import Collector, selections
 from gateway.execution.plan import Asked, Run
 from gateway.resources import AnyResource
 from gateway.rows import Page
@@ -78,7 +73,6 @@ class Many:
 
 
 Declaration = ByKey | Held | ById | Many
-Fields = Mapping[str, Sequence[FieldNode]]
 
 
 def steering(document: DocumentNode) -> frozenset[str]:
@@ -103,10 +97,7 @@ class Compiler:
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Any) -> None:
         self._schema = schema
-        self._variables = variables
-        self._fragments = {
-            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
-        }
+        self._collect = Collector(document, variables).collect
 
     def compile(self, operation: OperationDefinitionNode) -> plan.Plan:
         """The plan. Raises NotCompiledError."""
@@ -132,7 +123,7 @@ class Compiler:
                 raise NotCompiledError(f"{nodes[0].name.value} reads no service")
 
     def _objects(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> plan.Objects:
-        fields = self._collect(kind, _selections(parents))
+        fields = self._collect(kind, selections(parents))
         return plan.Objects({key: self._part(kind, nodes) for key, nodes in fields.items()})
 
     def _part(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> plan.Part:
@@ -158,7 +149,7 @@ class Compiler:
 
     def _connection(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> tuple[plan.Connection, bool]:
         """The layout, and whether the count is selected."""
-        fields = self._collect(kind, _selections(parents))
+        fields = self._collect(kind, selections(parents))
         counted = any(nodes[0].name.value == "totalCount" for nodes in fields.values())
         return plan.Connection({key: self._of_connection(kind, nodes) for key, nodes in fields.items()}), counted
 
@@ -175,7 +166,7 @@ class Compiler:
                 return plan.Nodes(self._objects(_object(kind, name), nodes))
             case "edges":
                 edge = _object(kind, name)
-                fields = self._collect(edge, _selections(nodes))
+                fields = self._collect(edge, selections(nodes))
                 return plan.Edges({key: self._of_edge(edge, of) for key, of in fields.items()})
             case _:
                 raise NotCompiledError(f"{kind.name}.{name} is of no kind that is compiled")
@@ -190,7 +181,7 @@ class Compiler:
                 return self._objects(_object(kind, name), nodes)
 
     def _page_info(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> Callable[[Page[Any], str], Any]:
-        fields = self._collect(kind, _selections(nodes))
+        fields = self._collect(kind, selections(nodes))
         parts = {key: of[0].name.value for key, of in fields.items()}
 
         def page_info(page: Page[Any], ordered_by: str) -> dict[str, Any]:
@@ -223,31 +214,6 @@ class Compiler:
     def _strawberry(self, kind: GraphQLObjectType, name: str) -> StrawberryField:
         return kind.fields[name].extensions["strawberry-definition"]
 
-    def _collect(self, kind: GraphQLObjectType, selections: Sequence[SelectionSetNode]) -> Fields:
-        """The selected fields by response key, fragments opened, duplicates merged, in the order of the document."""
-        fields: dict[str, list[FieldNode]] = {}
-        for one in selections:
-            for node in self._fields(kind, one):
-                fields.setdefault(node.alias.value if node.alias else node.name.value, []).append(node)
-        return fields
-
-    def _fields(self, kind: GraphQLObjectType, selections: SelectionSetNode) -> Iterator[FieldNode]:
-        for node in selections.selections:
-            skip = get_directive_values(GraphQLSkipDirective, node, self._variables)
-            include = get_directive_values(GraphQLIncludeDirective, node, self._variables)
-            if (skip and skip["if"]) or (include and not include["if"]):
-                continue
-            if isinstance(node, FieldNode):
-                yield node
-                continue
-            if isinstance(node, FragmentSpreadNode):
-                fragment: FragmentDefinitionNode | InlineFragmentNode = self._fragments[node.name.value]
-            else:
-                fragment = cast("InlineFragmentNode", node)
-            # Every type of this schema is an object type: a condition is met by that very type.
-            if fragment.type_condition is None or fragment.type_condition.name.value == kind.name:
-                yield from self._fields(kind, fragment.selection_set)
-
 
 def _end(page: Page[Any], ordered_by: str, at: int) -> str | None:
     if not page.items:
@@ -267,7 +233,3 @@ PAGE_INFO: dict[str, Callable[[Page[Any], str, str], Any]] = {
 
 def _object(kind: GraphQLObjectType, name: str) -> GraphQLObjectType:
     return cast("GraphQLObjectType", get_named_type(kind.fields[name].type))
-
-
-def _selections(nodes: Sequence[FieldNode]) -> list[SelectionSetNode]:
-    return [node.selection_set for node in nodes if node.selection_set]

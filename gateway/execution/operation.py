@@ -1,4 +1,7 @@
-"""Runs one operation: parse, validate, choose, execute; the first two are remembered by the document's text."""
+"""Runs one operation: parse, validate, choose, execute; the first two are remembered by the document's text.
+
+Before each step stands the limit that protects it (`gateway.limits`).
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -24,6 +27,11 @@ from graphql.execution.values import VariableValues, get_variable_values
 from gateway.context import Context
 from gateway.execution.compiler import Compiler, NotCompiledError, steering
 from gateway.execution.plan import Plan, Run
+from gateway.limits.bounds import Limits, refuse_over
+from gateway.limits.cost import Price, price
+from gateway.limits.rules import rules
+from gateway.limits.shape import refuse_shape, refuse_values
+from gateway.limits.text import scan
 
 Execute = Callable[..., Awaitable[ExecutionResult] | ExecutionResult]
 execute: Execute = getattr(graphql, "execute")  # noqa: B009  # graphql-core types it in part only
@@ -38,6 +46,10 @@ OUTCOMES = 64
 """Plans kept for one document: its operations, times the outcomes of their `@include` and `@skip`."""
 
 
+MOST_ERRORS = 50
+"""Errors answered about the values of variables: a list of ten thousand can have as many."""
+
+
 @dataclass(frozen=True)
 class Document:
     """A document as parsed and validated; it can be run when it has no errors."""
@@ -47,6 +59,10 @@ class Document:
     steering: frozenset[str] = frozenset()
     plans: dict[tuple[Any, ...], Plan | None] = field(default_factory=dict[tuple[Any, ...], Plan | None])
     """Plans by operation and by the values of the steering variables; None where the reference executor runs."""
+    prices: dict[tuple[Any, ...], Price] = field(default_factory=dict[tuple[Any, ...], Price])
+    """The same for prices."""
+    introspection: bool = True
+    """Whether the caller may learn the schema: not from suggestions either, if not."""
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation called `name`, or the only one. Raises GraphQLError, as the specification asks."""
@@ -60,17 +76,24 @@ class Document:
             raise GraphQLError("o documento deve ter uma operação, ou operationName deve dizer qual")
         return found[0]
 
+    def outcome(self, operation: OperationDefinitionNode, variables: VariableValues) -> tuple[Any, ...]:
+        """What a plan and a price depend on: the operation, and the values of the steering variables."""
+        name = operation.name.value if operation.name else None
+        return (name, *(variables.coerced.get(one) for one in sorted(self.steering)))
+
 
 class Executor:
     """Runs operations on one schema."""
 
-    def __init__(self, schema: GraphQLSchema) -> None:
-        self.schema = schema
+    def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
+        self.schema, self.limits = schema, limits
+        self._rules = {introspection: rules(limits, introspection) for introspection in (True, False)}
         self._remembered = lru_cache(REMEMBERED)(self._prepare)
 
-    def prepare(self, text: str) -> Document:
-        """The document, from memory where it was met before."""
-        return self._remembered(text) if len(text) <= REMEMBERED_LENGTH else self._prepare(text)
+    def prepare(self, text: str, introspection: bool = True) -> Document:
+        """The document, from memory where it was met before. Raises LimitExceededError, and then remembers nothing."""
+        prepare = self._remembered if len(text) <= REMEMBERED_LENGTH else self._prepare
+        return prepare(text, introspection)
 
     async def run(
         self,
@@ -79,13 +102,24 @@ class Executor:
         variables: dict[str, Any] | None,
         context: Context,
     ) -> ExecutionResult:
-        """Executes by a plan where there is one. Without data nothing was executed: a variable was none of its type."""
-        coerced = get_variable_values(self.schema, operation.variable_definitions or (), variables or {})
-        if not isinstance(coerced, list) and (plan := self.plan(document, operation, coerced)):
+        """Executes by a plan where there is one. Without data nothing was executed: a variable was none of its type, or
+        the limits are against it."""
+        try:
+            refuse_values(variables, self.limits)
+            coerced = self._coerced(document, operation, variables or {})
+            if isinstance(coerced, list):
+                return ExecutionResult(None, coerced)
+            cost = self.cost_of(document, operation, coerced)
+            refuse_over(self.limits, max_cost=cost)
+        except GraphQLError as refused:
+            return ExecutionResult(None, [refused])
+        estimate = {"cost": {"requested": cost, "allowed": self.limits.max_cost}}
+        if plan := self.plan(document, operation, coerced):
             data, failures = await plan.run(Run(context.loaders, coerced))
             errors = [located_error(one.reason, one.nodes, list(one.path)) for one in failures]
-            return ExecutionResult(data, errors or None)
-        return await self.reference(document, operation, variables, context)
+            return ExecutionResult(data, errors or None, estimate)
+        result = await self.reference(document, operation, variables, context)
+        return ExecutionResult(result.data, result.errors, estimate)
 
     async def reference(
         self,
@@ -108,8 +142,7 @@ class Executor:
     def plan(self, document: Document, operation: OperationDefinitionNode, variables: VariableValues) -> Plan | None:
         """The operation's plan for these values, made at the first time; None when it is not compiled."""
         assert document.node
-        name = operation.name.value if operation.name else None
-        key = (name, *(variables.coerced.get(one) for one in sorted(document.steering)))
+        key = document.outcome(operation, variables)
         if key not in document.plans:
             if len(document.plans) >= OUTCOMES:
                 document.plans.clear()
@@ -119,14 +152,32 @@ class Executor:
                 document.plans[key] = None
         return document.plans[key]
 
-    def _prepare(self, text: str) -> Document:
+    def cost_of(self, document: Document, operation: OperationDefinitionNode, variables: VariableValues) -> int:
+        """What the operation will cost with these values: requests downstream plus rows."""
+        assert document.node
+        key = document.outcome(operation, variables)
+        if key not in document.prices:
+            if len(document.prices) >= OUTCOMES:
+                document.prices.clear()
+            document.prices[key] = price(self.schema, document.node, operation, variables)
+        return document.prices[key](variables.coerced)
+
+    def _coerced(
+        self, document: Document, operation: OperationDefinitionNode, variables: dict[str, Any]
+    ) -> VariableValues | list[GraphQLError]:
+        declared = operation.variable_definitions or ()
+        hidden = not document.introspection
+        return get_variable_values(self.schema, declared, variables, MOST_ERRORS, hide_suggestions=hidden)
+
+    def _prepare(self, text: str, introspection: bool) -> Document:
+        scan(text, self.limits)
         try:
             node = parse(text)
         except GraphQLSyntaxError as failure:
             return Document(None, (failure,))
-        except RecursionError:
-            return Document(None, (GraphQLError("o documento está aninhado demais"),))
-        return Document(node, tuple(validate(self.schema, node)), steering(node))
+        refuse_shape(node, self.limits)
+        errors = validate(self.schema, node, self._rules[introspection], hide_suggestions=not introspection)
+        return Document(node, tuple(errors), steering(node), introspection=introspection)
 
 
 def is_query(operation: OperationDefinitionNode) -> bool:
