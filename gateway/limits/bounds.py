@@ -15,7 +15,7 @@ class Limits(Settings):
     """What one request may ask for."""
 
     max_document_length: Annotated[int, Field(ge=100, le=1_000_000)] = 100_000
-    max_tokens: Annotated[int, Field(ge=10, le=50_000)] = 4_000
+    max_tokens: Annotated[int, Field(ge=10, le=50_000)] = 2_000
     # Parser and validation recurse: their own bound is 200.
     max_depth: Annotated[int, Field(ge=5, le=100)] = 30
     max_selections: Annotated[int, Field(ge=10, le=50_000)] = 2_000
@@ -25,7 +25,7 @@ class Limits(Settings):
     max_fragments: Annotated[int, Field(ge=0, le=400)] = 200
     max_variables: Annotated[int, Field(ge=0, le=5_000)] = 100
     max_values: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
-    max_overlaps: Annotated[int, Field(ge=100, le=500_000)] = 20_000
+    max_overlaps: Annotated[int, Field(ge=100, le=500_000)] = 10_000
     max_cost: Annotated[int, Field(ge=1, le=MOST)] = 50_000
 
 
