@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.body import parse, require_media_type
-from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, Refusal
+from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, Refusal, TooLarge
 from chassis.idempotency import key_of
 from chassis.negotiation import quality
 from gateway import playground
@@ -71,7 +71,16 @@ async def endpoint(request: Request) -> Response:
         error: dict[str, Any] = {"message": refusal.detail, "extensions": {"code": code_of(refusal)}}
         if error["extensions"]["code"] == "INTERNAL":  # a refusal of HTTP's own: 405, 406, 415
             error["extensions"]["code"] = "BAD_USER_INPUT"
+        if isinstance(refusal, TooLarge):
+            error["extensions"] |= _too_large(request)
         return _response({"errors": [error]}, media_type, refusal.status, refusal.headers)
+
+
+def _too_large(request: Request) -> dict[str, Any]:
+    """Which limit a body was over, in the words of the other limits."""
+    allowed: int = request.app.state.executor.limits.max_body_bytes
+    length = request.headers.get("content-length", "")
+    return {"limit": "MAX_BODY_BYTES", "asked": int(length) if length.isdecimal() else allowed + 1, "allowed": allowed}
 
 
 def negotiate(accept: str) -> str:
