@@ -46,8 +46,8 @@ OUTCOMES = 64
 """Plans kept for one document: its operations, times the outcomes of their `@include` and `@skip`."""
 
 
-MOST_ERRORS = 50
-"""Errors answered about the values of variables: a list of ten thousand can have as many."""
+MOST_ERRORS = 20
+"""Errors answered about one document, or about its variables: each costs a look for what may have been meant."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,8 @@ class Executor:
         except GraphQLSyntaxError as failure:
             return Document(None, (failure,))
         refuse_shape(node, self.limits)
-        errors = validate(self.schema, node, self._rules[introspection], hide_suggestions=not introspection)
+        chosen, hidden = self._rules[introspection], not introspection
+        errors = validate(self.schema, node, chosen, MOST_ERRORS, hide_suggestions=hidden)
         return Document(node, tuple(errors), steering(node), introspection=introspection)
 
 
