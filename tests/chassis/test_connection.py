@@ -54,7 +54,9 @@ def echo() -> Echo:
 
 @pytest_asyncio.fixture
 async def served(echo: Echo) -> AsyncIterator[Served]:
-    async with serving(Front(echo, 1_000_000), max_connections=20, max_concurrency=3, max_body_bytes=10_000) as served:
+    async with serving(
+        Front(echo, 1_000_000, 5.0), max_connections=20, max_concurrency=3, max_body_bytes=10_000
+    ) as served:
         yield served
         echo.release.set()
 
