@@ -2,19 +2,22 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from logging import getLogger
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
-from chassis import health, logging
+from chassis import cors, health, identity, logging
 from chassis.errors import MethodNotAllowed, NotFound, Refusal, problem
 from chassis.middleware import Front
 from chassis.settings import Settings
 
+log = getLogger("start")
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -26,9 +29,11 @@ def build(
     version: str = "1.0.0",
     lifespan: Lifespan,
     ready: health.Check | None = None,
+    needs: identity.Needs,
     **more: Any,
 ) -> FastAPI:
-    """An application called `name`; its routers and its documentation are the caller's to add."""
+    """An application called `name`; its routers and its documentation are the caller's to add. `needs` says who may
+    enter where, as far as a path can say."""
     logging.configure(name, settings.log_level)
     app = FastAPI(
         title=name,
@@ -42,8 +47,21 @@ def build(
     health.add_to(app, ready)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _not_routed)
+    # The last one added is the outermost: a page must be able to read a refusal too, whoever refuses.
+    _identify(app, settings, needs)
     app.add_middleware(Front, max_body_bytes=settings.max_body_bytes)
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, **cors.options(settings.cors_origins))
     return app
+
+
+def _identify(app: FastAPI, settings: Settings, needs: identity.Needs) -> None:
+    if settings.auth_mode == "off":
+        log.warning("authentication is off: everybody may read and write; AUTH_MODE=jwt asks for tokens")
+        return
+    from chassis.tokens import Tokens  # its cryptography is 10 MB that AUTH_MODE=off does not need
+
+    app.add_middleware(identity.Identified, tokens=Tokens(settings), needs=needs)
 
 
 async def _refused(request: Request, failure: Exception) -> Response:

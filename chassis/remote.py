@@ -15,7 +15,7 @@ import httpx2
 import msgspec
 import orjson
 
-from chassis import trace
+from chassis import identity, trace
 from chassis.errors import BY_STATUS, DeadlineExceeded, FieldError, Refusal, Unavailable
 
 log = logging.getLogger("remote")
@@ -75,7 +75,7 @@ class Remote:
         self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """One request. Raises the neighbour's refusal, Unavailable, or DeadlineExceeded."""
-        sent = {**trace.outgoing(), **(headers or {})}
+        sent = {**trace.outgoing(), **identity.outgoing(), **(headers or {})}
         content = None
         if body is not None:
             sent.setdefault("Content-Type", "application/json")

@@ -47,6 +47,9 @@ def create_app(
         "GraphQL sobre os quatro serviços, em /graphql.",
         settings,
         lifespan=lifespan,
+        needs=lambda _method, _path: (
+            None
+        ),  # GraphiQL's page is for everybody; `/graphql` asks by itself, in its own words
         docs_url=None,
         openapi_url=None,
     )

@@ -15,6 +15,7 @@ from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chassis import identity
 from chassis.body import parse, require_media_type
 from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, Refusal
 from chassis.idempotency import key_of
@@ -65,6 +66,7 @@ async def endpoint(request: Request) -> Response:
     media_type = JSON
     try:
         media_type = negotiate(accept)
+        identity.current().require()
         asked = Asked.of(await _parameters(request))
         return await _executed(request, asked, media_type)
     except Refusal as refusal:

@@ -7,11 +7,12 @@ plan asks for a whole set at once (`Sets`). A loader answers in key order, `None
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from aiodataloader import DataLoader
 
+from chassis import identity
 from chassis.errors import Unavailable
 from chassis.pagination import MAX_IDS, MAX_PARENTS
 from chassis.remote import Remote
@@ -89,10 +90,11 @@ def _settle(sent: "asyncio.Future[dict[int, Any]]", batch: "asyncio.Future[dict[
 
 
 class Loaders:
-    """Everything one request reads. `remotes` are the services by name."""
+    """Everything one request reads, for the caller who is current when it begins. `remotes` are the services by name."""
 
     def __init__(self, remotes: Mapping[str, Remote]) -> None:
         self._remotes = remotes
+        self._caller = identity.current()
         self._known: dict[tuple[str, ...], Any] = {}
 
     def one(self, resource: Resource[R], id: int) -> "asyncio.Future[R | None]":
@@ -129,7 +131,10 @@ class Loaders:
         )
         return await self._once(("ids", resource.path, json.dumps(filter, sort_keys=True)), ask)
 
-    def remote(self, resource: AnyResource) -> Remote:
+    def remote(self, resource: AnyResource, right: Literal["read", "write"] = "read") -> Remote:
+        """The owner of `resource`, through which every read and write of it passes. Raises Forbidden for a caller who
+        may not: nothing is asked then."""
+        self._caller.require(f"{resource.service}:{right}")
         return self._remotes[resource.service]
 
     def forget(self) -> None:

@@ -78,11 +78,11 @@ def deletes(resource: AnyResource, description: str) -> Any:
 async def _write(
     info: Info, resource: AnyResource, method: str, path: str | None, given: Any, headers: dict[str, str]
 ) -> Outcome:
+    remote = info.context.loaders.remote(resource, "write")
     try:
         if path is None:
             return Outcome(None, [Erro(code="INVALID_ID", field="id", message="não é um id")])
         decode = msgspec.json.Decoder(resource.row).decode
-        remote = info.context.loaders.remote(resource)
         row = await remote.read(method, path, decode, _body(given), headers=headers)
     except (Invalid, NotFound, Conflict, PreconditionFailed) as refusal:
         found = refusal.errors or [
