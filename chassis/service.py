@@ -86,5 +86,5 @@ def build(
 
     app.add_api_route("/api/", index, **openapi.index(paths))
     app.add_api_route("/api/", index, methods=["HEAD"], include_in_schema=False)
-    openapi.describe(app, collections)
+    openapi.describe(app, collections, needs(name))
     return app

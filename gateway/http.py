@@ -62,7 +62,7 @@ async def endpoint(request: Request) -> Response:
     """`/graphql`."""
     accept = request.headers.get("accept", "*/*")
     if request.method in ("GET", "HEAD") and "query" not in request.query_params and "text/html" in accept:
-        return playground.page()
+        return playground.page(asks_for_token=identity.current().anonymous)
     media_type = JSON
     try:
         media_type = negotiate(accept)

@@ -90,7 +90,7 @@ def _settle(sent: "asyncio.Future[dict[int, Any]]", batch: "asyncio.Future[dict[
 
 
 class Loaders:
-    """Everything one request reads, for the caller who is current when it begins. `remotes` are the services by name."""
+    """Everything one request reads, for the caller who is current then. `remotes` are the services by name."""
 
     def __init__(self, remotes: Mapping[str, Remote]) -> None:
         self._remotes = remotes

@@ -51,7 +51,8 @@ class Coordinator:
 
     async def check(self, new: Mapping[str, Any], old: Mapping[str, Any] | None) -> None:
         """Raises Invalid that names each reference to nothing, Unavailable when an owner cannot be asked, and Forbidden
-        when the caller may not ask: to know whether a row exists is to read. References that stay as they were are not asked again: history is never rewritten."""
+        when the caller may not ask: to know whether a row exists is to read it. References that stay as they were are
+        not asked again: history is never rewritten."""
         changed = [one for one in REFERENCES if old is None or new[one.field] != old[one.field]]
         _require_readable(changed)
         found = await asyncio.gather(*(self._ask(one, new[one.field]) for one in changed))

@@ -15,6 +15,7 @@ from chassis.db.migrate import upgrade
 from deploy.postgres import Cluster, free_ports
 from deploy.topology import SERVICES
 from tests.applications import Applications, Gateway, Services
+from tests.issuer import Issuer
 from tests.system import System, free_offset
 
 
@@ -72,6 +73,25 @@ def services(applications: Applications, database_urls: dict[str, str]) -> Servi
             connection.execute(f"TRUNCATE {tables[0]} RESTART IDENTITY CASCADE".encode())
     applications.restore()
     return applications.services
+
+
+@pytest.fixture(scope="session")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Issuer:
+    """An issuer of tokens, with its keys in a file."""
+    return Issuer(tmp_path_factory.mktemp("issuer") / "jwks.json")
+
+
+@pytest_asyncio.fixture(scope="session")
+async def asking_for_tokens(database_urls: dict[str, str], issuer: Issuer) -> AsyncIterator[Applications]:
+    async with AsyncExitStack() as stack:
+        yield await Applications.start(stack, database_urls, **issuer.settings())
+
+
+@pytest.fixture
+def protected(asking_for_tokens: Applications, services: Services) -> Applications:
+    """The same applications with AUTH_MODE=jwt, over the same databases as `services`, which nobody guards."""
+    asking_for_tokens.restore()
+    return asking_for_tokens
 
 
 @pytest.fixture
