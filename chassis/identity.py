@@ -6,7 +6,8 @@ request (RFC 6750) its caller; `chassis.tokens` judges it. Scopes are `<service>
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -59,6 +60,16 @@ def current() -> Caller:
     return _current.get()
 
 
+@contextmanager
+def calling(caller: Caller) -> Generator[None]:
+    """What runs within is asked for by `caller`."""
+    before = _current.set(caller)
+    try:
+        yield
+    finally:
+        _current.reset(before)
+
+
 def outgoing() -> dict[str, str]:
     """The headers that carry the caller to a neighbour, who judges the token again."""
     token = _current.get().token
@@ -80,14 +91,11 @@ class Identified:
             await self.app(scope, receive, send)
             return
         caller = await self._tokens.caller([value for name, value in scope["headers"] if name == b"authorization"])
-        before = _current.set(caller)
-        try:
-            if scope["type"] == "http" and (needed := self._needs(scope["method"], scope["path"])):
-                try:
-                    caller.require(needed)
-                except Refusal as refusal:
-                    await problem(Request(scope), refusal)(scope, receive, send)
-                    return
+        if scope["type"] == "http" and (needed := self._needs(scope["method"], scope["path"])):
+            try:
+                caller.require(needed)
+            except Refusal as refusal:
+                await problem(Request(scope), refusal)(scope, receive, send)
+                return
+        with calling(caller):
             await self.app(scope, receive, send)
-        finally:
-            _current.reset(before)

@@ -38,6 +38,15 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     running.stop(signal.SIGTERM)
 
 
+@pytest.fixture(scope="session")
+def protected_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The whole system with AUTH_MODE=jwt and its own development key, and with demo data."""
+    running = System(tmp_path_factory.mktemp("protected"), free_offset(), demo=1, AUTH_MODE="jwt")
+    running.says("open GraphiQL")
+    yield running
+    running.stop(signal.SIGTERM)
+
+
 @pytest.fixture(scope="module")
 def gateway_url(system: System) -> str:
     return f"http://localhost:{8000 + system.offset}"

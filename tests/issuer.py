@@ -93,9 +93,8 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: Server
-
     def do_GET(self) -> None:  # the name is http.server's
+        assert isinstance(self.server, Server)
         self.server.asked += 1
         body = self.server.answer.encode()
         self.send_response(self.server.status)

@@ -1,4 +1,4 @@
-"""Who may what at the gateway: no token no operation, and a field whose service the token does not name costs nothing."""
+"""Who may what at the gateway: without a token nothing; a field whose service the token lacks costs no request."""
 
 from __future__ import annotations
 
@@ -187,10 +187,7 @@ async def test_both_executors_let_a_caller_see_the_same(
     remotes: Any = protected.front.state.remotes
     may_ask = {scope.partition(":")[0] for scope in scopes}
     chance, forbidden = random.Random(str(scopes)), 0
-    before = identity._current.set(  # pyright: ignore[reportPrivateUsage]  # as the layer does for a request
-        Caller("ana", frozenset(scopes), mint(*scopes))
-    )
-    try:
+    with identity.calling(Caller("ana", frozenset(scopes), mint(*scopes))):
         for _ in range(OPERATIONS_PER_SUBSET):
             seed = chance.randrange(10**9)
             writer = Writer(executor.schema, seed, [])
@@ -207,6 +204,4 @@ async def test_both_executors_let_a_caller_see_the_same(
             assert comparable(results[0]) == comparable(results[1]), (seed, text, writer.variables)
             assert {call.service for call in protected.services.calls} <= may_ask, (seed, text)
             forbidden += any(one.startswith("falta") for one in map(str, results[0].errors or ()))
-    finally:
-        identity._current.reset(before)  # pyright: ignore[reportPrivateUsage]
     assert forbidden or len(scopes) == len(READS)
