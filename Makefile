@@ -3,10 +3,10 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token test check bench format schema openapi fuzz migration ready
+.PHONY: help setup run token test check bench bench-rest bench-gateway format schema openapi fuzz migration peers ready
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install everything, with what tests and checks need, and build GraphiQL's page
 	@$(PYTHON) deploy/bootstrap.py --dev
@@ -31,9 +31,13 @@ format: setup ## Format the code and mend what lint can mend
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
 
-bench: setup ## Measure the REST hot path against the floor and the usual ways (about 3 minutes)
-	@$(RUN) deploy/bootstrap.py --uv sync --frozen --inexact --group bench --quiet
+bench: bench-rest bench-gateway ## Measure both of the following
+
+bench-rest: peers ## Measure the REST hot path against the floor and the usual ways (3 minutes)
 	$(RUN) -m bench.rest
+
+bench-gateway: peers ## Measure the gateway against its peers, 15 minutes (ARGS="--only mercurius --rows 1,100 --rounds 3")
+	$(RUN) -m bench.gateway $(ARGS)
 
 schema: setup ## Write gateway/schema.graphql anew from the code
 	$(RUN) -m gateway.schema > gateway/schema.graphql
@@ -46,6 +50,10 @@ fuzz: setup ## Fuzz the four services for long (ARGS="--cases 5000 --seeds 3 pes
 
 migration: setup ## Write a new migration (SERVICE=pessoas NAME="add email")
 	$(if $(and $(SERVICE),$(NAME)),,$(error say which: make migration SERVICE=pessoas NAME="add email"))$(RUN) -m deploy.migrate --new $(SERVICE) "$(NAME)"
+
+# What the benchmarks need besides.
+peers: setup
+	@$(RUN) deploy/bootstrap.py --uv sync --frozen --inexact --group bench --quiet
 
 # What `run` needs, and no more.
 ready:

@@ -1,9 +1,20 @@
-"""A closed-loop load generator over keep-alive HTTP/1.1: lean, so that it does not starve what it measures."""
+"""A load generator over keep-alive HTTP/1.1: lean, so that it does not starve what it measures.
+
+`run` is a closed loop: so many clients, each waiting for its answer before it asks again. `at_rate` is an open one:
+requests come when they come (Poisson), and one that finds no free connection waits and has its wait counted.
+"""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+import random
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from time import perf_counter
+from typing import cast
+
+HEAD_END = b"\r\n\r\n"
+LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -20,40 +31,182 @@ class Request:
         return cls(head.encode() + b"\r\n" + body)
 
 
-async def _answer(reader: asyncio.StreamReader) -> bytes:
-    head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    if b" 200 " not in head.split(b"\r\n", 1)[0]:
-        raise RuntimeError(f"not a 200: {head[:200]!r}")
-    if b"transfer-encoding: chunked" in head:
-        body = b""
-        while size := int(await reader.readline(), 16):
-            body += (await reader.readexactly(size + 2))[:-2]
-        await reader.readline()
-        return body
-    return await reader.readexactly(int(head.split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0]))
-
-
 async def once(port: int, request: Request) -> bytes:
     """The body of one answer, on a connection of its own."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request.raw)
-    body = await _answer(reader)
+    head = (await reader.readuntil(HEAD_END)).lower()
+    if b" 200 " not in head.split(b"\r\n", 1)[0]:
+        writer.close()
+        raise RuntimeError(f"not a 200: {head[:200]!r} {await reader.read(1000)!r}")
+    body = b""
+    if b"transfer-encoding: chunked" in head:
+        while size := int(await reader.readline(), 16):
+            body += (await reader.readexactly(size + 2))[:-2]
+    else:
+        body = await reader.readexactly(_length(head))
     writer.close()
     return body
 
 
-async def run(port: int, requests: Sequence[Request], count: int, concurrency: int) -> None:
-    """Sends `count` requests, each one of `requests` in turn, over `concurrency` connections."""
+def _length(head: bytes) -> int:
+    return int(head.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
+
+
+def _ignored(_: Exception) -> None:
+    """The other side may close a connection that we are done with."""
+
+
+class Connection(asyncio.Protocol):
+    """One client: one request at a time. It says when an answer has ended, and does not keep it."""
+
+    def __init__(self, answered: Callable[["Connection"], None], failed: Callable[[Exception], None]) -> None:
+        self._answered, self._failed = answered, failed
+        self._transport: asyncio.Transport | None = None
+        self._begun = b""
+        self._left: int | None = None
+        """Bytes of the body to come; None while the head is incomplete, -1 in a chunked body."""
+        self.since = 0.0
+        """When the request at hand was due."""
+
+    def ask(self, request: Request, since: float) -> None:
+        assert self._transport
+        self.since, self._left, self._begun = since, None, b""
+        self._transport.write(request.raw)
+
+    def close(self) -> None:
+        assert self._transport
+        self._failed = _ignored
+        self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._failed(exc or ConnectionResetError("the server closed the connection"))
+
+    def data_received(self, data: bytes) -> None:
+        if self._left is None:
+            self._begun += data
+            end = self._begun.find(HEAD_END)
+            if end < 0:
+                return
+            head = self._begun[: end + 2].lower()
+            if b" 200 " not in head[:16]:
+                self._failed(RuntimeError(f"not a 200: {self._begun[:500]!r}"))
+                return
+            if b"transfer-encoding: chunked" in head:
+                self._left, self._begun, data = -1, b"", self._begun[end + 2 :]
+            else:
+                self._left = _length(head) + end + 4 - len(self._begun)
+        elif self._left >= 0:
+            self._left -= len(data)
+        if self._left == 0:
+            self._answered(self)
+        elif self._left < 0:
+            self._begun = (self._begun + data)[-len(LAST_CHUNK) :]
+            if self._begun == LAST_CHUNK:
+                self._answered(self)
+
+
+async def _connect(
+    port: int, count: int, answered: Callable[[Connection], None], failed: Callable[[Exception], None]
+) -> list[Connection]:
+    loop = asyncio.get_running_loop()
+    made = [loop.create_connection(lambda: Connection(answered, failed), "127.0.0.1", port) for _ in range(count)]
+    return [connection for _, connection in await asyncio.gather(*made)]
+
+
+async def run(
+    port: int, requests: Sequence[Request], concurrency: int, *, count: int = 0, seconds: float = 0.0
+) -> list[float]:
+    """Sends `requests` in turn over `concurrency` connections: `count` of them, or for so many `seconds`.
+
+    Returns how long each took, in seconds; every request that was sent has been answered.
+    """
     following: Iterator[Request] = cycle(requests)
-    left = count
+    took: list[float] = []
+    finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    sent = open_requests = 0
+    until = perf_counter() + seconds
 
-    async def client() -> None:
-        nonlocal left
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while left > 0:
-            left -= 1
-            writer.write(next(following).raw)
-            await _answer(reader)
-        writer.close()
+    def ask(connection: Connection) -> None:
+        nonlocal sent, open_requests
+        now = perf_counter()
+        if sent < count or now < until:
+            sent += 1
+            open_requests += 1
+            connection.ask(next(following), now)
+        elif not open_requests and not finished.done():
+            finished.set_result(None)
 
-    await asyncio.gather(*(client() for _ in range(concurrency)))
+    def answered(connection: Connection) -> None:
+        nonlocal open_requests
+        open_requests -= 1
+        took.append(perf_counter() - connection.since)
+        ask(connection)
+
+    def failed(why: Exception) -> None:
+        if not finished.done():
+            finished.set_exception(why)
+
+    connections = await _connect(port, concurrency, answered, failed)
+    for connection in connections:
+        ask(connection)
+    try:
+        await finished
+    finally:
+        for connection in connections:
+            connection.close()
+    return took
+
+
+async def at_rate(
+    port: int, requests: Sequence[Request], connections: int, *, rate: float, seconds: float
+) -> list[float]:
+    """Sends `rate` requests a second at random instants over at most `connections` connections.
+
+    Returns how long each took from the instant it was due, in seconds; those that are never answered within twice the
+    time count with the time that they have waited.
+    """
+    loop = asyncio.get_running_loop()
+    chance = random.Random(7)  # noqa: S311  # the same instants for everybody
+    following: Iterator[Request] = cycle(requests)
+    took: list[float] = []
+    due: deque[float] = deque()
+    finished: asyncio.Future[None] = loop.create_future()
+
+    def next_one(connection: Connection) -> None:
+        if due:
+            connection.ask(next(following), due.popleft())
+        else:
+            free.append(connection)
+
+    def answered(connection: Connection) -> None:
+        took.append(perf_counter() - connection.since)
+        connection.since = 0.0
+        next_one(connection)
+
+    def failed(why: Exception) -> None:
+        if not finished.done():
+            finished.set_exception(why)
+
+    everybody = await _connect(port, connections, answered, failed)
+    free: list[Connection] = list(everybody)
+    began = at = perf_counter()
+    while at < began + seconds and not finished.done():
+        at += chance.expovariate(rate)
+        if (pause := at - perf_counter()) > 0:
+            await asyncio.sleep(pause)
+        due.append(at)
+        if free:
+            next_one(free.pop())
+    while (due or len(free) < connections) and perf_counter() < began + 2 * seconds and not finished.done():
+        await asyncio.sleep(0.01)  # an event would cost every answer something
+    now = perf_counter()
+    took += [now - one for one in due] + [now - one.since for one in everybody if one.since]
+    for connection in everybody:
+        connection.close()
+    if finished.done():
+        finished.result()
+    return took

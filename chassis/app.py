@@ -49,7 +49,7 @@ def build(
     app.add_exception_handler(HTTPException, _not_routed)
     # The last one added is the outermost: a page must be able to read a refusal too, whoever refuses.
     _identify(app, settings, needs)
-    app.add_middleware(Front, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(Front, max_body_bytes=settings.max_body_bytes, operation_timeout=settings.operation_timeout)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, **cors.options(settings.cors_origins))
     return app

@@ -12,10 +12,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chassis.errors import Forbidden, Refusal, problem
+from chassis.errors import Forbidden, Refusal
 
 if TYPE_CHECKING:  # with AUTH_MODE=off its cryptography is never loaded
     from chassis.tokens import Tokens
@@ -92,10 +91,6 @@ class Identified:
             return
         caller = await self._tokens.caller([value for name, value in scope["headers"] if name == b"authorization"])
         if scope["type"] == "http" and (needed := self._needs(scope["method"], scope["path"])):
-            try:
-                caller.require(needed)
-            except Refusal as refusal:
-                await problem(Request(scope), refusal)(scope, receive, send)
-                return
+            caller.require(needed)
         with calling(caller):
             await self.app(scope, receive, send)

@@ -92,12 +92,12 @@ async def measure(rounds: int, count: int, postmaster: psutil.Process, running: 
             raise SystemExit(f"the answers differ for {kind}")
         for server in running:
             server.cpu[kind] = []
-            await load.run(server.port, asked, count // 4, CONCURRENCY)  # warm
+            await load.run(server.port, asked, CONCURRENCY, count=count // 4)  # warm
         for n in range(rounds):
             for server in running if n % 2 == 0 else running[::-1]:
                 assert server.process
                 before = cpu.seconds(server.process, postmaster)
-                await load.run(server.port, asked, count, CONCURRENCY)
+                await load.run(server.port, asked, CONCURRENCY, count=count)
                 server.cpu[kind].append((cpu.seconds(server.process, postmaster) - before) / count)
             print(f"{kind}: round {n + 1} of {rounds}", file=sys.stderr)
 

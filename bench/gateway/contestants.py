@@ -1,0 +1,117 @@
+"""Who takes part: how each one is started at its documented production settings, and which versions it is made of."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+from bench.gateway.workloads import GRAPHQL, REST, TUTORIAL, Dialect
+from deploy.bootstrap import BIN, ROOT
+
+NODE = Path(__file__).with_name("node")
+OURS = "ours"
+YOUNG = "--max-semi-space-size=128"
+"""A larger young generation for V8, in MB: helps short-lived garbage, which a gateway's mostly is."""
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """`{port}` in the command is where it must listen; the services' URLs come in the environment, and PORT too."""
+
+    key: str
+    title: str
+    command: tuple[str, ...]
+    dialect: Dialect = GRAPHQL
+    packages: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    concurrency: int = 32
+    """The most that it can do at once."""
+
+    @property
+    def versions(self) -> str:
+        return ", ".join(f"{name} {version(name)}" for name in self.packages)
+
+
+def version(package: str) -> str:
+    """The installed version of a package from npm (`npm:name`) or PyPI."""
+    if not package.startswith("npm:"):
+        return metadata.version(package)
+    return json.loads((NODE / "node_modules" / package.removeprefix("npm:") / "package.json").read_text())["version"]
+
+
+SERVE = (sys.executable, "-m", "chassis.serve")
+UVICORN = (sys.executable, "-m", "uvicorn", "--no-access-log", "--log-level", "warning", "--port", "{port}")
+GUNICORN = (sys.executable, "-m", "gunicorn", "--threads", "4", "--log-level", "error", "-b", "127.0.0.1:{port}")
+
+PYTHON = [
+    Contestant(OURS, "**this gateway**, as `make run` starts it", (*SERVE, "gateway")),
+    Contestant("reference", "this gateway, plans off", (*SERVE, "bench.gateway.python.reference")),
+    Contestant(
+        "own-client",
+        "by hand, on our client and process settings",
+        (*SERVE, "bench.gateway.python.own_client"),
+        REST,
+    ),
+    Contestant(
+        "by-hand",
+        "by hand: FastAPI, aiohttp, orjson",
+        (*UVICORN, "bench.gateway.python.handwritten:app"),
+        REST,
+        ("fastapi", "aiohttp", "orjson", "uvicorn"),
+    ),
+    Contestant(
+        "stock",
+        "stock Strawberry, FastAPI, httpx, aiodataloader",
+        (*UVICORN, "bench.gateway.python.stock:app"),
+        GRAPHQL,
+        ("strawberry-graphql", "httpx", "aiodataloader"),
+    ),
+    Contestant(
+        "tutorial",
+        "the original tutorial: Django, three serial requests a row",
+        (*GUNICORN, "bench.gateway.python.tutorial:app"),
+        TUTORIAL,
+        ("django", "djangorestframework", "requests"),
+        concurrency=1,
+    ),
+]
+
+
+def node(key: str, title: str, *packages: str) -> list[Contestant]:
+    """A contestant in Node, plain and with the larger young generation."""
+    production = {"NODE_ENV": "production"}
+    versions = tuple(f"npm:{name}" for name in packages)
+    script = f"{key}.js"
+    return [
+        Contestant(key, title, (str(BIN / "node"), script), GRAPHQL, versions, production),
+        Contestant(f"{key}-tuned", f"{title}, tuned", (str(BIN / "node"), YOUNG, script), GRAPHQL, (), production),
+    ]
+
+
+NODE_JS = [
+    *node("mercurius", "Mercurius with JIT, DataLoader", "mercurius", "fastify", "graphql-jit", "dataloader", "undici"),
+    *node("yoga", "GraphQL Yoga with graphql-jit, DataLoader", "graphql-yoga", "graphql-jit"),
+    *node("apollo", "Apollo Server, DataLoader", "@apollo/server", "express"),
+]
+ALL: list[Contestant] = [*PYTHON, *NODE_JS]
+
+
+def start(contestant: Contestant, port: int, urls: Mapping[str, str], log: Path) -> "subprocess.Popen[bytes]":
+    """Starts it; its output goes to `log`, as it would go down the launcher's pipe."""
+    command = [part.format(port=port) for part in contestant.command]
+    path = os.pathsep.join((str(BIN), os.environ.get("PATH", os.defpath)))
+    environment = {**os.environ, **urls, "PATH": path, "PORT": str(port), **contestant.environment}
+    environment.pop("LOG_LEVEL", None)  # the default of each
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command,
+            cwd=NODE if command[0].endswith("node") else ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )

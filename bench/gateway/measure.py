@@ -1,0 +1,208 @@
+"""Interleaved rounds over all contestants: CPU of the gateway's process tree per query, and how long answers took."""
+
+import asyncio
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from bench import cpu, load
+from bench.gateway.contestants import OURS, Contestant, start
+from bench.gateway.stub import Stub
+from bench.gateway.workloads import Workload, same
+from deploy.postgres import free_ports
+
+GATEWAY_CORE, OTHER_CORE = 0, 1
+COMPARED = 8
+"""Answers of each contestant and workload that are compared with ours before anything is timed."""
+
+
+@dataclass
+class Round:
+    """What one contestant did in one round of one workload."""
+
+    queries: int
+    cpu: float
+    """Seconds of CPU per query."""
+    took: list[float]
+    stub_share: float
+    """Of the time that passed, the part in which the stub was busy."""
+    gateway_share: float
+    calls: float
+    """Calls to the services per query."""
+
+
+@dataclass
+class Running:
+    """A contestant that has been started, or `broken` with the reason why it takes no part."""
+
+    contestant: Contestant
+    port: int
+    log: Path
+    process: psutil.Process | None = None
+    broken: str = ""
+    rounds: dict[str, list[Round]] = field(default_factory=dict[str, list[Round]])
+    open_loop: list[float] = field(default_factory=list[float])
+
+    @property
+    def key(self) -> str:
+        return self.contestant.key
+
+    def cpu_of(self, workload: Workload) -> float | None:
+        """Median of its rounds, in seconds per query."""
+        rounds = self.rounds.get(workload.name)
+        return statistics.median(one.cpu for one in rounds) if rounds else None
+
+    def last_words(self) -> str:
+        lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
+        return lines[-1][:300] if lines else "it said nothing"
+
+
+def say(text: str) -> None:
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
+
+
+@asynccontextmanager
+async def running(contestants: Sequence[Contestant], stub: Stub, logs: Path) -> AsyncGenerator[list[Running]]:
+    """All contestants, started on the gateway's core; they are stopped at the end."""
+    first = free_ports(len(contestants))
+    async with AsyncExitStack() as stack:
+        started: list[Running] = []
+        for port, contestant in enumerate(contestants, first):
+            one = Running(contestant, port, logs / f"{contestant.key}.log")
+            started.append(one)
+            try:
+                process = start(contestant, port, stub.urls, one.log)
+            except OSError as failure:
+                one.broken = str(failure)
+                continue
+            stack.callback(stop, process)
+            one.process = psutil.Process(process.pid)
+            await _until_listening(one)
+            say(f"{contestant.key}: {one.broken or 'started'}")
+        yield started
+
+
+async def _until_listening(one: Running) -> None:
+    assert one.process
+    for _ in range(400):
+        if not one.process.is_running() or one.process.status() == psutil.STATUS_ZOMBIE:
+            one.broken = f"it ended at once: {one.last_words()}"
+            return
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", one.port)
+            writer.close()
+        except OSError:
+            await asyncio.sleep(0.1)
+        else:
+            cpu.pin(one.process, GATEWAY_CORE)
+            return
+    one.broken = f"it does not listen after 40 s: {one.last_words()}"
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    try:
+        children = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        children = []
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for child in children:
+        if child.is_running():
+            child.terminate()
+
+
+async def compare(everybody: Sequence[Running], workload: Workload) -> None:
+    """Whoever does not answer as we do takes no further part."""
+    ours = next(one for one in everybody if one.key == OURS)
+    expected = [await load.once(ours.port, request) for request in _requests(ours, workload)[:COMPARED]]
+    for one in everybody:
+        if one.broken:
+            continue
+        for request, answer in zip(_requests(one, workload)[:COMPARED], expected, strict=False):
+            try:
+                found = await asyncio.wait_for(load.once(one.port, request), 30)
+                if not same(one.contestant.dialect, found, answer):
+                    one.broken = f"{workload.name}: its answer differs: {found[:2000]!r} {answer[:2000]!r}"
+            except (OSError, RuntimeError, ValueError, KeyError, TypeError, asyncio.IncompleteReadError) as failure:
+                one.broken = f"{workload.name}: {failure!r}"
+            if one.broken:
+                say(f"{one.key}: OUT: {one.broken}")
+                break
+
+
+def _requests(one: Running, workload: Workload) -> list[load.Request]:
+    return one.contestant.dialect.requests(workload) or []
+
+
+def _at_once(one: Running, workload: Workload) -> int:
+    return min(workload.concurrency, one.contestant.concurrency)
+
+
+async def rounds(
+    everybody: Sequence[Running], stub: Stub, workloads: Sequence[Workload], count: int, seconds: float
+) -> None:
+    """`count` rounds of every workload, each round in the opposite order of the one before."""
+    for workload in workloads:
+        await compare(everybody, workload)
+        able = [one for one in everybody if not one.broken and _requests(one, workload)]
+        for one in able:  # warm: just-in-time compilers need it
+            await _one_round(one, stub, workload, max(seconds, 1.5))
+        for n in range(count):
+            for one in able if n % 2 == 0 else able[::-1]:
+                if one.broken:
+                    continue
+                try:
+                    one.rounds.setdefault(workload.name, []).append(await _one_round(one, stub, workload, seconds))
+                except (OSError, RuntimeError) as failure:
+                    one.broken = f"{workload.name}: {failure!r}"
+                    say(f"{one.key}: OUT: {one.broken}")
+            figures = ", ".join(f"{one.key} {one.rounds[workload.name][-1].cpu * 1000:.2f}" for one in able)
+            say(f"{workload.name}, round {n + 1} of {count}, ms: {figures}")
+
+
+async def _one_round(one: Running, stub: Stub, workload: Workload, seconds: float) -> Round:
+    assert one.process
+    calls = sum((await stub.calls()).values())
+    began, used, stub_used = time.perf_counter(), cpu.seconds(one.process), cpu.seconds(stub.process)
+    took = await load.run(one.port, _requests(one, workload), _at_once(one, workload), seconds=seconds)
+    passed = time.perf_counter() - began
+    used, stub_used = cpu.seconds(one.process) - used, cpu.seconds(stub.process) - stub_used
+    made = sum((await stub.calls()).values()) - calls
+    return Round(len(took), used / len(took), took, stub_used / passed, used / passed, made / len(took))
+
+
+async def open_loop(everybody: Sequence[Running], workload: Workload, rate: float, count: int, seconds: float) -> None:
+    """Latencies at `rate` queries a second that come when they come; who cannot keep up is not asked to."""
+    able = [one for one in everybody if not one.broken and (one.cpu_of(workload) or 1) * rate < 0.9]
+    for n in range(count):
+        for one in able if n % 2 == 0 else able[::-1]:
+            one.open_loop += await load.at_rate(
+                one.port, _requests(one, workload), workload.concurrency, rate=rate, seconds=seconds
+            )
+        say(f"open loop, round {n + 1} of {count}")
+
+
+def ratio(of: Running, to: Running, workload: Workload) -> float | None:
+    """Median of the rounds' ratios."""
+    pairs = list(zip(of.rounds.get(workload.name, []), to.rounds.get(workload.name, []), strict=False))
+    return statistics.median(a.cpu / b.cpu for a, b in pairs) if pairs else None
+
+
+def percentile(values: Sequence[float], part: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
+
+
+def by_key(everybody: Sequence[Running]) -> Mapping[str, Running]:
+    return {one.key: one for one in everybody}

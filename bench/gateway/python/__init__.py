@@ -1,0 +1,1 @@
+"""The contestants that are written in Python."""

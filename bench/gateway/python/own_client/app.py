@@ -1,0 +1,74 @@
+"""The hand-written endpoint again, on our chassis: the same client, edge, log lines and process settings as ours.
+
+What is left between this and the gateway is what GraphQL costs, or saves.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Annotated, Any
+
+import orjson
+from fastapi import FastAPI, Query, Response
+
+from bench.gateway.python.handwritten import Row, nodes
+from chassis import app as chassis_app
+from chassis.pagination import cursor
+from chassis.remote import Remote
+from chassis.settings import read
+from gateway.app import GatewaySettings
+
+
+def create_app() -> FastAPI:
+    settings = read(GatewaySettings)
+    pessoas, servicos = Remote("pessoas", settings.pessoas_url), Remote("servicos", settings.servicos_url)
+    catalogo, solicitacoes = (
+        Remote("catalogo", settings.catalogo_url),
+        Remote("solicitacoes", settings.solicitacoes_url),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as stack:
+            for remote in (pessoas, servicos, catalogo, solicitacoes):
+                await stack.enter_async_context(remote)
+            yield
+
+    app = chassis_app.build("bench", "The Painel by hand.", settings, lifespan=lifespan)
+
+    @app.get("/painel")
+    async def _(first: Annotated[int, Query(ge=1, le=1000)] = 100, after: str | None = None) -> Response:
+        asked: dict[str, Any] = {"ordering": "-data_solicitacao", "first": first, "count": True}
+        if after is not None:
+            asked["after"] = after
+        page = await solicitacoes.read("POST", "/api/solicitacoes/query/", orjson.loads, asked)
+        rows: list[Row] = page["items"]
+        end = cursor("data_solicitacao", rows[-1]["data_solicitacao"], rows[-1]["id"]) if rows else None
+        answer: Row = {
+            "totalCount": page["count"],
+            "pageInfo": {"hasNextPage": page["has_next"], "endCursor": end},
+            "edges": [{"node": node} for node in await laid_out(rows)],
+        }
+        return Response(orjson.dumps({"data": {"solicitacoes": answer}}), media_type="application/json")
+
+    @app.get("/solicitacoes/{id}")
+    async def _(id: int) -> Response:
+        found = await laid_out(await bulk(solicitacoes, "/api/solicitacoes/", [id]))
+        answer = {"data": {"solicitacao": found[0] if found else None}}
+        return Response(orjson.dumps(answer), media_type="application/json")
+
+    async def laid_out(rows: list[Row]) -> list[Row]:
+        return nodes(
+            rows,
+            *await asyncio.gather(
+                bulk(pessoas, "/api/pessoas/", {row["pessoa_id"] for row in rows}),
+                bulk(servicos, "/api/servicos/", {row["servico_id"] for row in rows}),
+                bulk(catalogo, "/api/produtos/", {row["produto_id"] for row in rows}),
+            ),
+        )
+
+    return app
+
+
+async def bulk(remote: Remote, path: str, ids: Iterable[int]) -> list[Row]:
+    return (await remote.read("POST", path + "query/", orjson.loads, {"ids": list(ids)}))["items"]

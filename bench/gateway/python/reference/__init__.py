@@ -1,0 +1,1 @@
+"""Our gateway with its plans switched off, served by `chassis.serve`."""

@@ -1,0 +1,134 @@
+"""What is asked of every contestant: the queries, as requests in each one's own language, and what they must answer."""
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from bench.gateway import data
+from bench.load import Request
+
+PAINEL = """
+query Painel($first: Int!, $after: String) {
+  solicitacoes(first: $first, after: $after, orderBy: DATA_SOLICITACAO_DESC) {
+    totalCount
+    pageInfo { hasNextPage endCursor }
+    edges { node {
+      id dataSolicitacao
+      pessoa { id nomePessoa }
+      servico { id nomeServico }
+      produto { id nomeProduto categoria { id nomeCategoria } }
+    } }
+  }
+}
+"""
+ONE = """
+query Uma($id: ID!) {
+  solicitacao(id: $id) {
+    id dataSolicitacao
+    pessoa { id nomePessoa }
+    servico { id nomeServico }
+    produto { id nomeProduto categoria { id nomeCategoria } }
+  }
+}
+"""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One column of the table. `ids` are the solicitações that the pages begin after, or the objects asked for."""
+
+    name: str
+    rows: int
+    """Rows of a page; 0 asks for one object by its id."""
+    concurrency: int
+    ids: Sequence[int]
+
+
+def distinct(rows: int, count: int = 2000) -> list[int]:
+    """Where pages of so many rows begin, each somewhere else, in no order; none is the last page."""
+    everywhere = range(rows + 2, data.SOLICITACOES + 1)
+    return random.Random(rows).sample(everywhere, min(count, len(everywhere)))  # noqa: S311
+
+
+def pages(rows: int) -> Workload:
+    return Workload(f"{rows:,} row{'s' if rows > 1 else ''}", rows, 8 if rows >= 1000 else 32, distinct(rows))
+
+
+ONE_OBJECT = Workload("one object", 0, 32, distinct(0))
+SAME_PAGE = Workload("100 rows, all the same page", 100, 32, distinct(100, 1))
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How one asks a contestant, and how its answer reads as ours; None where it cannot be asked that."""
+
+    requests: Callable[[Workload], list[Request] | None]
+    read: Callable[[Any], Any] = lambda answer: answer["data"]
+    whole: bool = True
+    """Whether it answers all that ours does, or the rows only."""
+
+
+def rows_of(answer: Any) -> Any:
+    """The rows of an answer that is ours, or reads as ours."""
+    return answer["solicitacoes"]["edges"] if "solicitacoes" in answer else answer
+
+
+def _graphql(workload: Workload) -> list[Request]:
+    def request(id: int) -> Request:
+        variables = {"first": workload.rows, "after": data.place(id)} if workload.rows else {"id": str(id)}
+        body = orjson.dumps({"query": PAINEL if workload.rows else ONE, "variables": variables})
+        return Request.of("POST", "/graphql", body)
+
+    return [request(id) for id in workload.ids]
+
+
+def _rest(workload: Workload) -> list[Request]:
+    return [
+        Request.of(
+            "GET",
+            f"/painel?first={workload.rows}&after={data.place(id)}" if workload.rows else f"/solicitacoes/{id}",
+        )
+        for id in workload.ids
+    ]
+
+
+def _tutorial(workload: Workload) -> list[Request] | None:
+    if not 0 < workload.rows <= 100:
+        return None
+    return [Request.of("GET", f"/solicitacoes/?first={workload.rows}&after={data.place(id)}") for id in workload.ids]
+
+
+def _snake_case_read(rows: list[Any]) -> Any:
+    """Rows with the services' own names, as ours."""
+
+    def node(row: Any) -> Any:
+        produto, categoria = row["produto"], row["produto"]["categoria"]
+        return {
+            "id": str(row["id"]),
+            "dataSolicitacao": row["data_solicitacao"],
+            "pessoa": {"id": str(row["pessoa"]["id"]), "nomePessoa": row["pessoa"]["nome_pessoa"]},
+            "servico": {"id": str(row["servico"]["id"]), "nomeServico": row["servico"]["nome_servico"]},
+            "produto": {
+                "id": str(produto["id"]),
+                "nomeProduto": produto["nome_produto"],
+                "categoria": {"id": str(categoria["id"]), "nomeCategoria": categoria["nome_categoria"]},
+            },
+        }
+
+    return [{"node": node(row)} for row in rows]
+
+
+GRAPHQL = Dialect(_graphql)
+REST = Dialect(_rest)
+TUTORIAL = Dialect(_tutorial, _snake_case_read, whole=False)
+
+
+def same(dialect: Dialect, body: bytes, ours: bytes) -> bool:
+    """Whether an answer is ours, as JSON."""
+    expected: Any = json.loads(ours)["data"]
+    found = dialect.read(json.loads(body))
+    return found == expected if dialect.whole else found == rows_of(expected)
