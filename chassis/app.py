@@ -2,20 +2,23 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from logging import getLogger
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chassis import health, logging
+from chassis import cors, health, identity, logging
 from chassis.errors import MethodNotAllowed, NotFound, Refusal, problem
 from chassis.middleware import Front
 from chassis.settings import Settings
 
+log = getLogger("start")
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -56,9 +59,11 @@ def build(
     lifespan: Lifespan,
     ready: health.Check | None = None,
     direct: Mapping[str, Endpoint] | None = None,
+    needs: identity.Needs,
     **more: Any,
 ) -> Application:
-    """An application called `name`; its routers and its documentation are the caller's to add."""
+    """An application called `name`; its routers and its documentation are the caller's to add. `needs` says who may
+    enter where, as far as a path can say."""
     logging.configure(name, settings.log_level)
     app = Application(
         title=name,
@@ -73,10 +78,21 @@ def build(
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _not_routed)
     app.direct = direct or {}
-    app.edge = Front(app.inside, settings.max_body_bytes, settings.operation_timeout)
     for path, endpoint in app.direct.items():
         app.add_route(path, endpoint, methods=["GET", "POST"])
+    app.edge = Front(_identified(app.inside, settings, needs), settings.max_body_bytes, settings.operation_timeout)
+    if settings.cors_origins:  # outermost: a page must be able to read a refusal too, whoever refuses
+        app.edge = CORSMiddleware(app.edge, **cors.options(settings.cors_origins))
     return app
+
+
+def _identified(app: ASGIApp, settings: Settings, needs: identity.Needs) -> ASGIApp:
+    if settings.auth_mode == "off":
+        log.warning("authentication is off: everybody may read and write; AUTH_MODE=jwt asks for tokens")
+        return app
+    from chassis.tokens import Tokens  # its cryptography is 10 MB that AUTH_MODE=off does not need
+
+    return identity.Identified(app, tokens=Tokens(settings), needs=needs)
 
 
 async def _refused(request: Request, failure: Exception) -> Response:

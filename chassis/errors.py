@@ -2,6 +2,8 @@
 
     Refusal
      ├─ Malformed            400  the bytes are not the JSON they claim to be
+     ├─ Unauthenticated      401  carries the challenge of RFC 6750
+     ├─ Forbidden            403  names the missing scopes
      ├─ NotFound             404
      ├─ MethodNotAllowed     405
      ├─ NotAcceptable        406
@@ -69,6 +71,18 @@ class Malformed(Refusal):
     status, code = 400, "MALFORMED"
 
 
+class Unauthenticated(Refusal):
+    status, code = 401, "UNAUTHENTICATED"
+
+    def __init__(self, detail: str, **more: Any) -> None:
+        more["headers"] = {"WWW-Authenticate": "Bearer", **(more.get("headers") or {})}
+        super().__init__(detail, **more)
+
+
+class Forbidden(Refusal):
+    status, code = 403, "FORBIDDEN"
+
+
 class NotFound(Refusal):
     status, code = 404, "NOT_FOUND"
 
@@ -122,6 +136,8 @@ class DeadlineExceeded(Refusal):
 TITLES = {
     # RFC 9110's own words: Python's differ by version
     400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     406: "Not Acceptable",
@@ -142,6 +158,8 @@ BY_STATUS: dict[int, type[Refusal]] = {
     kind.status: kind
     for kind in (
         Malformed,
+        Unauthenticated,
+        Forbidden,
         NotFound,
         MethodNotAllowed,
         NotAcceptable,

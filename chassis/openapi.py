@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from chassis.errors import TITLES
+from chassis.identity import Needs
 from chassis.query import GroupedQuery
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ HEADERS: dict[str, Schema] = {
         ("Idempotency-Replayed", "`true` when this is the first answer again.", False, {"const": "true"}, "true"),
         ("Preference-Applied", "What of `Prefer` was done.", True, {"type": "string"}, "return=representation"),
         ("Retry-After", "Seconds to wait.", True, {"type": "integer", "minimum": 0}, 1),
+        ("WWW-Authenticate", "The challenge of RFC 6750.", False, {"type": "string"}, "Bearer"),
         ("Accept", "The media types this takes.", False, {"type": "string"}, "application/json"),
         ("Accept-Encoding", "The codings this takes.", False, {"type": "string"}, "identity"),
     )
@@ -87,6 +89,8 @@ HEADERS: dict[str, Schema] = {
 
 REFUSALS: dict[int, tuple[str, str]] = {
     400: ("MALFORMED", "JSON malformado na linha 1, coluna 2"),
+    401: ("UNAUTHENTICATED", "o token expirou"),
+    403: ("FORBIDDEN", "falta o escopo {name}:read"),
     404: ("NOT_FOUND", "{noun} 999 não existe"),
     406: ("NOT_ACCEPTABLE", "só há representação em application/json"),
     409: ("CONTENDED", "o recurso está sendo alterado por outros; tente de novo"),
@@ -97,10 +101,25 @@ REFUSALS: dict[int, tuple[str, str]] = {
     500: ("INTERNAL", "erro interno; informe o trace_id ao suporte"),
     503: ("UNAVAILABLE", "o banco de dados não está respondendo; tente de novo em instantes"),
 }
-REFUSAL_HEADERS = {412: ("ETag",), 415: ("Accept", "Accept-Encoding"), 503: ("Retry-After",)}
+REFUSAL_HEADERS = {
+    401: ("WWW-Authenticate",),
+    403: ("WWW-Authenticate",),
+    412: ("ETag",),
+    415: ("Accept", "Accept-Encoding"),
+    503: ("Retry-After",),
+}
 
-READ_REFUSALS = (406, 422, 500, 503)
-BODY_REFUSALS = (400, 406, 413, 415, 422, 500, 503)
+SECURITY: Schema = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "An access token of the configured issuer. Only where AUTH_MODE is jwt; else nobody is asked.",
+    }
+}
+
+READ_REFUSALS = (401, 403, 406, 422, 500, 503)
+BODY_REFUSALS = (400, 401, 403, 406, 413, 415, 422, 500, 503)
 
 
 def header(name: str, description: str, example: str, schema: Schema | None = None) -> Schema:
@@ -320,13 +339,13 @@ def _refusal_name(status: int) -> str:
     return TITLES[status].replace(" ", "")
 
 
-def _refusal(status: int, noun: str, path: str) -> Schema:
+def _refusal(status: int, name: str, noun: str, path: str) -> Schema:
     code, detail = REFUSALS[status]
     example: dict[str, Any] = {
         "type": "about:blank",
         "title": TITLES[status],
         "status": status,
-        "detail": detail.format(noun=noun),
+        "detail": detail.format(name=name, noun=noun),
         "instance": path,
         "code": code,
     }
@@ -367,8 +386,8 @@ def index(paths: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def describe(app: FastAPI, collections: tuple[Collection, ...]) -> None:
-    """Makes `app.openapi()` the whole contract."""
+def describe(app: FastAPI, collections: tuple[Collection, ...], needs: Needs) -> None:
+    """Makes `app.openapi()` the whole contract; `needs` says which scope an operation asks for."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -381,8 +400,10 @@ def describe(app: FastAPI, collections: tuple[Collection, ...]) -> None:
                 tags=[{"name": Described(one).name, "description": one.path} for one in collections]
                 + [{"name": "index", "description": "/api/"}],
             )
-            for operations in document["paths"].values():
-                for operation in operations.values():
+            for path, operations in document["paths"].items():
+                for method, operation in operations.items():
+                    if scope := needs(method.upper(), path):
+                        operation["security"] = [{"bearer": [scope]}, {}]
                     operation.setdefault("parameters", []).append(ref("parameters", "X-Request-ID"))
                     operation["responses"] = dict(sorted(operation["responses"].items()))
             schemas: dict[str, Schema] = {"Problem": PROBLEM}
@@ -392,13 +413,17 @@ def describe(app: FastAPI, collections: tuple[Collection, ...]) -> None:
             document["components"] = {
                 "schemas": dict(sorted(schemas.items())),
                 "responses": {
-                    _refusal_name(status): _refusal(status, first.kind.noun, first.path) for status in REFUSALS
+                    _refusal_name(status): _refusal(status, app.title, first.kind.noun, first.path)
+                    for status in REFUSALS
                 },
                 "headers": HEADERS,
                 "parameters": PARAMETERS,
+                "securitySchemes": SECURITY,
             }
             used = json.dumps(document)
             for kind, components in document["components"].items():
+                if kind == "securitySchemes":
+                    continue
                 document["components"][kind] = {
                     name: one for name, one in components.items() if f'"{ref(kind, name)["$ref"]}"' in used
                 }

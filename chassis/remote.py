@@ -19,7 +19,7 @@ import httpx2
 import msgspec
 import orjson
 
-from chassis import deadline, trace
+from chassis import deadline, identity, trace
 from chassis.breaker import Breaker
 from chassis.bulkhead import Bulkhead, FullError
 from chassis.errors import BY_STATUS, DeadlineExceeded, FieldError, Refusal, Unavailable
@@ -73,7 +73,7 @@ class Remote:
         self._wire: Wire = HttpxWire(base_url, transport) if transport else LeanWire(base_url)
         self._retry_ratio = settings.retry_budget
         self._retry_tokens = MAX_TOKENS if settings.retry_budget else 0.0
-        self._reading: dict[tuple[str, bytes | None, int], _Reading] = {}
+        self._reading: dict[tuple[str, bytes | None, int, str | None], _Reading] = {}
         self._writes = 0
         """Writes so far: a read that begins after a write must not join one that began before it."""
 
@@ -92,7 +92,7 @@ class Remote:
         Raises the neighbour's refusal, Unavailable (also for what does not decode), or DeadlineExceeded.
         """
         content = None if body is None else _dumps(body)
-        key = (path, content, self._writes)
+        key = (path, content, self._writes, identity.current().token)  # one caller's answer is not another's
         while (reading := self._reading.get(key)) and reading.until <= deadline.until():
             with contextlib.suppress(_LeftAlone):
                 return await reading.join()
@@ -184,7 +184,12 @@ class Remote:
             raise self._failed(Unavailable(f"{self.name} está ocupado"), failure) from failure
         try:
             seconds = until - time.monotonic()
-            headers = {**trace.outgoing(), deadline.HEADER: str(max(1, int(seconds * 1000))), **headers}
+            headers = {
+                **trace.outgoing(),
+                **identity.outgoing(),
+                deadline.HEADER: str(max(1, int(seconds * 1000))),
+                **headers,
+            }
             answer = await self._wire.send(method, path, headers, content, seconds=seconds, repeatable=repeatable)
         except WireError as failure:
             if not (hurried and isinstance(failure, TimedOut)):

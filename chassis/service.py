@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 
 from chassis import app as chassis_app
-from chassis import openapi
+from chassis import identity, openapi
 from chassis.collection import Collection
 from chassis.db.database import Database
 from chassis.db.migrate import head
@@ -24,6 +24,22 @@ def make(kind: type[Repository]) -> Callable[[Request], Repository]:
         return kind(request.app.state.database)
 
     return of
+
+
+OPEN = ("/health/", "/metrics", "/openapi.json", "/docs")
+"""What tells nothing about anybody; so does the index at `/api/`."""
+
+
+def needs(name: str) -> identity.Needs:
+    """The scope that each request to the service called `name` needs."""
+
+    def scope(method: str, path: str) -> str | None:
+        if path == "/api/" or path.startswith(OPEN):
+            return None
+        reads = method in ("GET", "HEAD", "OPTIONS") or (method == "POST" and path.endswith("/query/"))
+        return f"{name}:read" if reads else f"{name}:write"
+
+    return scope
 
 
 def build(
@@ -56,7 +72,9 @@ def build(
         if not versions or versions[0][0] < expected:
             raise Unavailable("o banco de dados ainda não foi migrado")
 
-    app = chassis_app.build(name, description, settings, version=version, lifespan=lifespan, ready=ready)
+    app = chassis_app.build(
+        name, description, settings, version=version, lifespan=lifespan, ready=ready, needs=needs(name)
+    )
     app.state.database = database
     for collection in collections:
         collection.add_to(app)
@@ -68,5 +86,5 @@ def build(
 
     app.add_api_route("/api/", index, **openapi.index(paths))
     app.add_api_route("/api/", index, methods=["HEAD"], include_in_schema=False)
-    openapi.describe(app, collections)
+    openapi.describe(app, collections, needs(name))
     return app

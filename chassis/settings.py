@@ -1,9 +1,39 @@
 """A process is configured by its environment only (12-factor); what is missing or malformed stops it by name."""
 
-from typing import Annotated, Literal, TypeVar
+import re
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, HttpUrl, PostgresDsn, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    HttpUrl,
+    PostgresDsn,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Algorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
+]  # only where the key that verifies cannot sign
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
+
+
+def _listed(value: Any) -> Any:
+    """`a, b` as a tuple."""
+    return tuple(one.strip() for one in value.split(",") if one.strip()) if isinstance(value, str) else value
+
+
+def _origin(value: str) -> str:
+    """An origin as browsers write it; never `*`, which would hand every page what this machine can reach."""
+    if not ORIGIN.fullmatch(value):
+        raise PydanticCustomError(
+            "origin", "must be origins like https://app.example.com, not {value}", {"value": value}
+        )
+    return value
 
 
 class Settings(BaseSettings):
@@ -15,6 +45,29 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024, le=100_000_000)] = 1_000_000
     operation_timeout: Annotated[float, Field(gt=0, le=300)] = 5.0
     """Seconds one request may take, all that it waits for included."""
+    cors_origins: Annotated[
+        tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_listed)
+    ] = ()
+
+    auth_mode: Literal["off", "jwt"] = "off"
+    auth_jwks: str = ""
+    """The issuer's keys: a URL, or the path of a file."""
+    auth_issuer: str = ""
+    auth_audience: str = ""
+    auth_algorithms: Annotated[tuple[Algorithm, ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)] = (
+        "RS256",
+        "ES256",
+        "EdDSA",
+    )
+    auth_leeway: Annotated[int, Field(ge=0, le=120)] = 30
+    """Seconds that clocks may differ."""
+
+    @field_validator("auth_jwks", "auth_issuer", "auth_audience")
+    @classmethod
+    def _required(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.data.get("auth_mode") == "jwt":
+            raise PydanticCustomError("required", "required when AUTH_MODE is jwt")
+        return value
 
 
 class ServerSettings(Settings):
@@ -63,5 +116,5 @@ def read(kind: type[S]) -> S:
     try:
         return kind()
     except ValidationError as failure:
-        lines = [f"{'_'.join(map(str, error['loc'])).upper()}: {error['msg']}" for error in failure.errors()]
+        lines = [f"{str(error['loc'][0]).upper()}: {error['msg']}" for error in failure.errors()]
         raise SystemExit("\n".join(f"configuration error: {line}" for line in lines)) from None

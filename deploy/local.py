@@ -28,7 +28,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from deploy import databases, topology
+from deploy import databases, token, topology
 from deploy.postgres import EPHEMERAL, HOST, Cluster, PostgresError, environment, process_exists
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,6 +55,8 @@ class Settings:
     data_dir: Path
     demo: bool
     log_level: str
+    own_tokens: bool
+    """Whether the processes trust the development key: tokens are asked for, and no issuer is named."""
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> Self:
@@ -68,7 +70,8 @@ class Settings:
         if level.upper() not in LOG_LEVELS:
             raise LaunchError(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, not {level!r}")
         data_dir = Path(variables.get("DATA_DIR") or ".data").expanduser().resolve()
-        return cls(int(offset), data_dir, demo == "1", level.upper())
+        own_tokens = variables.get("AUTH_MODE") == "jwt" and not variables.get("AUTH_JWKS")
+        return cls(int(offset), data_dir, demo == "1", level.upper(), own_tokens)
 
     def port(self, process: topology.Process) -> int:
         return process.port + self.port_offset
@@ -177,6 +180,7 @@ class Launcher:
         self._postgres_lines = os.fdopen(log, "rb", buffering=0)
         self._cluster = Cluster(settings.data_dir, settings.postgres_port, log=self._postgres_log, keep_open=(held,))
         self._cluster_thread = ThreadPoolExecutor(1)  # it blocks, and it must not be started and stopped at once
+        self._issuer = token.settings(settings.data_dir) if settings.own_tokens else {}
         self._children: set[Process] = set()
         self._watched: dict[str, asyncio.Task[None]] = {}
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -339,6 +343,7 @@ class Launcher:
         variables = {"PORT": str(self._settings.port(process)), "LOG_LEVEL": self._settings.log_level}
         for name in process.asks:
             variables[topology.url_variable(name)] = f"http://{HOST}:{self._settings.port(topology.by_name(name))}"
+        variables |= self._issuer
         if process.owns_database:
             variables["DATABASE_URL"] = self._cluster.url(process.name)
         listening = [one.fileno() for one in (self._sockets[process.name], *more)]

@@ -55,6 +55,7 @@ def create_app(
         settings,
         lifespan=lifespan,
         direct={"/graphql": http.endpoint},
+        needs=_nothing,
         docs_url=None,
         openapi_url=None,
     )
@@ -69,3 +70,7 @@ def create_app(
 
 async def _to_graphiql(_request: Request) -> RedirectResponse:
     return RedirectResponse("/graphql")
+
+
+def _nothing(_method: str, _path: str) -> None:
+    """GraphiQL's page is for everybody; `/graphql` asks for a token itself, in its own words."""

@@ -13,12 +13,14 @@ from chassis import trace
 from chassis.errors import (
     Conflict,
     DeadlineExceeded,
+    Forbidden,
     Invalid,
     Malformed,
     NotFound,
     PreconditionFailed,
     Refusal,
     TooLarge,
+    Unauthenticated,
     Unavailable,
 )
 from gateway.limits.bounds import LimitExceededError
@@ -33,6 +35,8 @@ CODES: dict[type[Refusal], str] = {
     Conflict: "CONFLICT",
     PreconditionFailed: "CONFLICT",
     TooLarge: "LIMIT_EXCEEDED",
+    Unauthenticated: "UNAUTHENTICATED",
+    Forbidden: "FORBIDDEN",
     Unavailable: "UNAVAILABLE",
     DeadlineExceeded: "TIMEOUT",
 }

@@ -15,6 +15,7 @@ from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chassis import identity
 from chassis.body import parse, require_media_type
 from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, Refusal, TooLarge
 from chassis.idempotency import key_of
@@ -61,10 +62,11 @@ async def endpoint(request: Request) -> Response:
     """`/graphql`."""
     accept = request.headers.get("accept", "*/*")
     if request.method in ("GET", "HEAD") and "query" not in request.query_params and "text/html" in accept:
-        return playground.page()
+        return playground.page(asks_for_token=identity.current().anonymous)
     media_type = JSON
     try:
         media_type = negotiate(accept)
+        identity.current().require()
         asked = Asked.of(await _parameters(request))
         return await _executed(request, asked, media_type)
     except Refusal as refusal:

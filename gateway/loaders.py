@@ -8,10 +8,11 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from aiodataloader import DataLoader
 
+from chassis import identity
 from chassis.errors import Unavailable
 from chassis.pagination import MAX_IDS, MAX_PARENTS
 from chassis.remote import Remote
@@ -113,11 +114,12 @@ async def _found(batches: list[Batch]) -> Found:
 
 
 class Loaders:
-    """Everything one request reads. `remotes` are the services by name; a filter on what another service owns may
-    match `filter_max_ids` there."""
+    """Everything one request reads, for the caller who is current then. `remotes` are the services by name; a filter
+    on what another service owns may match `filter_max_ids` there."""
 
     def __init__(self, remotes: Mapping[str, Remote], filter_max_ids: int = MAX_IDS) -> None:
         self._remotes = remotes
+        self._caller = identity.current()
         self.filter_max_ids = filter_max_ids
         self._known: dict[tuple[str, ...], Any] = {}
         self._reading: set[asyncio.Task[Any]] = set()
@@ -159,7 +161,10 @@ class Loaders:
         self._reading.add(asked)
         return await asked
 
-    def remote(self, resource: AnyResource) -> Remote:
+    def remote(self, resource: AnyResource, right: Literal["read", "write"] = "read") -> Remote:
+        """The owner of `resource`, through which every read and write of it passes. Raises Forbidden for a caller who
+        may not: nothing is asked then."""
+        self._caller.require(f"{resource.service}:{right}")
         return self._remotes[resource.service]
 
     def forget(self) -> None:

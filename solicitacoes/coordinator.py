@@ -1,12 +1,13 @@
 """The coordinator: what a solicitacao refers to, asked of its three owners at the same time."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from chassis import identity
 from chassis.errors import DeadlineExceeded, FieldError, Invalid, NotFound, Refusal, Unavailable
 from chassis.remote import Remote
 
@@ -37,7 +38,8 @@ class Coordinator:
 
     async def view(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The solicitacao with its three objects as their owners show them: null when gone, and named in
-        `indisponiveis` when the owner cannot answer."""
+        `indisponiveis` when the owner cannot answer. Raises Forbidden when the caller may not read all of them."""
+        _require_readable(REFERENCES)
         shown: dict[str, Any] = {"id": row["id"], "data_solicitacao": row["data_solicitacao"]}
         away: list[str] = []
         found = await asyncio.gather(*(self._ask(one, row[one.field]) for one in REFERENCES))
@@ -48,9 +50,11 @@ class Coordinator:
         return shown | {"indisponiveis": away} if away else shown
 
     async def check(self, new: Mapping[str, Any], old: Mapping[str, Any] | None) -> None:
-        """Raises Invalid that names each reference to nothing, or Unavailable when an owner cannot be asked.
-        References that stay as they were are not asked again: history is never rewritten."""
+        """Raises Invalid that names each reference to nothing, Unavailable when an owner cannot be asked, and Forbidden
+        when the caller may not ask: to know whether a row exists is to read it. References that stay as they were are
+        not asked again: history is never rewritten."""
         changed = [one for one in REFERENCES if old is None or new[one.field] != old[one.field]]
+        _require_readable(changed)
         found = await asyncio.gather(*(self._ask(one, new[one.field]) for one in changed))
         missing = [
             FieldError(reference.field, "NOT_FOUND", f"{reference.noun} {new[reference.field]} não existe")
@@ -71,3 +75,8 @@ class Coordinator:
             return await self._remotes[reference.owner].read(reference.path.format(id), orjson.loads)
         except (NotFound, Unavailable, DeadlineExceeded) as refusal:
             return refusal
+
+
+def _require_readable(references: Iterable[Reference]) -> None:
+    """The caller's own token travels on, so each owner would refuse it: say so before anybody is asked."""
+    identity.current().require(*(f"{one.owner}:read" for one in references))

@@ -36,6 +36,7 @@ class Call:
     query: str
     trace: str
     """The trace id that came with it; empty without one."""
+    authorization: str
 
     def __str__(self) -> str:
         return f"{self.service} {self.method} {self.path}"
@@ -64,8 +65,10 @@ class Wire(httpx2.AsyncBaseTransport):
         return self.disturb(request, answer)
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        trace = dict(scope["headers"]).get(b"traceparent", b"").decode()[3:35]
-        self.calls.append(Call(self.name, scope["method"], scope["path"], scope["query_string"].decode(), trace))
+        headers = dict(scope["headers"])
+        trace = headers.get(b"traceparent", b"").decode()[3:35]
+        token = headers.get(b"authorization", b"").decode()
+        self.calls.append(Call(self.name, scope["method"], scope["path"], scope["query_string"].decode(), trace, token))
         await self.app(scope, receive, send)
 
 
@@ -119,7 +122,8 @@ class Applications:
     """The gateway's application."""
 
     @classmethod
-    async def start(cls, stack: AsyncExitStack, database_urls: dict[str, str]) -> Self:
+    async def start(cls, stack: AsyncExitStack, database_urls: dict[str, str], **common: Any) -> Self:
+        """`common` are settings of all five."""
         calls: list[Call] = []
 
         async def serve(name: str, app: FastAPI) -> Wire:
@@ -127,7 +131,7 @@ class Applications:
             return Wire(name, app, calls)
 
         # What a test breaks stays broken for this test only: no breaker remembers it, and no retry hides it.
-        impatient: dict[str, Any] = {"log_level": "ERROR", "retry_budget": 0, "breaker_share": 0}
+        impatient: dict[str, Any] = {"log_level": "ERROR", "retry_budget": 0, "breaker_share": 0, **common}
 
         def settings(name: str) -> dict[str, Any]:
             return {"database_url": database_urls[name], **impatient}

@@ -17,6 +17,7 @@ from chassis.db.migrate import upgrade
 from deploy.postgres import Cluster, free_ports
 from deploy.topology import SERVICES
 from tests.applications import Applications, Gateway, Services
+from tests.issuer import Issuer
 from tests.system import System, free_offset
 
 
@@ -39,6 +40,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """The whole system with its demo data, as `make run` starts it: five processes, real sockets."""
     running = System(tmp_path_factory.mktemp("system"), free_offset(), demo=1)
+    running.says("open GraphiQL")
+    yield running
+    running.stop(signal.SIGTERM)
+
+
+@pytest.fixture(scope="session")
+def protected_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The whole system with AUTH_MODE=jwt and its own development key, and with demo data."""
+    running = System(tmp_path_factory.mktemp("protected"), free_offset(), demo=1, AUTH_MODE="jwt")
     running.says("open GraphiQL")
     yield running
     running.stop(signal.SIGTERM)
@@ -79,6 +89,25 @@ def services(applications: Applications, database_urls: dict[str, str]) -> Servi
             connection.execute(f"TRUNCATE {tables[0]} RESTART IDENTITY CASCADE".encode())
     applications.restore()
     return applications.services
+
+
+@pytest.fixture(scope="session")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Issuer:
+    """An issuer of tokens, with its keys in a file."""
+    return Issuer(tmp_path_factory.mktemp("issuer") / "jwks.json")
+
+
+@pytest_asyncio.fixture(scope="session")
+async def asking_for_tokens(database_urls: dict[str, str], issuer: Issuer) -> AsyncIterator[Applications]:
+    async with AsyncExitStack() as stack:
+        yield await Applications.start(stack, database_urls, **issuer.settings())
+
+
+@pytest.fixture
+def protected(asking_for_tokens: Applications, services: Services) -> Applications:
+    """The same applications with AUTH_MODE=jwt, over the same databases as `services`, which nobody guards."""
+    asking_for_tokens.restore()
+    return asking_for_tokens
 
 
 @pytest.fixture

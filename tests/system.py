@@ -21,7 +21,7 @@ from deploy.postgres import HOST, free_ports
 from tests.deploy.processes import WAIT_SECONDS, all_end, eventually, family
 
 PORTS = len(topology.PROCESSES) + 1
-OURS = ("PORT_OFFSET", "DATA_DIR", "DEMO", "LOG_LEVEL")
+OURS = ("PORT_OFFSET", "DATA_DIR", "DEMO", "LOG_LEVEL", "AUTH_MODE", "AUTH_JWKS", "AUTH_ISSUER", "AUTH_AUDIENCE")
 
 
 def command(**variables: object) -> dict[str, Any]:
@@ -46,12 +46,11 @@ def refusal(**variables: object) -> str:
 class System:
     """A running launcher, what it has said so far, and its services' HTTP."""
 
-    def __init__(self, directory: Path, offset: int, demo: int) -> None:
-        self.directory = directory
-        self.offset = offset
+    def __init__(self, directory: Path, offset: int, demo: int, **variables: object) -> None:
+        self.directory, self.offset = directory, offset
         self.said: list[str] = []
         self.launcher = subprocess.Popen(
-            **command(DATA_DIR=directory, PORT_OFFSET=offset, DEMO=demo),
+            **command(DATA_DIR=directory, PORT_OFFSET=offset, DEMO=demo, **variables),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )

@@ -32,11 +32,15 @@ class Files(StaticFiles):
         return response
 
 
-def page() -> Response:
-    """GraphiQL's page, or how to get it."""
+def page(*, asks_for_token: bool = False) -> Response:
+    """GraphiQL's page, with a place for the token where one is needed; or how to get the page."""
     if not (DIST / "index.html").exists():
         return HTMLResponse("GraphiQL ainda não foi construído: rode <code>make setup</code>.", status_code=503)
-    return FileResponse(DIST / "index.html", headers={**HEADERS, "Cache-Control": "no-cache", "Vary": "Accept"})
+    headers = {**HEADERS, "Cache-Control": "no-cache", "Vary": "Accept"}
+    if asks_for_token:
+        plain = (DIST / "index.html").read_text(encoding="utf-8")
+        return HTMLResponse(plain.replace("<body>", '<body data-auth="jwt">', 1), headers=headers)
+    return FileResponse(DIST / "index.html", headers=headers)
 
 
 def files() -> Files:

@@ -75,10 +75,10 @@ def deletes(resource: AnyResource, description: str) -> Any:
 async def _write(info: Info, resource: AnyResource, method: str, path: str | None, given: Any) -> Outcome:
     """One write under a key of its own. The next one's key must not depend on how this one ends."""
     headers = {"Idempotency-Key": info.context.next_key(), "Prefer": "return=representation"}
+    remote = info.context.loaders.remote(resource, "write")
     try:
         if path is None:
             return Outcome(None, [Erro(code="INVALID_ID", field="id", message="não é um id")])
-        remote = info.context.loaders.remote(resource)
         row = await remote.write(method, path, resource.decode_row, _body(given), headers)
     except (Invalid, NotFound, Conflict, PreconditionFailed) as refusal:
         found = refusal.errors or [

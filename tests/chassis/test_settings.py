@@ -15,6 +15,9 @@ GOOD = {
     "SERVICOS_URL": "http://localhost:3",
     "SOLICITACOES_URL": "http://localhost:4",
     "PORT": "19999",
+    "AUTH_JWKS": "https://issuer.test/jwks",
+    "AUTH_ISSUER": "https://issuer.test",
+    "AUTH_AUDIENCE": "solicita",
 }
 
 
@@ -28,15 +31,32 @@ GOOD = {
         ("solicitacoes", "CATALOGO_URL", None),
         ("gateway", "PESSOAS_URL", "localhost"),
         ("gateway", "SOLICITACOES_URL", None),
+        ("pessoas", "AUTH_MODE", "on"),
+        ("pessoas", "AUTH_LEEWAY", "121"),
+        ("pessoas", "AUTH_ALGORITHMS", "HS256"),
+        ("pessoas", "AUTH_ALGORITHMS", "RS256,none"),
+        ("pessoas", "AUTH_ALGORITHMS", ","),
+        ("gateway", "CORS_ORIGINS", "*"),
+        ("gateway", "CORS_ORIGINS", "https://app.example.com/"),
+        ("gateway", "CORS_ORIGINS", "https://app.example.com,null"),
     ],
 )
 def test_a_missing_or_malformed_variable_stops_the_process_with_one_line_that_names_it(
     process: str, variable: str, value: str | None
 ) -> None:
-    environment = {**os.environ, **GOOD} | ({variable: value} if value else {})
-    if value is None:
-        del environment[variable]
+    refuses(process, variable, {**GOOD, variable: value})
 
+
+@pytest.mark.parametrize("process", ["pessoas", "gateway"])
+@pytest.mark.parametrize("variable", ["AUTH_JWKS", "AUTH_ISSUER", "AUTH_AUDIENCE"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_tokens_are_not_asked_for_before_it_is_said_whose(process: str, variable: str, value: str | None) -> None:
+    refuses(process, variable, {**GOOD, "AUTH_MODE": "jwt", variable: value})
+
+
+def refuses(process: str, variable: str, variables: dict[str, str | None]) -> None:
+    """The process stops, and says that it is for `variable`."""
+    environment = {name: value for name, value in {**os.environ, **variables}.items() if value is not None}
     stopped = subprocess.run(
         [sys.executable, "-m", "chassis.serve", process],
         cwd=ROOT,

@@ -3,6 +3,7 @@ import { createGraphiQLFetcher, createLocalStorage } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
 import 'graphiql/setup-workers/vite';
 import 'graphiql/style.css';
+import { useGraphiQLActions } from '@graphiql/react';
 import { createRoot } from 'react-dom/client';
 import './page.css';
 
@@ -15,12 +16,47 @@ const examples = Object.entries(queries).map(([file, query]) => ({
   variables: variables[file.replace('.graphql', '.json')],
 }));
 
+// One token for all tabs, until the browser's tab is closed; a tab's own Authorization header goes over it.
+const asksForToken = document.body.dataset.auth === 'jwt';
+let token = (asksForToken && sessionStorage.getItem('token')) || '';
+
+function fetchWithToken(url, init) {
+  return fetch(url, token ? { ...init, headers: { Authorization: `Bearer ${token}`, ...init.headers } } : init);
+}
+
+function TokenField() {
+  const { introspect } = useGraphiQLActions();
+  const take = (event) => {
+    token = event.target.value.trim().replace(/^bearer +/i, '');
+    sessionStorage.setItem('token', token);
+    introspect();
+  };
+  return (
+    <label className="token">
+      Token de acesso
+      <input
+        type="password"
+        autoComplete="off"
+        placeholder="cole aqui o que `make token` escreve"
+        defaultValue={token}
+        onChange={take}
+      />
+    </label>
+  );
+}
+
 createRoot(document.getElementById('graphiql')).render(
   <GraphiQL
-    fetcher={createGraphiQLFetcher({ url: '/graphql', enableIncrementalDelivery: false })}
+    fetcher={createGraphiQLFetcher({ url: '/graphql', enableIncrementalDelivery: false, fetch: fetchWithToken })}
     defaultTabs={examples}
     defaultEditorToolsVisibility="variables"
     // localhost:8000 is everybody's port: another project's GraphiQL must not lend us its tabs.
     storage={createLocalStorage({ namespace: 'solicitacoes' })}
-  />,
+  >
+    {asksForToken ? (
+      <GraphiQL.Footer>
+        <TokenField />
+      </GraphiQL.Footer>
+    ) : null}
+  </GraphiQL>,
 );

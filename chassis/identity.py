@@ -1,0 +1,96 @@
+"""Who is calling, and what they may: found once a request, kept in a context variable, sent on to the neighbours.
+
+With AUTH_MODE=off everybody is ANYBODY, who may everything. With AUTH_MODE=jwt `Identified` makes the bearer token of a
+request (RFC 6750) its caller; `chassis.tokens` judges it. Scopes are `<service>:read` and `<service>:write`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chassis.errors import Forbidden, Refusal
+
+if TYPE_CHECKING:  # with AUTH_MODE=off its cryptography is never loaded
+    from chassis.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`subject` and `scopes` as the token says; `refusal` is why there is nobody, when there is nobody."""
+
+    subject: str | None = None
+    scopes: frozenset[str] = frozenset()
+    token: str | None = None
+    refusal: Refusal | None = None
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether a token is asked for and no good one came."""
+        return self.refusal is not None
+
+    def require(self, *scopes: str) -> None:
+        """Raises the refusal of the token, or Forbidden that names the scopes it lacks. Without scopes, any token will
+        do."""
+        if self is ANYBODY:
+            return
+        if self.refusal:
+            raise self.refusal
+        if missing := [scope for scope in scopes if scope not in self.scopes]:
+            named = " ".join(missing)
+            challenge = f'Bearer error="insufficient_scope", scope="{named}"'
+            detail = f"falta o escopo {named}" if len(missing) == 1 else f"faltam os escopos {', '.join(missing)}"
+            raise Forbidden(detail, headers={"WWW-Authenticate": challenge})
+
+
+ANYBODY = Caller()
+"""Everybody, while authentication is off."""
+
+_current: ContextVar[Caller] = ContextVar("caller", default=ANYBODY)
+
+
+def current() -> Caller:
+    """The caller of the request at hand."""
+    return _current.get()
+
+
+@contextmanager
+def calling(caller: Caller) -> Generator[None]:
+    """What runs within is asked for by `caller`."""
+    before = _current.set(caller)
+    try:
+        yield
+    finally:
+        _current.reset(before)
+
+
+def outgoing() -> dict[str, str]:
+    """The headers that carry the caller to a neighbour, who judges the token again."""
+    token = _current.get().token
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+Needs = Callable[[str, str], str | None]
+"""The scope that a method on a path needs; None where everybody may enter."""
+
+
+class Identified:
+    """Makes the caller of each request known, and lets in who may. Mounted with AUTH_MODE=jwt only."""
+
+    def __init__(self, app: ASGIApp, tokens: Tokens, needs: Needs) -> None:
+        self.app, self._tokens, self._needs = app, tokens, needs
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        caller = await self._tokens.caller([value for name, value in scope["headers"] if name == b"authorization"])
+        if scope["type"] == "http" and (needed := self._needs(scope["method"], scope["path"])):
+            caller.require(needed)
+        with calling(caller):
+            await self.app(scope, receive, send)

@@ -1,0 +1,181 @@
+"""An issuer's keys: rotated, withdrawn, away, hostile; and how seldom it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+
+from chassis.errors import Unavailable
+from chassis.jwks import MAX_BYTES, MAX_KEYS, Keys, read
+from deploy.postgres import free_ports
+from tests.issuer import KEYS, RSA, jwks, public, served
+
+ALL = ("RS256", "ES256", "EdDSA")
+
+
+async def test_keys_are_asked_for_once_however_many_wait(tmp_path: Path) -> None:
+    with served() as server:
+        keys = Keys(server.url, ALL)
+
+        found = await asyncio.gather(*(keys.find(kid) for kid in [*KEYS, "x"] * 20))
+
+        assert [key is not None for key in found] == [True, True, True, False] * 20
+        assert server.asked == 1
+
+
+async def test_unknown_kids_do_not_make_us_ask_more_often() -> None:
+    with served() as server:
+        keys = Keys(server.url, ALL)
+
+        for n in range(50):
+            assert await keys.find(f"unknown {n}") is None
+
+        assert server.asked == 1
+
+
+async def test_a_new_key_is_found_when_a_token_names_it_and_an_old_one_goes() -> None:
+    with served() as server:
+        server.answer = jwks(public("RS256", kid="old"))
+        keys = Keys(server.url, ALL, pause=0)
+        assert await keys.find("old")
+
+        server.answer = jwks(public("RS256", kid="new"))
+
+        assert await keys.find("new")
+        assert await keys.find("old") is None
+
+
+async def test_keys_are_renewed_behind_the_back_of_those_who_use_them() -> None:
+    with served() as server:
+        keys = Keys(server.url, ALL, every=0, pause=1000)
+        assert await keys.find("RS256")
+
+        server.answer = jwks(public("ES256"))
+
+        async with asyncio.timeout(30):
+            while await keys.find("RS256"):  # noqa: ASYNC110  # it is asked by asking
+                await asyncio.sleep(0.01)
+        assert keys.generation == 2
+
+
+@pytest.mark.parametrize("answer", ["", "{", "[]", '{"keys": 5}', "[" * 100_000, "x" * (MAX_BYTES + 1)], ids=len)
+async def test_cached_keys_serve_while_the_issuer_talks_nonsense(answer: str) -> None:
+    with served() as server:
+        keys = Keys(server.url, ALL, every=0, pause=0)
+        assert await keys.find("RS256")
+
+        server.answer = answer
+
+        assert await keys.find("unknown") is None
+        assert await keys.find("RS256")
+
+
+async def test_cached_keys_serve_while_the_issuer_is_away_and_an_unknown_one_is_just_unknown() -> None:
+    with served() as server:
+        keys = Keys(server.url, ALL, every=0, pause=0)
+        assert await keys.find("RS256")
+    server.server_close()
+
+    assert await keys.find("unknown") is None
+    assert await keys.find("RS256")
+
+
+async def test_an_issuer_that_was_never_there_is_503_and_is_found_once_it_comes() -> None:
+    port = free_ports()
+    keys = Keys(f"http://127.0.0.1:{port}/jwks", ALL, pause=0)
+    with pytest.raises(Unavailable) as refused:
+        await keys.find("RS256")
+    assert "Retry-After" in refused.value.headers
+
+    with served(port):
+        assert await keys.find("RS256")
+
+
+async def test_an_issuer_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chassis.jwks.FETCH_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        keys = Keys(f"http://127.0.0.1:{mute.getsockname()[1]}/jwks", ALL)
+
+        with pytest.raises(Unavailable):
+            await keys.find("RS256")
+
+
+async def test_a_caller_who_hangs_up_does_not_take_the_answer_from_the_others() -> None:
+    with served() as server:
+        keys = Keys(server.url, ALL)
+        impatient = asyncio.create_task(keys.find("RS256"))
+        patient = asyncio.create_task(keys.find("RS256"))
+        await asyncio.sleep(0)
+
+        impatient.cancel()
+
+        assert await patient
+        assert server.asked == 1
+
+
+async def test_an_error_page_is_no_key_set() -> None:
+    with served() as server:
+        server.status = 500
+        with pytest.raises(Unavailable):
+            await Keys(server.url, ALL).find("RS256")
+
+
+async def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "jwks.json"
+    keys = Keys(str(path), ALL, every=0, pause=0)
+    with pytest.raises(Unavailable):
+        await keys.find("RS256")
+
+    path.write_text(jwks())
+    assert await keys.find("RS256")
+    path.write_text(jwks(public("RS256", kid="new")))
+    assert await keys.find("new")
+
+
+def short() -> dict[str, Any]:
+    key = rsa.generate_private_key(65537, 1024)  # that it is too short is the point
+    return {**RSAAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": "short"}
+
+
+@pytest.mark.parametrize(
+    "jwk",
+    [
+        {"kty": "oct", "k": "c2VjcmV0", "kid": "x"},
+        {"kty": "oct", "k": "c2VjcmV0", "kid": "x", "alg": "HS256"},
+        public("RS256", alg="HS256"),
+        public("RS256", alg="RS512"),
+        public("RS256", use="enc"),
+        public("RS256", kid=None),
+        public("RS256", kid=["RS256"]),
+        public("RS256", n="AQAB"),
+        public("ES256", crv="P-384"),
+        public("ES256", crv="secp256k1"),
+        {**RSAAlgorithm.to_jwk(RSA, as_dict=True), "kid": "private"},
+        short(),
+        {},
+        5,
+        None,
+    ],
+    ids=lambda jwk: str(jwk)[:60],
+)
+def test_a_key_that_is_not_to_be_used_is_passed_over(jwk: Any) -> None:
+    assert list(read(json.dumps({"keys": [jwk, public("EdDSA")]}).encode(), ALL)) == ["EdDSA"]
+
+
+def test_a_key_set_is_bounded_and_an_empty_one_withdraws_all() -> None:
+    with pytest.raises(ValueError, match="keys"):
+        read(json.dumps({"keys": [{}] * (MAX_KEYS + 1)}).encode(), ALL)
+    assert read(b'{"keys": []}', ALL) == {}
+
+
+def test_a_key_that_does_not_say_may_be_used_with_every_configured_algorithm_of_its_kind() -> None:
+    found = read(jwks(public("RS256")).encode(), ("RS256", "PS512", "ES256"))
+
+    assert found["RS256"].algorithms == ("RS256", "PS512")
