@@ -32,7 +32,7 @@ async def test_reverse_edges_of_a_page_of_parents_cost_one_call(
 async def test_every_reverse_edge_goes_back(gateway: Gateway) -> None:
     data = await gateway.data(
         """{
-            categorias { nodes { produtos { nodes { nomeProduto solicitacoes { totalCount } } } } }
+            categorias { nodes { produtos { nodes { nomeProduto solicitacoes(first: 0) { totalCount } } } } }
             servicos { nodes { solicitacoes { totalCount } } }
         }"""
     )
@@ -49,7 +49,7 @@ def nested(path: str, own: str = "id") -> str:
     """`a.b` as `a { nodes { id b { nodes { id } } } }`: plurals are connections, the others links."""
     name, _, rest = path.partition(".")
     below = f"{own} {nested(rest)}" if rest else own
-    return f"{name} {{ nodes {{ {below} }} }}" if name.endswith("s") else f"{name} {{ {below} }}"
+    return f"{name}(first: 20) {{ nodes {{ {below} }} }}" if name.endswith("s") else f"{name} {{ {below} }}"
 
 
 @pytest.mark.parametrize(

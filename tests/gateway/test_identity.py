@@ -15,6 +15,7 @@ from chassis.identity import Caller
 from gateway.context import Context
 from gateway.errors import formatted
 from gateway.execution.operation import Executed, Executor
+from gateway.limits.bounds import Limits
 from gateway.loaders import Loaders
 from tests import builders
 from tests.applications import Applications, Services
@@ -197,7 +198,7 @@ async def test_both_executors_let_a_caller_see_the_same(
     builders.insert_solicitacoes(
         database_urls["solicitacoes"], [(1 + n % 7, 1 + n * 5 % 8, 1 + n * 3 % 7) for n in range(30)]
     )
-    executor: Executor = protected.front.state.executor
+    executor = Executor(protected.front.state.executor.schema, Limits(max_cost=10**9))  # a random one may cost anything
     remotes: Any = protected.front.state.remotes
     may_ask = {scope.partition(":")[0] for scope in scopes}
     chance, forbidden = random.Random(str(scopes)), 0
