@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis import cors, health, identity, logging
-from chassis.errors import MethodNotAllowed, NotFound, Refusal, problem
+from chassis.errors import MethodNotAllowed, NotFound, Refusal, broken, problem
 from chassis.middleware import Front
 from chassis.settings import Settings
 
@@ -77,6 +77,7 @@ def build(
     health.add_to(app, ready)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _not_routed)
+    app.add_exception_handler(Exception, _broken)
     app.direct = direct or {}
     for path, endpoint in app.direct.items():
         app.add_route(path, endpoint, methods=["GET", "POST"])
@@ -98,6 +99,11 @@ def _identified(app: ASGIApp, settings: Settings, needs: identity.Needs) -> ASGI
 async def _refused(request: Request, failure: Exception) -> Response:
     assert isinstance(failure, Refusal)
     return problem(request, failure)
+
+
+async def _broken(request: Request, _failure: Exception) -> Response:
+    """What Starlette answers before it lets the exception through to the edge, which logs it."""
+    return problem(request, broken())
 
 
 async def _not_routed(request: Request, failure: Exception) -> Response:

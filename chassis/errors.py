@@ -179,6 +179,11 @@ def invalid(field: str, code: str, message: str) -> Invalid:
     return Invalid(f"{field}: {message}", errors=[FieldError(field, code, message)])
 
 
+def broken() -> Broken:
+    """A fault of ours, which shows nothing."""
+    return Broken("erro interno; informe o trace_id ao suporte")
+
+
 def problem(request: Request, refusal: Refusal) -> Response:
     """The refusal as RFC 9457 writes it."""
     document: dict[str, Any] = {

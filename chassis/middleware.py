@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import deadline, trace
-from chassis.errors import Broken, NotAcceptable, Refusal, TooLarge, problem
+from chassis.errors import NotAcceptable, Refusal, TooLarge, broken, problem
 from chassis.negotiation import quality
 
 log = logging.getLogger("http")
@@ -63,9 +63,7 @@ class Front:
         except Exception:
             log.exception("unhandled exception", extra={"method": scope["method"], "path": scope["path"]})
             if not status:
-                await problem(Request(scope), Broken("erro interno; informe o trace_id ao suporte"))(
-                    scope, receive, answer
-                )
+                await problem(Request(scope), broken())(scope, receive, answer)
         finally:
             if token is not None:
                 deadline.end(token)

@@ -65,7 +65,7 @@ class ById:
 class Many:
     """Declares a connection over `of`; below a parent, over the rows whose `field` is its id.
 
-    `asked` turns whether the count is selected, and the arguments as a resolver takes them, into the services' query.
+    `asked` turns the names of the selected fields, and the arguments as a resolver takes them, into the services' read.
     """
 
     of: AnyResource
@@ -122,8 +122,8 @@ class Compiler:
             case ById():
                 return plan.Single(declared.of, self._id(query, declared, nodes), self._shape(below, nodes), nodes)
             case Many():
-                shape, counted = self._connection(below, nodes)
-                return plan.Root(declared.of, self._asked(query, declared, nodes, counted), shape, nodes)
+                shape, selected = self._connection(below, nodes)
+                return plan.Root(declared.of, self._asked(query, declared, nodes, selected), shape, nodes)
             case _:
                 raise NotCompiledError(f"{nodes[0].name.value} reads no service")
 
@@ -151,8 +151,8 @@ class Compiler:
             case Held():
                 return self._shape(below, nodes, f"{row}{declared.attribute}.")
             case Many(field=str(field)):
-                shape, counted = self._connection(below, nodes)
-                asked = self._asked(kind, declared, nodes, counted)
+                shape, selected = self._connection(below, nodes)
+                asked = self._asked(kind, declared, nodes, selected)
                 return plan.Below(field, declared.of, attrgetter(f"{row}id"), asked, shape, nodes)
             case None:
                 attribute = row + self._strawberry(kind, name).python_name
@@ -161,16 +161,15 @@ class Compiler:
             case _:
                 raise NotCompiledError(f"{kind.name}.{name} is of no kind that is compiled")
 
-    def _connection(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> tuple[plan.Shape, bool]:
-        """The shape of a page, and whether the count is selected."""
+    def _connection(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> tuple[plan.Shape, frozenset[str]]:
+        """The shape of a page, and the names of its selected fields."""
         fields = self._collect(kind, selections(parents))
-        counted = any(nodes[0].name.value == "totalCount" for nodes in fields.values())
         texts: dict[str, bytes] = {}
         gaps: list[plan.Gap] = []
         for key, nodes in fields.items():
             texts[key], inner = _placed(key, self._of_connection(kind, nodes))
             gaps += inner
-        return plan.Shape(_object_text(texts), tuple(gaps)), counted
+        return plan.Shape(_object_text(texts), tuple(gaps)), frozenset(of[0].name.value for of in fields.values())
 
     def _of_connection(
         self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]
@@ -216,12 +215,14 @@ class Compiler:
                     gaps += inner
         return plan.Shape(_object_text(texts), tuple(gaps))
 
-    def _asked(self, kind: GraphQLObjectType, declared: Many, nodes: Sequence[FieldNode], counted: bool) -> Asked:
+    def _asked(
+        self, kind: GraphQLObjectType, declared: Many, nodes: Sequence[FieldNode], selected: frozenset[str]
+    ) -> Asked:
         name = nodes[0].name.value
         arguments = Arguments(kind.fields[name], nodes[0], self._strawberry(kind, name), declared.convert)
 
         async def asked(run: Run) -> dict[str, Any]:
-            return await declared.asked(run.loaders, counted, **arguments.of(run.variables))
+            return await declared.asked(run.loaders, selected, **arguments.of(run.variables))
 
         return asked
 

@@ -15,10 +15,10 @@ from graphql import (
 )
 
 
-def selects(info: GraphQLResolveInfo[Any], name: str) -> bool:
-    """Whether the field being resolved selects a subfield called `name`, through fragments and directives."""
+def selects(info: GraphQLResolveInfo[Any]) -> frozenset[str]:
+    """The subfields that the field being resolved selects, through fragments and directives."""
     sets = (node.selection_set for node in info.field_nodes)
-    return any(node.name.value == name for one in sets if one for node in _fields(info, one))
+    return frozenset(node.name.value for one in sets if one for node in _fields(info, one))
 
 
 def _fields(info: GraphQLResolveInfo[Any], selections: SelectionSetNode) -> Iterator[FieldNode]:

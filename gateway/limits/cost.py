@@ -109,8 +109,9 @@ class Pricer:
         return values, parts
 
     def _connection(self, definition: GraphQLField, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> Part:
-        values, parts = 0, list[Part]()
+        values, parts, shown = 0, list[Part](), False
         for of in self._collect(kind, selections(nodes)).values():
+            shown |= of[0].name.value != "totalCount"  # the count alone is read without rows
             found = kind.fields.get(of[0].name.value)
             if found and "[" in str(found.type):  # edges or nodes; the others are once for the page
                 of_it, in_it = self._object(cast("GraphQLObjectType", _named(found)), selections(of))
@@ -120,7 +121,7 @@ class Pricer:
         rows = _rows(MAX_IDS, values, parts, requests=False)
 
         def cost(parents: int, given: Given) -> int:
-            return filters(given) + ceil(parents / MAX_PARENTS) + rows(parents * size(given), given)
+            return filters(given) + ceil(parents / MAX_PARENTS) + (rows(parents * size(given), given) if shown else 0)
 
         return cost
 

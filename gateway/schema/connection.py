@@ -1,6 +1,6 @@
 """Relay cursor connections over keyset pages: one shape for all five types, at the root and below a parent."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Generic, TypeVar, cast
@@ -151,9 +151,9 @@ def _field(resolve: Resolve, declared: Many, filters: type, orders: type[Enum], 
         order_by: Any = first_order,
     ) -> Any:
         # Strawberry has no public name for what graphql-core tells a resolver.
-        counted = selects(cast("GraphQLResolveInfo[Any]", getattr(info, "_raw_info")), "totalCount")  # noqa: B009
+        selected = selects(cast("GraphQLResolveInfo[Any]", getattr(info, "_raw_info")))  # noqa: B009
         loaders = info.context.loaders
-        asked = await _asked(loaders, counted, first, after, last, before, filter, order_by)
+        asked = await _asked(loaders, selected, first, after, last, before, filter, order_by)
         return Source(await resolve(root, loaders, asked), asked["ordering"].removeprefix("-"))
 
     resolver.__annotations__ |= {"filter": filter_type, "order_by": order_type}
@@ -162,7 +162,7 @@ def _field(resolve: Resolve, declared: Many, filters: type, orders: type[Enum], 
 
 async def _asked(
     loaders: Loaders,
-    counted: bool,
+    selected: Set[str],
     first: int | None = UNSET,
     after: str | None = UNSET,
     last: int | None = UNSET,
@@ -185,6 +185,8 @@ async def _asked(
     asked |= {key: value for key, value in (("after", after), ("before", before)) if isinstance(value, str)}
     if filter is not None and filter is not UNSET:
         asked["filter"] = await rest_filter(filter, loaders)
-    if counted:
+    if "totalCount" in selected:
         asked["count"] = True
+        if not selected & {"nodes", "edges", "pageInfo"}:
+            asked[name] = 0  # only the count is shown
     return asked

@@ -32,7 +32,7 @@ async def test_reverse_edges_of_a_page_of_parents_cost_one_call(
 async def test_every_reverse_edge_goes_back(gateway: Gateway) -> None:
     data = await gateway.data(
         """{
-            categorias { nodes { produtos { nodes { nomeProduto solicitacoes(first: 0) { totalCount } } } } }
+            categorias { nodes { produtos { nodes { nomeProduto solicitacoes { totalCount } } } } }
             servicos { nodes { solicitacoes { totalCount } } }
         }"""
     )

@@ -63,7 +63,7 @@ def cost(text: str, **variables: Any) -> int:
         ("max_document_length", 101, "{ __typename }" + " " * 87),
         ("max_tokens", 11, "{ a(b: [1, -2.5e3]) }"),
         ("max_tokens", 12, '{ a(b: "x # y", c: """{{""") } #'),
-        ("max_depth", 6, "{ pessoas(filter: {or: [{or: []}]}) { totalCount } }"),
+        ("max_depth", 6, "{ pessoas(filter: {or: [{or: []}]}) { nodes { id } } }"),
         (
             "max_depth",
             6,
@@ -146,7 +146,7 @@ def test_every_limit_is_tried() -> None:
     ("limit", "value"), [("MAX_VALUES", ["1"] * 10_000), ("MAX_DEPTH", json.loads("[" * 31 + "]" * 31))]
 )
 async def test_variables_are_counted_before_they_are_coerced(gateway: Gateway, limit: str, value: Any) -> None:
-    query = "query ($i: [ID!]) { pessoas(filter: {id: {in: $i}}) { totalCount } }"
+    query = "query ($i: [ID!]) { pessoas(filter: {id: {in: $i}}) { nodes { id } } }"
 
     answer = await gateway.client.post(
         "/graphql", json={"query": query, "variables": {"i": value}}, headers=GRAPHQL_JSON
@@ -190,7 +190,7 @@ async def test_a_compressed_body_is_415(gateway: Gateway, encoding: str) -> None
 
 @pytest.mark.parametrize("charset", ["utf-16", "utf-32", "latin-1"])
 async def test_a_body_in_another_charset_than_utf_8_is_400(gateway: Gateway, charset: str) -> None:
-    body = '{"query": "{ pessoas(filter: {nomePessoa: {eq: \\"José é\\"}}) { totalCount } }"}'.encode(charset)
+    body = '{"query": "{ pessoas(filter: {nomePessoa: {eq: \\"José é\\"}}) { nodes { id } } }"}'.encode(charset)
 
     answer = await gateway.client.post("/graphql", content=body, headers={"Content-Type": "application/json"})
 
@@ -256,33 +256,33 @@ def test_every_document_is_judged_and_nothing_else_is_raised(kind: str, seed: in
     [
         ("{ __typename }", 0),
         ("{ pessoa(id: 1) { id } }", 1 + 1),
-        ("{ pessoas { totalCount } }", 1 + 100),
+        ("{ pessoas { nodes { id } } }", 1 + 100),
         ("{ pessoas(first: 7) { nodes { id } } }", 1 + 7),
         ("{ pessoas(last: 7) { edges { cursor node { id } } } }", 1 + 7),
-        ("{ pessoas(first: null) { totalCount } }", 1 + 100),
-        ("{ pessoas(first: 0) { totalCount } }", 1),
-        ("{ pessoas(first: -5) { totalCount } }", 1),
-        ("{ pessoas(first: 2000000000) { totalCount } }", 1 + 1000),
+        ("{ pessoas(first: null) { nodes { id } } }", 1 + 100),
+        ("{ pessoas(first: 0) { nodes { id } } }", 1),
+        ("{ pessoas(first: -5) { nodes { id } } }", 1),
+        ("{ pessoas(first: 2000000000) { nodes { id } } }", 1 + 1000),
         ("{ solicitacoes(first: 10) { nodes { pessoa { id } servico { id } } } }", (1 + 10) + 2 * (1 + 10)),
         ("{ solicitacoes(first: 10) { nodes { produto { categoria { id } } } } }", (1 + 10) + (1 + 10)),
         ("{ solicitacoes(first: 0) { nodes { pessoa { id } } } }", 1),
         ("{ pessoas(first: 10) { nodes { solicitacoes(first: 5) { nodes { id } } } } }", (1 + 10) + (1 + 50)),
-        ("{ pessoas(first: 1000) { nodes { solicitacoes(first: 2) { totalCount } } } }", (1 + 1000) + (1 + 2000)),
+        ("{ pessoas(first: 1000) { nodes { solicitacoes(first: 2) { nodes { id } } } } }", (1 + 1000) + (1 + 2000)),
         (
             """{ categorias(first: 4) { nodes { produtos(first: 1000) { nodes {
-                solicitacoes(first: 1) { totalCount }
+                solicitacoes(first: 1) { nodes { id } }
             } } } } }""",
             (1 + 4) + (1 + 4000) + (4 + 4000),
         ),
         (
-            '{ solicitacoes(first: 1, filter: {pessoa: {id: {eq: "1"}}, or: [{produto: {}}]}) { totalCount } }',
+            '{ solicitacoes(first: 1, filter: {pessoa: {id: {eq: "1"}}, or: [{produto: {}}]}) { nodes { id } } }',
             2 + 1 + 1,
         ),
-        ("{ a: pessoas(first: 1) { nodes { id } } a: pessoas(first: 1) { totalCount } }", 1 + 1),
-        ("{ pessoas(first: 9) { nodes { id } } ... @include(if: false) { servicos { totalCount } } }", 1 + 9),
+        ("{ a: pessoas(first: 1) { nodes { id } } a: pessoas(first: 1) { nodes { id } } }", 1 + 1),
+        ("{ pessoas(first: 9) { nodes { id } } ... @include(if: false) { servicos { nodes { id } } } }", 1 + 9),
         ("{ pessoas(first: 9) { nodes { id } ...A } } fragment A on PessoaConnection { nodes { nomePessoa } }", 1 + 9),
         ('mutation { a: excluirPessoa(id: "1") { pessoa { id } } b: excluirPessoa(id: "2") { errors { code } } }', 2),
-        ('mutation { excluirPessoa(id: "1") { pessoa { solicitacoes(first: 3) { totalCount } } } }', 1 + 1 + 3),
+        ('mutation { excluirPessoa(id: "1") { pessoa { solicitacoes(first: 3) { nodes { id } } } } }', 1 + 1 + 3),
     ],
 )
 def test_the_cost_is_requests_plus_rows(text: str, expected: int) -> None:
@@ -310,7 +310,7 @@ def test_page_sizes_filters_and_conditions_may_come_in_variables() -> None:
 
 
 def test_a_part_of_a_filter_may_come_in_a_variable() -> None:
-    query = "query ($f: SolicitacaoFilter!) { solicitacoes(first: 1, filter: {not: $f, pessoa: {}}) { totalCount } }"
+    query = "query ($f: SolicitacaoFilter!) { solicitacoes(first: 1, filter: {not: $f, pessoa: {}}) { nodes { id } } }"
 
     assert cost(query, f={}) == 1 + 1 + 1
     assert cost(query, f={"produto": {"id": {"eq": "1"}}}) == 2 + 1 + 1
@@ -357,26 +357,26 @@ async def test_no_random_query_causes_more_requests_than_its_cost(
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_the_cost_is_shown_to_who_asks_for_it(gateway: Gateway, method: str) -> None:
-    query = {"query": "{ pessoas(first: 7) { totalCount } }"}
+    query = {"query": "{ pessoas(first: 7) { nodes { id } } }"}
     sent: dict[str, Any] = {"json": query} if method == "POST" else {"params": query}
 
     silent = await gateway.client.request(method, "/graphql", **sent)
     told = await gateway.client.request(method, "/graphql", **sent, headers={"X-Query-Cost": "1"})
 
-    assert silent.json() == {"data": {"pessoas": {"totalCount": 0}}}
+    assert silent.json() == {"data": {"pessoas": {"nodes": []}}}
     assert told.json() == {**silent.json(), "extensions": {"cost": {"requested": 8, "allowed": 50_000}}}
 
 
 SUGGESTIVE: list[tuple[str, dict[str, Any]]] = [
     ("{ pesso(id: 1) { id } }", {}),
     ("{ pessoas { nodes { nomePesso } } }", {}),
-    ("{ pessoas(frist: 1) { totalCount } }", {}),
+    ("{ pessoas(frist: 1) { nodes { id } } }", {}),
     ("{ ...A } fragment A on Pesso { id }", {}),
-    ("query ($x: PessoaFilte) { pessoas(filter: $x) { totalCount } }", {}),
-    ("{ pessoas(orderBy: NOME_PESSOA) { totalCount } }", {}),
-    ("{ pessoas(filter: {nomePesso: {}}) { totalCount } }", {}),
-    ("query ($o: PessoaOrder!) { pessoas(orderBy: $o) { totalCount } }", {"o": "NOME_PESSOA"}),
-    ("query ($f: PessoaFilter) { pessoas(filter: $f) { totalCount } }", {"f": {"nomePesso": {}}}),
+    ("query ($x: PessoaFilte) { pessoas(filter: $x) { nodes { id } } }", {}),
+    ("{ pessoas(orderBy: NOME_PESSOA) { nodes { id } } }", {}),
+    ("{ pessoas(filter: {nomePesso: {}}) { nodes { id } } }", {}),
+    ("query ($o: PessoaOrder!) { pessoas(orderBy: $o) { nodes { id } } }", {"o": "NOME_PESSOA"}),
+    ("query ($f: PessoaFilter) { pessoas(filter: $f) { nodes { id } } }", {"f": {"nomePesso": {}}}),
     ("mutation ($i: CriarPessoaInput!) { criarPessoa(input: $i) { errors { code } } }", {"i": {"nomePesso": "Ana"}}),
 ]
 
