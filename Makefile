@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench format schema openapi fuzz migration ready
+.PHONY: help setup run restart test check bench format schema openapi fuzz migration ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,6 +13,9 @@ setup: ## Install everything, with what tests and checks need, and build GraphiQ
 
 run: ready ## Run the whole system (PORT_OFFSET=0 DATA_DIR=.data DEMO=1 LOG_LEVEL=INFO)
 	@$(RUN) -m deploy.local
+
+restart: ready ## Put new processes in the place of the running ones, without a failed request (DATA_DIR=.data)
+	@$(RUN) -m deploy.restart
 
 test: setup ## Run the tests (ARGS="tests/pessoas -k nome")
 	$(RUN) -m pytest $(ARGS)
