@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run token test check bench bench-rest bench-gateway format schema openapi fuzz migration peers ready
+.PHONY: help setup run restart token test check bench bench-rest bench-gateway format schema openapi fuzz migration peers ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,6 +13,9 @@ setup: ## Install everything, with what tests and checks need, and build GraphiQ
 
 run: ready ## Run the whole system (PORT_OFFSET=0 DATA_DIR=.data DEMO=1 LOG_LEVEL=INFO)
 	@$(RUN) -m deploy.local
+
+restart: ready ## Put new processes in the place of the running ones, without a failed request (DATA_DIR=.data)
+	@$(RUN) -m deploy.restart
 
 token: ready ## Print an access token for AUTH_MODE=jwt (SCOPES="pessoas:read" SUBJECT=ana SECONDS=3600)
 	@$(RUN) -m deploy.token

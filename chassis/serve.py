@@ -12,7 +12,7 @@ import socket
 import sys
 
 from chassis import leash
-from chassis.server import Server
+from chassis.server import Server, listen
 from chassis.settings import ServerSettings, read
 from chassis.workers import supervise
 
@@ -39,14 +39,14 @@ def main() -> None:
     settings = read(ServerSettings)
     # Not uvicorn's own `fd`: it takes the socket for a Unix one, so asyncio leaves Nagle's algorithm on, and every
     # answer on a kept-alive connection waits 40 ms for the client to acknowledge its headers.
-    inherited = [socket.socket(fileno=descriptor) for descriptor in arguments.fd or ()]
+    listening = [socket.socket(fileno=descriptor) for descriptor in arguments.fd or ()] or [listen(settings)]
     if arguments.leash is not None:
         leash.hold(arguments.leash)
     elif settings.workers > 1:
-        sys.exit(asyncio.run(supervise(arguments.name, settings, inherited)))
+        sys.exit(asyncio.run(supervise(arguments.name, settings, listening)))
     server = Server(f"{arguments.name}.app:create_app", settings, collect_rarely)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again, after it has stopped in order
-        server.run(sockets=inherited or None)
+        server.run(sockets=listening)
     if not server.started:
         sys.exit(STARTUP_FAILED)
 

@@ -23,6 +23,19 @@ log = logging.getLogger("server")
 GRACE_SECONDS = 2.0
 """How long a resting connection of a client may still bring a request."""
 DRAIN_SECONDS = 10.0
+ACCEPTED_AT_ONCE = 16
+"""New connections that one turn of the event loop takes. libuv takes one for each descriptor it listens on, and a busy
+loop has 100 turns a second: the next client would wait for seconds before it is even refused."""
+BACKLOG = 2048
+
+
+def listen(settings: ServerSettings) -> socket.socket:
+    """A socket that listens where `settings` say."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as failure:
+        raise SystemExit(f"{settings.host}:{settings.port} cannot be listened on: {failure.strerror}") from None
 
 
 class Server(uvicorn.Server):
@@ -35,8 +48,6 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 factory=True,
-                host=settings.host,
-                port=settings.port,
                 loop="uvloop",
                 http=Connection,
                 ws="none",  # it would take its connections out of our sight
@@ -50,7 +61,8 @@ class Server(uvicorn.Server):
         self._on_started = on_started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        assert sockets
+        await super().startup([one.dup() for one in sockets for _ in range(ACCEPTED_AT_ONCE)])
         self._on_started()
 
     async def on_tick(self, counter: int) -> bool:

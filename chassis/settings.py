@@ -78,8 +78,8 @@ class ServerSettings(Settings):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     max_connections: Annotated[int, Field(ge=2, le=100_000)] = 1000
     """Open connections of one process; of one address, half of them."""
-    max_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 256
-    """Requests that one process works on at a time."""
+    max_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 128
+    """Requests that one process works on at a time: more are refused at once, since they would make all late."""
 
 
 class DatabaseSettings(Settings):

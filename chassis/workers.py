@@ -12,22 +12,20 @@ import contextlib
 import logging
 import os
 import signal
-import socket
 import sys
 from asyncio.subprocess import Process
+from socket import socket
 
 from chassis import logging as chassis_logging
 from chassis.settings import ServerSettings
 
 log = logging.getLogger("workers")
-BACKLOG = 2048
 PAUSE_SECONDS = 1.0
 
 
-async def supervise(name: str, settings: ServerSettings, inherited: list[socket.socket]) -> int:
-    """Runs `settings.workers` processes until a signal ends them; the exit code of this one."""
+async def supervise(name: str, settings: ServerSettings, listening: list[socket]) -> int:
+    """Runs `settings.workers` processes on these sockets until a signal ends them; the exit code of this one."""
     chassis_logging.configure(name, settings.log_level)
-    listening = inherited or [_listen(settings)]
     leash, leash_end = os.pipe()
     descriptors = [leash, *(one.fileno() for one in listening)]
     command = [sys.executable, "-m", "chassis.serve", name, "--leash", str(leash)]
@@ -67,11 +65,3 @@ async def supervise(name: str, settings: ServerSettings, inherited: list[socket.
         return max(await asyncio.gather(*(keep_one() for _ in range(settings.workers))))
     finally:
         os.close(leash_end)
-
-
-def _listen(settings: ServerSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
-    except OSError as failure:
-        raise SystemExit(f"{settings.host}:{settings.port} cannot be listened on: {failure.strerror}") from None

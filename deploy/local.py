@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import signal
 import socket
@@ -29,22 +28,18 @@ from pathlib import Path
 from typing import Self
 
 from deploy import databases, token, topology
-from deploy.postgres import EPHEMERAL, HOST, Cluster, PostgresError, environment, process_exists
+from deploy.claims import STOP_SECONDS, LaunchError, bind, lock
+from deploy.postgres import EPHEMERAL, HOST, Cluster, PostgresError, environment
+from deploy.terminal import LONGEST_LINE, relay, say
 
 ROOT = Path(__file__).resolve().parent.parent
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-LONGEST_LINE = 1024 * 1024
 
 READY_SECONDS = 60
-STOP_SECONDS = 12  # a process gives its open requests ten
 PROGRESS, RESTARTED, NOT_RESTARTED = "restart.log", "restarted", "not restarted: "
 """The file in the data directory that tells how a restart goes, and how its last line begins."""
 FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS = 0.1, 5.0, 10.0
 """A process that ends is started again after a pause that doubles up to the longest; staying up this long resets it."""
-
-
-class LaunchError(Exception):
-    """The system cannot run like this; the message is one line that says what to do."""
 
 
 @dataclass(frozen=True)
@@ -79,76 +74,6 @@ class Settings:
     @property
     def postgres_port(self) -> int:
         return topology.POSTGRES_PORT + self.port_offset
-
-
-def say(name: str, line: str) -> None:
-    """Writes one line of process `name` to the terminal."""
-    label = f"{name:<12} |"
-    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
-        names = [process.name for process in topology.PROCESSES]
-        label = f"\033[{32 + names.index(name) if name in names else 90}m{label}\033[0m"
-    try:
-        print(label, line, flush=True)
-    except BrokenPipeError:  # whoever read this, as in `make run | head`, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-async def relay(name: str, lines: asyncio.StreamReader) -> None:
-    """Passes every line of `lines` on to the terminal until they end."""
-    while True:
-        try:
-            line = await lines.readline()
-        except ValueError:
-            say(name, f"(a line longer than {LONGEST_LINE} bytes is left out)")
-            continue
-        if not line:
-            return
-        say(name, line.decode(errors="replace").rstrip())
-
-
-def lock(data_dir: Path) -> int:
-    """The descriptor of the lock on `data_dir`; LaunchError when another run has it.
-
-    Every child inherits it, so the lock is free only when nothing of that run is left.
-    """
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as failure:
-        raise LaunchError(f"DATA_DIR {data_dir} cannot be used: {failure.strerror}") from None
-    deadline = time.monotonic() + STOP_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 32, 0).decode().strip()
-            # After SIGKILL of a launcher its children need a moment to end: that is worth waiting for.
-            if time.monotonic() > deadline or (holder and process_exists(int(holder))):
-                raise LaunchError(
-                    f"process {holder} already runs the system on {data_dir}: "
-                    "stop it, or set DATA_DIR to another directory and PORT_OFFSET to another number"
-                ) from None
-            time.sleep(0.05)
-        else:
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-            return descriptor
-
-
-def bind(port: int, name: str) -> socket.socket:
-    """A socket bound to loopback `port`; LaunchError when somebody else has it."""
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of the last run may still linger
-    try:
-        bound.bind((HOST, port))
-    except OSError as failure:
-        bound.close()
-        raise LaunchError(
-            f"port {port} for {name} cannot be used ({failure.strerror}): stop the program that has it, "
-            "or move all ports with the variable PORT_OFFSET, as in `PORT_OFFSET=100 make run`"
-        ) from None
-    return bound
 
 
 async def ready(port: int) -> None:

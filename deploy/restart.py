@@ -13,7 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from deploy.local import NOT_RESTARTED, PROGRESS, RESTARTED, LaunchError, Settings
+from deploy.claims import LaunchError
+from deploy.local import NOT_RESTARTED, PROGRESS, RESTARTED, Settings
 from deploy.postgres import process_exists
 
 PATIENCE_SECONDS = 120

@@ -1,0 +1,247 @@
+"""Measures what a process does at three times its capacity: `python -m bench.overload`, about a minute.
+
+The system runs as `make run` starts it, on one core; the load has the other, so that it takes nothing from what it
+measures. Capacity is what a closed loop of 32 connections gets; then an open loop asks for three times
+that, at its times and not when answers come, and afterwards for half of it. A good answer is a 200 within a second of
+the moment when it was due.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import psutil
+import uvloop
+
+from bench import cpu
+from bench.load import Request
+from chassis.db.migrate import ROOT
+from deploy import topology
+from deploy.postgres import HOST, free_ports
+
+CONCURRENCY = 32
+CONNECTIONS = 450  # below half of MAX_CONNECTIONS, which is what one address may have
+GOOD_SECONDS = 1.0
+WARM, STEADY, OVER, AFTER = 3.0, 5.0, 8.0, 5.0
+QUERY = b'{"query": "{ pessoas(first: 20) { nodes { id nomePessoa } } }"}'
+CASES = {
+    "gateway": Request.of("POST", "/graphql", QUERY),
+    "pessoas": Request.of("GET", "/api/pessoas/?page_size=20"),
+}
+
+
+class Connection(asyncio.Protocol):
+    """One keep-alive connection, one request at a time; streams would cost the load generator twice as much."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.answer: asyncio.Future[int] | None = None
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's do not derive from it
+
+    def send(self, request: Request) -> asyncio.Future[int]:
+        """The status, to come; 0 when the connection breaks."""
+        self.answer = asyncio.get_running_loop().create_future()
+        assert self.transport
+        self.transport.write(request.raw)
+        return self.answer
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head, end, body = self._buffer.partition(b"\r\n\r\n")
+        if not end:
+            return
+        length = int(head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
+        if len(body) < length:
+            return
+        self._buffer = b""
+        if self.answer and not self.answer.done():
+            self.answer.set_result(int(head.split(b" ", 2)[1]))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.answer and not self.answer.done():
+            self.answer.set_result(0)
+
+    @property
+    def usable(self) -> bool:
+        return self.transport is not None and not self.transport.is_closing()
+
+
+@dataclass
+class Outcome:
+    """What became of the requests of one phase: when each was due, its status, and how long it took from then."""
+
+    seconds: float
+    answers: list[tuple[float, int, float]] = field(default_factory=list[tuple[float, int, float]])
+
+    def count(self, status: int) -> int:
+        return sum(found == status for _, found, _ in self.answers)
+
+    @property
+    def good(self) -> list[float]:
+        return [took for _, status, took in self.answers if status == 200 and took <= GOOD_SECONDS]
+
+    @property
+    def goodput(self) -> float:
+        return len(self.good) / self.seconds
+
+    def percentile(self, status: int, percent: int) -> float:
+        """In milliseconds."""
+        times = [took for _, found, took in self.answers if found == status]
+        return 1000 * statistics.quantiles(times, n=100)[percent - 1] if len(times) > 1 else 0.0
+
+
+class Load:
+    """Asks one process, over at most CONNECTIONS connections."""
+
+    def __init__(self, port: int, request: Request) -> None:
+        self.port, self.request = port, request
+        self._idle: list[Connection] = []
+        self._opened = 0
+        self._waiting: deque[asyncio.Future[Connection]] = deque()
+
+    async def _take(self) -> Connection:
+        """A connection that is free; whoever has waited longest comes first."""
+        loop = asyncio.get_running_loop()
+        if self._idle:
+            return self._idle.pop()
+        if self._opened < CONNECTIONS:
+            self._opened += 1
+            return (await loop.create_connection(Connection, HOST, self.port))[1]
+        waiting: asyncio.Future[Connection] = loop.create_future()
+        self._waiting.append(waiting)
+        return await waiting
+
+    async def _one(self, due: float, outcome: Outcome) -> None:
+        loop = asyncio.get_running_loop()
+        connection = await self._take()
+        if not connection.usable:
+            connection = (await loop.create_connection(Connection, HOST, self.port))[1]
+        status = await connection.send(self.request)
+        outcome.answers.append((due, status, loop.time() - due))
+        if self._waiting:
+            self._waiting.popleft().set_result(connection)
+        else:
+            self._idle.append(connection)
+
+    async def closed(self, seconds: float) -> Outcome:
+        """CONCURRENCY clients, each asking again when it is answered."""
+        loop, outcome = asyncio.get_running_loop(), Outcome(seconds)
+        end = loop.time() + seconds
+
+        async def client() -> None:
+            while (now := loop.time()) < end:
+                await self._one(now, outcome)
+
+        await asyncio.gather(*(client() for _ in range(CONCURRENCY)))
+        return outcome
+
+    async def open(self, seconds: float, per_second: float) -> Outcome:
+        """`per_second` requests, whatever becomes of them."""
+        loop, outcome = asyncio.get_running_loop(), Outcome(seconds)
+        began = loop.time()
+        tasks: set[asyncio.Task[None]] = set()
+        for number in range(round(seconds * per_second)):
+            due = began + number / per_second
+            if (wait := due - loop.time()) > 0:
+                await asyncio.sleep(wait)
+            task = asyncio.create_task(self._one(due, outcome))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        await asyncio.gather(*tasks)
+        return outcome
+
+
+@contextmanager
+def system() -> Generator[tuple[psutil.Process, int]]:
+    """The launcher of a system with demo data, and its PORT_OFFSET."""
+    offset = free_ports(len(topology.PROCESSES) + 1) - min(process.port for process in topology.PROCESSES)
+    with tempfile.TemporaryDirectory() as directory, (Path(directory) / "log").open("w+") as log:
+        variables = {
+            "DATA_DIR": f"{directory}/data",
+            "PORT_OFFSET": str(offset),
+            "DEMO": "1",
+            "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO"),
+        }
+        launcher = subprocess.Popen(
+            [sys.executable, "-m", "deploy.local"], cwd=ROOT, env={**os.environ, **variables}, stdout=log
+        )
+        try:
+            while "ready in" not in Path(log.name).read_text():
+                if launcher.poll() is not None:
+                    raise SystemExit("the system does not start")
+                time.sleep(0.1)
+            yield psutil.Process(launcher.pid), offset
+        finally:
+            launcher.send_signal(signal.SIGTERM)
+            launcher.wait()
+
+
+def server(launcher: psutil.Process, name: str) -> psutil.Process:
+    """The process that serves `name`."""
+    [found] = [child for child in launcher.children(recursive=True) if {"chassis.serve", name} <= set(child.cmdline())]
+    return found
+
+
+async def measure(launcher: psutil.Process, offset: int, name: str, times: float) -> None:
+    process = server(launcher, name)
+    cpu.pin(launcher, 0)
+    psutil.Process().cpu_affinity([1] if (os.cpu_count() or 1) > 1 else [0])
+    load = Load(topology.by_name(name).port + offset, CASES[name])
+    await load.closed(WARM)
+    calm = await load.closed(STEADY)
+    before = process.memory_info().rss
+    over = await load.open(OVER, times * calm.goodput)
+    after_over = process.memory_info().rss
+    began = asyncio.get_running_loop().time()
+    after = await load.open(AFTER, calm.goodput / 2)
+    late = 4 * calm.percentile(200, 99) / 1000
+    unwell = [due - began for due, status, took in after.answers if status != 200 or took > late]
+    print(
+        f"\n{name}: capacity {calm.goodput:.0f}/s, p50 {calm.percentile(200, 50):.0f} ms, "
+        f"p99 {calm.percentile(200, 99):.0f} ms"
+    )
+    print(
+        f"  asked {len(over.answers) / OVER:.0f}/s for {OVER:.0f} s: goodput {over.goodput:.0f}/s, "
+        f"{100 * over.goodput / calm.goodput:.0f} % of capacity; p50 {over.percentile(200, 50):.0f} ms, "
+        f"p99 {over.percentile(200, 99):.0f} ms"
+    )
+    print(
+        f"  refused {over.count(503) / OVER:.0f}/s, p50 {over.percentile(503, 50):.0f} ms, "
+        f"p99 {over.percentile(503, 99):.0f} ms; late {over.count(200) - len(over.good)}, "
+        f"otherwise failed {len(over.answers) - over.count(200) - over.count(503)}"
+    )
+    print(
+        f"  memory {before / 2**20:.0f} MiB before, {after_over / 2**20:.0f} after; "
+        f"itself again {max(unwell, default=0.0):.1f} s after the last of it"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.overload", description=__doc__)
+    parser.add_argument("names", nargs="*", default=list(CASES), help=f"which of {', '.join(CASES)}")
+    parser.add_argument("--times", type=float, default=3.0, help="how many times the capacity is asked for")
+    arguments = parser.parse_args()
+    with system() as (launcher, offset):
+        for name in arguments.names:
+            uvloop.run(measure(launcher, offset, name, arguments.times))
+
+
+if __name__ == "__main__":
+    main()
