@@ -1,7 +1,7 @@
 """Bolts a process together: one FastAPI application with the chassis' edge, errors, health and documentation."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
-from chassis import health, logging
+from chassis import health, logging, metrics, scrape
 from chassis.errors import MethodNotAllowed, NotFound, Refusal, problem
 from chassis.middleware import Front
 from chassis.settings import Settings
@@ -30,19 +30,32 @@ def build(
 ) -> FastAPI:
     """An application called `name`; its routers and its documentation are the caller's to add."""
     logging.configure(name, settings.log_level)
+    metrics.built(name, version)
+
+    @asynccontextmanager
+    async def measured(app: FastAPI) -> AsyncGenerator[None]:
+        async with scrape.kept(settings.metrics_dir), lifespan(app):
+            yield
+
     app = FastAPI(
         title=name,
         description=description,
         version=version,
-        lifespan=lifespan,
+        lifespan=measured,
         redirect_slashes=False,
         redoc_url=None,
         **more,
     )
     health.add_to(app, ready)
+    scrape.add_to(app, settings.metrics_dir)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _not_routed)
-    app.add_middleware(Front, max_body_bytes=settings.max_body_bytes, operation_timeout=settings.operation_timeout)
+    app.add_middleware(
+        Front,
+        max_body_bytes=settings.max_body_bytes,
+        operation_timeout=settings.operation_timeout,
+        requests=metrics.Requests(app.router.routes),
+    )
     return app
 
 

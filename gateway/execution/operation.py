@@ -22,6 +22,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
+from gateway import metrics
 from gateway.context import Context
 from gateway.execution.compiler import Compiler, NotCompiledError, steering
 from gateway.execution.plan import Plan, Run
@@ -82,6 +83,7 @@ class Executor:
     def __init__(self, schema: GraphQLSchema) -> None:
         self.schema = schema
         self._remembered = lru_cache(REMEMBERED)(self._prepare)
+        metrics.watch_documents(self._remembered.cache_info)
 
     def prepare(self, text: str) -> Document:
         """The document, from memory where it was met before."""
@@ -97,8 +99,10 @@ class Executor:
         """Executes by a plan where there is one."""
         coerced = self._coerced(operation, variables)
         if not isinstance(coerced, list) and (plan := self.plan(document, operation, coerced)):
+            metrics.BY_PLAN.value += 1
             data, failures = await plan.run(Run(context.loaders, coerced))
             return Executed(data, [located_error(one.reason, one.nodes, list(one.path)) for one in failures])
+        metrics.BY_REFERENCE.value += 1
         return await self.reference(document, operation, variables, context)
 
     def _coerced(
@@ -132,7 +136,10 @@ class Executor:
         assert document.node
         name = operation.name.value if operation.name else None
         key = (name, *(variables.coerced.get(one) for one in document.steering))
-        if key not in document.plans:
+        if key in document.plans:
+            metrics.PLAN_HIT.value += 1
+        else:
+            metrics.PLAN_MISS.value += 1
             if len(document.plans) >= OUTCOMES:
                 document.plans.clear()
             try:
