@@ -37,7 +37,7 @@ REQUESTS = Counter(
     "http_requests_total", "Requests by what became of them; none: the client hung up.", ("method", "route", "status")
 )
 REQUEST_SECONDS = Histogram("http_request_duration_seconds", "Time until the answer had left.", ("method", "route"))
-IN_PROGRESS = Gauge("http_requests_in_progress", "Requests being worked on.").labels()
+IN_PROGRESS = Gauge("http_requests_in_progress", "Requests being worked on, this scrape too.").labels()
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
