@@ -1,7 +1,7 @@
 """Bolts a process together: one FastAPI application with the chassis' edge, errors, health and documentation."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from logging import getLogger
 from typing import Any
 
@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chassis import cors, health, identity, logging
+from chassis import cors, health, identity, logging, metrics, scrape
 from chassis.errors import MethodNotAllowed, NotFound, Refusal, broken, problem
 from chassis.middleware import Front
 from chassis.settings import Settings
@@ -65,23 +65,36 @@ def build(
     """An application called `name`; its routers and its documentation are the caller's to add. `needs` says who may
     enter where, as far as a path can say."""
     logging.configure(name, settings.log_level)
+    metrics.built(name, version)
+
+    @asynccontextmanager
+    async def measured(app: FastAPI) -> AsyncGenerator[None]:
+        async with scrape.kept(settings.metrics_dir), lifespan(app):
+            yield
+
     app = Application(
         title=name,
         description=description,
         version=version,
-        lifespan=lifespan,
+        lifespan=measured,
         redirect_slashes=False,
         redoc_url=None,
         **more,
     )
     health.add_to(app, ready)
+    scrape.add_to(app, settings.metrics_dir)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(Exception, _broken)
     app.direct = direct or {}
     for path, endpoint in app.direct.items():
         app.add_route(path, endpoint, methods=["GET", "POST"])
-    app.edge = Front(_identified(app.inside, settings, needs), settings.max_body_bytes, settings.operation_timeout)
+    app.edge = Front(
+        _identified(app.inside, settings, needs),
+        settings.max_body_bytes,
+        settings.operation_timeout,
+        metrics.Requests(app.router.routes),
+    )
     if settings.cors_origins:  # outermost: a page must be able to read a refusal too, whoever refuses
         app.edge = CORSMiddleware(app.edge, **cors.options(settings.cors_origins))
     return app

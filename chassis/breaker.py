@@ -29,6 +29,7 @@ class Breaker:
 
     def __init__(self, name: str, share: float, probe: Callable[[], Awaitable[bool]]) -> None:
         self.open = False
+        self.openings = 0
         self._name, self._share, self._probe = name, share, probe
         self._seconds: deque[list[int]] = deque()
         """Of each second with calls: which one, how many calls, how many failed."""
@@ -54,6 +55,7 @@ class Breaker:
     def _trip(self, calls: int, failures: int) -> None:
         log.warning("breaker opened", extra={"service": self._name, "calls": calls, "failures": failures})
         self.open = True
+        self.openings += 1
         self._seconds.clear()
         self._probing = asyncio.create_task(self._until_back(), name=f"probe {self._name}")
 

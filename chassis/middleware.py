@@ -10,8 +10,9 @@ import time
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis import deadline, trace
+from chassis import deadline, metrics, trace
 from chassis.errors import NotAcceptable, Refusal, TooLarge, broken, problem
+from chassis.logging import access
 from chassis.negotiation import quality
 
 log = logging.getLogger("http")
@@ -26,8 +27,9 @@ class Front:
     next request on it would fail too: everything is caught here and answered as a 500 that shows nothing.
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int, operation_timeout: float) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int, operation_timeout: float, requests: metrics.Requests) -> None:
         self.app = app
+        self.requests = requests
         self.max_body_bytes = max_body_bytes
         self.operation_timeout = operation_timeout
 
@@ -37,6 +39,7 @@ class Front:
             return
         began = time.perf_counter()
         status = 0
+        metrics.IN_PROGRESS.value += 1
         headers = dict(scope["headers"])
         current = trace.begin(headers.get(b"traceparent"), headers.get(b"x-request-id"))
 
@@ -67,9 +70,11 @@ class Front:
         finally:
             if token is not None:
                 deadline.end(token)
+            metrics.IN_PROGRESS.value -= 1
             if not scope["path"].startswith(QUIET):
-                took = round((time.perf_counter() - began) * 1000, 2)
-                log.info("%s %s", scope["method"], scope["path"], extra={"status": status, "milliseconds": took})
+                took = time.perf_counter() - began
+                self.requests.ended(scope["method"], scope["path"], status, took)
+                access(scope["method"], scope["path"], status, took, scope.get("operation"))
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"o corpo passa do limite de {self.max_body_bytes} bytes", headers={"Connection": "close"})

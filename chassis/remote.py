@@ -19,7 +19,7 @@ import httpx2
 import msgspec
 import orjson
 
-from chassis import deadline, identity, trace
+from chassis import deadline, identity, metrics, trace
 from chassis.breaker import Breaker
 from chassis.bulkhead import Bulkhead, FullError
 from chassis.errors import BY_STATUS, DeadlineExceeded, FieldError, Refusal, Unavailable
@@ -73,11 +73,13 @@ class Remote:
         self._wire: Wire = HttpxWire(base_url, transport) if transport else LeanWire(base_url)
         self._retry_ratio = settings.retry_budget
         self._retry_tokens = MAX_TOKENS if settings.retry_budget else 0.0
+        self._calls = metrics.Calls(name)
         self._reading: dict[tuple[str, bytes | None, int, str | None], _Reading] = {}
         self._writes = 0
         """Writes so far: a read that begins after a write must not join one that began before it."""
 
     async def __aenter__(self) -> Self:
+        metrics.NEIGHBOURS[self.name] = (self.bulkhead, self.breaker)
         return self
 
     async def __aexit__(
@@ -94,6 +96,7 @@ class Remote:
         content = None if body is None else _dumps(body)
         key = (path, content, self._writes, identity.current().token)  # one caller's answer is not another's
         while (reading := self._reading.get(key)) and reading.until <= deadline.until():
+            self._calls.joined.value += 1
             with contextlib.suppress(_LeftAlone):
                 return await reading.join()
         method = "GET" if body is None else "POST"
@@ -138,14 +141,21 @@ class Remote:
     ) -> T:
         if content is not None:
             headers["content-type"] = "application/json"
-        answer = await self._called(method, path, content, headers, repeatable)
-        if answer.status >= 400:
-            raise self._refused(answer)
+        began, ended = time.perf_counter(), None
         try:
-            return decode(answer.content)
-        except ValueError as failure:
-            self.breaker.record(failed=True)
-            raise self._failed(Unavailable(f"{self.name} deu uma resposta inválida"), failure) from failure
+            answer = await self._called(method, path, content, headers, repeatable)
+            if answer.status >= 400:
+                raise self._refused(answer)
+            try:
+                return decode(answer.content)
+            except ValueError as failure:
+                self.breaker.record(failed=True)
+                raise self._failed(Unavailable(f"{self.name} deu uma resposta inválida"), failure) from failure
+        except BaseException as failure:
+            ended = failure
+            raise
+        finally:
+            self._calls.ended(time.perf_counter() - began, ended)
 
     async def _called(
         self, method: str, path: str, content: bytes | None, headers: dict[str, str], repeatable: bool
@@ -165,6 +175,7 @@ class Remote:
                     raise self._failed(kind(f"{self.name} {said}"), failure) from failure
             again = True
             self._retry_tokens -= 1
+            self._calls.retries.value += 1
             await asyncio.sleep(RETRY_PAUSE * random.random())  # noqa: S311 - jitter, not a secret
 
     async def _attempt(

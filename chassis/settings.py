@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    DirectoryPath,
     Field,
     HttpUrl,
     PostgresDsn,
@@ -42,6 +43,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    metrics_dir: DirectoryPath | None = None
+    """Where the workers that share a port leave what they counted for one another; their parent makes it."""
     max_body_bytes: Annotated[int, Field(ge=1024, le=100_000_000)] = 1_000_000
     operation_timeout: Annotated[float, Field(gt=0, le=300)] = 5.0
     """Seconds one request may take, all that it waits for included."""

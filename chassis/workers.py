@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 from asyncio.subprocess import Process
 from socket import socket
 
@@ -31,6 +32,7 @@ async def supervise(name: str, settings: ServerSettings, listening: list[socket]
     command = [sys.executable, "-m", "chassis.serve", name, "--leash", str(leash)]
     for descriptor in descriptors[1:]:
         command += ["--fd", str(descriptor)]
+    environment = dict(os.environ)
     workers: set[Process] = set()
     stopping = asyncio.Event()
 
@@ -43,7 +45,9 @@ async def supervise(name: str, settings: ServerSettings, listening: list[socket]
     async def keep_one() -> int:
         while not stopping.is_set():
             # A session of its own: Ctrl-C is for the parent alone, which stops them in order.
-            worker = await asyncio.create_subprocess_exec(*command, pass_fds=descriptors, start_new_session=True)
+            worker = await asyncio.create_subprocess_exec(
+                *command, env=environment, pass_fds=descriptors, start_new_session=True
+            )
             workers.add(worker)
             if stopping.is_set():
                 worker.terminate()
@@ -61,7 +65,9 @@ async def supervise(name: str, settings: ServerSettings, listening: list[socket]
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
-    try:
-        return max(await asyncio.gather(*(keep_one() for _ in range(settings.workers))))
-    finally:
-        os.close(leash_end)
+    with tempfile.TemporaryDirectory(prefix="metrics-") as metrics:
+        environment["METRICS_DIR"] = metrics  # whichever worker is asked for its metrics answers for all
+        try:
+            return max(await asyncio.gather(*(keep_one() for _ in range(settings.workers))))
+        finally:
+            os.close(leash_end)

@@ -85,7 +85,9 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
 
 
 def log_faults(errors: list[GraphQLError]) -> None:
-    """Logs what is our own fault; a neighbour's failure was logged once, by the call that met it."""
+    """Logs what is our own fault, once for all the fields that it failed; a neighbour's was logged by the call."""
+    seen = set[int]()
     for error in errors:
-        if code_of(origin := origin_of(error)) == "INTERNAL":
+        if code_of(origin := origin_of(error)) == "INTERNAL" and id(origin) not in seen:
+            seen.add(id(origin))
             log.error("resolver failed", exc_info=origin, extra={"path": error.path})

@@ -6,6 +6,7 @@ A browser's GET shows GraphiQL.
 """
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -20,7 +21,7 @@ from chassis.body import parse, require_media_type
 from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, Refusal, TooLarge
 from chassis.idempotency import key_of
 from chassis.negotiation import quality
-from gateway import playground
+from gateway import metrics, playground
 from gateway.context import Context
 from gateway.errors import code_of, formatted, log_faults
 from gateway.execution.operation import Executor, is_query
@@ -63,13 +64,14 @@ async def endpoint(request: Request) -> Response:
     accept = request.headers.get("accept", "*/*")
     if request.method in ("GET", "HEAD") and "query" not in request.query_params and "text/html" in accept:
         return playground.page(asks_for_token=identity.current().anonymous)
-    media_type = JSON
+    media_type, began = JSON, time.perf_counter()
     try:
         media_type = negotiate(accept)
         identity.current().require()
         asked = Asked.of(await _parameters(request))
-        return await _executed(request, asked, media_type)
+        return await _executed(request, asked, media_type, began)
     except Refusal as refusal:
+        metrics.refused(began)
         error: dict[str, Any] = {"message": refusal.detail, "extensions": {"code": code_of(refusal)}}
         if error["extensions"]["code"] == "INTERNAL":  # a refusal of HTTP's own: 405, 406, 415
             error["extensions"]["code"] = "BAD_USER_INPUT"
@@ -116,22 +118,26 @@ def _require_unicode(variables: Any) -> None:
         raise Malformed("variables está aninhado demais") from None
 
 
-async def _executed(request: Request, asked: Asked, media_type: str) -> Response:
+async def _executed(request: Request, asked: Asked, media_type: str, began: float) -> Response:
     executor: Executor = request.app.state.executor
     try:
         document = executor.prepare(asked.query, request.app.state.introspection)
         if document.errors:
+            metrics.refused(began)
             return _request_error(document.errors, media_type)
         operation = document.operation(asked.operation_name)
     except GraphQLError as failure:
+        metrics.refused(began)
         return _request_error([failure], media_type)
     if request.method != "POST" and not is_query(operation):
         raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
+    request.scope["operation"] = metrics.name_of(operation)
     loaders = Loaders(request.app.state.remotes, request.app.state.filter_max_ids)
     try:
         result = await executor.run(document, operation, asked.variables, Context(loaders, key_of(request)))
     finally:
         loaders.give_up()  # when the client has hung up; else there is nothing left to give up
+    metrics.ended(operation, began, result.data, result.errors)
     if result.data is None:
         return _request_error(result.errors, media_type)
     body = b'{"data":' + result.data

@@ -16,6 +16,7 @@ from chassis import identity
 from chassis.errors import Unavailable
 from chassis.pagination import MAX_IDS, MAX_PARENTS
 from chassis.remote import Remote
+from gateway import metrics
 from gateway.resources import AnyResource, Resource, decode_ids
 from gateway.rows import Group, Ids, Page
 
@@ -199,6 +200,7 @@ class Loaders:
 
     def _by_id(self, resource: AnyResource) -> Fetch:
         async def fetch(keys: list[int]) -> dict[int, Any]:
+            metrics.BATCH_KEYS.labels(resource.service).observe(len(keys))
             found = await self.remote(resource).read(resource.query_path, resource.decode_items, {"ids": keys})
             return {row.id: row for row in found.items}
 
@@ -206,6 +208,7 @@ class Loaders:
 
     def _per_parent(self, resource: AnyResource, field: str, query: Query) -> Fetch:
         async def fetch(keys: list[int]) -> dict[int, Any]:
+            metrics.BATCH_KEYS.labels(resource.service).observe(len(keys))
             body = {**query, "per": {"field": field, "ids": keys}}
             found = await self.remote(resource).read(resource.query_path, resource.decode_groups, body)
             groups: dict[int, Group[Any]] = {group.id: group for group in found.groups}

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, LiteralString, TypeVar, cast
 
@@ -18,7 +19,7 @@ from psycopg import AsyncConnection, AsyncCursor, errors
 from psycopg.rows import AsyncRowFactory, tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
-from chassis import deadline, trace
+from chassis import deadline, metrics, trace
 from chassis.errors import DeadlineExceeded, Unavailable
 from chassis.settings import DatabaseSettings
 
@@ -66,6 +67,7 @@ class Database:
     async def open(self) -> None:
         logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
         await self._pool.open(wait=False)
+        metrics.watch_pool(self.stats)
 
     async def close(self) -> None:
         await self._pool.close(timeout=2)
@@ -191,6 +193,7 @@ async def _execute(
 
     # statement_timeout is the server's own clock; ours rings a little later, for a server that has stopped.
     timer = asyncio.get_running_loop().call_later(seconds + 0.25, hang_up)
+    began = time.perf_counter()
     try:
         cursor: AsyncCursor[T] = connection.cursor(row_factory=row)
         # A comment makes each text another one, which is not worth preparing.
@@ -209,3 +212,4 @@ async def _execute(
         raise Unavailable(AWAY) from failure
     finally:
         timer.cancel()
+        metrics.STATEMENT_SECONDS.observe(time.perf_counter() - began)

@@ -25,6 +25,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_variable_values
 
+from gateway import metrics
 from gateway.context import Context
 from gateway.execution.compiler import Compiler, NotCompiledError, steering
 from gateway.execution.plan import Plan, Run
@@ -108,6 +109,7 @@ class Executor:
         self.schema, self.limits = schema, limits
         self._rules = {introspection: rules(limits, introspection) for introspection in (True, False)}
         self._remembered = lru_cache(REMEMBERED)(self._prepare)
+        metrics.watch_documents(self._remembered.cache_info)
 
     def prepare(self, text: str, introspection: bool = True) -> Document:
         """The document, from memory where it was met before. Raises LimitExceededError, and then remembers nothing."""
@@ -133,7 +135,9 @@ class Executor:
         except GraphQLError as refused:
             return Executed(None, [refused])
         if compiled.plan is None:
+            metrics.BY_REFERENCE.value += 1
             return replace(await self.reference(document, operation, variables, context), cost=cost)
+        metrics.BY_PLAN.value += 1
         data, failures = await compiled.plan.run(Run(context.loaders, coerced))
         errors = [located_error(one.reason, one.nodes, list(one.path)) for one in failures]
         return Executed(data, errors, cost)
@@ -162,7 +166,10 @@ class Executor:
         """The operation's plan and price for these values, made at the first time."""
         assert document.node
         key = (operation.name and operation.name.value, *(variables.coerced.get(one) for one in document.steering))
-        if key not in document.compiled:
+        if key in document.compiled:
+            metrics.PLAN_HIT.value += 1
+        else:
+            metrics.PLAN_MISS.value += 1
             if len(document.compiled) >= OUTCOMES:
                 document.compiled.clear()
             try:

@@ -13,6 +13,7 @@ import pytest_asyncio
 from starlette.types import Receive, Scope, Send
 
 from chassis.connection import MAX_HEAD_BYTES, MAX_HEADERS, MAX_PIPELINED, MAX_TARGET_BYTES
+from chassis.metrics import Requests
 from chassis.middleware import Front
 from tests.chassis.peers import Peer, Served, serving, until
 
@@ -55,7 +56,7 @@ def echo() -> Echo:
 @pytest_asyncio.fixture
 async def served(echo: Echo) -> AsyncIterator[Served]:
     async with serving(
-        Front(echo, 1_000_000, 5.0), max_connections=20, max_concurrency=3, max_body_bytes=10_000
+        Front(echo, 1_000_000, 5.0, Requests([])), max_connections=20, max_concurrency=3, max_body_bytes=10_000
     ) as served:
         yield served
         echo.release.set()

@@ -9,7 +9,9 @@ import httpx2
 import pytest
 
 from deploy.local import ROOT
+from deploy.topology import PROCESSES
 from tests.deploy.processes import eventually
+from tests.scraped import parsed
 from tests.system import System
 
 PAINEL = (ROOT / "gateway/playground/examples/1-painel.graphql").read_text()
@@ -86,6 +88,17 @@ def test_one_request_id_goes_from_the_gateway_to_every_service(client: Client, s
 
     everyone = {"gateway", "catalogo", "pessoas", "servicos", "solicitacoes"}
     eventually(lambda: processes() == everyone, lambda: f"all log the id; so far {processes()}")
+
+
+def test_every_process_shows_its_metrics(client: Client) -> None:
+    client.graphql(PAINEL)
+
+    found = {process.name: parsed(client.get(process.port, "/metrics")) for process in PROCESSES}
+
+    assert {name: one.label("build_info", "process") for name, one in found.items()} == {name: {name} for name in found}
+    assert found["gateway"].value("graphql_operations_total", operation="Painel", outcome="ok") >= 1
+    assert found["solicitacoes"].value("http_requests_total", route="/api/solicitacoes/query/", status="2xx") >= 1
+    assert all(one.value("process_resident_memory_bytes") > 0 for one in found.values())
 
 
 def test_a_stopped_service_costs_its_own_fields_only_and_comes_back(client: Client, system: System) -> None:

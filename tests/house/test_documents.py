@@ -25,7 +25,9 @@ from typing import Any, cast
 import httpx2
 import pytest
 
+from chassis import metrics
 from chassis.errors import MESSAGES, Refusal
+from chassis.meters import REGISTRY
 from chassis.settings import Settings
 from deploy import databases
 from deploy.topology import PROCESSES, SERVICES
@@ -290,6 +292,16 @@ def test_every_error_code_is_documented() -> None:
         codes |= set(re.findall(r'(?:invalid|FieldError)\([\w"]+, "([A-Z_]+)"', text))
         codes |= set(re.findall(r'ValueError\(f?"([A-Z_]+): ', text))
     assert codes | set(gateway_errors.CODES.values()) <= set(CODE.findall(README.read_text())) | {"CODE"}
+
+
+def test_every_metric_is_documented() -> None:
+    for process in PROCESSES:
+        importlib.import_module(f"{process.name}.app")
+    counters = {one.name + "_total" for one in REGISTRY.collect() if one.type == "counter"}
+    others = {one.name for one in REGISTRY.collect() if one.type != "counter"}
+    others |= {name for name, _ in (metrics.POOL_GAUGES | metrics.POOL_COUNTERS).values()}
+    ours = {name for name in counters | others if not name.startswith(("process_", "python_"))}
+    assert ours <= set(re.findall(r"`([a-z_]+)`", README.read_text()))
 
 
 def test_decisions_are_numbered_short_and_have_three_parts() -> None:

@@ -1,0 +1,92 @@
+"""What one operation leaves in the logs and in PostgreSQL: a line for each failed call, one id everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+
+import httpx2
+import psycopg
+import pytest
+
+from tests import builders
+from tests.applications import Gateway, Services
+
+PAGE = "query Painel { solicitacoes(first: 100) { nodes { id pessoa { nomePessoa } servico { nomeServico } } } }"
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.fixture
+async def hundred(services: Services, database_urls: dict[str, str]) -> None:
+    """A hundred solicitacoes of a hundred pessoas."""
+    builders.insert_pessoas(database_urls["pessoas"], (f"Pessoa {n}" for n in range(100)))
+    servico = (await builders.servico(services))["id"]
+    builders.insert_solicitacoes(database_urls["solicitacoes"], [(servico, 1 + n, 1) for n in range(100)])
+
+
+@pytest.mark.usefixtures("hundred")
+async def test_a_page_whose_neighbour_is_dead_writes_one_line_for_it(
+    gateway: Gateway, services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    services.cut("pessoas")
+
+    answer = await gateway.run(PAGE)
+
+    assert len(answer["errors"]) == 100
+    [record] = caplog.records
+    assert (record.message, record.__dict__["service"]) == ("call failed", "pessoas")
+    assert record.__dict__["code"] == "UNAVAILABLE"
+
+
+@pytest.mark.usefixtures("hundred")
+async def test_a_fault_of_ours_writes_one_line_for_all_the_fields_it_failed(
+    gateway: Gateway, services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    def disturb(_request: httpx2.Request, _answer: httpx2.Response) -> httpx2.Response:
+        return httpx2.Response(405, json={"code": "METHOD_NOT_ALLOWED", "detail": "nós perguntamos mal"})
+
+    caplog.set_level(logging.WARNING)
+    services.wires["pessoas"].disturb = disturb
+
+    answer = await gateway.run(PAGE)
+
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["INTERNAL"] * 100
+    assert [record.message for record in caplog.records] == ["resolver failed"]
+
+
+async def test_the_line_of_a_request_names_its_operation(
+    gateway: Gateway, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.INFO, "http")
+
+    await gateway.run(PAGE)
+
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line.get("operation") for line in found if line["message"] == "POST /graphql"] == ["Painel"]
+    assert len({line["request_id"] for line in found}) == 1
+
+
+@pytest.mark.parametrize(("flags", "shown"), [("01", True), ("00", False)])
+async def test_a_recorded_trace_goes_from_the_gateway_to_the_statement_in_postgresql(
+    gateway: Gateway, database_urls: dict[str, str], flags: str, shown: bool
+) -> None:
+    """Seen where an operator would see it: in pg_stat_activity, while the statement waits for a lock."""
+    asked = {"query": "{ pessoas { nodes { id } } }"}
+    headers = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-{flags}"}
+    url = database_urls["pessoas"]
+    with psycopg.connect(url) as holder, psycopg.connect(url, autocommit=True) as watcher:
+        holder.execute("LOCK TABLE pessoa IN ACCESS EXCLUSIVE MODE")
+        asking = asyncio.create_task(gateway.client.post("/graphql", json=asked, headers=headers))
+        waiting = "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        async with asyncio.timeout(30):
+            # PostgreSQL tells nobody when a statement begins to wait.
+            while not (found := watcher.execute(waiting).fetchall()):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        holder.rollback()
+        answer = await asking
+
+    assert answer.headers["x-request-id"] == TRACE
+    [(statement,)] = found
+    assert (f"traceparent='00-{TRACE}-" in statement) == shown
