@@ -3,6 +3,7 @@
 Plain ASGI: Starlette's `BaseHTTPMiddleware` costs a task and a queue per request.
 """
 
+import asyncio
 import logging
 import time
 
@@ -59,6 +60,9 @@ class Front:
         except Refusal as refusal:
             if not status:
                 await problem(Request(scope), refusal)(scope, receive, answer)
+        except asyncio.CancelledError:
+            status = 499  # as nginx logs a client that has hung up; nobody is there to be answered
+            raise
         except Exception:
             log.exception("unhandled exception", extra={"method": scope["method"], "path": scope["path"]})
             if not status:

@@ -52,13 +52,13 @@ def create_app(
         "GraphQL sobre os quatro serviços, em /graphql.",
         settings,
         lifespan=lifespan,
+        direct={"/graphql": http.endpoint},
         docs_url=None,
         openapi_url=None,
     )
     app.state.executor = Executor(schema.core(schema.build()))
     app.state.remotes = remotes
     app.state.filter_max_ids = settings.filter_max_ids
-    app.add_route("/graphql", http.endpoint, methods=["GET", "POST"])
     app.mount("/playground", playground.files())
     app.add_route("/", _to_graphiql, methods=["GET"])
     return app

@@ -117,8 +117,10 @@ async def _executed(request: Request, asked: Asked, media_type: str) -> Response
     if request.method != "POST" and not is_query(operation):
         raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
     loaders = Loaders(request.app.state.remotes, request.app.state.filter_max_ids)
-    context = Context(loaders, key_of(request))
-    result = await executor.run(document, operation, asked.variables, context)
+    try:
+        result = await executor.run(document, operation, asked.variables, Context(loaders, key_of(request)))
+    finally:
+        loaders.give_up()  # when the client has hung up; else there is nothing left to give up
     if result.data is None:
         return _request_error(result.errors, media_type)
     body = b'{"data":' + result.data
