@@ -10,11 +10,10 @@ from typing import Any
 from deploy import demo
 from tests.faults.verdict import Answer, Fault, Verdict, coordinator, exact, graphql
 
-ROWS = 20
-PAINEL = f"""query Painel {{ solicitacoes(first: {ROWS}, filter: {{dataSolicitacao: {{lt: "2026-01-01T00:00:00Z"}}}}) {{
-  totalCount
-  nodes {{ id dataSolicitacao pessoa {{ id nomePessoa }} servico {{ id nomeServico }}
-           produto {{ id nomeProduto categoria {{ id nomeCategoria }} }} }} }} }}"""
+PAINEL = """query Painel($rows: Int!) {
+  solicitacoes(first: $rows, filter: {dataSolicitacao: {lt: "2026-01-01T00:00:00Z"}}) { totalCount nodes {
+    id dataSolicitacao pessoa { id nomePessoa } servico { id nomeServico }
+    produto { id nomeProduto categoria { id nomeCategoria } } } } }"""
 OBJECTS = """query Objetos($id: ID!) {
   pessoa(id: $id) { id nomePessoa } servico(id: $id) { id nomeServico }
   produto(id: $id) { id nomeProduto categoria { id nomeCategoria } } solicitacao(id: $id) { id dataSolicitacao } }"""
@@ -59,9 +58,9 @@ class Demo:
         _, servico, pessoa, produto, instant = self._solicitacoes[id - 1]
         return servico, pessoa, produto, instant.strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    def painel(self) -> dict[str, Any]:
+    def painel(self, rows: int) -> dict[str, Any]:
         nodes: list[Any] = []
-        for id in range(1, ROWS + 1):
+        for id in range(1, rows + 1):
             servico, pessoa, produto, instant = self.solicitacao(id)
             node = {"id": str(id), "dataSolicitacao": instant, "pessoa": self.graphql("pessoa", pessoa)}
             nodes.append(
@@ -84,9 +83,10 @@ class Demo:
     def reads(self) -> Iterator[Read]:
         """Reads without end, of every kind in turn."""
         chance = random.Random(1)
-        painel = self.painel()
         while True:
-            yield Read("gateway", "POST", "/graphql", graphql(painel), {"query": PAINEL})
+            rows = chance.randint(5, 30)
+            asked = {"query": PAINEL, "variables": {"rows": rows}}
+            yield Read("gateway", "POST", "/graphql", graphql(self.painel(rows)), asked)
             yield Read("pessoas", "GET", f"/api/pessoas/{(id := chance.randint(1, 500))}/", self._one("pessoa", id))
             id = chance.randint(1, 50)
             asked = {"query": OBJECTS, "variables": {"id": str(id)}}

@@ -46,7 +46,7 @@ async def killed(stage: Stage, *names: str) -> None:
         await stage.ready(stage.port(name))
 
 
-async def stopped(stage: Stage, *names: str, seconds: float = 3) -> None:
+async def stopped(stage: Stage, *names: str, seconds: float) -> None:
     """SIGSTOP: connections are taken, nothing is answered."""
     with stage.frozen([stage.system.process(name) for name in names]):
         await asyncio.sleep(seconds)
@@ -239,9 +239,16 @@ def on_processes() -> list[Scenario]:
     return [
         *(Scenario(f"kill -9 of {name}", _with(killed, name), fault(name, down=[name])) for name in SERVICES),
         Scenario("kill -9 of the gateway", _with(killed, "gateway"), fault(down=["gateway"])),
-        *(Scenario(f"STOP of {name} for 3 s", _with(stopped, name), fault(name, down=[name])) for name in SERVICES),
+        *(
+            Scenario(f"STOP of {name} for 5 s", _with(stopped, name, seconds=5), fault(name, down=[name]))
+            for name in SERVICES
+        ),
         Scenario("kill -9 of all four services", _with(killed, *SERVICES), fault(*SERVICES, down=SERVICES)),
-        Scenario("STOP of all four services for 3 s", _with(stopped, *SERVICES), fault(*SERVICES, down=SERVICES)),
+        Scenario(
+            "STOP of all four services for 5 s",
+            _with(stopped, *SERVICES, seconds=5),
+            fault(*SERVICES, down=SERVICES),
+        ),
         Scenario(
             "gateway killed mid-mutation",
             gateway_killed_mid_mutation,
