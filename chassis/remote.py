@@ -32,6 +32,9 @@ T = TypeVar("T")
 
 RETRY_PAUSE = 0.05
 """Seconds before a retry, at most; how many is drawn, so that callers who failed together do not come back together."""
+WAY_BACK = 0.05
+"""The part of an attempt's time that the neighbour is not told of, so that its own account of what failed, which may be
+somebody else beyond it, arrives before we give it up and blame it."""
 PROBE_SECONDS = 1.0
 MAX_TOKENS = 10.0
 
@@ -195,12 +198,8 @@ class Remote:
             raise self._failed(Unavailable(f"{self.name} está ocupado"), failure) from failure
         try:
             seconds = until - time.monotonic()
-            headers = {
-                **trace.outgoing(),
-                **identity.outgoing(),
-                deadline.HEADER: str(max(1, int(seconds * 1000))),
-                **headers,
-            }
+            told = str(max(1, int(seconds * (1 - WAY_BACK) * 1000)))
+            headers = {**trace.outgoing(), **identity.outgoing(), deadline.HEADER: told, **headers}
             answer = await self._wire.send(method, path, headers, content, seconds=seconds, repeatable=repeatable)
         except WireError as failure:
             if not (hurried and isinstance(failure, TimedOut)):

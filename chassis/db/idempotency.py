@@ -59,9 +59,10 @@ class Keyed:
             return first
         try:
             return await attempt()
-        except Refusal:
-            # A twin may have committed since we looked: what it changed must not refuse its own retry.
-            if first := await self._replayed(self._database):
+        except Refusal as refusal:
+            # A twin may have committed since we looked: what it changed must not refuse its own retry. (What failed for
+            # want of time or of a neighbour has none for another look, which would only hide why.)
+            if refusal.status < 500 and (first := await self._replayed(self._database)):
                 return first
             raise
 

@@ -353,6 +353,14 @@ async def test_whoever_shares_a_read_gets_it_though_the_first_one_goes_away() ->
     assert await asyncio.gather(*others) == [{"id": 1}] * 2
 
 
+async def test_a_neighbour_is_told_of_less_time_than_it_has_so_that_its_own_account_arrives() -> None:
+    neighbour = Neighbour(GOOD)
+
+    await remote(neighbour, neighbour_timeout=1).read(*READ)
+
+    assert 0 < int(neighbour.asked[0].headers["x-timeout-ms"]) <= 950
+
+
 async def test_who_is_in_a_hurry_reads_alone() -> None:
     neighbour = Neighbour(GOOD)
     asking = remote(neighbour)

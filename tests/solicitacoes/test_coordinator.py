@@ -1,5 +1,10 @@
 """The coordinator: references checked on write, shown on read, and what happens while an owner is away."""
 
+import asyncio
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
 from tests import builders
 from tests.applications import Services
 from tests.resources import SOLICITACOES
@@ -99,3 +104,18 @@ async def test_the_date_is_utc_set_by_the_server_and_never_changes(services: Ser
 
     assert row["data_solicitacao"].endswith("Z")
     assert changed.json()["data_solicitacao"] == row["data_solicitacao"]
+
+
+async def test_an_owner_that_takes_all_the_time_there_is_is_named_all_the_same(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        await asyncio.Event().wait()
+
+    body = await SOLICITACOES.body(services)
+    monkeypatch.setattr(services.wires["pessoas"], "app", never)
+    headers = {"X-Timeout-Ms": "300", "Idempotency-Key": "hung"}
+
+    answer = await services.solicitacoes.post(SOLICITACOES.path, json=body, headers=headers)
+
+    assert (answer.status_code, answer.json()["service"]) == (503, "pessoas")

@@ -1,0 +1,106 @@
+"""Breaks every part of the system under load: `python -m tests.faults --write`, which is `make faults`.
+
+Fails when an acknowledged write is lost or done twice, when what is healthy is not answered, when a failure is not one
+that is promised, or when the system needs 2 s or longer to be itself again once the cause is gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import uvloop
+
+from tests.faults import report, scenarios
+from tests.faults.run import Result, run
+from tests.faults.scenarios import Scenario
+from tests.faults.stage import Stage
+
+MOST_SECONDS = 600
+SLACK = 0.5
+RECOVERY = 2.0
+RESTART_RATE, RESTART_REQUESTS = 65, 5000
+TMPFS_MB = 400
+
+
+def say(line: str) -> None:
+    print(f"[{time.strftime('%H:%M:%S')}] {line}", flush=True)
+
+
+async def play(directory: Path, chosen: list[Scenario], rate: float) -> list[Result]:
+    """The scenarios, one after the other, on one system."""
+    stage, results = Stage(directory), list[Result]()
+    async with stage.running():
+        for scenario in chosen:
+            at = RESTART_RATE if scenario.name.startswith("rolling") else rate
+            result = await run(stage, scenario, rate=at, slack=SLACK)
+            results.append(result)
+            say(report.line(result))
+            for promise in promises(result)[:10]:
+                say(f"    BROKEN: {promise[:600]}")
+    return results
+
+
+def promises(result: Result) -> list[str]:
+    """Those that were broken."""
+    late = [f"recovered after {result.recovery:.1f} s"] if (result.recovery or 0) >= RECOVERY else []
+    return result.broken_promises + late
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rate", type=float, default=40, help="requests a second (40)")
+    parser.add_argument("--only", default="", help="scenarios whose name contains this")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # by way of `finally`, which stops the system
+    everything = [*scenarios.on_processes(), *scenarios.on_postgres(), *scenarios.beyond_proxies()]
+    everything.append(scenarios.rolling(RESTART_REQUESTS, RESTART_RATE))
+    chosen = [one for one in everything if arguments.only in one.name]
+    began = time.monotonic()
+
+    async def all_of_them() -> list[Result]:
+        async with asyncio.timeout(MOST_SECONDS):
+            with ExitStack() as stack:
+                results = list[Result]()
+                if chosen:
+                    results += await play(Path(stack.enter_context(TemporaryDirectory())), chosen, arguments.rate)
+                if arguments.only in scenarios.DISK_FULL.name:
+                    small = small_disk(stack)
+                    if small:
+                        results += await play(small, [scenarios.DISK_FULL], arguments.rate)
+                return results
+
+    results = uvloop.run(all_of_them())
+    print(f"\n{report.table(results)}\nin {time.monotonic() - began:.0f} s")
+    if arguments.write:
+        report.write(results, arguments.rate)
+    return 1 if any(promises(result) for result in results) or not results else 0
+
+
+def small_disk(stack: ExitStack) -> Path | None:
+    """A file system of its own that can be filled; only root may mount one."""
+    directory = Path(stack.enter_context(TemporaryDirectory()))
+    if os.geteuid() != 0:
+        say("disk full: left out, since only root may mount a small file system")
+        return None
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={TMPFS_MB}m", "tmpfs", directory], check=False, capture_output=True
+    )
+    if mounted.returncode != 0:
+        say(f"disk full: left out, since mounting is not allowed here: {mounted.stderr.decode().strip()}")
+        return None
+    stack.callback(subprocess.run, ["umount", "--lazy", directory], check=True)
+    return directory
+
+
+if __name__ == "__main__":
+    sys.exit(main())

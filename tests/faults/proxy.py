@@ -1,0 +1,177 @@
+"""A small TCP proxy before one service that can do to its exchanges what networks and broken servers do.
+
+It reads whole requests and whole answers, so that a fault hits an exchange where it is meant to, and it is neither fast
+nor complete: bodies come by Content-Length, as in our dialect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import random
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Awaitable, Callable
+
+from deploy.postgres import HOST
+
+
+class Proxy:
+    """Stands before the server on port `upstream` and listens on `port`; `treat` is what it does to each exchange."""
+
+    def __init__(self, upstream: int) -> None:
+        self.upstream = upstream
+        self.port = 0
+        self.treat: Treatment = honest
+        self._server: asyncio.Server | None = None
+        self._open: set[StreamWriter] = set()
+
+    async def listen(self) -> None:
+        self._server = await asyncio.start_server(self._serve, HOST, self.port, limit=2**24)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """Listens no more, and cuts what is open: who comes now is refused."""
+        assert self._server
+        self._server.close()
+        self.cut()
+        await asyncio.sleep(0)
+
+    def cut(self) -> None:
+        """Resets every open connection."""
+        for writer in self._open:
+            writer.transport.abort()
+
+    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            while request := await message(reader):
+                await self.treat(self, request, writer)
+                await writer.drain()
+        except (OSError, EOFError):
+            pass  # either side may hang up at any time
+        finally:
+            self._open.discard(writer)
+            writer.close()
+
+    async def ask(self, request: bytes) -> bytes:
+        """The server's answer."""
+        reader, writer = await asyncio.open_connection(HOST, self.upstream, limit=2**24)
+        with contextlib.closing(writer):
+            writer.write(request)
+            return await message(reader)
+
+
+Treatment = Callable[[Proxy, bytes, StreamWriter], Awaitable[None]]
+
+
+async def message(reader: StreamReader) -> bytes:
+    """One request or answer, with its body; nothing at the end of the connection."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return b""
+    fields = head.lower().split(b"content-length:")
+    return head + await reader.readexactly(int(fields[1].split(b"\r\n")[0]) if len(fields) > 1 else 0)
+
+
+async def honest(proxy: Proxy, request: bytes, client: StreamWriter) -> None:
+    client.write(await proxy.ask(request))
+
+
+def loses_answers(share: float, seed: int = 1) -> Treatment:
+    """The work is done, but the answer never arrives."""
+    chance = random.Random(seed)
+
+    async def treat(proxy: Proxy, request: bytes, client: StreamWriter) -> None:
+        answer = await proxy.ask(request)
+        if chance.random() < share:
+            client.transport.abort()
+        else:
+            client.write(answer)
+
+    return treat
+
+
+def loses_first_answers() -> Treatment:
+    """The first answer to each `Idempotency-Key` never arrives."""
+    seen: set[bytes] = set()
+
+    async def treat(proxy: Proxy, request: bytes, client: StreamWriter) -> None:
+        answer = await proxy.ask(request)
+        _, found, rest = request.lower().partition(b"idempotency-key:")
+        key = rest.split(b"\r\n")[0]
+        if found and key not in seen:
+            seen.add(key)
+            client.transport.abort()
+        else:
+            client.write(answer)
+
+    return treat
+
+
+def slow(seconds: float) -> Treatment:
+    """Every answer is late."""
+
+    async def treat(proxy: Proxy, request: bytes, client: StreamWriter) -> None:
+        await asyncio.sleep(seconds)
+        await honest(proxy, request, client)
+
+    return treat
+
+
+def _json(body: bytes, length: int | None = None) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+        len(body) if length is None else length,
+        body,
+    )
+
+
+GARBAGE = (
+    b"\x00\xff not HTTP at all\r\n\r\n",
+    _json(b"<html>a proxy's own page</html>"),
+    _json(b'{"items": [{"id": 1, "nome_'),
+    _json(b'{"items": 5, "groups": null, "id": "one"}'),
+    _json(b"[" * 100_000),
+    _json(b"\xff\xfe\xfd"),
+    b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\noops",
+    b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere.test/\r\nContent-Length: 0\r\n\r\n",
+)
+
+
+def babbles() -> Treatment:
+    """Answers that are no HTTP, no JSON or none of ours, in turn."""
+    following = itertools.cycle(GARBAGE)
+
+    async def treat(_proxy: Proxy, _request: bytes, client: StreamWriter) -> None:
+        client.write(next(following))
+        await client.drain()
+        client.close()
+
+    return treat
+
+
+async def truncates(proxy: Proxy, request: bytes, client: StreamWriter) -> None:
+    """Half of the answer, then the end."""
+    answer = await proxy.ask(request)
+    client.write(answer[: len(answer) // 2])
+    await client.drain()
+    client.close()
+
+
+async def drips(_proxy: Proxy, _request: bytes, client: StreamWriter) -> None:
+    """An answer that never ends, a byte at a time."""
+    client.write(_json(b"[", 1_000_000))
+    while not client.is_closing():
+        await asyncio.sleep(0.05)
+        client.write(b" ")
+        await client.drain()
+
+
+async def floods(_proxy: Proxy, _request: bytes, client: StreamWriter) -> None:
+    """An answer that never ends, as fast as it goes, up to far beyond what a neighbour may say."""
+    client.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for _ in range(4096):
+        client.write(b"10000\r\n" + b" " * 65536 + b"\r\n")
+        await client.drain()
+    client.close()

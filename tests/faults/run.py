@@ -1,0 +1,79 @@
+"""Runs scenarios under load, and says what each did to the answers and to the data."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from tests.faults.load import Load
+from tests.faults.scenarios import Scenario
+from tests.faults.stage import PROCESSES, Stage
+
+WARM_SECONDS = 1.0
+HOPE_SECONDS = 20.0
+"""Who has not recovered by then has not recovered."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """`cause` is how long it lasted, `recovery` how long until nothing failed any more, both in seconds."""
+
+    name: str
+    requests: int
+    failed_fields: int
+    unavailable: int
+    acknowledged: int
+    retried: int
+    gave_up: int
+    lost: list[str]
+    doubled: list[str]
+    cause: float
+    recovery: float | None
+    wrong: list[str]
+
+    @property
+    def broken_promises(self) -> list[str]:
+        """Whatever may never be, however long things take."""
+        never = [] if self.recovery is not None else [f"it has not recovered in {HOPE_SECONDS:g} s"]
+        return [*self.wrong, *(f"lost: {one}" for one in self.lost), *(f"twice: {one}" for one in self.doubled), *never]
+
+
+async def run(stage: Stage, scenario: Scenario, *, rate: float, slack: float) -> Result:
+    """The scenario under `rate` requests a second."""
+    ports = {name: stage.port(name) for name in PROCESSES}
+    if scenario.far:
+        ports["gateway"] = stage.far_gateway
+    load = Load(ports, stage.reads, stage.journal, scenario.fault, rate=rate, slack=slack)
+    began = ended = 0.0
+
+    async def work() -> None:
+        nonlocal began, ended
+        await asyncio.sleep(WARM_SECONDS)
+        began = time.monotonic()
+        await scenario.cause(stage)
+        ended = time.monotonic()
+        while load.recovered(ended) is None and time.monotonic() < ended + HOPE_SECONDS:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)  # a second without failures has no event
+
+    await load.run_while(work())
+    verdicts = [one.verdict for one in load.records]
+    wrong = [line for verdict in verdicts for line in verdict.wrong] + stage.faults_of_ours()
+    if scenario.flawless and not wrong:
+        bad = sum(not verdict.good for verdict in verdicts)
+        wrong = [f"{bad} requests failed, where nobody should notice anything"] if bad else []
+    lost, doubled = await asyncio.to_thread(stage.lost_and_doubled)
+    return Result(
+        scenario.name,
+        len(verdicts),
+        sum(verdict.failed_fields for verdict in verdicts),
+        sum(verdict.unavailable for verdict in verdicts),
+        load.acknowledged,
+        load.retried,
+        load.gave_up,
+        lost,
+        doubled,
+        ended - began,
+        load.recovered(ended),
+        wrong,
+    )

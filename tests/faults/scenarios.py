@@ -1,0 +1,277 @@
+"""What can go wrong, each as a small function: it makes it so for a while, and returns when the cause is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from deploy.local import ROOT
+from deploy.postgres import HOST
+from tests.faults import proxy
+from tests.faults.journal import PESSOA, PRODUTO, SERVICO
+from tests.faults.proxy import Proxy, Treatment
+from tests.faults.stage import SERVICES, Stage, until
+from tests.faults.verdict import Fault
+
+Cause = Callable[[Stage], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`far`: the gateway that sees the services through proxies is asked. `flawless`: nobody notices anything."""
+
+    name: str
+    cause: Cause
+    fault: Fault
+    far: bool = False
+    flawless: bool = False
+
+
+# -- processes -------------------------------------------------------------------------------------------------
+
+
+async def killed(stage: Stage, *names: str) -> None:
+    """kill -9; the launcher starts them again."""
+    for name in names:
+        stage.kill(name)
+    for name in names:
+        await stage.ready(stage.port(name))
+
+
+async def stopped(stage: Stage, *names: str, seconds: float) -> None:
+    """SIGSTOP: connections are taken, nothing is answered."""
+    with stage.frozen([stage.system.process(name) for name in names]):
+        await asyncio.sleep(seconds)
+
+
+async def gateway_killed_mid_mutation(stage: Stage) -> None:
+    """An operation of three writes is at its second, which hangs, when the gateway is killed; its client asks again
+    with the same key."""
+    writes = [stage.journal.create(kind) for kind in (SERVICO, PESSOA, PRODUTO)]
+    servico, pessoa, produto = (write.becomes[0] for write in writes if write.becomes)
+    operation = f"""mutation {{
+      w0: criarServico(input: {{nomeServico: "{servico}"}}) {{ row: servico {{ id }} }}
+      w1: criarPessoa(input: {{nomePessoa: "{pessoa}"}}) {{ row: pessoa {{ id }} }}
+      w2: criarProduto(input: {{nomeProduto: "{produto}", categoriaId: 1}}) {{ row: produto {{ id }} }} }}"""
+
+    async def acknowledged(client: httpx2.AsyncClient) -> bool:
+        try:
+            url, key = f"http://{HOST}:{stage.port('gateway')}/graphql", {"Idempotency-Key": writes[0].key}
+            answer = (await client.post(url, json={"query": operation}, headers=key)).json()
+        except (httpx2.TransportError, ValueError):
+            return False
+        if "errors" in answer:
+            return False
+        for n, write in enumerate(writes):
+            write.done(answer["data"][f"w{n}"]["row"])
+        return True
+
+    async def first_is_done() -> bool:
+        async with await stage.connect("servicos") as connection:
+            found = await connection.execute("SELECT FROM servico WHERE nome_servico = %s", [servico])
+            return found.rowcount == 1
+
+    async with httpx2.AsyncClient(trust_env=False, timeout=10) as client:
+        with stage.frozen([stage.system.process("pessoas")]):
+            first = asyncio.create_task(acknowledged(client))
+            await until(first_is_done, "the first write is done")
+            stage.kill("gateway")
+            assert not await first, "the gateway was to be killed before it answers"
+        await stage.ready(stage.port("gateway"))
+        await until(lambda: acknowledged(client), "the operation is acknowledged")
+
+
+async def clients_hang_up(stage: Stage, seconds: float = 3) -> None:
+    """Clients send a write, or half of one, and are gone before the answer."""
+    until_when = time.monotonic() + seconds
+    while time.monotonic() < until_when:
+        for part in (0.5, 1):
+            write = stage.journal.create(PESSOA, "")
+            for port, body in (
+                (stage.port("pessoas"), write.body),
+                (stage.port("gateway"), {"query": "{ pessoas(first: 1000) { nodes { nomePessoa } } }"}),
+            ):
+                path = write.path if port == stage.port("pessoas") else "/graphql"
+                content = json.dumps(body).encode()
+                head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                head += f"Content-Length: {len(content)}\r\n\r\n"
+                _, writer = await asyncio.open_connection(HOST, port)
+                writer.write(head.encode() + content[: int(len(content) * part)])
+                await writer.drain()
+                await asyncio.sleep(0.005)
+                writer.transport.abort()
+        await asyncio.sleep(0.1)
+
+
+async def rolling_restart(stage: Stage, seconds: float) -> None:
+    """Every process is put in another's place, one after the other, again and again."""
+    until_when = time.monotonic() + seconds
+    while time.monotonic() < until_when:
+        restarting = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "deploy.restart"), cwd=ROOT, env=stage.variables, stdout=asyncio.subprocess.DEVNULL
+        )
+        assert await restarting.wait() == 0
+
+
+# -- PostgreSQL ------------------------------------------------------------------------------------------------
+
+
+async def database_killed(stage: Stage) -> None:
+    """kill -9 of every process of PostgreSQL; the launcher starts it again, and it replays its log."""
+    async with await stage.connect("pessoas") as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            [(value,)] = await (await connection.execute(f"SHOW {setting}")).fetchall()  # pyright: ignore
+            assert value == "on", f"{setting} is {value}: a commit would not survive a power cut"
+    processes = stage.postgres()
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    for process in processes:
+        await stage.ended(process)
+    await stage.database_is_back()
+
+
+async def database_frozen(stage: Stage, seconds: float = 5) -> None:
+    """SIGSTOP of every process of PostgreSQL."""
+    with stage.frozen(stage.postgres()):
+        await asyncio.sleep(seconds)
+
+
+async def connections_terminated(stage: Stage, seconds: float = 3) -> None:
+    """pg_terminate_backend of every connection of every service, four times a second."""
+    until_when = time.monotonic() + seconds
+    while time.monotonic() < until_when:
+        for name in SERVICES:
+            async with await stage.connect(name) as connection:
+                await connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+        await asyncio.sleep(0.25)
+
+
+async def table_locked(stage: Stage, seconds: float = 4) -> None:
+    """Somebody else locks a table, and every connection of the pool waits for it."""
+    async with await stage.connect("pessoas") as connection, connection.transaction():
+        await connection.execute("LOCK TABLE pessoa IN ACCESS EXCLUSIVE MODE")
+        await asyncio.sleep(seconds)
+
+
+async def rows_held(stage: Stage, seconds: float = 4) -> None:
+    """A long transaction holds the rows that the load wants to change."""
+    async with await stage.connect("servicos") as connection, connection.transaction():
+        await connection.execute("SELECT FROM servico WHERE id > 50 FOR UPDATE")
+        await asyncio.sleep(seconds)
+
+
+async def disk_full(stage: Stage, seconds: float = 4) -> None:
+    """Not a byte is left where the databases are."""
+    filler = stage.directory / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        for size in (2**20, 2**12, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    file.write(b"x" * size)
+    await asyncio.sleep(seconds)
+    filler.unlink()
+
+
+# -- between processes -----------------------------------------------------------------------------------------
+
+
+async def treated(stage: Stage, make: Callable[[], Treatment], *names: str, seconds: float = 4) -> None:
+    """The proxies before some services do not do as they should."""
+    for name in names:
+        stage.proxies[name].treat = make()
+    await asyncio.sleep(seconds)
+    stage.make_peace()
+
+
+async def refused(stage: Stage, seconds: float = 4) -> None:
+    """Before each service nobody listens for a tenth of the time, and every connection is cut then."""
+
+    async def flap(one: Proxy) -> None:
+        until_when = time.monotonic() + seconds
+        while time.monotonic() < until_when:
+            await one.close()
+            await asyncio.sleep(0.02)
+            await one.listen()
+            await asyncio.sleep(0.18)
+
+    await asyncio.gather(*map(flap, stage.proxies.values()))
+
+
+# -- all of them -----------------------------------------------------------------------------------------------
+
+
+def fault(*hurts: str, down: Iterable[str] = (), reads_go_on: bool = False) -> Fault:
+    return Fault(frozenset(hurts), frozenset(down), reads_go_on)
+
+
+def beyond_proxies() -> list[Scenario]:
+    everyone, pessoas = fault(*SERVICES), fault("pessoas")
+    cases: list[tuple[str, Callable[[], Treatment], tuple[str, ...], Fault]] = [
+        ("10 % of answers lost after the commit", lambda: proxy.loses_answers(0.1), SERVICES, everyone),
+        ("first answer to every write lost after the commit", proxy.loses_first_answers, SERVICES, everyone),
+        ("pessoas answers 3 s late", lambda: proxy.slow(3), ("pessoas",), pessoas),
+        ("pessoas answers garbage", proxy.babbles, ("pessoas",), pessoas),
+        ("pessoas answers half", lambda: proxy.truncates, ("pessoas",), pessoas),
+        ("pessoas answers a byte at a time", lambda: proxy.drips, ("pessoas",), pessoas),
+        ("pessoas answers without end", lambda: proxy.floods, ("pessoas",), pessoas),
+    ]
+    found = [Scenario(name, _with(treated, make, *names), what, far=True) for name, make, names, what in cases]
+    return [*found, Scenario("10 % of connections refused", refused, everyone, far=True)]
+
+
+def _with(cause: Callable[..., Awaitable[None]], *arguments: Any, **more: Any) -> Cause:
+    return lambda stage: cause(stage, *arguments, **more)
+
+
+def on_processes() -> list[Scenario]:
+    return [
+        *(Scenario(f"kill -9 of {name}", _with(killed, name), fault(name, down=[name])) for name in SERVICES),
+        Scenario("kill -9 of the gateway", _with(killed, "gateway"), fault(down=["gateway"])),
+        *(
+            Scenario(f"STOP of {name} for 5 s", _with(stopped, name, seconds=5), fault(name, down=[name]))
+            for name in SERVICES
+        ),
+        Scenario("kill -9 of all four services", _with(killed, *SERVICES), fault(*SERVICES, down=SERVICES)),
+        Scenario(
+            "STOP of all four services for 5 s",
+            _with(stopped, *SERVICES, seconds=5),
+            fault(*SERVICES, down=SERVICES),
+        ),
+        Scenario(
+            "gateway killed mid-mutation",
+            gateway_killed_mid_mutation,
+            fault("pessoas", down=["gateway", "pessoas"]),
+        ),
+        Scenario("clients hang up", clients_hang_up, fault(), flawless=True),
+    ]
+
+
+def on_postgres() -> list[Scenario]:
+    everyone = fault(*SERVICES)
+    return [
+        Scenario("kill -9 of PostgreSQL", database_killed, everyone),
+        Scenario("PostgreSQL frozen for 5 s", database_frozen, everyone),
+        Scenario("database connections terminated, 4 times a second", connections_terminated, everyone),
+        Scenario("pool exhausted: the table pessoa locked for 4 s", table_locked, fault("pessoas")),
+        Scenario("rows of servicos held for 4 s", rows_held, fault("servicos", reads_go_on=True)),
+    ]
+
+
+DISK_FULL = Scenario("disk full for 4 s", disk_full, fault(*SERVICES, reads_go_on=True))
+
+
+def rolling(requests: int, rate: float) -> Scenario:
+    name = f"rolling restart, {requests:,} requests"
+    return Scenario(name, _with(rolling_restart, seconds=requests / rate), fault(), flawless=True)

@@ -1,0 +1,186 @@
+"""The system that scenarios run against, and everything that they may do to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from pathlib import Path
+
+import httpx2
+import psutil
+import psycopg
+
+from deploy import topology
+from deploy.local import ROOT
+from deploy.postgres import HOST, Cluster, free_ports
+from tests.deploy.processes import family
+from tests.faults.journal import Journal
+from tests.faults.proxy import Proxy, honest
+from tests.faults.reads import Demo
+from tests.system import System, free_offset
+
+SERVICES = tuple(one.name for one in topology.SERVICES)
+PROCESSES = tuple(one.name for one in topology.PROCESSES)
+PATIENCE = 60
+"""Bounds every wait, in seconds."""
+FAULTS = ("unhandled exception", "resolver failed", "Traceback")
+"""What a process logs when something is its own fault."""
+
+
+class Stage:
+    """A system as `make run` starts it, on data below `directory`, with a second gateway that sees the services
+    through proxies."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.system = System(directory / "data", free_offset(), demo=1)
+        self.offset = self.system.offset
+        self.demo = Demo()
+        self.reads = self.demo.reads()
+        self.journal = Journal(self.demo)
+        self.proxies = {name: Proxy(self.port(name)) for name in SERVICES}
+        self.far_gateway = free_ports()
+        """Port of the gateway behind the proxies."""
+        self._heard = Counter[str]()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Everything is ready; stops it in the end."""
+        far: subprocess.Popen[bytes] | None = None
+        try:
+            await asyncio.to_thread(self.system.says, "open GraphiQL")
+            cluster = Cluster(self.directory / "data", topology.POSTGRES_PORT + self.offset)
+            self.urls = {name: cluster.url(name) for name in SERVICES}
+            for proxy in self.proxies.values():
+                await proxy.listen()
+            far = self._start_far_gateway()
+            await self.ready(self.far_gateway)
+            yield
+        finally:
+            if far:
+                far.terminate()
+                far.wait(PATIENCE)
+            self.system.stop(signal.SIGTERM)
+
+    def _start_far_gateway(self) -> subprocess.Popen[bytes]:
+        urls = {topology.url_variable(name): f"http://{HOST}:{proxy.port}" for name, proxy in self.proxies.items()}
+        with self._far_log.open("wb") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "chassis.serve", "gateway"],
+                cwd=ROOT,
+                env={**os.environ, **urls, "PORT": str(self.far_gateway)},
+                stdout=log,
+                stderr=log,
+            )
+
+    @property
+    def _far_log(self) -> Path:
+        return self.directory / "far-gateway.log"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment of programs that look for this system."""
+        return {**os.environ, "DATA_DIR": str(self.directory / "data"), "PORT_OFFSET": str(self.offset)}
+
+    def port(self, name: str) -> int:
+        return topology.by_name(name).port + self.offset
+
+    # -- processes ---------------------------------------------------------------------------------------------
+
+    def kill(self, name: str) -> None:
+        """kill -9."""
+        self.system.process(name).kill()
+
+    def postgres(self) -> list[psutil.Process]:
+        """Every process of PostgreSQL, the postmaster first."""
+        return [one for one in family(self.system.launcher.pid) if _name(one) == "postgres"]
+
+    @contextlib.contextmanager
+    def frozen(self, processes: list[psutil.Process]) -> Generator[None]:
+        """SIGSTOP, and SIGCONT in the end."""
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.resume()
+
+    async def ready(self, port: int) -> None:
+        """Returns once `/health/ready` is a 200."""
+        async with httpx2.AsyncClient(trust_env=False, timeout=2) as client:
+            await until(lambda: self._answers(client, port), f"port {port} is ready")
+
+    async def _answers(self, client: httpx2.AsyncClient, port: int) -> bool:
+        try:
+            return (await client.get(f"http://{HOST}:{port}/health/ready")).status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    async def ended(self, process: psutil.Process) -> None:
+        async def gone() -> bool:
+            return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+        await until(gone, f"{process} ends")
+
+    # -- databases ---------------------------------------------------------------------------------------------
+
+    async def connect(self, name: str) -> psycopg.AsyncConnection:
+        """A connection to a service's database, as its own role."""
+        return await psycopg.AsyncConnection.connect(self.urls[name], autocommit=True)
+
+    async def database_is_back(self) -> None:
+        async def connects() -> bool:
+            try:
+                await (await self.connect("pessoas")).close()
+            except psycopg.OperationalError:
+                return False
+            return True
+
+        await until(connects, "PostgreSQL takes connections")
+
+    def lost_and_doubled(self) -> tuple[list[str], list[str]]:
+        return self.journal.check(self.urls)
+
+    # -- the rest ----------------------------------------------------------------------------------------------
+
+    def make_peace(self) -> None:
+        """Proxies are honest again."""
+        for proxy in self.proxies.values():
+            proxy.treat = honest
+            proxy.cut()
+
+    def faults_of_ours(self) -> list[str]:
+        """What the processes have logged since the last time that no fault of others excuses."""
+        found: list[str] = []
+        for name, lines in (
+            ("system", list(self.system.said)),
+            ("far gateway", self._far_log.read_text(errors="replace").splitlines()),
+        ):
+            new, self._heard[name] = lines[self._heard[name] :], len(lines)
+            found += [line for line in new if any(word in line for word in FAULTS)]
+        return found
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Returns once `condition` holds; fails with `what` when it never does."""
+    deadline = time.monotonic() + PATIENCE
+    while not await condition():
+        assert time.monotonic() < deadline, f"not in {PATIENCE} s: {what}"
+        await asyncio.sleep(0.05)
