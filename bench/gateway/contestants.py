@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-from bench.gateway.workloads import GRAPHQL, REST, TUTORIAL, Dialect
+from bench.gateway.workloads import GRAPHQL, HIVE, REST, TAILCALL, TUTORIAL, Dialect
 from deploy.bootstrap import BIN, ROOT
 
 NODE = Path(__file__).with_name("node")
@@ -30,6 +30,8 @@ class Contestant:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     concurrency: int = 32
     """The most that it can do at once."""
+    prepare: tuple[str, ...] = ()
+    """What must be run before, to its end; it may write below `{directory}`."""
 
     @property
     def versions(self) -> str:
@@ -92,26 +94,69 @@ def node(key: str, title: str, *packages: str) -> list[Contestant]:
     ]
 
 
+def hive(key: str, title: str, *flags: str, packages: tuple[str, ...] = ()) -> Contestant:
+    """Hive Gateway over the supergraph that Mesh composes of the services' OpenAPI documents (mesh.config.js)."""
+    modules, supergraph = "node_modules/@graphql-", "{directory}/supergraph.graphql"
+    serve = ("supergraph", supergraph, "--jit", "--host", "127.0.0.1", "--port", "{port}")
+    return Contestant(
+        key,
+        title,
+        (str(BIN / "node"), *flags, modules + "hive/gateway/dist/bin.js", *serve),
+        HIVE,
+        packages,
+        {"NODE_ENV": "production"},
+        prepare=(str(BIN / "node"), modules + "mesh/compose-cli/esm/bin.js", "-o", supergraph),
+    )
+
+
 NODE_JS = [
     *node("mercurius", "Mercurius with JIT, DataLoader", "mercurius", "fastify", "graphql-jit", "dataloader", "undici"),
     *node("yoga", "GraphQL Yoga with graphql-jit, DataLoader", "graphql-yoga", "graphql-jit"),
     *node("apollo", "Apollo Server, DataLoader", "@apollo/server", "express"),
+    hive("hive", "Hive Gateway from OpenAPI", packages=("npm:@graphql-hive/gateway", "npm:@omnigraph/openapi")),
+    hive("hive-tuned", "Hive Gateway from OpenAPI, tuned", YOUNG),
 ]
-ALL: list[Contestant] = [*PYTHON, *NODE_JS]
+RUST = [
+    Contestant(
+        "tailcall",
+        "Tailcall (Rust)",
+        ("node_modules/@tailcallhq/core-linux-x64-gnu/bin/tailcall", "start", "{directory}/tailcall.graphql"),
+        TAILCALL,
+        ("npm:@tailcallhq/core-linux-x64-gnu",),
+        {"TAILCALL_LOG_LEVEL": "error"},
+        prepare=("sed", "s/8000/{port}/; w {directory}/tailcall.graphql", "tailcall.graphql"),
+    )
+]
+ALL: list[Contestant] = [*PYTHON, *NODE_JS, *RUST]
 
 
-def start(contestant: Contestant, port: int, urls: Mapping[str, str], log: Path) -> "subprocess.Popen[bytes]":
-    """Starts it; its output goes to `log`, as it would go down the launcher's pipe."""
-    command = [part.format(port=port) for part in contestant.command]
+def start(contestant: Contestant, port: int, urls: Mapping[str, str], directory: Path) -> "subprocess.Popen[bytes]":
+    """Starts it; its output goes to a log in `directory`, as it would go down the launcher's pipe.
+
+    Raises OSError or CalledProcessError.
+    """
     path = os.pathsep.join((str(BIN), os.environ.get("PATH", os.defpath)))
     environment = {**os.environ, **urls, "PATH": path, "PORT": str(port), **contestant.environment}
     environment.pop("LOG_LEVEL", None)  # the default of each
-    with log.open("wb") as output:
+    folder = ROOT if contestant in PYTHON else NODE
+
+    def filled(command: tuple[str, ...]) -> list[str]:
+        return [part.format(port=port, directory=directory) for part in command]
+
+    with log(contestant, directory).open("wb") as output:
+        if contestant.prepare:
+            subprocess.run(
+                filled(contestant.prepare), cwd=folder, env=environment, stdout=output, stderr=output, check=True
+            )
         return subprocess.Popen(
-            command,
-            cwd=NODE if command[0].endswith("node") else ROOT,
+            filled(contestant.command),
+            cwd=folder,
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
         )
+
+
+def log(contestant: Contestant, directory: Path) -> Path:
+    return directory / f"{contestant.key}.log"

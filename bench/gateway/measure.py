@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from bench import cpu, load
-from bench.gateway.contestants import OURS, Contestant, start
+from bench.gateway.contestants import OURS, Contestant, log, start
 from bench.gateway.stub import Stub
 from bench.gateway.workloads import Workload, same
 from deploy.postgres import free_ports
@@ -69,18 +69,19 @@ def say(text: str) -> None:
 
 
 @asynccontextmanager
-async def running(contestants: Sequence[Contestant], stub: Stub, logs: Path) -> AsyncGenerator[list[Running]]:
+async def running(contestants: Sequence[Contestant], stub: Stub, directory: Path) -> AsyncGenerator[list[Running]]:
     """All contestants, started on the gateway's core; they are stopped at the end."""
     first = free_ports(len(contestants))
     async with AsyncExitStack() as stack:
         started: list[Running] = []
         for port, contestant in enumerate(contestants, first):
-            one = Running(contestant, port, logs / f"{contestant.key}.log")
+            one = Running(contestant, port, log(contestant, directory))
             started.append(one)
             try:
-                process = start(contestant, port, stub.urls, one.log)
-            except OSError as failure:
+                process = start(contestant, port, stub.urls, directory)
+            except (OSError, subprocess.CalledProcessError) as failure:
                 one.broken = str(failure)
+                say(f"{one.key}: OUT: {one.broken}")
                 continue
             stack.callback(stop, process)
             one.process = psutil.Process(process.pid)
