@@ -201,8 +201,10 @@ async def at_rate(
         due.append(at)
         if free:
             next_one(free.pop())
-    while (due or len(free) < connections) and perf_counter() < began + 2 * seconds and not finished.done():
-        await asyncio.sleep(0.01)  # an event would cost every answer something
+    while (due or len(free) < connections) and perf_counter() < began + 2 * seconds:
+        if finished.done():
+            break
+        await asyncio.sleep(0.01)
     now = perf_counter()
     took += [now - one for one in due] + [now - one.since for one in everybody if one.since]
     for connection in everybody:

@@ -130,14 +130,21 @@ RUST = [
 ALL: list[Contestant] = [*PYTHON, *NODE_JS, *RUST]
 
 
+def environment() -> dict[str, str]:
+    """That of this process, with the environment's Node first and no LOG_LEVEL: everybody has his default."""
+    variables = {**os.environ, "PATH": os.pathsep.join((str(BIN), os.environ.get("PATH", os.defpath)))}
+    variables.pop("LOG_LEVEL", None)
+    if certificates := os.environ.get("SSL_CERT_FILE"):  # Node does not read it
+        variables.setdefault("NODE_EXTRA_CA_CERTS", certificates)
+    return variables
+
+
 def start(contestant: Contestant, port: int, urls: Mapping[str, str], directory: Path) -> "subprocess.Popen[bytes]":
     """Starts it; its output goes to a log in `directory`, as it would go down the launcher's pipe.
 
     Raises OSError or CalledProcessError.
     """
-    path = os.pathsep.join((str(BIN), os.environ.get("PATH", os.defpath)))
-    environment = {**os.environ, **urls, "PATH": path, "PORT": str(port), **contestant.environment}
-    environment.pop("LOG_LEVEL", None)  # the default of each
+    variables = {**environment(), **urls, "PORT": str(port), **contestant.environment}
     folder = ROOT if contestant in PYTHON else NODE
 
     def filled(command: tuple[str, ...]) -> list[str]:
@@ -146,12 +153,12 @@ def start(contestant: Contestant, port: int, urls: Mapping[str, str], directory:
     with log(contestant, directory).open("wb") as output:
         if contestant.prepare:
             subprocess.run(
-                filled(contestant.prepare), cwd=folder, env=environment, stdout=output, stderr=output, check=True
+                filled(contestant.prepare), cwd=folder, env=variables, stdout=output, stderr=output, check=True
             )
         return subprocess.Popen(
             filled(contestant.command),
             cwd=folder,
-            env=environment,
+            env=variables,
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
