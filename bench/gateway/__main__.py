@@ -32,6 +32,7 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=1.0, help="of load for each contestant in each round")
     parser.add_argument("--rate", type=float, default=300, help="queries a second of the open loop; 0 leaves it out")
     parser.add_argument("--documents", type=int, default=100_000, help="distinct ones for the memory part")
+    parser.add_argument("--glibc", type=Path, help="a folder with glibc 2.39 or newer, for Tailcall on an older system")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and the plot anew")
     return parser.parse_args()
 
@@ -41,6 +42,10 @@ async def main() -> None:
     parts = arguments.parts.split(",")
     keys = {contestants.OURS, *arguments.only.split(",")} if arguments.only else None
     chosen = [one for one in contestants.ALL if keys is None or one.key in keys]
+    if arguments.glibc:
+        chosen = [
+            contestants.on_newer_glibc(one, arguments.glibc) if one in contestants.RUST else one for one in chosen
+        ]
     if any(one not in contestants.PYTHON for one in chosen):
         install(contestants.NODE)
     cpu.pin(psutil.Process(), OTHER_CORE)

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -28,6 +28,7 @@ class Contestant:
     dialect: Dialect = GRAPHQL
     packages: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    folder: Path = ROOT
     concurrency: int = 32
     """The most that it can do at once."""
     prepare: tuple[str, ...] = ()
@@ -89,8 +90,10 @@ def node(key: str, title: str, *packages: str) -> list[Contestant]:
     versions = tuple(f"npm:{name}" for name in packages)
     script = f"{key}.js"
     return [
-        Contestant(key, title, (str(BIN / "node"), script), GRAPHQL, versions, production),
-        Contestant(f"{key}-tuned", f"{title}, tuned", (str(BIN / "node"), YOUNG, script), GRAPHQL, (), production),
+        Contestant(key, title, (str(BIN / "node"), script), GRAPHQL, versions, production, NODE),
+        Contestant(
+            f"{key}-tuned", f"{title}, tuned", (str(BIN / "node"), YOUNG, script), GRAPHQL, (), production, NODE
+        ),
     ]
 
 
@@ -105,6 +108,7 @@ def hive(key: str, title: str, *flags: str, packages: tuple[str, ...] = ()) -> C
         HIVE,
         packages,
         {"NODE_ENV": "production"},
+        NODE,
         prepare=(str(BIN / "node"), modules + "mesh/compose-cli/esm/bin.js", "-o", supergraph),
     )
 
@@ -124,10 +128,17 @@ RUST = [
         TAILCALL,
         ("npm:@tailcallhq/core-linux-x64-gnu",),
         {"TAILCALL_LOG_LEVEL": "error"},
+        NODE,
         prepare=("sed", "s/8000/{port}/; w {directory}/tailcall.graphql", "tailcall.graphql"),
     )
 ]
 ALL: list[Contestant] = [*PYTHON, *NODE_JS, *RUST]
+
+
+def on_newer_glibc(contestant: Contestant, folder: Path) -> Contestant:
+    """The same contestant, run with the C library in `folder` instead of the system's older one."""
+    loader = (str(folder / "ld-linux-x86-64.so.2"), "--library-path", str(folder))
+    return replace(contestant, command=(*loader, *contestant.command))
 
 
 def environment() -> dict[str, str]:
@@ -145,7 +156,6 @@ def start(contestant: Contestant, port: int, urls: Mapping[str, str], directory:
     Raises OSError or CalledProcessError.
     """
     variables = {**environment(), **urls, "PORT": str(port), **contestant.environment}
-    folder = ROOT if contestant in PYTHON else NODE
 
     def filled(command: tuple[str, ...]) -> list[str]:
         return [part.format(port=port, directory=directory) for part in command]
@@ -153,11 +163,16 @@ def start(contestant: Contestant, port: int, urls: Mapping[str, str], directory:
     with log(contestant, directory).open("wb") as output:
         if contestant.prepare:
             subprocess.run(
-                filled(contestant.prepare), cwd=folder, env=variables, stdout=output, stderr=output, check=True
+                filled(contestant.prepare),
+                cwd=contestant.folder,
+                env=variables,
+                stdout=output,
+                stderr=output,
+                check=True,
             )
         return subprocess.Popen(
             filled(contestant.command),
-            cwd=folder,
+            cwd=contestant.folder,
             env=variables,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -34,7 +34,7 @@ def peers(everybody: Sequence[Running], workloads: Sequence[Workload], rate: flo
     heads = [w.name for w in workloads]
     lines = [
         f"| CPU of the gateway per query, ms (times ours) | {' | '.join(heads)} "
-        f"| p99, 100 rows, {HUNDRED.concurrency} clients | p99 at {rate:.0f} queries/s | calls |",
+        f"| p99, 100 rows, {HUNDRED.concurrency} clients | p99, 100 rows, {rate:.0f} queries/s | calls, 100 rows |",
         "|---" * (len(heads) + 4) + "|",
     ]
     for one in everybody:
@@ -44,9 +44,9 @@ def peers(everybody: Sequence[Running], workloads: Sequence[Workload], rate: flo
             cells.append(figure(one.cpu_of(workload)) + (f" ({times:.1f}x)" if times and one is not ours else ""))
         hundred = one.rounds.get(HUNDRED.name, [])
         cells.append(figure(statistics.median(percentile(r.took, 0.99) for r in hundred)) if hundred else NOTHING)
-        overrun = "cannot keep up" if hundred else NOTHING
+        overrun = "cannot keep up" if hundred and rate else NOTHING
         cells.append(figure(percentile(one.open_loop, 0.99)) if one.open_loop else overrun)
-        cells.append(f"{hundred[-1].calls:.3g}" if hundred else NOTHING)
+        cells.append(f"{statistics.median(r.calls for r in hundred):.3g}" if hundred else NOTHING)
         lines.append(f"| {one.contestant.title} | {' | '.join(cells)} |")
     lines += [f"\n{one.contestant.title} took no part: {one.broken}" for one in everybody if one.broken]
     return "\n".join(lines)
