@@ -63,4 +63,4 @@ class Produto(Base, table=True):
 
 
 class Idempotency(IdempotencyColumns, Base, table=True):
-    """The first answers of keyed POSTs."""
+    """The first answers of keyed writes."""

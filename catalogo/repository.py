@@ -39,6 +39,7 @@ class ProdutoRepository(Repository):
         "id": Field("integer", "produto.id", ordered=True),
         "nome_produto": Field("name", "produto.nome_produto", folded="produto.nome_busca", ordered=True),
         "categoria_id": Field("integer", "produto.categoria_id", parent=True),
+        "nome_categoria": Field("name", "categoria.nome_categoria", folded="categoria.nome_busca"),
     }
 
     @staticmethod

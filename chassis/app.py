@@ -42,7 +42,7 @@ def build(
     health.add_to(app, ready)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _not_routed)
-    app.add_middleware(Front, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(Front, max_body_bytes=settings.max_body_bytes, operation_timeout=settings.operation_timeout)
     return app
 
 

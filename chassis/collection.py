@@ -25,6 +25,7 @@ from starlette.responses import Response
 from chassis import openapi, parameters
 from chassis.body import MERGE_PATCH, parse, read_json, require_object, validate
 from chassis.conditional import etag, not_modified, require_match
+from chassis.db.database import Transaction
 from chassis.db.filters import orderings, place
 from chassis.db.idempotency import Keyed
 from chassis.db.repository import Page, Repository, Row
@@ -34,6 +35,10 @@ from chassis.query import GroupedQuery, Query, query_model
 
 MAX_BULK_IDS = 1000
 RETRIES = 3
+
+
+class _ChangedSinceError(Exception):
+    """A change was judged against a row that has changed since: judge again."""
 
 
 def dumps(value: Any) -> bytes:
@@ -147,23 +152,21 @@ class Collection:
         body = require_object(await read_json(request))
         unknown = [field for field in body if field not in self.write.model_fields]
         written = self._validated(body, [self._refused(field) for field in unknown])
-        keyed, repository = Keyed.of(request, body), self.make(request)
-        if keyed and (first := await keyed.replayed(repository.database)):
-            return first
-        await self.check(request, written, None)
+        repository = self.make(request)
+        keyed = Keyed(request, body, repository.database)
 
-        async def work(transaction: Any) -> Response:
-            if keyed and (first := await keyed.claimed(transaction)):
-                return first
-            row = await repository.add(transaction, written)
-            body = dumps(row)
-            headers = {"Location": f"{self.path}{row['id']}/", "ETag": etag(body)}
-            response = Response(body, 201, headers, media_type="application/json")
-            if keyed:
-                await keyed.remember(transaction, response)
-            return response
+        async def attempt() -> Response:
+            await self.check(request, written, None)
 
-        return await repository.database.transaction(work)
+            async def work(transaction: Transaction) -> Response:
+                row = await repository.add(transaction, written)
+                body = dumps(row)
+                headers = {"Location": f"{self.path}{row['id']}/", "ETag": etag(body)}
+                return Response(body, 201, headers, media_type="application/json")
+
+            return await keyed.transaction(work)
+
+        return await keyed.answer(attempt)
 
     async def replace(self, request: Request) -> Response:
         return await self._change(request, require_object(await read_json(request)), merge=False)
@@ -173,36 +176,43 @@ class Collection:
 
     async def delete(self, request: Request) -> Response:
         id, repository = self._id(request), self.make(request)
+        keyed = Keyed(request, None, repository.database)
 
-        async def work(transaction: Any) -> Row:
+        async def work(transaction: Transaction) -> Response:
             row = await repository.lock(transaction, id)
             require_match(request, etag(dumps(row)))
             await repository.remove(transaction, id)
-            return row
+            if "return=representation" in request.headers.get("prefer", "").replace(" ", ""):
+                return json_response(row, headers={"Preference-Applied": "return=representation"})
+            return Response(status_code=204)
 
-        row = await repository.database.transaction(work)
-        if "return=representation" in request.headers.get("prefer", "").replace(" ", ""):
-            return json_response(row, headers={"Preference-Applied": "return=representation"})
-        return Response(status_code=204)
+        return await keyed.answer(lambda: keyed.transaction(work))
 
     async def _change(self, request: Request, body: dict[str, Any], *, merge: bool) -> Response:
         id, repository = self._id(request), self.make(request)
-        for _ in range(RETRIES):
+        keyed = Keyed(request, body, repository.database)
+
+        async def attempt() -> Response:
             before = await repository.get(id)
             require_match(request, etag(dumps(before)))
             written = self._written(body, before, merge=merge)
             await self.check(request, written, before)
 
-            async def work(transaction: Any, before: Row = before, written: Mapping[str, Any] = written) -> Row | None:
+            async def work(transaction: Transaction) -> Response:
                 stored = await repository.lock(transaction, id)
                 require_match(request, etag(dumps(stored)))
                 if stored != before:
-                    return None  # judged against a row that has changed since: judge again
-                return await repository.change(transaction, id, written)
-
-            row = await repository.database.transaction(work)
-            if row is not None:
+                    raise _ChangedSinceError
+                row = await repository.change(transaction, id, written)
                 return json_response(row, headers={"ETag": etag(dumps(row))})
+
+            return await keyed.transaction(work)
+
+        for _ in range(RETRIES):
+            try:
+                return await keyed.answer(attempt)
+            except _ChangedSinceError:
+                continue
         raise Conflict("o recurso está sendo alterado por outros; tente de novo", code="CONTENDED")
 
     # -- bodies ------------------------------------------------------------------------------------------------
@@ -266,7 +276,7 @@ class Collection:
         for name, field in fields.items():
             if field.kind == "integer" and name != "id":
                 found.append(parameters.integers(name, f"Rows whose {name} is one of these.", MAX_BULK_IDS))
-            if field.kind == "name":
+            if name == self.name_field:
                 found.append(parameters.text(name, f"Rows whose {name} is exactly this.", 100, self.example[name]))
                 found.append(parameters.text("search", f"Part of {name}, whatever its case and accents.", 200, "joao"))
             if field.kind == "instant":

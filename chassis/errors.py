@@ -170,6 +170,8 @@ def problem(request: Request, refusal: Refusal) -> Response:
     }
     if refusal.errors:
         document["errors"] = [error.as_dict() for error in refusal.errors]
+    if refusal.status >= 500 and refusal.service:
+        document["service"] = refusal.service
     if refusal.status >= 500 and (current := trace.current()):
         document["trace_id"] = current.trace_id
     return Response(
@@ -232,4 +234,5 @@ def refuse_fields(failure: ValidationError, within: str = "") -> Invalid:
         code, message = MESSAGES.get(error["type"], ("INVALID", "valor inválido"))
         found.append(FieldError(field, code, message.format(**error.get("ctx", {}))))
     first = found[0]
-    return Invalid(f"{first.field}: {first.message}", errors=found)
+    code = "LIMIT_EXCEEDED" if first.code == "LIMIT_EXCEEDED" else None
+    return Invalid(f"{first.field}: {first.message}", code=code, errors=found)

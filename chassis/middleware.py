@@ -9,12 +9,13 @@ import time
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis import trace
-from chassis.errors import Broken, NotAcceptable, TooLarge, problem
+from chassis import deadline, trace
+from chassis.errors import Broken, NotAcceptable, Refusal, TooLarge, problem
 from chassis.negotiation import quality
 
 log = logging.getLogger("http")
 QUIET = ("/health/", "/metrics")
+DEADLINE = deadline.HEADER.lower().encode()
 
 
 class Front:
@@ -24,9 +25,10 @@ class Front:
     next request on it would fail too: everything is caught here and answered as a 500 that shows nothing.
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int, operation_timeout: float) -> None:
         self.app = app
         self.max_body_bytes = max_body_bytes
+        self.operation_timeout = operation_timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -44,7 +46,9 @@ class Front:
                 message["headers"] = [*message["headers"], (b"x-request-id", current.trace_id.encode())]
             await send(message)
 
+        token = None
         try:
+            token = deadline.begin(self.operation_timeout, headers.get(DEADLINE))
             length = headers.get(b"content-length", b"0")
             if length.isdigit() and int(length) > self.max_body_bytes:
                 raise self._too_large()
@@ -52,7 +56,7 @@ class Front:
             if scope["path"].startswith("/api") and not quality(accept, "application/json"):
                 raise NotAcceptable("só há representação em application/json")
             await self.app(_with_slash(scope), self._bounded(receive), answer)
-        except (TooLarge, NotAcceptable) as refusal:
+        except Refusal as refusal:
             if not status:
                 await problem(Request(scope), refusal)(scope, receive, answer)
         except Exception:
@@ -62,6 +66,8 @@ class Front:
                     scope, receive, answer
                 )
         finally:
+            if token is not None:
+                deadline.end(token)
             if not scope["path"].startswith(QUIET):
                 took = round((time.perf_counter() - began) * 1000, 2)
                 log.info("%s %s", scope["method"], scope["path"], extra={"status": status, "milliseconds": took})

@@ -50,6 +50,7 @@ PROBLEM: Schema = {
         "instance": {"type": "string"},
         "code": {"type": "string", "pattern": "^[A-Z][A-Z_]*$"},
         "trace_id": {"type": "string", "description": "Only in a 5xx: what to tell the support."},
+        "service": {"type": "string", "description": "Only in a 5xx: the neighbour whose fault it is."},
         "errors": {
             "type": "array",
             "description": "Only in a 422: each field at fault.",
@@ -151,7 +152,7 @@ class Described:
     def operation(self, action: str) -> dict[str, Any]:
         """FastAPI's arguments for one route."""
         public, name = schema_ref(self.collection.public), self.name
-        one, changed = ("id",), answer(200, public, self.example, "ETag")
+        one, changed = ("id",), answer(200, public, self.example, "ETag", "Idempotency-Replayed")
         changed["200"]["links"] = self._links("get", "replace", "merge", "delete")
         created = answer(201, public, self.example, "ETag", "Location", "Idempotency-Replayed")
         created["201"]["links"] = changed["200"]["links"]
@@ -184,22 +185,22 @@ class Described:
             "get": self._get(),
             "replace": {
                 "summary": f"Replace a {name}",
-                "parameters": parameters(*one, "If-Match"),
+                "parameters": parameters(*one, "If-Match", "Idempotency-Key"),
                 "requestBody": body(replace, self.body_example),
                 "responses": changed | refusals(*BODY_REFUSALS, 404, 409, 412),
             },
             "merge": {
                 "summary": f"Change some members of a {name} (JSON merge patch, RFC 7396)",
-                "parameters": parameters(*one, "If-Match"),
+                "parameters": parameters(*one, "If-Match", "Idempotency-Key"),
                 "requestBody": body(patch, self.body_example, "application/merge-patch+json", "application/json"),
                 "responses": changed | refusals(*BODY_REFUSALS, 404, 409, 412),
             },
             "delete": {
                 "summary": f"Delete a {name}",
-                "parameters": parameters(*one, "If-Match", "Prefer"),
-                "responses": answer(204)
-                | answer(200, public, self.example, "Preference-Applied")
-                | refusals(*READ_REFUSALS, 404, 412),
+                "parameters": parameters(*one, "If-Match", "Idempotency-Key", "Prefer"),
+                "responses": answer(204, None, None, "Idempotency-Replayed")
+                | answer(200, public, self.example, "Preference-Applied", "Idempotency-Replayed")
+                | refusals(*READ_REFUSALS, 400, 404, 409, 412),
             },
         }
         extra = described[action] | {"operationId": f"{action}{name}", "tags": [name]}

@@ -1,13 +1,17 @@
 """Our REST dialect spoken as a client: what a neighbour refuses is raised here as the class it was raised there.
 
-httpx2 is the seam: a test hands in another transport. Every call has a deadline, carries the trace, and ends in a value
-or in a `Refusal` that names the neighbour; nothing of httpx2 leaves this file.
+One call passes, in this order: the reads under way (an identical one is joined), the breaker, the bulkhead, the wire;
+and, where it may be repeated, once more after a short pause. Every call ends within its attempt's time and within the
+time that the request at hand has left (`chassis.deadline`), carries the trace, and ends in a value or in a `Refusal`
+that names the neighbour.
 """
 
 import asyncio
+import contextlib
 import logging
+import random
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -15,21 +19,21 @@ import httpx2
 import msgspec
 import orjson
 
-from chassis import trace
+from chassis import deadline, trace
+from chassis.breaker import Breaker
+from chassis.bulkhead import Bulkhead, FullError
 from chassis.errors import BY_STATUS, DeadlineExceeded, FieldError, Refusal, Unavailable
+from chassis.lean import LeanWire
+from chassis.settings import NeighbourSettings
+from chassis.wire import Answer, HttpxWire, Refused, TimedOut, Wire, WireError
 
 log = logging.getLogger("remote")
 T = TypeVar("T")
-CONNECT_TIMEOUT = 0.5
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A neighbour's successful answer."""
-
-    status: int
-    headers: httpx2.Headers
-    content: bytes
+RETRY_PAUSE = 0.05
+"""Seconds before a retry, at most; how many is drawn, so that callers who failed together do not come back together."""
+PROBE_SECONDS = 1.0
+MAX_TOKENS = 10.0
 
 
 class ProblemField(msgspec.Struct):
@@ -44,24 +48,34 @@ class Problem(msgspec.Struct):
     code: str
     detail: str = ""
     errors: list[ProblemField] = []  # msgspec copies it
+    service: str | None = None
+
+
+PROBLEM = msgspec.json.Decoder(Problem)
 
 
 class Remote:
-    """One neighbour. `timeout` is the seconds one call may take, all in all."""
+    """One neighbour, as `settings` say how patient to be with it. `transport` takes the place of the network."""
 
     def __init__(
-        self, name: str, base_url: str, *, timeout: float = 5.0, transport: httpx2.AsyncBaseTransport | None = None
+        self,
+        name: str,
+        base_url: str,
+        settings: NeighbourSettings | None = None,
+        *,
+        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
+        settings = settings or NeighbourSettings()
         self.name = name
-        self.timeout = timeout
-        self._client = httpx2.AsyncClient(
-            base_url=base_url,
-            transport=transport,
-            timeout=httpx2.Timeout(timeout, connect=CONNECT_TIMEOUT),
-            limits=httpx2.Limits(max_connections=50, max_keepalive_connections=50, keepalive_expiry=30),
-            headers={"Accept": "application/json"},
-            trust_env=False,  # a proxy variable of the machine must not come between two processes of one system
-        )
+        self.timeout = settings.neighbour_timeout
+        self.bulkhead = Bulkhead(settings.neighbour_connections, settings.neighbour_queue)
+        self.breaker = Breaker(name, settings.breaker_share, self._is_ready)
+        self._wire: Wire = HttpxWire(base_url, transport) if transport else LeanWire(base_url)
+        self._retry_ratio = settings.retry_budget
+        self._retry_tokens = MAX_TOKENS if settings.retry_budget else 0.0
+        self._reading: dict[tuple[str, bytes | None, int], _Reading] = {}
+        self._writes = 0
+        """Writes so far: a read that begins after a write must not join one that began before it."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -69,60 +83,189 @@ class Remote:
     async def __aexit__(
         self, kind: type[BaseException] | None, failure: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._client.aclose()
+        await self.breaker.close()
+        await self._wire.close()
 
-    async def call(
-        self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None
-    ) -> Answer:
-        """One request. Raises the neighbour's refusal, Unavailable, or DeadlineExceeded."""
-        sent = {**trace.outgoing(), **(headers or {})}
-        content = None
-        if body is not None:
-            sent.setdefault("Content-Type", "application/json")
-            content = orjson.dumps(body, option=orjson.OPT_UTC_Z)
+    async def read(self, path: str, decode: Callable[[bytes], T], body: Any = None) -> T:
+        """Reads `path`: by GET or, with a body, by POST. Identical reads under way at the same time are made once.
+
+        Raises the neighbour's refusal, Unavailable (also for what does not decode), or DeadlineExceeded.
+        """
+        content = None if body is None else _dumps(body)
+        key = (path, content, self._writes)
+        while (reading := self._reading.get(key)) and reading.until <= deadline.until():
+            with contextlib.suppress(_LeftAlone):
+                return await reading.join()
+        method = "GET" if body is None else "POST"
+        if reading or deadline.left() < self.timeout:  # who is in a hurry must not hurry the others
+            return await self._decoded(method, path, decode, content, {}, repeatable=True)
+        reading = self._reading[key] = _Reading(deadline.until())
         try:
-            async with asyncio.timeout(self.timeout):
-                response = await self._client.request(method, path, content=content, headers=sent)
-        except (TimeoutError, httpx2.TimeoutException) as failure:
-            raise self._failed(DeadlineExceeded(f"{self.name} não respondeu a tempo"), failure) from failure
-        except (httpx2.TransportError, httpx2.InvalidURL) as failure:
-            raise self._failed(Unavailable(f"{self.name} não está respondendo"), failure) from failure
-        if response.status_code < 400:
-            return Answer(response.status_code, response.headers, response.content)
-        raise self._refused(response)
+            found = await self._decoded(method, path, decode, content, {}, repeatable=True)
+        except BaseException as failure:
+            reading.fail(failure if isinstance(failure, Exception) else _LeftAlone())
+            raise
+        else:
+            reading.succeed(found)
+            return found
+        finally:
+            del self._reading[key]
 
-    async def read(
+    async def write(
         self,
         method: str,
         path: str,
         decode: Callable[[bytes], T],
         body: Any = None,
-        *,
         headers: Mapping[str, str] | None = None,
     ) -> T:
-        """One request whose answer is decoded; an answer that does not decode is a neighbour that cannot answer."""
-        answer = await self.call(method, path, body, headers=headers)
+        """Changes something; repeated, when the answer is lost, only under an `Idempotency-Key`. Raises like `read`."""
+        content, sent = None if body is None else _dumps(body), dict(headers or {})
+        try:
+            return await self._decoded(method, path, decode, content, sent, repeatable="Idempotency-Key" in sent)
+        finally:
+            self._writes += 1
+
+    async def _decoded(
+        self,
+        method: str,
+        path: str,
+        decode: Callable[[bytes], T],
+        content: bytes | None,
+        headers: dict[str, str],
+        *,
+        repeatable: bool,
+    ) -> T:
+        if content is not None:
+            headers["content-type"] = "application/json"
+        answer = await self._called(method, path, content, headers, repeatable)
+        if answer.status >= 400:
+            raise self._refused(answer)
         try:
             return decode(answer.content)
         except ValueError as failure:
+            self.breaker.record(failed=True)
             raise self._failed(Unavailable(f"{self.name} deu uma resposta inválida"), failure) from failure
 
-    def _refused(self, response: httpx2.Response) -> Refusal:
-        """The neighbour's problem+json as the exception it was."""
-        kind = BY_STATUS.get(response.status_code)
+    async def _called(
+        self, method: str, path: str, content: bytes | None, headers: dict[str, str], repeatable: bool
+    ) -> Answer:
+        """The answer, after one retry at most."""
+        self._retry_tokens = min(self._retry_tokens + self._retry_ratio, MAX_TOKENS)
+        again = False
+        while True:
+            try:
+                return await self._attempt(method, path, content, headers, repeatable)
+            except WireError as failure:
+                late = isinstance(failure, TimedOut)
+                harmless = repeatable or isinstance(failure, Refused)
+                if again or not harmless or self._retry_tokens < 1 or deadline.left() < RETRY_PAUSE:
+                    said = "não respondeu a tempo" if late else "não está respondendo"
+                    kind = DeadlineExceeded if late else Unavailable
+                    raise self._failed(kind(f"{self.name} {said}"), failure) from failure
+            again = True
+            self._retry_tokens -= 1
+            await asyncio.sleep(RETRY_PAUSE * random.random())  # noqa: S311 - jitter, not a secret
+
+    async def _attempt(
+        self, method: str, path: str, content: bytes | None, headers: dict[str, str], repeatable: bool
+    ) -> Answer:
+        """One attempt. Raises WireError, or a refusal of our own that asks nobody."""
+        if self.breaker.open:
+            raise self._quietly(Unavailable(f"{self.name} não está respondendo"))
+        seconds = min(self.timeout, deadline.left())
+        if seconds <= 0:
+            raise self._quietly(DeadlineExceeded(f"{self.name} não respondeu a tempo"))
+        until = time.monotonic() + seconds
+        hurried = seconds < self.timeout  # that it was too slow for somebody in a hurry says nothing about it
         try:
-            problem = msgspec.json.decode(response.content, type=Problem)
+            await self.bulkhead.enter(seconds)
+        except FullError as failure:
+            raise self._failed(Unavailable(f"{self.name} está ocupado"), failure) from failure
+        try:
+            seconds = until - time.monotonic()
+            headers = {**trace.outgoing(), deadline.HEADER: str(max(1, int(seconds * 1000))), **headers}
+            answer = await self._wire.send(method, path, headers, content, seconds=seconds, repeatable=repeatable)
+        except WireError as failure:
+            if not (hurried and isinstance(failure, TimedOut)):
+                self.breaker.record(failed=True)
+            raise
+        finally:
+            self.bulkhead.leave()
+        if answer.status < 500:
+            self.breaker.record(failed=False)
+        return answer
+
+    def _refused(self, answer: Answer) -> Refusal:
+        """The neighbour's problem+json as the exception it was; its own trouble as Unavailable or DeadlineExceeded."""
+        kind = BY_STATUS.get(answer.status)
+        try:
+            problem = PROBLEM.decode(answer.content)
         except msgspec.MsgspecError:
             problem = None
-        if kind is None or response.status_code >= 500 or problem is None:
-            failure = Unavailable(f"{self.name} não conseguiu responder")
-            return self._failed(failure, f"status {response.status_code}")
+        if problem is None or kind is None or answer.status >= 500:
+            return self._broken(answer.status, problem)
         errors = [FieldError(one.field, one.code, one.message) for one in problem.errors]
         refusal = kind(problem.detail, code=problem.code, errors=errors)
         refusal.service = self.name
+        return refusal
+
+    def _broken(self, status: int, problem: Problem | None) -> Refusal:
+        culprit = (problem and problem.service) or self.name
+        hurried = status == DeadlineExceeded.status and deadline.left() < self.timeout
+        if culprit == self.name and not hurried:
+            self.breaker.record(failed=True)
+        kind = DeadlineExceeded if status == DeadlineExceeded.status else Unavailable
+        refusal = self._failed(kind(f"{culprit} não conseguiu responder"), f"status {status}")
+        refusal.service = culprit
         return refusal
 
     def _failed(self, refusal: Refusal, why: object) -> Refusal:
         refusal.service = self.name
         log.warning("call failed", extra={"service": self.name, "code": refusal.code, "reason": repr(why)})
         return refusal
+
+    def _quietly(self, refusal: Refusal) -> Refusal:
+        """A call that was not made is not worth a line each: the breaker wrote one."""
+        refusal.service = self.name
+        return refusal
+
+    async def _is_ready(self) -> bool:
+        try:
+            answer = await self._wire.send(
+                "GET", "/health/ready", {}, None, seconds=min(PROBE_SECONDS, self.timeout), repeatable=True
+            )
+        except WireError:
+            return False
+        return answer.status == 200
+
+
+class _LeftAlone(Exception):
+    """Whoever made a shared read was cancelled."""
+
+
+class _Reading:
+    """A read under way that ends before `until`, and those that wait for it too."""
+
+    def __init__(self, until: float) -> None:
+        self.until = until
+        self._joined: list[asyncio.Future[Any]] = []
+
+    def join(self) -> "asyncio.Future[Any]":
+        waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._joined.append(waiting)
+        return waiting
+
+    def succeed(self, found: Any) -> None:
+        for waiting in self._joined:
+            if not waiting.done():
+                waiting.set_result(found)
+
+    def fail(self, failure: Exception) -> None:
+        for waiting in self._joined:
+            if not waiting.done():
+                waiting.set_exception(failure)
+
+
+def _dumps(body: Any) -> bytes:
+    return orjson.dumps(body, option=orjson.OPT_UTC_Z)

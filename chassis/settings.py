@@ -13,6 +13,8 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     max_body_bytes: Annotated[int, Field(ge=1024, le=100_000_000)] = 1_000_000
+    operation_timeout: Annotated[float, Field(gt=0, le=300)] = 5.0
+    """Seconds one request may take, all that it waits for included."""
 
 
 class DatabaseSettings(Settings):
@@ -22,6 +24,20 @@ class DatabaseSettings(Settings):
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
     database_timeout: Annotated[float, Field(gt=0, le=60)] = 2.0
     """Seconds one statement may take, and one wait for a connection half of that."""
+
+
+class NeighbourSettings(Settings):
+    """How patient a process is with each of the services it asks."""
+
+    neighbour_timeout: Annotated[float, Field(gt=0, le=60)] = 2.0
+    """Seconds one attempt may take."""
+    neighbour_connections: Annotated[int, Field(ge=1, le=1000)] = 64
+    neighbour_queue: Annotated[int, Field(ge=0, le=10_000)] = 256
+    """Calls that may wait for one of those connections."""
+    retry_budget: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Retries, as a share of the calls; 0: none."""
+    breaker_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """The share of failed calls that opens the circuit breaker; 0: nothing does."""
 
 
 BaseUrl = Annotated[str, AfterValidator(lambda url: str(HttpUrl(url)).rstrip("/"))]

@@ -4,6 +4,7 @@ The trace id is the request id: it comes in as `traceparent` (or as a UUID in `X
 `X-Request-ID`, stands in every log line and in the body of a 500.
 """
 
+import random
 import re
 import secrets
 from contextvars import ContextVar
@@ -21,7 +22,7 @@ class Trace:
 
     def outgoing(self) -> str:
         """The `traceparent` for one call to a neighbour: the same trace, a new parent span."""
-        return f"00-{self.trace_id}-{secrets.token_hex(8)}-{self.flags}"
+        return f"00-{self.trace_id}-{random.getrandbits(64) or 1:016x}-{self.flags}"
 
 
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
@@ -36,6 +37,12 @@ def outgoing() -> dict[str, str]:
     """The headers that carry the trace to a neighbour."""
     trace = current()
     return {"traceparent": trace.outgoing()} if trace else {}
+
+
+def sampled() -> str | None:
+    """The `traceparent` for a SQL comment, of a request whose caller records its trace (flag 01); else None."""
+    trace = current()
+    return trace.outgoing() if trace and int(trace.flags, 16) & 1 else None
 
 
 def begin(traceparent: bytes | None, request_id: bytes | None) -> Trace:

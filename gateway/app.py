@@ -2,24 +2,29 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Annotated
 
 from fastapi import FastAPI
 from httpx2 import AsyncBaseTransport
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from chassis import app as chassis_app
+from chassis.pagination import MAX_IDS
 from chassis.remote import Remote
-from chassis.settings import BaseUrl, Settings, read
+from chassis.settings import BaseUrl, NeighbourSettings, read
 from gateway import http, playground, schema
 from gateway.execution.operation import Executor
 
 
-class GatewaySettings(Settings):
+class GatewaySettings(NeighbourSettings):
     catalogo_url: BaseUrl
     pessoas_url: BaseUrl
     servicos_url: BaseUrl
     solicitacoes_url: BaseUrl
+    filter_max_ids: Annotated[int, Field(ge=1, le=MAX_IDS)] = MAX_IDS
+    """Ids that a filter on what another service owns may match there; the services answer no more than the default."""
 
 
 def create_app(
@@ -33,7 +38,7 @@ def create_app(
         "servicos": settings.servicos_url,
         "solicitacoes": settings.solicitacoes_url,
     }
-    remotes = {name: Remote(name, url, transport=(transports or {}).get(name)) for name, url in urls.items()}
+    remotes = {name: Remote(name, url, settings, transport=(transports or {}).get(name)) for name, url in urls.items()}
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -52,6 +57,7 @@ def create_app(
     )
     app.state.executor = Executor(schema.core(schema.build()))
     app.state.remotes = remotes
+    app.state.filter_max_ids = settings.filter_max_ids
     app.add_route("/graphql", http.endpoint, methods=["GET", "POST"])
     app.mount("/playground", playground.files())
     app.add_route("/", _to_graphiql, methods=["GET"])

@@ -1,6 +1,7 @@
-"""What a resolver can reach: the loaders of its request, and the key under which the request may be retried."""
+"""What a resolver can reach: the loaders of its request, and the key under which each of its writes may be retried."""
 
 import hashlib
+import secrets
 from dataclasses import dataclass
 
 import strawberry
@@ -12,15 +13,17 @@ from gateway.loaders import Loaders
 class Context:
     loaders: Loaders
     idempotency_key: str | None = None
+    """The client's. Without one we make our own, so that a write whose answer was lost can be sent again by us."""
     writes: int = 0
-    """How many creations this operation has made: each has a key of its own, derived from the request's."""
+    """How many writes this operation has come to: each has a key of its own, derived from the request's."""
 
-    def next_key(self) -> str | None:
-        """The key for the next creation of this operation, the same when the operation is retried."""
+    def __post_init__(self) -> None:
+        self._key = self.idempotency_key or secrets.token_hex(16)
+
+    def next_key(self) -> str:
+        """The key for the next write of this operation, the same when the operation is retried."""
         self.writes += 1
-        if self.idempotency_key is None:
-            return None
-        return hashlib.blake2b(f"{self.idempotency_key}#{self.writes}".encode(), digest_size=16).hexdigest()
+        return hashlib.blake2b(f"{self._key}#{self.writes}".encode(), digest_size=16).hexdigest()
 
 
 Info = strawberry.Info[Context, None]

@@ -116,16 +116,16 @@ async def _executed(request: Request, asked: Asked, media_type: str) -> Response
         return _request_error([failure], media_type)
     if request.method != "POST" and not is_query(operation):
         raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
-    context = Context(Loaders(request.app.state.remotes), key_of(request))
+    loaders = Loaders(request.app.state.remotes, request.app.state.filter_max_ids)
+    context = Context(loaders, key_of(request))
     result = await executor.run(document, operation, asked.variables, context)
-    errors = result.errors or []
-    if result.data is None:  # every root field is nullable: without data, nothing was executed
-        return _request_error(errors, media_type)
-    answer: dict[str, Any] = {"data": result.data}
-    if errors:
-        log_faults(errors)
-        answer["errors"] = [formatted(error) for error in errors]
-    return _response(answer, media_type)
+    if result.data is None:
+        return _request_error(result.errors, media_type)
+    body = b'{"data":' + result.data
+    if result.errors:
+        log_faults(result.errors)
+        body += b',"errors":' + orjson.dumps([formatted(error) for error in result.errors])
+    return _written(body + b"}", media_type)
 
 
 def _request_error(errors: Sequence[GraphQLError], media_type: str) -> Response:
@@ -135,5 +135,8 @@ def _request_error(errors: Sequence[GraphQLError], media_type: str) -> Response:
 
 
 def _response(answer: Any, media_type: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    body = orjson.dumps(answer)
+    return _written(orjson.dumps(answer), media_type, status, headers)
+
+
+def _written(body: bytes, media_type: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(body, status, {"Vary": "Accept", **(headers or {})}, media_type=f"{media_type}; charset=utf-8")

@@ -7,16 +7,16 @@ plan asks for a whole set at once (`Sets`). A loader answers in key order, `None
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import msgspec
 from aiodataloader import DataLoader
 
 from chassis.errors import Unavailable
 from chassis.pagination import MAX_IDS, MAX_PARENTS
 from chassis.remote import Remote
-from gateway.resources import AnyResource, Resource
-from gateway.rows import Group, Groups, Ids, Items, Page
+from gateway.resources import AnyResource, Resource, decode_ids
+from gateway.rows import Group, Ids, Page
 
 R = TypeVar("R")
 Query = Mapping[str, Any]
@@ -36,63 +36,89 @@ class OneByOne(DataLoader[int, Any]):
         return [found.get(key) for key in keys]
 
 
+@dataclass(slots=True)
+class Found:
+    """What a set of keys has: rows by key, absent where there is none; and why some keys could not be read."""
+
+    rows: Mapping[int, Any]
+    failed: Mapping[int, Exception]
+
+
+@dataclass(slots=True)
+class Batch:
+    """One read, from its first key to its end."""
+
+    keys: set[int]
+    done: "asyncio.Future[Mapping[int, Any]]"
+
+
 class Sets:
     """A plan's face of a fetch: whole sets of keys, those of one tick read together, `most` at a time."""
 
     def __init__(self, fetch: Fetch, most: int) -> None:
         self._fetch, self._most = fetch, most
-        self._batch_of: dict[int, asyncio.Future[dict[int, Any]]] = {}
-        self._open: tuple[list[int], asyncio.Future[dict[int, Any]]] | None = None
+        self._batches: list[Batch] = []
+        self._open: Batch | None = None
 
-    async def get(self, keys: Iterable[int]) -> tuple[dict[int, Any], dict[int, Exception]]:
-        """What each key has, None without any; and for those that could not be read, why."""
-        batches = {key: self._batch_of.get(key) or self._join(key) for key in keys}
-        if unfinished := {batch for batch in batches.values() if not batch.done()}:
-            await asyncio.wait(unfinished)
-        found: dict[int, Any] = {}
-        failed: dict[int, Exception] = {}
-        for key, batch in batches.items():
-            if failure := batch.exception():
-                if not isinstance(failure, Exception):
-                    raise failure
-                failed[key] = failure
-            else:
-                found[key] = batch.result().get(key)
-        return found, failed
-
-    def _join(self, key: int) -> "asyncio.Future[dict[int, Any]]":
-        if self._open is None or len(self._open[0]) >= self._most:
-            loop = asyncio.get_running_loop()
-            self._open = ([], loop.create_future())
-            loop.call_soon(self._send, *self._open)
-        keys, batch = self._open
-        keys.append(key)
-        self._batch_of[key] = batch
-        return batch
-
-    def _send(self, keys: list[int], batch: "asyncio.Future[dict[int, Any]]") -> None:
-        if self._open and self._open[1] is batch:
+    async def get(self, keys: Iterable[int]) -> Found:
+        """What the keys have. Keys that were read before, or are being read, are not read again."""
+        wanted, mine, others = set(keys), list[Batch](), list[Batch]()
+        for batch in self._batches:
+            if not wanted.isdisjoint(batch.keys):
+                others.append(batch)
+                wanted -= batch.keys
+        while wanted:
+            batch = self._open
+            if batch is None or len(batch.keys) >= self._most:
+                batch = self._open = Batch(set(), asyncio.get_running_loop().create_future())
+                self._batches.append(batch)
+                mine.append(batch)
+            elif batch not in others:
+                others.append(batch)
+            room = self._most - len(batch.keys)
+            batch.keys |= (now := wanted if len(wanted) <= room else set(list(wanted)[:room]))
+            wanted = wanted - now
+        if mine:
+            await asyncio.sleep(0)  # whoever is ready in this tick may still add keys
             self._open = None
-        sending = asyncio.ensure_future(self._fetch(keys))
-        sending.add_done_callback(lambda sent: _settle(sent, batch))
+            await (self._read(mine[0]) if len(mine) == 1 else asyncio.gather(*map(self._read, mine)))
+        return await _found(mine + others)
+
+    async def _read(self, batch: Batch) -> None:
+        """Whoever began a batch reads it, for all."""
+        try:
+            batch.done.set_result(await self._fetch(sorted(batch.keys)))
+        except Exception as failure:
+            batch.done.set_exception(failure)
+        except BaseException:
+            batch.done.cancel()
+            raise
 
 
-def _settle(sent: "asyncio.Future[dict[int, Any]]", batch: "asyncio.Future[dict[int, Any]]") -> None:
-    if batch.cancelled():
-        return
-    if sent.cancelled():
-        batch.cancel()
-    elif failure := sent.exception():
-        batch.set_exception(failure)
-    else:
-        batch.set_result(sent.result())
+async def _found(batches: list[Batch]) -> Found:
+    if len(batches) > 1:
+        await asyncio.wait([batch.done for batch in batches])
+    rows: dict[int, Any] = {}
+    failed: dict[int, Exception] = {}
+    for batch in batches:
+        try:
+            found = await batch.done
+        except Exception as failure:
+            failed |= dict.fromkeys(batch.keys, failure)
+        else:
+            if len(batches) == 1:
+                return Found(found, failed)
+            rows |= found
+    return Found(rows, failed)
 
 
 class Loaders:
-    """Everything one request reads. `remotes` are the services by name."""
+    """Everything one request reads. `remotes` are the services by name; a filter on what another service owns may
+    match `filter_max_ids` there."""
 
-    def __init__(self, remotes: Mapping[str, Remote]) -> None:
+    def __init__(self, remotes: Mapping[str, Remote], filter_max_ids: int = MAX_IDS) -> None:
         self._remotes = remotes
+        self.filter_max_ids = filter_max_ids
         self._known: dict[tuple[str, ...], Any] = {}
 
     def one(self, resource: Resource[R], id: int) -> "asyncio.Future[R | None]":
@@ -116,16 +142,14 @@ class Loaders:
 
     async def page(self, resource: Resource[R], query: Query) -> Page[R]:
         """One page of a collection."""
-        decode = msgspec.json.Decoder(Page[resource.row]).decode
-        page = await self.remote(resource).read("POST", resource.path + "query/", decode, query)
+        page = await self.remote(resource).read(resource.query_path, resource.decode_page, query)
         return self._counted(resource, query, page)
 
     async def ids(self, resource: AnyResource, filter: Query) -> Ids:
         """The ids that match a filter, at most `MAX_IDS`; asked once, however many fields filter alike."""
         body = {"select": "ids", "filter": filter}
-        decode = msgspec.json.Decoder(Ids).decode
         ask = lambda: asyncio.ensure_future(  # noqa: E731
-            self.remote(resource).read("POST", resource.path + "query/", decode, body)
+            self.remote(resource).read(resource.query_path, decode_ids, body)
         )
         return await self._once(("ids", resource.path, json.dumps(filter, sort_keys=True)), ask)
 
@@ -142,20 +166,16 @@ class Loaders:
         return self._known[key]
 
     def _by_id(self, resource: AnyResource) -> Fetch:
-        decode = msgspec.json.Decoder(Items[resource.row]).decode
-
         async def fetch(keys: list[int]) -> dict[int, Any]:
-            found = await self.remote(resource).read("POST", resource.path + "query/", decode, {"ids": keys})
+            found = await self.remote(resource).read(resource.query_path, resource.decode_items, {"ids": keys})
             return {row.id: row for row in found.items}
 
         return fetch
 
     def _per_parent(self, resource: AnyResource, field: str, query: Query) -> Fetch:
-        decode = msgspec.json.Decoder(Groups[resource.row]).decode
-
         async def fetch(keys: list[int]) -> dict[int, Any]:
             body = {**query, "per": {"field": field, "ids": keys}}
-            found = await self.remote(resource).read("POST", resource.path + "query/", decode, body)
+            found = await self.remote(resource).read(resource.query_path, resource.decode_groups, body)
             groups: dict[int, Group[Any]] = {group.id: group for group in found.groups}
             return {key: self._counted(resource, query, groups.get(key)) for key in keys}
 

@@ -7,28 +7,32 @@ from msgspec import Struct
 R = TypeVar("R")
 
 
-class Categoria(Struct):
+class Row(Struct, gc=False):
+    """One row. Rows refer to rows at most, never in a circle: the garbage collector need not look at them."""
+
+
+class Categoria(Row):
     id: int
     nome_categoria: str
 
 
-class Produto(Struct):
+class Produto(Row):
     id: int
     nome_produto: str
     categoria: Categoria
 
 
-class Pessoa(Struct):
+class Pessoa(Row):
     id: int
     nome_pessoa: str
 
 
-class Servico(Struct):
+class Servico(Row):
     id: int
     nome_servico: str
 
 
-class Solicitacao(Struct):
+class Solicitacao(Row):
     id: int
     servico_id: int
     pessoa_id: int

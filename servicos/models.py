@@ -33,4 +33,4 @@ class Servico(Base, table=True):
 
 
 class Idempotency(IdempotencyColumns, Base, table=True):
-    """The first answers of keyed POSTs."""
+    """The first answers of keyed writes."""

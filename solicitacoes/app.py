@@ -7,12 +7,12 @@ from httpx2 import AsyncBaseTransport
 
 from chassis import service
 from chassis.remote import Remote
-from chassis.settings import BaseUrl, DatabaseSettings, read
+from chassis.settings import BaseUrl, DatabaseSettings, NeighbourSettings, read
 from solicitacoes.coordinator import Coordinator
 from solicitacoes.routes import solicitacoes
 
 
-class Settings(DatabaseSettings):
+class Settings(DatabaseSettings, NeighbourSettings):
     catalogo_url: BaseUrl
     pessoas_url: BaseUrl
     servicos_url: BaseUrl
@@ -22,7 +22,7 @@ def create_app(settings: Settings | None = None, transports: Mapping[str, AsyncB
     """The application; `transports` by neighbour's name replace the network in tests."""
     settings = settings or read(Settings)
     urls = {"catalogo": settings.catalogo_url, "pessoas": settings.pessoas_url, "servicos": settings.servicos_url}
-    remotes = {name: Remote(name, url, transport=(transports or {}).get(name)) for name, url in urls.items()}
+    remotes = {name: Remote(name, url, settings, transport=(transports or {}).get(name)) for name, url in urls.items()}
     description = "Solicitações: quem pediu qual serviço sobre qual produto."
     app = service.build("solicitacoes", description, settings, (solicitacoes,), neighbours=tuple(remotes.values()))
     app.state.coordinator = Coordinator(remotes)

@@ -61,11 +61,13 @@ class Coordinator:
             raise Invalid(f"{missing[0].field}: {missing[0].message}", errors=missing)
         for reference, answer in zip(changed, found, strict=True):
             if isinstance(answer, Refusal):
-                raise Unavailable(f"{reference.owner} não está respondendo; nada foi gravado") from answer
+                refusal = Unavailable(f"{reference.owner} não está respondendo; nada foi gravado")
+                refusal.service = reference.owner  # so that nobody takes it for a fault of this service
+                raise refusal from answer
 
     async def _ask(self, reference: Reference, id: int) -> Any:
         """What the owner shows, or its refusal."""
         try:
-            return await self._remotes[reference.owner].read("GET", reference.path.format(id), orjson.loads)
+            return await self._remotes[reference.owner].read(reference.path.format(id), orjson.loads)
         except (NotFound, Unavailable, DeadlineExceeded) as refusal:
             return refusal

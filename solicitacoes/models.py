@@ -78,4 +78,4 @@ class Solicitacao(Base, table=True):
 
 
 class Idempotency(IdempotencyColumns, Base, table=True):
-    """The first answers of keyed POSTs."""
+    """The first answers of keyed writes."""

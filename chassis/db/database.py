@@ -2,7 +2,8 @@
 
 Connections are in autocommit; a transaction is asked for where two statements belong together. A statement that the
 server does not answer in time (it may be frozen) is given up by hanging up its socket: asking a frozen server to
-cancel would only wait once more.
+cancel would only wait once more. When the request at hand has less time left than a statement usually gets, the server
+is told so too (`statement_timeout`). A request that is cancelled cancels its statement (psycopg does).
 """
 
 import asyncio
@@ -17,15 +18,23 @@ from psycopg import AsyncConnection, AsyncCursor, errors
 from psycopg.rows import AsyncRowFactory, tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
-from chassis.errors import Unavailable
+from chassis import deadline, trace
+from chassis.errors import DeadlineExceeded, Unavailable
 from chassis.settings import DatabaseSettings
 
 log = logging.getLogger("database")
-Connection = AsyncConnection[tuple[Any, ...]]
 T = TypeVar("T")
 TUPLES: AsyncRowFactory[Any] = tuple_row
 
+SLACK_SECONDS = 0.25
+"""Telling the server of a shorter time costs a round trip: not worth it for less, since our own clock rings anyway."""
 AWAY = "o banco de dados não está respondendo; tente de novo em instantes"
+
+
+class Connection(AsyncConnection[tuple[Any, ...]]):
+    """A connection that remembers how long the server lets its statements run; None: as the pool asks."""
+
+    limit: int | None = None
 
 
 class Database:
@@ -37,6 +46,7 @@ class Database:
         milliseconds = round(self.timeout * 1000)
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             str(settings.database_url).replace("postgresql+psycopg://", "postgresql://"),
+            connection_class=Connection,
             kwargs={
                 "autocommit": True,
                 "connect_timeout": 2,
@@ -69,10 +79,11 @@ class Database:
         for _ in range(self._attempts):
             connection = await self._take()
             try:
-                return await _execute(connection, sql, values, row, self.timeout)
+                await self._limited(connection)
+                return await _execute(connection, sql, values, row, _seconds(self.timeout))
             except _Lost as lost:
                 if lost.late:
-                    raise Unavailable(AWAY) from lost
+                    raise _late(AWAY) from lost
             finally:
                 await self._pool.putconn(connection)
         raise Unavailable(AWAY)
@@ -83,20 +94,45 @@ class Database:
             connection = await self._take()
             transaction = Transaction(connection, self.timeout)
             try:
+                await self._limited(connection)
                 return await transaction.run(work)
             except _Lost as lost:
                 if lost.late or transaction.committing:  # it may have been committed: only the client can tell
-                    raise Unavailable(AWAY) from lost
+                    raise _late(AWAY) from lost
             finally:
                 await self._pool.putconn(connection)
         raise Unavailable(AWAY)
 
     async def _take(self) -> Connection:
         """A connection of the pool, to be given back. (The pool's own context manager costs twice as much.)"""
+        seconds = min(self.timeout / 2, deadline.left())
         try:
-            return await self._pool.getconn()
+            return await self._pool.getconn(max(seconds, 0.001))
         except (PoolTimeout, TooManyRequests) as failure:
-            raise Unavailable(AWAY) from failure
+            raise _late(AWAY) from failure
+
+    async def _limited(self, connection: Connection) -> None:
+        """Tells the server of `connection` how long statements of the request at hand may take, if it knows not."""
+        left = deadline.left()
+        limit = None if left > self.timeout - SLACK_SECONDS else max(1, int(left * 1000))
+        if limit != connection.limit:
+            milliseconds = round(self.timeout * 1000) if limit is None else limit
+            await _execute(connection, f"SET statement_timeout = {milliseconds}", (), tuple_row, self.timeout)
+            connection.limit = limit
+
+
+def _seconds(most: float) -> float:
+    """What a statement of the request at hand may take. Raises DeadlineExceeded when there is nothing left."""
+    if (left := deadline.left()) <= 0:
+        raise _late(AWAY)
+    return min(most, left)
+
+
+def _late(message: str) -> Unavailable | DeadlineExceeded:
+    """What to say of something that took too long: too long for the request at hand, or for anybody."""
+    if deadline.left() <= 0:
+        return DeadlineExceeded("o tempo deste pedido acabou")
+    return Unavailable(message)
 
 
 class Transaction:
@@ -111,8 +147,10 @@ class Transaction:
         await self.fetch("BEGIN", ())
         try:
             result = await work(self)
+            _seconds(self._timeout)
             self.committing = True
-            await self.fetch("COMMIT", ())
+            # Once sent it has its whole time: who gives it up early cannot tell what became of it.
+            await _execute(self._connection, "COMMIT", (), tuple_row, self._timeout)
         except BaseException:
             if not self._connection.closed and not self.committing:
                 await _execute(self._connection, "ROLLBACK", (), tuple_row, self._timeout)
@@ -121,7 +159,7 @@ class Transaction:
 
     async def fetch(self, sql: str, values: Iterable[Any], row: AsyncRowFactory[T] = TUPLES) -> list[T]:
         """One statement of the transaction. Database refusals come as psycopg's own errors."""
-        return await _execute(self._connection, sql, tuple(values), row, self._timeout)
+        return await _execute(self._connection, sql, tuple(values), row, _seconds(self._timeout))
 
 
 class Locked(Unavailable):
@@ -140,6 +178,9 @@ async def _execute(
     connection: Connection, sql: str, values: Sequence[Any], row: AsyncRowFactory[T], seconds: float
 ) -> list[T]:
     hung_up = False
+    sampled = trace.sampled()
+    if sampled:
+        sql = f"{sql} /*traceparent='{sampled}'*/"
 
     def hang_up() -> None:
         nonlocal hung_up
@@ -152,12 +193,13 @@ async def _execute(
     timer = asyncio.get_running_loop().call_later(seconds + 0.25, hang_up)
     try:
         cursor: AsyncCursor[T] = connection.cursor(row_factory=row)
-        await cursor.execute(cast("LiteralString", sql), values)
+        # A comment makes each text another one, which is not worth preparing.
+        await cursor.execute(cast("LiteralString", sql), values, prepare=False if sampled else None)
         return [] if cursor.rownumber is None else await cursor.fetchall()
     except errors.LockNotAvailable as failure:
         raise Locked(AWAY) from failure
     except errors.QueryCanceled as failure:
-        raise Unavailable(AWAY) from failure
+        raise _late(AWAY) from failure
     except (errors.DeadlockDetected, errors.SerializationFailure) as failure:
         raise _Lost(late=False) from failure  # the transaction is undone: run it again
     except psycopg.OperationalError as failure:

@@ -1,12 +1,13 @@
-"""`Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a retried POST gets the first successful answer.
+"""`Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a retried write gets the first successful answer.
 
-The key's record and the rows it made commit together. A twin that is still running holds the key's row, so the second
+The key's record and what is written commit together. A twin that is still running holds the key's row, so the second
 waits on PostgreSQL itself until the first commits (and is replayed) or rolls back (and the second does the work).
-Failures leave no record.
+Failures leave no record. Preconditions are judged when the work is done, not when its answer is given again.
 """
 
 import hashlib
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.db.database import Database, Locked, Transaction
-from chassis.errors import Conflict, Invalid
+from chassis.errors import Conflict, Invalid, Refusal
 from chassis.idempotency import key_of
 
 LIFETIME = "24 hours"
@@ -38,45 +39,68 @@ DELETE FROM idempotency WHERE key IN (
 
 
 class Keyed:
-    """One keyed request: its key and the fingerprint of what it asks."""
+    """One writing request, with the key under which it may be retried, if it has one."""
 
-    def __init__(self, key: str, asks: bytes) -> None:
-        self.key = key
-        self.fingerprint = hashlib.blake2b(asks, digest_size=16).hexdigest()
+    def __init__(self, request: Request, body: Any, database: Database) -> None:
+        """Raises Malformed for a key that is no key."""
+        self._database = database
+        self._key = key_of(request)
+        asks = json.dumps([request.method, request.url.path, body], sort_keys=True)
+        self._fingerprint = hashlib.blake2b(asks.encode(), digest_size=16).hexdigest()
 
-    @classmethod
-    def of(cls, request: Request, body: Any) -> "Keyed | None":
-        """The request's key, or None without one. Raises Malformed for a key that is no key."""
-        key = key_of(request)
-        if key is None:
-            return None
-        return cls(key, json.dumps([request.method, request.url.path, body], sort_keys=True).encode())
+    async def answer(self, attempt: Callable[[], Awaitable[Response]]) -> Response:
+        """What `attempt` answers; the first answer instead, where this key has one."""
+        if self._key is None:
+            return await attempt()
+        if first := await self._replayed(self._database):
+            return first
+        try:
+            return await attempt()
+        except Refusal:
+            # A twin may have committed since we looked: what it changed must not refuse its own retry.
+            if first := await self._replayed(self._database):
+                return first
+            raise
 
-    async def replayed(self, reader: Database | Transaction) -> Response | None:
-        """The first answer to this key, if there is one. Raises Invalid (422) when it was for another body."""
-        found = await reader.fetch(REPLAY, [self.key])
+    async def transaction(self, work: Callable[[Transaction], Awaitable[Response]]) -> Response:
+        """Runs `work` in one transaction with the record of its answer; where a twin has done it, gives its answer."""
+        if self._key is None:
+            return await self._database.transaction(work)
+
+        async def once(transaction: Transaction) -> Response:
+            if first := await self._claimed(transaction):
+                return first
+            response = await work(transaction)
+            await self._remember(transaction, response)
+            return response
+
+        return await self._database.transaction(once)
+
+    async def _replayed(self, reader: Database | Transaction) -> Response | None:
+        """The first answer to this key, if there is one. Raises Invalid (422) when it was for another request."""
+        found = await reader.fetch(REPLAY, [self._key])
         if not found or found[0][1] is None:
             return None
         fingerprint, answer = found[0]
-        if fingerprint != self.fingerprint:
-            raise Invalid("esta Idempotency-Key já foi usada com outro corpo", code="IDEMPOTENCY_KEY_REUSED")
+        if fingerprint != self._fingerprint:
+            raise Invalid("esta Idempotency-Key já foi usada em outro pedido", code="IDEMPOTENCY_KEY_REUSED")
         stored = orjson.loads(answer)
         return Response(stored["body"], stored["status"], {**stored["headers"], "Idempotency-Replayed": "true"})
 
-    async def claimed(self, transaction: Transaction) -> Response | None:
+    async def _claimed(self, transaction: Transaction) -> Response | None:
         """None when the work is ours to do; else the twin's answer. Raises Conflict when it takes too long."""
         try:
-            if await transaction.fetch(CLAIM, [self.key, self.fingerprint]):
+            if await transaction.fetch(CLAIM, [self._key, self._fingerprint]):
                 await transaction.fetch(FORGET, [])
                 return None
         except Locked as failure:
             raise Conflict("um pedido igual ainda está em andamento", code="IN_PROGRESS") from failure
-        return await self.replayed(transaction)
+        return await self._replayed(transaction)
 
-    async def remember(self, transaction: Transaction, response: Response) -> None:
+    async def _remember(self, transaction: Transaction, response: Response) -> None:
         answer = {
             "status": response.status_code,
             "headers": dict(response.headers),
             "body": bytes(response.body).decode(),
         }
-        await transaction.fetch(REMEMBER, [orjson.dumps(answer).decode(), self.key])
+        await transaction.fetch(REMEMBER, [orjson.dumps(answer).decode(), self._key])

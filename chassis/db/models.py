@@ -53,7 +53,7 @@ def instant_column() -> Any:
 
 
 class IdempotencyColumns(SQLModel):
-    """The first successful answer to a keyed POST, kept beside the rows it made (see `chassis.db.idempotency`)."""
+    """The first successful answer to a keyed write, kept beside what it wrote (see `chassis.db.idempotency`)."""
 
     # `sa_type`, not `sa_column`: a Column belongs to one table, and every service has this one.
     key: str = Field(primary_key=True, sa_type=Text)

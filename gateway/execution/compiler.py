@@ -7,7 +7,7 @@ resolver for the reference executor and its part of a plan both come from that. 
 - introspection (`__schema`, `__type`): it reads no service.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, cast
@@ -26,16 +26,16 @@ from graphql import (
     OperationType,
     SelectionSetNode,
     VariableNode,
-    get_argument_values,
     get_directive_values,
     get_named_type,
 )
 from strawberry.types.field import StrawberryField
 
+from chassis.pagination import cursor
 from gateway.execution import plan
+from gateway.execution.arguments import Arguments, Convert
 from gateway.execution.plan import Asked, Run
 from gateway.resources import AnyResource
-from gateway.rows import Page
 
 
 class NotCompiledError(Exception):
@@ -63,17 +63,19 @@ class ById:
 
     of: AnyResource
     read: Callable[[str], int]
+    convert: Convert
 
 
 @dataclass(frozen=True)
 class Many:
     """Declares a connection over `of`; below a parent, over the rows whose `field` is its id.
 
-    `asked` turns the arguments as coerced, and whether the count is selected, into the services' query.
+    `asked` turns whether the count is selected, and the arguments as a resolver takes them, into the services' query.
     """
 
     of: AnyResource
-    asked: Callable[[Any, dict[str, Any], bool, Any], Any]
+    asked: Callable[..., Awaitable[dict[str, Any]]]
+    convert: Convert
     field: str | None = None
 
 
@@ -81,7 +83,7 @@ Declaration = ByKey | Held | ById | Many
 Fields = Mapping[str, Sequence[FieldNode]]
 
 
-def steering(document: DocumentNode) -> frozenset[str]:
+def steering(document: DocumentNode) -> tuple[str, ...]:
     """The variables that `@include` and `@skip` depend on: a plan for each of their outcomes."""
     found: set[str] = set()
 
@@ -95,7 +97,7 @@ def steering(document: DocumentNode) -> frozenset[str]:
 
     for definition in document.definitions:
         visit(getattr(definition, "selection_set", None))
-    return frozenset(found)
+    return tuple(sorted(found))
 
 
 class Compiler:
@@ -113,103 +115,129 @@ class Compiler:
         if operation.operation is not OperationType.QUERY:
             raise NotCompiledError("only queries are compiled")
         query = cast("GraphQLObjectType", self._schema.query_type)
-        return plan.Plan(
-            {
-                key: query.name if nodes[0].name.value == "__typename" else self._root(query, nodes)
-                for key, nodes in self._collect(query, [operation.selection_set]).items()
-            }
-        )
+        texts: dict[str, bytes] = {}
+        roots: dict[str, plan.Root | plan.Single] = {}
+        for key, nodes in self._collect(query, [operation.selection_set]).items():
+            if nodes[0].name.value == "__typename":
+                texts[key] = _quoted(query.name)
+            else:
+                texts[key] = plan.GAP
+                roots[key] = self._root(query, nodes)
+        return plan.Plan(_object_text(texts), roots)
 
     def _root(self, query: GraphQLObjectType, nodes: Sequence[FieldNode]) -> plan.Root | plan.Single:
         declared, below = self._declared(query, nodes)
         match declared:
             case ById():
-                return plan.Single(declared.of, self._id(query, declared, nodes), self._objects(below, nodes), nodes)
+                return plan.Single(declared.of, self._id(query, declared, nodes), self._shape(below, nodes), nodes)
             case Many():
-                connection, counted = self._connection(below, nodes)
-                return plan.Root(declared.of, self._asked(query, declared, nodes, counted), connection, nodes)
+                shape, counted = self._connection(below, nodes)
+                return plan.Root(declared.of, self._asked(query, declared, nodes, counted), shape, nodes)
             case _:
                 raise NotCompiledError(f"{nodes[0].name.value} reads no service")
 
-    def _objects(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> plan.Objects:
-        fields = self._collect(kind, _selections(parents))
-        return plan.Objects({key: self._part(kind, nodes) for key, nodes in fields.items()})
+    def _shape(self, kind: GraphQLObjectType, parents: Sequence[FieldNode], row: str = "") -> plan.Shape:
+        """What `parents` select of `kind`. `row` is where it stands in the row: `categoria.` in a row of a produto."""
+        texts: dict[str, bytes] = {}
+        gaps: list[plan.Gap] = []
+        for key, nodes in self._collect(kind, _selections(parents)).items():
+            part = self._part(kind, nodes, row)
+            texts[key], inner = _placed(key, part)
+            gaps += inner
+        return plan.Shape(_object_text(texts), tuple(gaps))
 
-    def _part(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> plan.Part:
+    def _part(
+        self, kind: GraphQLObjectType, nodes: Sequence[FieldNode], row: str
+    ) -> plan.Value | plan.Part | plan.Shape | bytes:
+        """A field: what fills its gap; or a shape, or a text, that needs none."""
         name = nodes[0].name.value
         if name == "__typename":
-            return plan.constant(kind.name)
+            return _quoted(kind.name)
         declared, below = self._declared(kind, nodes)
         match declared:
             case ByKey():
-                return plan.Link(attrgetter(declared.key), declared.to, self._objects(below, nodes), nodes)
+                return plan.Link(attrgetter(row + declared.key), declared.to, self._shape(below, nodes), nodes)
             case Held():
-                return plan.Embedded(attrgetter(declared.attribute), self._objects(below, nodes))
+                return self._shape(below, nodes, f"{row}{declared.attribute}.")
             case Many(field=str(field)):
-                connection, counted = self._connection(below, nodes)
+                shape, counted = self._connection(below, nodes)
                 asked = self._asked(kind, declared, nodes, counted)
-                return plan.Below(field, declared.of, asked, connection, nodes)
+                return plan.Below(field, declared.of, attrgetter(f"{row}id"), asked, shape, nodes)
             case None:
-                python_name = self._strawberry(kind, name).python_name
+                attribute = row + self._strawberry(kind, name).python_name
                 is_id = str(kind.fields[name].type).rstrip("!") == "ID"
-                return plan.identifier(python_name) if is_id else plan.attribute(python_name)
+                return plan.identifier(attribute) if is_id else plan.attribute(attribute)
             case _:
                 raise NotCompiledError(f"{kind.name}.{name} is of no kind that is compiled")
 
-    def _connection(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> tuple[plan.Connection, bool]:
-        """The layout, and whether the count is selected."""
+    def _connection(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> tuple[plan.Shape, bool]:
+        """The shape of a page, and whether the count is selected."""
         fields = self._collect(kind, _selections(parents))
         counted = any(nodes[0].name.value == "totalCount" for nodes in fields.values())
-        return plan.Connection({key: self._of_connection(kind, nodes) for key, nodes in fields.items()}), counted
+        texts: dict[str, bytes] = {}
+        gaps: list[plan.Gap] = []
+        for key, nodes in fields.items():
+            texts[key], inner = _placed(key, self._of_connection(kind, nodes))
+            gaps += inner
+        return plan.Shape(_object_text(texts), tuple(gaps)), counted
 
-    def _of_connection(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> plan.ConnectionPart:
-        name = nodes[0].name.value
-        match name:
-            case "__typename":
-                return plan.OfPage(lambda _page, _by: kind.name)
-            case "totalCount":
-                return plan.OfPage(lambda page, _by: page.count)
-            case "pageInfo":
-                return plan.OfPage(self._page_info(_object(kind, name), nodes))
-            case "nodes":
-                return plan.Nodes(self._objects(_object(kind, name), nodes))
-            case "edges":
-                edge = _object(kind, name)
-                fields = self._collect(edge, _selections(nodes))
-                return plan.Edges({key: self._of_edge(edge, of) for key, of in fields.items()})
-            case _:
-                raise NotCompiledError(f"{kind.name}.{name} is of no kind that is compiled")
-
-    def _of_edge(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> plan.Objects | str | None:
+    def _of_connection(
+        self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]
+    ) -> plan.Value | plan.Part | plan.Shape | bytes:
         match nodes[0].name.value:
             case "__typename":
-                return kind.name
-            case "cursor":
-                return None
+                return _quoted(kind.name)
+            case "totalCount":
+                return plan.attribute("page.count")
+            case "pageInfo" as name:
+                return self._page_info(_object(kind, name), nodes)
+            case "nodes" as name:
+                return plan.Items(self._shape(_object(kind, name), nodes))
+            case "edges" as name:
+                return plan.Items(self._edge(_object(kind, name), nodes))
             case name:
-                return self._objects(_object(kind, name), nodes)
+                raise NotCompiledError(f"{kind.name}.{name} is of no kind that is compiled")
 
-    def _page_info(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> Callable[[Page[Any], str], Any]:
-        fields = self._collect(kind, _selections(nodes))
-        parts = {key: of[0].name.value for key, of in fields.items()}
+    def _edge(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> plan.Shape:
+        texts: dict[str, bytes] = {}
+        gaps: list[plan.Gap] = []
+        for key, nodes in self._collect(kind, _selections(parents)).items():
+            match nodes[0].name.value:
+                case "__typename":
+                    texts[key] = _quoted(kind.name)
+                case "cursor":
+                    texts[key], inner = _placed(key, plan.place())
+                    gaps += inner
+                case name:
+                    texts[key], inner = _placed(key, self._shape(_object(kind, name), nodes))
+                    gaps += inner
+        return plan.Shape(_object_text(texts), tuple(gaps))
 
-        def page_info(page: Page[Any], ordered_by: str) -> dict[str, Any]:
-            return {key: PAGE_INFO[name](page, ordered_by, kind.name) for key, name in parts.items()}
-
-        return page_info
+    def _page_info(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> plan.Shape:
+        texts: dict[str, bytes] = {}
+        gaps: list[plan.Gap] = []
+        for key, nodes in self._collect(kind, _selections(parents)).items():
+            match nodes[0].name.value:
+                case "__typename":
+                    texts[key] = _quoted(kind.name)
+                case name:
+                    texts[key], inner = _placed(key, PAGE_INFO[name])
+                    gaps += inner
+        return plan.Shape(_object_text(texts), tuple(gaps))
 
     def _asked(self, kind: GraphQLObjectType, declared: Many, nodes: Sequence[FieldNode], counted: bool) -> Asked:
-        definition, strawberry_field = kind.fields[nodes[0].name.value], self._strawberry(kind, nodes[0].name.value)
+        name = nodes[0].name.value
+        arguments = Arguments(kind.fields[name], nodes[0], self._strawberry(kind, name), declared.convert)
 
         async def asked(run: Run) -> dict[str, Any]:
-            given = get_argument_values(definition, nodes[0], run.variables)
-            return await declared.asked(strawberry_field, given, counted, run.loaders)
+            return await declared.asked(run.loaders, counted, **arguments.of(run.variables))
 
         return asked
 
     def _id(self, kind: GraphQLObjectType, declared: ById, nodes: Sequence[FieldNode]) -> Callable[[Run], int]:
-        definition = kind.fields[nodes[0].name.value]
-        return lambda run: declared.read(get_argument_values(definition, nodes[0], run.variables)["id"])
+        name = nodes[0].name.value
+        arguments = Arguments(kind.fields[name], nodes[0], self._strawberry(kind, name), declared.convert)
+        return lambda run: declared.read(arguments.of(run.variables)["id"])
 
     def _declared(
         self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]
@@ -249,19 +277,43 @@ class Compiler:
                 yield from self._fields(kind, fragment.selection_set)
 
 
-def _end(page: Page[Any], ordered_by: str, at: int) -> str | None:
-    if not page.items:
-        return None
-    row = page.items[at]
-    return plan.cursor(ordered_by, getattr(row, ordered_by), row.id)
+def _object_text(texts: Mapping[str, bytes]) -> bytes:
+    """An object whose members have these texts; names need no escapes."""
+    return b"{%b}" % b",".join(b'"%b":%b' % (key.encode(), text) for key, text in texts.items())
 
 
-PAGE_INFO: dict[str, Callable[[Page[Any], str, str], Any]] = {
-    "hasNextPage": lambda page, _by, _kind: page.has_next,
-    "hasPreviousPage": lambda page, _by, _kind: page.has_previous,
-    "startCursor": lambda page, by, _kind: _end(page, by, 0),
-    "endCursor": lambda page, by, _kind: _end(page, by, -1),
-    "__typename": lambda _page, _by, kind: kind,
+def _quoted(name: str) -> bytes:
+    return b'"%b"' % name.encode()
+
+
+def _placed(key: str, part: plan.Value | plan.Part | plan.Shape | bytes) -> tuple[bytes, list[plan.Gap]]:
+    """The text of a member, and the gaps in it: a shape that is always there is part of the text around it."""
+    if isinstance(part, bytes):
+        return part, []
+    if isinstance(part, plan.Shape):
+        return part.text, [plan.Gap(gap.part, (key, *gap.path)) for gap in part.gaps]
+    return plan.GAP, [plan.Gap(part, (key,))]
+
+
+def _end(at: int) -> plan.Value:
+    """The cursor of the first or the last row of each page."""
+
+    def of(rows: Sequence[plan.Shown], _by: str) -> Iterator[bytes]:
+        for shown in rows:
+            if not shown.page.items:
+                yield plan.NULL
+                continue
+            row = shown.page.items[at]
+            yield _quoted(cursor(shown.ordered_by, getattr(row, shown.ordered_by), row.id))
+
+    return plan.Value(of)
+
+
+PAGE_INFO: dict[str, plan.Value] = {
+    "hasNextPage": plan.attribute("page.has_next"),
+    "hasPreviousPage": plan.attribute("page.has_previous"),
+    "startCursor": _end(0),
+    "endCursor": _end(-1),
 }
 
 

@@ -7,6 +7,7 @@ from inspect import isawaitable
 from typing import Any
 
 import graphql
+import orjson
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -38,13 +39,27 @@ OUTCOMES = 64
 """Plans kept for one document: its operations, times the outcomes of their `@include` and `@skip`."""
 
 
+NO_VARIABLES = VariableValues({}, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What an operation came to: its data as JSON text, and its errors.
+
+    Without data nothing was executed: a variable was none of its type. (Every root field is nullable.)
+    """
+
+    data: bytes | None
+    errors: list[GraphQLError]
+
+
 @dataclass(frozen=True)
 class Document:
     """A document as parsed and validated; it can be run when it has no errors."""
 
     node: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
-    steering: frozenset[str] = frozenset()
+    steering: tuple[str, ...] = ()
     plans: dict[tuple[Any, ...], Plan | None] = field(default_factory=dict[tuple[Any, ...], Plan | None])
     """Plans by operation and by the values of the steering variables; None where the reference executor runs."""
 
@@ -78,14 +93,19 @@ class Executor:
         operation: OperationDefinitionNode,
         variables: dict[str, Any] | None,
         context: Context,
-    ) -> ExecutionResult:
-        """Executes by a plan where there is one. Without data nothing was executed: a variable was none of its type."""
-        coerced = get_variable_values(self.schema, operation.variable_definitions or (), variables or {})
+    ) -> Executed:
+        """Executes by a plan where there is one."""
+        coerced = self._coerced(operation, variables)
         if not isinstance(coerced, list) and (plan := self.plan(document, operation, coerced)):
             data, failures = await plan.run(Run(context.loaders, coerced))
-            errors = [located_error(one.reason, one.nodes, list(one.path)) for one in failures]
-            return ExecutionResult(data, errors or None)
+            return Executed(data, [located_error(one.reason, one.nodes, list(one.path)) for one in failures])
         return await self.reference(document, operation, variables, context)
+
+    def _coerced(
+        self, operation: OperationDefinitionNode, variables: dict[str, Any] | None
+    ) -> VariableValues | list[GraphQLError]:
+        declared = operation.variable_definitions or ()
+        return get_variable_values(self.schema, declared, variables or {}) if declared else NO_VARIABLES
 
     async def reference(
         self,
@@ -93,7 +113,7 @@ class Executor:
         operation: OperationDefinitionNode,
         variables: dict[str, Any] | None,
         context: Context,
-    ) -> ExecutionResult:
+    ) -> Executed:
         """Executes by graphql-core, field by field."""
         assert document.node
         result = execute(
@@ -103,13 +123,15 @@ class Executor:
             variable_values=variables,
             operation_name=operation.name.value if operation.name else None,
         )
-        return await result if isawaitable(result) else result
+        if isawaitable(result):
+            result = await result
+        return Executed(None if result.data is None else orjson.dumps(result.data), result.errors or [])
 
     def plan(self, document: Document, operation: OperationDefinitionNode, variables: VariableValues) -> Plan | None:
         """The operation's plan for these values, made at the first time; None when it is not compiled."""
         assert document.node
         name = operation.name.value if operation.name else None
-        key = (name, *(variables.coerced.get(one) for one in sorted(document.steering)))
+        key = (name, *(variables.coerced.get(one) for one in document.steering))
         if key not in document.plans:
             if len(document.plans) >= OUTCOMES:
                 document.plans.clear()

@@ -1,4 +1,4 @@
-"""A compiled operation: what to read and how to lay it out, decided once, then run on whole pages instead of on fields.
+"""A compiled operation: what to read and how to write the answer, decided once, then run on whole pages, not on fields.
 
 The reference executor visits every field of every row: ten microseconds and more each, and the Painel has twelve
 hundred fields per hundred rows. A plan visits every field of the *operation* once and works on columns:
@@ -12,19 +12,27 @@ hundred fields per hundred rows. A plan visits every field of the *operation* on
           produto ............. the distinct produto_ids, one read  1 request   ┘
             categoria ......... already in the produto
 
-An object that many rows refer to is laid out once and shared by them all; rows are `dict(zip(keys, values))` over
-columns, so that most of the work is done by C. Names: a *selection* is what an operation asks of a type, a *plan* is a
-selection compiled, a *column* is one field's values over many rows. `gateway.execution.compiler` makes plans; what it
-cannot compile runs on the reference executor, so GraphQL's semantics are always the reference's. A part that fails is
-null with an error at its path, as there, and nothing is read twice.
+A column holds JSON text, one piece for each row: what is written once need not become an object first. Each object type
+of the operation is a *shape*, a text with gaps (`{"id":%b,"pessoa":%b}`), that a row's pieces fill; objects that are
+always there, an edge's node or a produto's categoria, are part of the text around them. A row that many others refer to
+is written once and its text shared by them all. So a page of a thousand rows costs a few calls into C for each selected
+field, and hardly an object that the garbage collector has to look at.
+
+Names: a *selection* is what an operation asks of a type, a *plan* is a selection compiled, a *part* is one of its
+fields, a *column* is one field's values over many rows. `gateway.execution.compiler` makes plans; what it cannot
+compile runs on the reference executor, so GraphQL's semantics are always the reference's. A part that fails is null
+with an error at its path, as there, and nothing is read twice.
 """
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise, repeat
 from operator import attrgetter
 from typing import Any, Protocol
 
+import orjson
 from graphql import FieldNode
 
 from chassis.pagination import cursor
@@ -32,6 +40,8 @@ from gateway.loaders import Loaders
 from gateway.resources import AnyResource
 from gateway.rows import Page
 
+NULL = b"null"
+GAP = b"%b"
 Path = tuple[str | int, ...]
 
 
@@ -49,9 +59,9 @@ class Failure:
 
 @dataclass(slots=True)
 class Column:
-    """The values of one field over many rows, and what failed, by the row's index."""
+    """The values of one field over many rows, as JSON text, and what failed, by the row's index."""
 
-    values: list[Any]
+    values: list[bytes]
     failures: list[tuple[int, Failure]] = field(default_factory=list[tuple[int, Failure]])
 
 
@@ -63,156 +73,162 @@ class Run:
     variables: Any
 
 
+@dataclass(slots=True)
+class Shown:
+    """A page as the parts of a connection see it: with the field it is ordered by, which cursors need."""
+
+    page: Page[Any]
+    ordered_by: str
+
+
+# -- fields that a row holds -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A field that nothing need be read for: its texts over many rows, which are in a list ordered by `by`."""
+
+    of: Callable[[Sequence[Any], str], Iterable[bytes]]
+
+
+def attribute(name: str) -> Value:
+    """The row's own attribute (`categoria.nome_categoria`: of what it holds)."""
+    get = attrgetter(name)
+    return Value(lambda rows, _by: map(orjson.dumps, map(get, rows)))
+
+
+def identifier(name: str) -> Value:
+    """The row's own attribute, an integer, as an `ID`: a string."""
+    get = attrgetter(name)
+    return Value(lambda rows, _by: map(b'"%d"'.__mod__, map(get, rows)))
+
+
+def place() -> Value:
+    """The cursor of each row."""
+
+    def of(rows: Sequence[Any], by: str) -> Iterable[bytes]:
+        get = attrgetter(by)
+        return [b'"%b"' % cursor(by, get(row), row.id).encode() for row in rows]
+
+    return Value(of)
+
+
+# -- objects ---------------------------------------------------------------------------------------------------------
+
+
 class Part(Protocol):
-    """One selected field, over many rows."""
+    """A field that must be read for, over many rows."""
 
     async def column(self, rows: Sequence[Any], run: Run) -> Column: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
-    """A field that the row holds. Nothing to wait for."""
+class Gap:
+    """What fills one gap of a shape, and where it stands in the object: `("node", "produto")`."""
 
-    of: Callable[[Sequence[Any]], Iterable[Any]]
-
-    async def column(self, rows: Sequence[Any], run: Run) -> Column:
-        return Column(list(self.of(rows)))
-
-
-def attribute(name: str) -> Value:
-    """The row's own attribute."""
-    get = attrgetter(name)
-    return Value(lambda rows: map(get, rows))
-
-
-def identifier(name: str) -> Value:
-    """The row's own attribute, as an `ID`: a string."""
-    get = attrgetter(name)
-    return Value(lambda rows: map(str, map(get, rows)))
-
-
-def constant(value: Any) -> Value:
-    return Value(lambda rows: [value] * len(rows))
+    part: Value | Part
+    path: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Objects:
-    """The plan of one object type: its selected fields in order, by their response keys."""
+class Shape:
+    """The plan of one object type: its text, with a gap for each field that differs from row to row."""
 
-    parts: Mapping[str, Part]
+    text: bytes
+    gaps: tuple[Gap, ...]
 
-    async def column(self, rows: Sequence[Any], run: Run) -> Column:
-        """Lays out each row. Fields that must be read are read at the same time."""
+    async def column(self, rows: Sequence[Any], run: Run, by: str = "") -> Column:
+        """Each row's text. Parts that must be read are read at the same time."""
         if not rows:
             return Column([])
-        columns: dict[str, Column] = {}
-        waiting: dict[str, Awaitable[Column]] = {}
-        for key, part in self.parts.items():
-            if isinstance(part, Value):
-                columns[key] = Column(list(part.of(rows)))
-            else:
-                waiting[key] = part.column(rows, run)
-        if waiting:
-            columns |= zip(waiting, await asyncio.gather(*waiting.values()), strict=True)
-        return _laid_out({key: columns[key] for key in self.parts}, len(rows))
+        if not self.gaps:
+            return Column([self.text] * len(rows))
+        pieces: list[Iterable[bytes]] = []
+        failures: list[tuple[int, Failure]] = []
+        columns = iter(
+            await together([gap.part.column(rows, run) for gap in self.gaps if not isinstance(gap.part, Value)])
+        )
+        for gap in self.gaps:
+            if isinstance(gap.part, Value):
+                pieces.append(gap.part.of(rows, by))
+                continue
+            column = next(columns)
+            pieces.append(column.values)
+            failures += [(n, failure.below(*gap.path)) for n, failure in column.failures]
+        return Column(list(map(self.text.__mod__, zip(*pieces, strict=True))), failures)
 
 
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """An object that the row already holds."""
-
-    get: Callable[[Any], Any]
-    plan: Objects
-
-    async def column(self, rows: Sequence[Any], run: Run) -> Column:
-        return await self.plan.column([self.get(row) for row in rows], run)
+async def together(columns: list[Any]) -> list[Any]:
+    """Awaits all of them at the same time; one alone needs no task of its own."""
+    if len(columns) > 1:
+        return await asyncio.gather(*columns)
+    return [await columns[0]] if columns else []
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A row of another collection, by a key of this one: the distinct keys are read in one go, each laid out once."""
+    """A row of another collection, by a key of this one: the distinct keys are read in one go, each written once."""
 
     get: Callable[[Any], int]
     to: AnyResource
-    plan: Objects
+    shape: Shape
     nodes: Sequence[FieldNode]
 
     async def column(self, rows: Sequence[Any], run: Run) -> Column:
         keys = list(map(self.get, rows))
-        found, failed = await run.loaders.many(self.to).get(dict.fromkeys(keys))
-        there = {key: row for key, row in found.items() if row is not None}
-        laid_out = await self.plan.column(list(there.values()), run)
-        shared = dict(zip(there, laid_out.values, strict=True))
-        below: dict[int, list[Failure]] = {key: [Failure((), why, self.nodes)] for key, why in failed.items()}
-        if laid_out.failures:
-            ordered = list(there)
-            for n, failure in laid_out.failures:
-                below.setdefault(ordered[n], []).append(failure)
-        column = Column(list(map(shared.get, keys)))
-        if below:
-            column.failures = [(n, failure) for n, key in enumerate(keys) for failure in below.get(key, ())]
-        return column
+        distinct = dict.fromkeys(keys)
+        found = await run.loaders.many(self.to).get(distinct)
+        there = {key: found.rows[key] for key in distinct if key in found.rows}
+        written = await self.shape.column(list(there.values()), run)
+        return _shared(keys, there, written, found.failed, self.nodes)
 
+
+def _shared(
+    keys: Sequence[int],
+    there: Mapping[int, Any],
+    written: Column,
+    failed: Mapping[int, Exception],
+    nodes: Sequence[FieldNode],
+) -> Column:
+    """The texts of what is `there`, for every row by its key; and for every row what failed below its key."""
+    texts = dict(zip(there, written.values, strict=True))
+    column = Column(list(map(texts.get, keys, repeat(NULL))))
+    if failed or written.failures:
+        below: dict[int, list[Failure]] = {key: [Failure((), why, nodes)] for key, why in failed.items()}
+        order = list(there)
+        for n, failure in written.failures:
+            below.setdefault(order[n], []).append(failure)
+        column.failures = [(n, failure) for n, key in enumerate(keys) for failure in below.get(key, ())]
+    return column
+
+
+# -- connections -----------------------------------------------------------------------------------------------------
 
 Asked = Callable[[Run], Awaitable[dict[str, Any]]]
 """A connection's arguments as the services' rich read. Raises what the arguments deserve."""
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """The layout of a connection: its own fields, its edges' and its nodes', over many pages at once."""
-
-    parts: Mapping[str, "ConnectionPart"]
-
-    async def column(self, pages: Sequence[Page[Any]], ordered_by: str, run: Run) -> Column:
-        rows = [row for page in pages for row in page.items]
-        columns = await asyncio.gather(*(part.over(pages, rows, ordered_by, run) for part in self.parts.values()))
-        return _laid_out(dict(zip(self.parts, columns, strict=True)), len(pages))
-
-
-class ConnectionPart(Protocol):
-    """One selected field of a connection, over many pages; `rows` are the rows of all of them."""
-
-    async def over(self, pages: Sequence[Page[Any]], rows: Sequence[Any], ordered_by: str, run: Run) -> Column: ...
+def ordered_by(query: Mapping[str, Any]) -> str:
+    return query["ordering"].removeprefix("-")
 
 
 @dataclass(frozen=True, slots=True)
-class OfPage:
-    """A field that the page itself answers: totalCount, pageInfo, __typename."""
+class Items:
+    """`nodes` or `edges`: the rows of all pages are written together, then dealt out to their pages."""
 
-    of: Callable[[Page[Any], str], Any]
+    shape: Shape
 
-    async def over(self, pages: Sequence[Page[Any]], rows: Sequence[Any], ordered_by: str, run: Run) -> Column:
-        return Column([self.of(page, ordered_by) for page in pages])
-
-
-@dataclass(frozen=True, slots=True)
-class Nodes:
-    """`nodes`: the rows of all pages are laid out together, then dealt out to their pages."""
-
-    plan: Objects
-
-    async def over(self, pages: Sequence[Page[Any]], rows: Sequence[Any], ordered_by: str, run: Run) -> Column:
-        return _dealt(await self.plan.column(rows, run), pages)
-
-
-@dataclass(frozen=True, slots=True)
-class Edges:
-    """`edges`: each key is a plan of the node, or None for the cursor, or a constant in quotes for `__typename`."""
-
-    parts: Mapping[str, Objects | str | None]
-
-    async def over(self, pages: Sequence[Page[Any]], rows: Sequence[Any], ordered_by: str, run: Run) -> Column:
-        columns: dict[str, Column] = {}
-        for key, part in self.parts.items():
-            if part is None:
-                value = attrgetter(ordered_by)
-                columns[key] = Column([cursor(ordered_by, value(row), row.id) for row in rows])
-            elif isinstance(part, str):
-                columns[key] = Column([part] * len(rows))
-            else:
-                columns[key] = await part.column(rows, run)
-        return _dealt(_laid_out(columns, len(rows)), pages)
+    async def column(self, rows: Sequence[Shown], run: Run) -> Column:
+        column = await self.shape.column([row for shown in rows for row in shown.page.items], run, rows[0].ordered_by)
+        starts = [0]
+        for shown in rows:
+            starts.append(starts[-1] + len(shown.page.items))
+        lists = [b"[%b]" % b",".join(column.values[start:end]) for start, end in pairwise(starts)]
+        failures: list[tuple[int, Failure]] = []
+        for n, failure in column.failures:
+            of = bisect_right(starts, n) - 1
+            failures.append((of, failure.below(n - starts[of])))
+        return Column(lists, failures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,26 +237,27 @@ class Below:
 
     field: str
     resource: AnyResource
+    parent: Callable[[Any], int]
     asked: Asked
-    plan: Connection
+    shape: Shape
     nodes: Sequence[FieldNode]
 
     async def column(self, rows: Sequence[Any], run: Run) -> Column:
-        parents = [row.id for row in rows]
+        parents = list(map(self.parent, rows))
         try:
             query = await self.asked(run)
         except Exception as refused:  # as the reference: whatever a field raises is its error
             failure = Failure((), refused, self.nodes)
-            return Column([None] * len(rows), [(n, failure) for n in range(len(rows))])
-        found, failed = await run.loaders.pages(self.resource, self.field, query).get(dict.fromkeys(parents))
-        pages = await self.plan.column(list(found.values()), query["ordering"].removeprefix("-"), run)
-        shared = dict(zip(found, pages.values, strict=True))
-        below: dict[int, list[Failure]] = {key: [Failure((), why, self.nodes)] for key, why in failed.items()}
-        ordered = list(found)
-        for n, failure in pages.failures:
-            below.setdefault(ordered[n], []).append(failure)
-        values = [shared.get(parent) for parent in parents]
-        return Column(values, [(n, failure) for n, key in enumerate(parents) for failure in below.get(key, ())])
+            return Column([NULL] * len(rows), [(n, failure) for n in range(len(rows))])
+        distinct = dict.fromkeys(parents)
+        found = await run.loaders.pages(self.resource, self.field, query).get(distinct)
+        by = ordered_by(query)
+        there = {key: Shown(found.rows[key], by) for key in distinct if key in found.rows}
+        written = await self.shape.column(list(there.values()), run)
+        return _shared(parents, there, written, found.failed, self.nodes)
+
+
+# -- the operation ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,14 +266,13 @@ class Root:
 
     resource: AnyResource
     asked: Asked
-    plan: Connection
+    shape: Shape
     nodes: Sequence[FieldNode]
 
-    async def value(self, run: Run) -> tuple[Any, list[Failure]]:
+    async def value(self, run: Run) -> Column:
         query = await self.asked(run)
         page = await run.loaders.page(self.resource, query)
-        laid_out = await self.plan.column([page], query["ordering"].removeprefix("-"), run)
-        return laid_out.values[0], [failure for _, failure in laid_out.failures]
+        return await self.shape.column([Shown(page, ordered_by(query))], run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,66 +281,36 @@ class Single:
 
     resource: AnyResource
     id: Callable[[Run], int]
-    plan: Objects
+    shape: Shape
     nodes: Sequence[FieldNode]
 
-    async def value(self, run: Run) -> tuple[Any, list[Failure]]:
+    async def value(self, run: Run) -> Column:
         id = self.id(run)
-        found, failed = await run.loaders.many(self.resource).get([id])
-        if id in failed:
-            raise failed[id]
-        if found[id] is None:
-            return None, []
-        laid_out = await self.plan.column([found[id]], run)
-        return laid_out.values[0], [failure for _, failure in laid_out.failures]
+        found = await run.loaders.many(self.resource).get((id,))
+        if id in found.failed:
+            raise found.failed[id]
+        return await self.shape.column([found.rows[id]], run) if id in found.rows else Column([NULL])
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A whole query: its root fields, read at the same time. A `str` is the constant of `__typename`."""
+    """A whole query: its text, and its root fields, which are read at the same time."""
 
-    roots: Mapping[str, Root | Single | str]
+    text: bytes
+    roots: Mapping[str, Root | Single]
 
-    async def run(self, run: Run) -> tuple[dict[str, Any], list[Failure]]:
-        """The data, and what failed, with whole paths."""
-        found = await asyncio.gather(*(_settled(root, run) for root in self.roots.values()))
-        data = {key: value for key, (value, _) in zip(self.roots, found, strict=True)}
-        failures = [failure.below(key) for key, (_, below) in zip(self.roots, found, strict=True) for failure in below]
-        return data, failures
+    async def run(self, run: Run) -> tuple[bytes, list[Failure]]:
+        """The data, as JSON text, and what failed, with whole paths."""
+        found = await together([_settled(root, run) for root in self.roots.values()])
+        failures = [
+            failure.below(key) for key, one in zip(self.roots, found, strict=True) for _, failure in one.failures
+        ]
+        return self.text % tuple(one.values[0] for one in found), failures
 
 
-async def _settled(root: Root | Single | str, run: Run) -> tuple[Any, list[Failure]]:
+async def _settled(root: Root | Single, run: Run) -> Column:
     """A root field's value; what it raises makes it null."""
-    if isinstance(root, str):
-        return root, []
     try:
         return await root.value(run)
     except Exception as refused:  # as the reference: whatever a field raises is its error
-        return None, [Failure((), refused, root.nodes)]
-
-
-def _laid_out(columns: Mapping[str, Column], count: int) -> Column:
-    """Columns side by side, as `count` objects; what failed in a column failed below its key."""
-    keys = tuple(columns)
-    lines = zip(*(column.values for column in columns.values()), strict=True)
-    values: list[Any] = (
-        [dict(zip(keys, line, strict=True)) for line in lines] if columns else [{} for _ in range(count)]
-    )
-    failures = [(n, failure.below(key)) for key, column in columns.items() for n, failure in column.failures]
-    return Column(values, failures)
-
-
-def _dealt(column: Column, pages: Sequence[Page[Any]]) -> Column:
-    """A column over the rows of all pages, as one list for each page."""
-    values: list[Any] = []
-    starts: list[int] = []
-    start = 0
-    for page in pages:
-        starts.append(start)
-        values.append(column.values[start : start + len(page.items)])
-        start += len(page.items)
-    failures: list[tuple[int, Failure]] = []
-    for n, failure in column.failures:
-        of = max(index for index, first in enumerate(starts) if first <= n and pages[index].items)
-        failures.append((of, failure.below(n - starts[of])))
-    return Column(values, failures)
+        return Column([NULL], [(0, Failure((), refused, root.nodes))])

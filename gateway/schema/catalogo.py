@@ -6,8 +6,8 @@ import strawberry
 from strawberry import UNSET
 
 from gateway.resources import CATEGORIAS, PRODUTOS, SOLICITACOES
-from gateway.schema.connection import Connection, at_root, below
-from gateway.schema.filters import IdFilter, NomeFilter
+from gateway.schema.connection import Connection, at_root, below, by
+from gateway.schema.filters import IdFilter, Joined, NomeFilter
 from gateway.schema.links import by_id, embedded
 from gateway.schema.mutations import Payload, changed, creates, deletes, updates
 from gateway.schema.solicitacoes import Solicitacao, SolicitacaoFilter, SolicitacaoOrder
@@ -15,10 +15,10 @@ from gateway.schema.solicitacoes import Solicitacao, SolicitacaoFilter, Solicita
 
 @strawberry.enum(description="A ordem de uma lista de produtos.")
 class ProdutoOrder(Enum):
-    ID_ASC = "id"
-    ID_DESC = "-id"
-    NOME_PRODUTO_ASC = "nome_produto"
-    NOME_PRODUTO_DESC = "-nome_produto"
+    ID_ASC = by("id", "Pelo id, do menor ao maior.")
+    ID_DESC = by("-id", "Pelo id, do maior ao menor.")
+    NOME_PRODUTO_ASC = by("nome_produto", "Pelo nome, de A a Z.")
+    NOME_PRODUTO_DESC = by("-nome_produto", "Pelo nome, de Z a A.")
 
 
 @strawberry.input(description="Condições sobre um produto; todas as que forem dadas devem valer.")
@@ -26,6 +26,9 @@ class ProdutoFilter:
     id: IdFilter | None = strawberry.field(default=UNSET, description="Condições sobre o id.")
     nome_produto: NomeFilter | None = strawberry.field(default=UNSET, description="Condições sobre o nome.")
     categoria_id: IdFilter | None = strawberry.field(default=UNSET, description="Condições sobre o id da categoria.")
+    categoria: "CategoriaFilter | None" = strawberry.field(
+        default=UNSET, metadata={"nested": Joined({"id": "categoria_id"})}, description="Condições sobre a categoria."
+    )
     and_: "list[ProdutoFilter] | None" = strawberry.field(default=UNSET, name="and", description="Todas devem valer.")
     or_: "list[ProdutoFilter] | None" = strawberry.field(
         default=UNSET, name="or", description="Uma ao menos deve valer."
@@ -89,10 +92,10 @@ class ProdutoMutation:
 
 @strawberry.enum(description="A ordem de uma lista de categorias.")
 class CategoriaOrder(Enum):
-    ID_ASC = "id"
-    ID_DESC = "-id"
-    NOME_CATEGORIA_ASC = "nome_categoria"
-    NOME_CATEGORIA_DESC = "-nome_categoria"
+    ID_ASC = by("id", "Pelo id, do menor ao maior.")
+    ID_DESC = by("-id", "Pelo id, do maior ao menor.")
+    NOME_CATEGORIA_ASC = by("nome_categoria", "Pelo nome, de A a Z.")
+    NOME_CATEGORIA_DESC = by("-nome_categoria", "Pelo nome, de Z a A.")
 
 
 @strawberry.input(description="Condições sobre uma categoria; todas as que forem dadas devem valer.")

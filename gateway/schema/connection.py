@@ -8,8 +8,6 @@ from typing import Annotated, Any, Generic, TypeVar, cast
 import strawberry
 from graphql import GraphQLResolveInfo
 from strawberry import UNSET
-from strawberry.types.arguments import convert_arguments
-from strawberry.types.field import StrawberryField
 
 from chassis.errors import invalid, over_limit
 from chassis.pagination import DEFAULT_SIZE, MAX_SIZE, cursor
@@ -20,7 +18,7 @@ from gateway.loaders import Loaders
 from gateway.resources import AnyResource
 from gateway.rows import Page
 from gateway.schema.filters import rest_filter
-from gateway.schema.scalars import CONFIG, SCALARS
+from gateway.schema.scalars import python_arguments
 
 N = TypeVar("N")
 
@@ -110,13 +108,18 @@ class Connection(Generic[N]):
     total_count: int = strawberry.field(description="Quantos itens há na lista inteira, com o mesmo filtro.")
 
 
+def by(ordering: str, description: str) -> Any:
+    """A value of an order's enum: the services' name for it."""
+    return strawberry.enum_value(ordering, description=description)
+
+
 def at_root(resource: AnyResource, filters: type, orders: type[Enum], description: str) -> Any:
     """A connection over a whole collection, for the Query type."""
 
     async def resolve(_root: Any, loaders: Loaders, asked: dict[str, Any]) -> Page[Any]:
         return await loaders.page(resource, asked)
 
-    return _field(resolve, Many(resource, _planned), filters, orders, description)
+    return _field(resolve, Many(resource, _asked, python_arguments), filters, orders, description)
 
 
 def below(field: str, resource: AnyResource, filters: type, orders: type[Enum], description: str) -> Any:
@@ -125,7 +128,7 @@ def below(field: str, resource: AnyResource, filters: type, orders: type[Enum], 
     async def resolve(root: Any, loaders: Loaders, asked: dict[str, Any]) -> Page[Any]:
         return await loaders.children(resource, field, root.id, asked)
 
-    return _field(resolve, Many(resource, _planned, field), filters, orders, description)
+    return _field(resolve, Many(resource, _asked, python_arguments, field), filters, orders, description)
 
 
 Resolve = Callable[[Any, Loaders, dict[str, Any]], Awaitable[Page[Any]]]
@@ -155,12 +158,6 @@ def _field(resolve: Resolve, declared: Many, filters: type, orders: type[Enum], 
 
     resolver.__annotations__ |= {"filter": filter_type, "order_by": order_type}
     return strawberry.field(resolver=resolver, description=description, metadata={"plan": declared})
-
-
-async def _planned(field: StrawberryField, given: dict[str, Any], counted: bool, loaders: Loaders) -> dict[str, Any]:
-    """The same for a plan: its arguments are as graphql-core coerced them."""
-    arguments = convert_arguments(given, field.arguments, SCALARS, CONFIG)
-    return await _asked(loaders, counted, **arguments)
 
 
 async def _asked(

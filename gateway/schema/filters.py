@@ -1,13 +1,15 @@
 """Filters and orders: the typed inputs of GraphQL, and the JSON that the services' richer read takes for them."""
 
 import dataclasses
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 import strawberry
 from strawberry import UNSET
 
 from chassis.errors import invalid, over_limit
 from chassis.pagination import MAX_IDS
+from chassis.query import MAX_FILTER_TERMS
 from gateway.loaders import Loaders
 from gateway.names import camel
 from gateway.resources import AnyResource
@@ -49,11 +51,36 @@ class Nested:
     becomes: str
 
 
-async def rest_filter(given: Any, loaders: Loaders, path: str = "filter") -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class Joined:
+    """A filter on what the same service joins: `{categoria: {id: ...}}` becomes `{"categoria_id": ...}`.
+
+    `names` are the service's names for its members, where they are others.
+    """
+
+    names: Mapping[str, str]
+
+
+async def rest_filter(given: Any, loaders: Loaders) -> dict[str, Any]:
     """A filter input as the services' JSON. What another service owns is asked of it first, one call for each part.
 
-    Raises Invalid for a null or an id that is none, and for a part that matches more than `MAX_IDS`.
+    Raises Invalid for a null or an id that is none, and for more conditions or ids than there may be.
     """
+    if (terms := _terms(given)) > MAX_FILTER_TERMS:  # before any of its parts is asked of somebody
+        raise over_limit("filter", f"foram pedidas {terms} condições; o máximo é {MAX_FILTER_TERMS}")
+    return await _rest(given, loaders, "filter", {})
+
+
+def _terms(given: Any) -> int:
+    """How many inputs a filter is made of, at all its levels."""
+    if isinstance(given, list):
+        return sum(map(_terms, cast("list[Any]", given)))
+    if not dataclasses.is_dataclass(given):
+        return 0
+    return 1 + sum(_terms(getattr(given, field.name)) for field in dataclasses.fields(given))
+
+
+async def _rest(given: Any, loaders: Loaders, path: str, names: Mapping[str, str]) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for field in dataclasses.fields(given):
         value = getattr(given, field.name)
@@ -65,15 +92,18 @@ async def rest_filter(given: Any, loaders: Loaders, path: str = "filter") -> dic
         name = field.name.removesuffix("_")
         nested = getattr(field, "metadata", {}).get("nested")
         if name in ("and", "or"):
-            members[name] = [await rest_filter(one, loaders, f"{here}.{n}") for n, one in enumerate(value)]
+            found = [await _rest(one, loaders, f"{here}.{n}", names) for n, one in enumerate(value)]
+            members.setdefault(name, []).extend(found)
         elif name == "not":
-            members[name] = await rest_filter(value, loaders, here)
+            members[name] = await _rest(value, loaders, here, names)
+        elif isinstance(nested, Joined):
+            members.setdefault("and", []).append(await _rest(value, loaders, here, nested.names))
         elif isinstance(nested, Nested):
-            ids = await _matching(nested, await rest_filter(value, loaders, here), loaders, here)
+            ids = await _matching(nested, await _rest(value, loaders, here, {}), loaders, here)
             # Beside a condition on the id itself, both must hold.
             members.setdefault("and", []).append({nested.becomes: {"in": ids}})
         else:
-            members[name] = _operators(value, here)
+            members[names.get(name, name)] = _operators(value, here)
     return members
 
 
@@ -87,6 +117,8 @@ def _operators(given: Any, path: str) -> dict[str, Any]:
         here = f"{path}.{camel(name)}"
         if value is None:
             raise invalid(here, "NULL", "não pode ser nulo")
+        if name == "in" and len(value) > MAX_IDS:
+            raise over_limit(here, f"foram pedidos {len(value)} valores; o máximo é {MAX_IDS}")
         if isinstance(given, IdFilter):
             value = int_id(value, here) if name == "eq" else [int_id(one, here) for one in value]
         operators[name] = value
@@ -95,7 +127,7 @@ def _operators(given: Any, path: str) -> dict[str, Any]:
 
 async def _matching(nested: Nested, filter: dict[str, Any], loaders: Loaders, path: str) -> list[int]:
     found = await loaders.ids(nested.resource, filter)
-    if found.has_next:
-        message = f"mais de {MAX_IDS} resultados correspondem; restrinja este filtro"
-        raise over_limit(path, message)
+    most = loaders.filter_max_ids
+    if found.has_next or len(found.ids) > most:
+        raise over_limit(path, f"mais de {most} resultados correspondem; restrinja este filtro")
     return found.ids

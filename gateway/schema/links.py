@@ -12,7 +12,7 @@ from gateway.context import Info
 from gateway.execution.compiler import ById as PlanById
 from gateway.execution.compiler import ByKey, Held
 from gateway.resources import AnyResource
-from gateway.schema.scalars import int_id
+from gateway.schema.scalars import int_id, python_arguments
 
 ById = Annotated[strawberry.ID, strawberry.argument(description="O id.")]
 
@@ -34,8 +34,9 @@ def embedded(attribute: str, description: str) -> Any:
 def by_id(resource: AnyResource, description: str) -> Any:
     """One row by its id, for the Query type; null when there is none."""
     read = partial(int_id, field="id")
+    declared = PlanById(resource, read, python_arguments)
 
     def resolve(root: Any, info: Info, id: ById) -> Any:
         return info.context.loaders.one(resource, read(id))
 
-    return strawberry.field(resolver=resolve, description=description, metadata={"plan": PlanById(resource, read)})
+    return strawberry.field(resolver=resolve, description=description, metadata={"plan": declared})

@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Annotated, Any
 
-import msgspec
 import strawberry
 from strawberry import UNSET
 
@@ -45,12 +44,10 @@ def _row(root: Any) -> Any:
 
 
 def creates(resource: AnyResource, given: type, description: str) -> Any:
-    """POSTs the input; under the request's Idempotency-Key where there is one."""
+    """POSTs the input."""
 
     async def resolve(root: Any, info: Info, input: Any) -> Any:
-        key = info.context.next_key()
-        headers = {"Idempotency-Key": key} if key else {}
-        return await _write(info, resource, "POST", resource.path, input, headers)
+        return await _write(info, resource, "POST", resource.path, input)
 
     resolve.__annotations__["input"] = Annotated[given, strawberry.argument(description="Os campos.")]
     return strawberry.mutation(resolver=resolve, description=description)
@@ -60,7 +57,7 @@ def updates(resource: AnyResource, given: type, description: str) -> Any:
     """PATCHes what the input gives."""
 
     async def resolve(root: Any, info: Info, id: ById, input: Any) -> Any:
-        return await _write(info, resource, "PATCH", _member(resource, id), input, {})
+        return await _write(info, resource, "PATCH", _member(resource, id), input)
 
     resolve.__annotations__["input"] = Annotated[given, strawberry.argument(description="O que mudar.")]
     return strawberry.mutation(resolver=resolve, description=description)
@@ -70,20 +67,19 @@ def deletes(resource: AnyResource, description: str) -> Any:
     """DELETEs, and answers what was deleted."""
 
     async def resolve(root: Any, info: Info, id: ById) -> Any:
-        return await _write(info, resource, "DELETE", _member(resource, id), None, {"Prefer": "return=representation"})
+        return await _write(info, resource, "DELETE", _member(resource, id), None)
 
     return strawberry.mutation(resolver=resolve, description=description)
 
 
-async def _write(
-    info: Info, resource: AnyResource, method: str, path: str | None, given: Any, headers: dict[str, str]
-) -> Outcome:
+async def _write(info: Info, resource: AnyResource, method: str, path: str | None, given: Any) -> Outcome:
+    """One write under a key of its own. The next one's key must not depend on how this one ends."""
+    headers = {"Idempotency-Key": info.context.next_key(), "Prefer": "return=representation"}
     try:
         if path is None:
             return Outcome(None, [Erro(code="INVALID_ID", field="id", message="não é um id")])
-        decode = msgspec.json.Decoder(resource.row).decode
         remote = info.context.loaders.remote(resource)
-        row = await remote.read(method, path, decode, _body(given), headers=headers)
+        row = await remote.write(method, path, resource.decode_row, _body(given), headers)
     except (Invalid, NotFound, Conflict, PreconditionFailed) as refusal:
         found = refusal.errors or [
             FieldError("id" if isinstance(refusal, NotFound) else "", refusal.code, refusal.detail)

@@ -6,7 +6,7 @@ import strawberry
 from strawberry import UNSET
 
 from gateway.resources import PESSOAS, SOLICITACOES
-from gateway.schema.connection import Connection, at_root, below
+from gateway.schema.connection import Connection, at_root, below, by
 from gateway.schema.filters import IdFilter, NomeFilter
 from gateway.schema.links import by_id
 from gateway.schema.mutations import Payload, changed, creates, deletes, updates
@@ -15,10 +15,10 @@ from gateway.schema.solicitacoes import Solicitacao, SolicitacaoFilter, Solicita
 
 @strawberry.enum(description="A ordem de uma lista de pessoas.")
 class PessoaOrder(Enum):
-    ID_ASC = "id"
-    ID_DESC = "-id"
-    NOME_PESSOA_ASC = "nome_pessoa"
-    NOME_PESSOA_DESC = "-nome_pessoa"
+    ID_ASC = by("id", "Pelo id, do menor ao maior.")
+    ID_DESC = by("-id", "Pelo id, do maior ao menor.")
+    NOME_PESSOA_ASC = by("nome_pessoa", "Pelo nome, de A a Z.")
+    NOME_PESSOA_DESC = by("-nome_pessoa", "Pelo nome, de Z a A.")
 
 
 @strawberry.input(description="Condições sobre uma pessoa; todas as que forem dadas devem valer.")

@@ -1,11 +1,13 @@
 """`DateTime`, and ids: how GraphQL's values become REST's."""
 
 import re
-from typing import NewType
+from typing import Any, NewType
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.types.scalar import DEFAULT_SCALAR_REGISTRY
+from strawberry.types.arguments import convert_arguments
+from strawberry.types.field import StrawberryField
 from strawberry.types.scalar import ScalarDefinition
 
 from chassis.errors import invalid
@@ -40,3 +42,8 @@ def int_id(value: str, field: str) -> int:
         message = "não é um id: deve ser um número inteiro positivo de até 64 bits"
         raise invalid(field, "INVALID_ID", message)
     return int(value)
+
+
+def python_arguments(coerced: dict[str, Any], field: StrawberryField) -> dict[str, Any]:
+    """Arguments as graphql-core coerced them, as a resolver of `field` takes them: enums, inputs, Python names."""
+    return convert_arguments(coerced, field.arguments, SCALARS, CONFIG)

@@ -6,7 +6,7 @@ import strawberry
 from strawberry import UNSET
 
 from gateway.resources import SERVICOS, SOLICITACOES
-from gateway.schema.connection import Connection, at_root, below
+from gateway.schema.connection import Connection, at_root, below, by
 from gateway.schema.filters import IdFilter, NomeFilter
 from gateway.schema.links import by_id
 from gateway.schema.mutations import Payload, changed, creates, deletes, updates
@@ -15,10 +15,10 @@ from gateway.schema.solicitacoes import Solicitacao, SolicitacaoFilter, Solicita
 
 @strawberry.enum(description="A ordem de uma lista de serviços.")
 class ServicoOrder(Enum):
-    ID_ASC = "id"
-    ID_DESC = "-id"
-    NOME_SERVICO_ASC = "nome_servico"
-    NOME_SERVICO_DESC = "-nome_servico"
+    ID_ASC = by("id", "Pelo id, do menor ao maior.")
+    ID_DESC = by("-id", "Pelo id, do maior ao menor.")
+    NOME_SERVICO_ASC = by("nome_servico", "Pelo nome, de A a Z.")
+    NOME_SERVICO_DESC = by("-nome_servico", "Pelo nome, de Z a A.")
 
 
 @strawberry.input(description="Condições sobre um serviço; todas as que forem dadas devem valer.")

@@ -7,7 +7,7 @@ import strawberry
 from strawberry import UNSET, lazy
 
 from gateway.resources import PESSOAS, PRODUTOS, SERVICOS, SOLICITACOES
-from gateway.schema.connection import Connection, at_root
+from gateway.schema.connection import Connection, at_root, by
 from gateway.schema.filters import DataHoraFilter, IdFilter, Nested
 from gateway.schema.links import by_id, link
 from gateway.schema.mutations import Payload, changed, creates, deletes, updates
@@ -21,10 +21,10 @@ if TYPE_CHECKING:  # they refer to us; Strawberry looks these up when the schema
 
 @strawberry.enum(description="A ordem de uma lista de solicitações.")
 class SolicitacaoOrder(Enum):
-    ID_ASC = "id"
-    ID_DESC = "-id"
-    DATA_SOLICITACAO_ASC = "data_solicitacao"
-    DATA_SOLICITACAO_DESC = "-data_solicitacao"
+    ID_ASC = by("id", "Pelo id, do menor ao maior.")
+    ID_DESC = by("-id", "Pelo id, do maior ao menor.")
+    DATA_SOLICITACAO_ASC = by("data_solicitacao", "Pela data, da mais antiga à mais recente.")
+    DATA_SOLICITACAO_DESC = by("-data_solicitacao", "Pela data, da mais recente à mais antiga.")
 
 
 @strawberry.input(description="Condições sobre uma solicitação; todas as que forem dadas devem valer.")

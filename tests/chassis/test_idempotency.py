@@ -1,6 +1,8 @@
-"""`Idempotency-Key`: a retried POST makes nothing twice and gets the first answer."""
+"""`Idempotency-Key`: a retried write is done once and gets the first answer."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 import psycopg
 import pytest
@@ -88,10 +90,122 @@ async def test_a_twin_still_running_is_waited_for_and_409_at_the_deadline(
     assert after.status_code == 201
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "é"])
-async def test_a_key_that_is_none_is_400(services: Services, key: str) -> None:
+async def test_a_key_that_is_none_is_400(services: Services, method: str, key: str) -> None:
+    row = await builders.pessoa(services)
+    path = PESSOAS.path if method == "POST" else PESSOAS.at(row)
     headers = [(b"Idempotency-Key", key.encode())]
 
-    answer = await services.pessoas.post(PESSOAS.path, json={"nome_pessoa": "Ana"}, headers=headers)
+    answer = await services.pessoas.request(method, path, json={"nome_pessoa": "Ana"}, headers=headers)
 
     assert answer.status_code == 400
+    assert (await services.pessoas.get(PESSOAS.path)).json() == [row]
+
+
+async def a_change(services: Services, row: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Another name; for a solicitacao, which has none, another pessoa."""
+    renamed = {member: name for member in row if member.startswith("nome_")}
+    return renamed or {"pessoa_id": (await builders.pessoa(services))["id"]}
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+@pytest.mark.parametrize("resource", ALL, ids=named)
+async def test_a_retried_change_gets_the_first_answer_and_leaves_alone_what_others_changed_since(
+    services: Services, resource: Resource, method: str
+) -> None:
+    client, row = resource.client(services), await resource.add(services)
+    ours, theirs = [await a_change(services, row, name) for name in ("Nosso", "De outra pessoa")]
+    first = await client.request(method, resource.at(row), json=row | ours, headers=KEY)
+    await client.patch(resource.at(row), json=theirs)
+
+    retry = await client.request(method, resource.at(row), json=row | ours, headers=KEY)
+
+    assert (first.status_code, first.json()) == (200, row | ours)
+    assert (retry.status_code, retry.content, retry.headers["etag"]) == (200, first.content, first.headers["etag"])
+    assert retry.headers["idempotency-replayed"] == "true"
+    assert await resource.stored(services, row["id"]) == row | theirs
+
+
+@pytest.mark.parametrize("prefer", [{}, {"Prefer": "return=representation"}], ids=["bare", "representation"])
+@pytest.mark.parametrize("resource", ALL, ids=named)
+async def test_a_retried_deletion_gets_the_first_answer(
+    services: Services, resource: Resource, prefer: dict[str, str]
+) -> None:
+    client, row = resource.client(services), await resource.add(services)
+
+    first = await client.delete(resource.at(row), headers=KEY | prefer)
+    retry = await client.delete(resource.at(row), headers=KEY | prefer)
+    without = await client.delete(resource.at(row))
+
+    assert (first.status_code, first.content) == (retry.status_code, retry.content)
+    assert (first.json() if first.content else None) == (row if prefer else None)
+    assert retry.headers.get("preference-applied") == prefer.get("Prefer")
+    assert retry.headers["idempotency-replayed"] == "true"
+    assert without.status_code == 404
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+async def test_a_version_is_required_of_the_first_and_not_of_its_retry(services: Services, method: str) -> None:
+    created = await services.pessoas.post(PESSOAS.path, json={"nome_pessoa": "Ana"})
+    path, body = created.headers["location"], {"nome_pessoa": "Bia"}
+
+    async def send(tag: str) -> tuple[int, bytes]:
+        answer = await services.pessoas.request(method, path, json=body, headers=KEY | {"If-Match": tag})
+        return answer.status_code, answer.content
+
+    refused = await send('"another"')
+    first, retry = [await send(created.headers["etag"]) for _ in "12"]
+
+    assert refused[0] == 412, "and a failure is not remembered"
+    assert first == retry
+    assert first[0] in (200, 204)
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+async def test_twins_at_once_change_once_and_get_one_answer(services: Services, method: str) -> None:
+    """Each names the version it saw, as a client that repeats what it sent: only a replay can satisfy the second."""
+    created = await services.pessoas.post(PESSOAS.path, json={"nome_pessoa": "Ana"})
+    headers = KEY | {"If-Match": created.headers["etag"], "Prefer": "return=representation"}
+    path, body = created.headers["location"], {"nome_pessoa": "Bia"}
+
+    twins = (services.pessoas.request(method, path, json=body, headers=headers) for _ in range(30))
+    answers = await asyncio.gather(*twins)
+
+    assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}
+    assert len([answer for answer in answers if "idempotency-replayed" not in answer.headers]) == 1
+
+
+async def test_a_key_is_of_one_request_its_method_path_and_body(services: Services) -> None:
+    one, other = [await builders.pessoa(services) for _ in "12"]
+    await services.pessoas.patch(PESSOAS.at(one), json={"nome_pessoa": "Ana"}, headers=KEY)
+
+    reused = [
+        await services.pessoas.request(method, path, json=body, headers=KEY)
+        for method, path, body in (
+            ("PATCH", PESSOAS.at(one), {"nome_pessoa": "Bia"}),
+            ("PATCH", PESSOAS.at(other), {"nome_pessoa": "Ana"}),
+            ("PUT", PESSOAS.at(one), {"nome_pessoa": "Ana"}),
+            ("DELETE", PESSOAS.at(one), None),
+            ("POST", PESSOAS.path, {"nome_pessoa": "Ana"}),
+        )
+    ]
+
+    assert {(answer.status_code, answer.json()["code"]) for answer in reused} == {(422, "IDEMPOTENCY_KEY_REUSED")}
+    assert (await services.pessoas.get(PESSOAS.path)).json() == [one | {"nome_pessoa": "Ana"}, other]
+
+
+async def test_a_change_that_was_judged_against_another_row_leaves_no_record(services: Services) -> None:
+    """Many keyed changes of one row at once: each is done, or refused as contended and then free to be sent again."""
+    row = await builders.pessoa(services)
+
+    async def change(n: int) -> None:
+        headers = {"Idempotency-Key": f"mudanca-{n}"}
+        while True:
+            answer = await services.pessoas.patch(PESSOAS.at(row), json={"nome_pessoa": f"{n}"}, headers=headers)
+            if answer.status_code == 200:
+                assert answer.json()["nome_pessoa"] == f"{n}"
+                return
+            assert (answer.status_code, answer.json()["code"]) == (409, "CONTENDED")
+
+    await asyncio.gather(*map(change, range(20)))

@@ -1,6 +1,7 @@
 """Our dialect as a client: what a neighbour refuses is raised as what it was, and what it garbles is unavailable."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -8,23 +9,26 @@ import httpx2
 import orjson
 import pytest
 
+from chassis import deadline
 from chassis.errors import Conflict, DeadlineExceeded, Invalid, NotFound, PreconditionFailed, Refusal, Unavailable
 from chassis.remote import Remote
+from chassis.settings import NeighbourSettings
 
 Answer = Callable[[httpx2.Request], Any]
 
 
-def remote(answer: Answer, seconds: float = 5.0) -> Remote:
+def remote(answer: Answer, **settings: Any) -> Remote:
     async def handle(request: httpx2.Request) -> httpx2.Response:
         found = answer(request)
         return await found if asyncio.iscoroutine(found) else found
 
-    return Remote("pessoas", "http://pessoas.test", timeout=seconds, transport=httpx2.MockTransport(handle))
+    given = NeighbourSettings(**settings)
+    return Remote("pessoas", "http://pessoas.test", given, transport=httpx2.MockTransport(handle))
 
 
-async def refused(answer: Answer, seconds: float = 5.0) -> Refusal:
+async def refused(answer: Answer, **settings: Any) -> Refusal:
     with pytest.raises(Refusal) as raised:
-        await remote(answer, seconds).read("GET", "/api/pessoas/1/", orjson.loads)
+        await remote(answer, **settings).read("/api/pessoas/1/", orjson.loads)
     return raised.value
 
 
@@ -85,4 +89,278 @@ async def test_a_neighbour_that_does_not_answer_in_time_is_a_time_out() -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    assert type(await refused(never, seconds=0.05)) is DeadlineExceeded
+    assert type(await refused(never, neighbour_timeout=0.05)) is DeadlineExceeded
+
+
+# -- patience -----------------------------------------------------------------------------------------------------
+
+
+class Neighbour:
+    """A neighbour that does what its script says, the last line for ever, and remembers what it was asked."""
+
+    def __init__(self, *script: httpx2.Response | type[Exception] | asyncio.Event) -> None:
+        self.asked: list[httpx2.Request] = []
+        self._script = itertools.chain(script, itertools.repeat(script[-1]))
+
+    def __call__(self, request: httpx2.Request) -> Any:
+        self.asked.append(request)
+        return self._answer(next(self._script))
+
+    async def _answer(self, line: httpx2.Response | type[Exception] | asyncio.Event) -> httpx2.Response:
+        await asyncio.sleep(0)  # as a network would
+        if isinstance(line, asyncio.Event):
+            await line.wait()
+            return GOOD
+        if isinstance(line, type):
+            raise line("as the script says")
+        return line
+
+
+GOOD = httpx2.Response(200, json={"id": 1})
+READ = ("/api/pessoas/1/", orjson.loads)
+KEYED = {"Idempotency-Key": "k"}
+
+
+async def outcome(calling: Any) -> Any:
+    """The value of a call, or its refusal."""
+    try:
+        return await calling
+    except Refusal as refusal:
+        return refusal
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110  # a condition of what is tested, which has no event for it
+            await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("failure", [httpx2.ConnectError, httpx2.ReadError, httpx2.ReadTimeout])
+async def test_a_read_whose_answer_is_lost_is_made_once_more(failure: type[Exception]) -> None:
+    neighbour = Neighbour(failure, GOOD)
+
+    assert await remote(neighbour).read(*READ) == {"id": 1}
+    assert len(neighbour.asked) == 2
+
+
+async def test_a_read_is_made_twice_at_most() -> None:
+    neighbour = Neighbour(httpx2.ReadError)
+
+    assert type(await outcome(remote(neighbour).read(*READ))) is Unavailable
+    assert len(neighbour.asked) == 2
+
+
+@pytest.mark.parametrize("answer", [problem(500, "INTERNAL"), problem(503, "UNAVAILABLE"), problem(404, "NOT_FOUND")])
+async def test_what_a_neighbour_answers_is_not_asked_again(answer: Answer) -> None:
+    neighbour = Neighbour(answer(httpx2.Request("GET", "http://pessoas.test")))
+
+    assert isinstance(await outcome(remote(neighbour).read(*READ)), Refusal)
+    assert len(neighbour.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("failure", "headers", "calls"),
+    [
+        (httpx2.ReadError, {}, 1),  # nobody knows what became of it
+        (httpx2.ReadError, KEYED, 2),
+        (httpx2.ReadTimeout, KEYED, 2),
+        (httpx2.ConnectError, {}, 2),  # nothing was sent
+    ],
+)
+async def test_a_write_is_repeated_only_where_that_does_no_harm(
+    failure: type[Exception], headers: dict[str, str], calls: int
+) -> None:
+    neighbour = Neighbour(failure)
+
+    answer = await outcome(remote(neighbour).write("POST", "/api/pessoas/", orjson.loads, {}, headers))
+
+    assert isinstance(answer, Refusal)
+    assert len(neighbour.asked) == calls
+    assert len({request.headers.get("idempotency-key") for request in neighbour.asked}) == 1
+
+
+async def test_retries_are_a_tenth_of_the_calls_when_everything_fails() -> None:
+    neighbour = Neighbour(httpx2.ReadError)
+    asking = remote(neighbour, breaker_share=0)
+
+    for _ in range(200):
+        await outcome(asking.read(*READ))
+
+    assert len(neighbour.asked) - 200 == 10 + 20 - 1, "ten at hand, and a tenth of each call"
+
+
+async def test_a_neighbour_that_keeps_failing_is_left_alone_until_a_probe_finds_it_ready() -> None:
+    neighbour = Neighbour(*[httpx2.ConnectError] * 12, GOOD)
+    asking = remote(neighbour, retry_budget=0)
+    for _ in range(10):
+        await outcome(asking.read(*READ))
+    assert asking.breaker.open
+
+    refusal = await outcome(asking.read(*READ))
+
+    assert type(refusal) is Unavailable
+    assert len(neighbour.asked) == 10, "it was not asked"
+    await until(lambda: not asking.breaker.open)
+    assert await asking.read(*READ) == {"id": 1}
+    assert [request.url.path for request in neighbour.asked[10:]] == ["/health/ready"] * 3 + ["/api/pessoas/1/"]
+
+
+async def test_half_of_the_calls_must_fail_before_the_breaker_opens() -> None:
+    neighbour = Neighbour(*[GOOD] * 11, *[httpx2.ConnectError] * 11)
+    asking = remote(neighbour, retry_budget=0)
+
+    for _ in range(21):
+        await outcome(asking.read(*READ))
+        assert not asking.breaker.open
+    await outcome(asking.read(*READ))
+
+    assert asking.breaker.open
+    await asking.breaker.close()
+
+
+async def test_a_fault_further_away_is_named_and_is_not_this_neighbours() -> None:
+    away = httpx2.Response(503, json={"code": "UNAVAILABLE", "detail": "", "service": "catalogo"})
+    asking = remote(Neighbour(away))
+
+    refusals = [await outcome(asking.read(*READ)) for _ in range(30)]
+
+    assert {refusal.service for refusal in refusals} == {"catalogo"}
+    assert not asking.breaker.open
+
+
+async def test_who_is_in_a_hurry_cannot_open_the_breaker_for_the_others() -> None:
+    asking = remote(Neighbour(asyncio.Event()), retry_budget=0)
+
+    for _ in range(12):
+        token = deadline.begin(0.005)
+        assert type(await outcome(asking.read(*READ))) is DeadlineExceeded
+        deadline.end(token)
+
+    assert not asking.breaker.open
+
+
+async def test_a_neighbour_is_told_how_much_time_is_left() -> None:
+    neighbour = Neighbour(GOOD)
+    token = deadline.begin(60, b"900")
+
+    await remote(neighbour).read(*READ)
+    deadline.end(token)
+
+    assert 0 < int(neighbour.asked[0].headers["x-timeout-ms"]) <= 900
+
+
+async def test_nobody_is_asked_when_no_time_is_left() -> None:
+    neighbour = Neighbour(GOOD)
+    token = deadline.begin(-1)
+
+    assert type(await outcome(remote(neighbour).read(*READ))) is DeadlineExceeded
+    assert not neighbour.asked
+    deadline.end(token)
+
+
+async def test_more_calls_than_places_wait_and_more_than_the_queue_holds_are_refused() -> None:
+    held = asyncio.Event()
+    neighbour = Neighbour(held)
+    asking = remote(neighbour, neighbour_connections=2, neighbour_queue=3, retry_budget=0)
+    running = [asyncio.create_task(outcome(asking.read(f"/api/pessoas/{n}/", orjson.loads))) for n in range(6)]
+    await until(lambda: any(task.done() for task in running) and len(neighbour.asked) == 2)
+
+    assert (len(neighbour.asked), asking.bulkhead.waiting) == (2, 3)
+    held.set()
+    answers = await asyncio.gather(*running)
+
+    assert sum(isinstance(answer, Unavailable) for answer in answers) == 1
+    assert answers.count({"id": 1}) == 5
+    assert (asking.bulkhead.busy, asking.bulkhead.waiting) == (0, 0)
+
+
+async def test_a_call_that_is_cancelled_while_it_waits_gives_its_place_up() -> None:
+    held = asyncio.Event()
+    asking = remote(Neighbour(held), neighbour_connections=1)
+    first, second = (asyncio.create_task(asking.read(f"/{n}/", orjson.loads)) for n in range(2))
+    await until(lambda: asking.bulkhead.waiting == 1)
+
+    second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
+    held.set()
+    await first
+
+    assert (asking.bulkhead.busy, asking.bulkhead.waiting) == (0, 0)
+
+
+# -- reads under way ----------------------------------------------------------------------------------------------
+
+
+async def together(*calls: Any) -> list[Any]:
+    return await asyncio.gather(*(outcome(call) for call in calls))
+
+
+async def test_identical_reads_under_way_are_made_once() -> None:
+    neighbour = Neighbour(GOOD)
+    asking = remote(neighbour)
+
+    answers = await together(*(asking.read("/q/", orjson.loads, {"ids": [1]}) for _ in range(5)))
+    await asking.read("/q/", orjson.loads, {"ids": [1]})
+
+    assert answers == [{"id": 1}] * 5
+    assert len(neighbour.asked) == 2, "one for the five, one for the one that came later"
+
+
+async def test_reads_that_differ_are_not_shared() -> None:
+    neighbour = Neighbour(GOOD)
+    asking = remote(neighbour)
+
+    await together(*(asking.read("/q/", orjson.loads, {"ids": [n]}) for n in range(3)), asking.read(*READ))
+
+    assert len(neighbour.asked) == 4
+
+
+async def test_a_failure_is_shared_too() -> None:
+    neighbour = Neighbour(httpx2.Response(503, json={"code": "UNAVAILABLE"}))
+    asking = remote(neighbour)
+
+    answers = await together(*(asking.read(*READ) for _ in range(3)))
+
+    assert [type(answer) for answer in answers] == [Unavailable] * 3
+    assert len(neighbour.asked) == 1
+
+
+async def test_a_read_that_begins_after_a_write_sees_it() -> None:
+    held = asyncio.Event()
+    neighbour = Neighbour(held, GOOD)
+    asking = remote(neighbour)
+    before = asyncio.create_task(asking.read(*READ))
+    await until(lambda: bool(neighbour.asked))
+
+    await asking.write("PATCH", "/api/pessoas/1/", orjson.loads, {})
+    await asking.read(*READ)
+
+    assert [request.method for request in neighbour.asked] == ["GET", "PATCH", "GET"]
+    held.set()
+    await before
+
+
+async def test_whoever_shares_a_read_gets_it_though_the_first_one_goes_away() -> None:
+    neighbour = Neighbour(asyncio.Event(), GOOD)
+    asking = remote(neighbour)
+    first = asyncio.create_task(asking.read(*READ))
+    await until(lambda: bool(neighbour.asked))
+    others = [asyncio.create_task(asking.read(*READ)) for _ in range(2)]
+    await asyncio.sleep(0)
+
+    first.cancel()
+
+    assert await asyncio.gather(*others) == [{"id": 1}] * 2
+
+
+async def test_who_is_in_a_hurry_reads_alone() -> None:
+    neighbour = Neighbour(GOOD)
+    asking = remote(neighbour)
+
+    async def hurried() -> Any:
+        deadline.begin(60, b"500")
+        return await asking.read(*READ)
+
+    await together(asking.read(*READ), asyncio.create_task(hurried()))
+
+    assert len(neighbour.asked) == 2

@@ -141,8 +141,12 @@ def real_headers(case: Case[Any], known: Rows, chance: random.Random, *, statefu
             headers[name] = chance.choice([tag, tag, "*", headers[name]])
     if "Prefer" in headers and chance.random() < 0.5:
         headers["Prefer"] = "return=representation"
-    if "Idempotency-Key" in headers:  # the same key only with the same body: another one is refused, and rightly
-        asked = case.id if stateful else zlib.crc32(repr(case.body).encode())
+    if "Idempotency-Key" in headers:  # the same key only for the same request: another one is refused, and rightly
+        asked = (
+            case.id
+            if stateful
+            else zlib.crc32(repr((case.method, case.path, case.path_parameters, case.body)).encode())
+        )
         headers["Idempotency-Key"] = f"{headers['Idempotency-Key'][:200]}-{asked}"
 
 

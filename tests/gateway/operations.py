@@ -110,6 +110,8 @@ class Writer:
             choices += [f"{nested.lower()}: {self._filter(nested, depth + 1)}"] * 2 if depth < 2 else []
         else:
             choices = [f"id: {ids}", f"nome{noun}: {name}"]
+        if noun == "Produto" and depth < 2:
+            choices.append(f"categoria: {self._filter('Categoria', depth + 1)}")
         if depth < 2:
             below = self._filter(noun, depth + 1)
             choices += [f"not: {below}", f"or: [{below}, {{id: {ids}}}]"]

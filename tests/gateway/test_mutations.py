@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests import builders
@@ -113,16 +114,101 @@ async def test_several_mutations_run_in_the_order_written(gateway: Gateway) -> N
 async def test_the_requests_idempotency_key_makes_the_whole_operation_safe_to_retry(
     gateway: Gateway, services: Services
 ) -> None:
+    """Creations, changes and deletions of several services; between the two somebody else changes what was changed."""
+    row = await builders.solicitacao(services)
+    other = await builders.pessoa(services, "Outra")
+    query = """mutation ($pessoa: ID!, $servico: ID!, $solicitacao: ID!) {
+        a: criarPessoa(input: {nomePessoa: "A"}) { pessoa { id } errors { code } }
+        b: criarPessoa(input: {nomePessoa: "A"}) { pessoa { id } errors { code } }
+        c: atualizarPessoa(id: $pessoa, input: {nomePessoa: "Nosso"}) { pessoa { nomePessoa } errors { code } }
+        d: excluirServico(id: $servico) { servico { id nomeServico } errors { code } }
+        e: excluirSolicitacao(id: $solicitacao) { solicitacao { id pessoa { id } } errors { code } }
+        f: criarProduto(input: {nomeProduto: "Mesa", categoriaId: 1}) { produto { id } errors { code } }
+        g: excluirPessoa(id: "x") { pessoa { id } errors { code } }
+        h: criarCategoria(input: {nomeCategoria: "H"}) { categoria { id } errors { code } }
+    }"""
+    variables = {"pessoa": other["id"], "servico": row["servico_id"], "solicitacao": row["id"]}
+
+    async def send(key: str) -> dict[str, Any]:
+        body = {"query": query, "variables": variables}
+        return (await gateway.client.post("/graphql", json=body, headers={"Idempotency-Key": key})).json()
+
+    first = await send("k" * 255)
+    await services.pessoas.patch(f"/api/pessoas/{other['id']}/", json={"nome_pessoa": "De outros"})
+    retry = await send("k" * 255)
+
+    data = first["data"]
+    assert "errors" not in first
+    assert [alias for alias, payload in data.items() if payload["errors"]] == ["g"]
+    assert data["a"]["pessoa"] != data["b"]["pessoa"]
+    assert data["c"]["pessoa"] == {"nomePessoa": "Nosso"}
+    assert data["d"]["servico"] == {"id": str(row["servico_id"]), "nomeServico": "Reparo"}
+    assert data["e"]["solicitacao"] == {"id": str(row["id"]), "pessoa": {"id": str(row["pessoa_id"])}}
+    assert retry == first
+    counts = await gateway.data("{ pessoas { totalCount } produtos { totalCount } categorias { totalCount } }")
+    assert [one["totalCount"] for one in counts.values()] == [4, 2, 2]
+    stored = (await services.pessoas.get(f"/api/pessoas/{other['id']}/")).json()
+    assert stored["nome_pessoa"] == "De outros", "what others have changed since is left alone"
+
+    another = (await send("another"))["data"]
+    assert another["c"]["pessoa"] == {"nomePessoa": "Nosso"}
+    assert another["d"]["errors"] == another["e"]["errors"] == [{"code": "NOT_FOUND"}]
+
+
+async def test_a_retry_does_what_had_failed_and_repeats_what_had_not(gateway: Gateway, services: Services) -> None:
     query = """mutation {
         a: criarPessoa(input: {nomePessoa: "A"}) { pessoa { id } }
-        b: criarPessoa(input: {nomePessoa: "A"}) { pessoa { id } }
+        b: criarServico(input: {nomeServico: "B"}) { servico { id } }
+        c: criarPessoa(input: {nomePessoa: "C"}) { pessoa { id } }
     }"""
 
-    answers = [
-        await gateway.client.post("/graphql", json={"query": query}, headers={"Idempotency-Key": "k" * 255})
-        for _ in "12"
-    ]
+    async def send() -> dict[str, Any]:
+        return (await gateway.client.post("/graphql", json={"query": query}, headers={"Idempotency-Key": "k"})).json()
 
-    assert answers[0].json()["data"] == {"a": {"pessoa": {"id": "1"}}, "b": {"pessoa": {"id": "2"}}}
-    assert answers[1].json() == answers[0].json()
-    assert len((await services.pessoas.get("/api/pessoas/")).json()) == 2
+    services.cut("servicos")
+    first = await send()
+    services.wires["servicos"].cut = False
+    retry = await send()
+
+    assert first["data"] == {"a": {"pessoa": {"id": "1"}}, "b": None, "c": {"pessoa": {"id": "2"}}}
+    assert retry == {"data": first["data"] | {"b": {"servico": {"id": "1"}}}}
+
+
+async def test_another_operation_under_the_same_key_is_refused_where_it_differs(
+    gateway: Gateway, services: Services
+) -> None:
+    async def send(name: str) -> dict[str, Any]:
+        query = "mutation ($n: String!) { m: criarPessoa(input: {nomePessoa: $n}) { pessoa { id } errors { code } } }"
+        body = {"query": query, "variables": {"n": name}}
+        return (await gateway.client.post("/graphql", json=body, headers={"Idempotency-Key": "k"})).json()
+
+    answers = [await send("Ana"), await send("Bia")]
+
+    assert answers == [
+        {"data": {"m": {"pessoa": {"id": "1"}, "errors": []}}},
+        {"data": {"m": {"pessoa": None, "errors": [{"code": "IDEMPOTENCY_KEY_REUSED"}]}}},
+    ]
+    assert len((await services.pessoas.get("/api/pessoas/")).json()) == 1
+
+
+async def test_every_write_has_a_key_of_its_own_also_without_the_clients(gateway: Gateway, services: Services) -> None:
+    """So that the gateway may send a write again whose answer was lost; and equal operations stay two."""
+    keys: list[tuple[str, str]] = []
+
+    def note(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+        keys.append((request.method, request.headers.get("Idempotency-Key", "")))
+        return answer
+
+    services.wires["pessoas"].disturb = note
+    for _ in "12":
+        created = await gateway.data('mutation { m: criarPessoa(input: {nomePessoa: "A"}) { pessoa { id } } }')
+        await gateway.data(
+            """mutation ($id: ID!) {
+                a: atualizarPessoa(id: $id, input: {nomePessoa: "B"}) { pessoa { id } }
+                b: excluirPessoa(id: $id) { pessoa { id } }
+            }""",
+            id=created["m"]["pessoa"]["id"],
+        )
+
+    assert [method for method, _ in keys] == ["POST", "PATCH", "DELETE"] * 2
+    assert len({key for _, key in keys if key}) == 6

@@ -37,33 +37,6 @@ async def test_a_solicitacao_shows_all_it_refers_to(gateway: Gateway, services: 
     ]
 
 
-async def test_what_no_longer_exists_is_null_without_an_error(gateway: Gateway, services: Services) -> None:
-    row = await builders.solicitacao(services)
-    await services.pessoas.delete(f"/api/pessoas/{row['pessoa_id']}/")
-
-    node = (await gateway.data(NESTED))["solicitacoes"]["nodes"][0]
-
-    assert node["pessoa"] is None
-    assert node["pessoaId"] == str(row["pessoa_id"])
-    assert node["servico"] == {"nomeServico": "Reparo"}
-
-
-async def test_a_neighbour_that_is_down_is_null_and_an_error_at_its_path_and_the_rest_is_whole(
-    gateway: Gateway, services: Services
-) -> None:
-    await builders.solicitacao(services)
-    services.cut("pessoas")
-
-    answer = await gateway.run(NESTED)
-
-    node = answer["data"]["solicitacoes"]["nodes"][0]
-    assert node["pessoa"] is None
-    assert node["produto"] == {"nomeProduto": "Notebook", "categoria": {"nomeCategoria": "Eletrônicos"}}
-    assert [(error["path"], error["extensions"]) for error in answer["errors"]] == [
-        (["solicitacoes", "nodes", 0, "pessoa"], {"code": "UNAVAILABLE", "service": "pessoas"})
-    ]
-
-
 async def test_one_dead_service_does_not_empty_the_other_roots(gateway: Gateway, services: Services) -> None:
     await builders.servico(services)
     services.cut("pessoas", "solicitacoes")
@@ -92,108 +65,6 @@ async def test_an_id_that_is_none_is_bad_input(gateway: Gateway, services: Servi
     assert answer["data"] == {"pessoa": None}
     assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "field": "id"}
     assert services.calls == []
-
-
-async def test_one_id_asked_for_twice_is_fetched_once(gateway: Gateway, services: Services) -> None:
-    row = await builders.solicitacao(services)
-    await builders.solicitacao(services, **{key: row[key] for key in ("pessoa_id", "servico_id", "produto_id")})
-    services.calls.clear()
-
-    await gateway.data(
-        """query ($id: ID!) {
-            solicitacoes { nodes { pessoa { id } } } a: pessoa(id: $id) { id } b: pessoa(id: $id) { id }
-        }""",
-        id=row["pessoa_id"],
-    )
-
-    assert len([call for call in services.calls if call.service == "pessoas"]) <= 2
-
-
-@pytest.fixture
-async def many(services: Services, database_urls: dict[str, str]) -> list[int]:
-    """Three pessoas, three produtos in two categorias, one servico, and thirty solicitacoes among them."""
-    names = ["Maria Souza", "João Lima", "Mária Dias"]
-    pessoas = [(await builders.pessoa(services, name))["id"] for name in names]
-    first = await builders.produto(services, "Mesa")
-    second = await builders.produto(services, "Cadeira", first["categoria"]["id"])
-    third = await builders.produto(services, "Fogão")
-    servico = (await builders.servico(services))["id"]
-    produtos = [first["id"], second["id"], third["id"]]
-    rows = [(servico, pessoas[n % 3], produtos[n // 10]) for n in range(30)]
-    builders.insert_solicitacoes(database_urls["solicitacoes"], rows)
-    services.calls.clear()
-    return pessoas
-
-
-@pytest.mark.usefixtures("many")
-async def test_solicitacoes_filter_by_what_their_pessoa_and_produto_are(gateway: Gateway, services: Services) -> None:
-    data = await gateway.data(
-        """{ solicitacoes(first: 3, orderBy: ID_DESC, filter: {
-            pessoa: {nomePessoa: {contains: "MARIA"}}, produto: {categoriaId: {eq: "1"}}
-        }) { totalCount pageInfo { hasNextPage } nodes { id pessoa { nomePessoa } } } }"""
-    )
-
-    found = data["solicitacoes"]
-    assert found["totalCount"] == 13
-    assert found["pageInfo"] == {"hasNextPage": True}
-    assert [node["id"] for node in found["nodes"]] == ["19", "18", "16"]
-    assert asked(services) == ["catalogo", "pessoas", "pessoas", "solicitacoes"]
-
-
-@pytest.mark.usefixtures("many")
-async def test_nested_filters_combine_with_and_or_not(gateway: Gateway) -> None:
-    data = await gateway.data(
-        """{ solicitacoes(filter: {or: [
-            {pessoa: {nomePessoa: {eq: "João Lima"}}, produto: {nomeProduto: {eq: "Mesa"}}},
-            {not: {produto: {nomeProduto: {in: ["Mesa", "Cadeira"]}}}, pessoaId: {in: ["1"]}}
-        ]}) { nodes { id } } }"""
-    )
-
-    assert [int(node["id"]) for node in data["solicitacoes"]["nodes"]] == [2, 5, 8, 22, 25, 28]
-
-
-async def test_a_nested_filter_that_matches_too_much_is_a_typed_error(
-    gateway: Gateway, services: Services, database_urls: dict[str, str]
-) -> None:
-    builders.insert_pessoas(database_urls["pessoas"], (f"Pessoa {n}" for n in range(5001)))
-
-    answer = await gateway.run('{ solicitacoes(filter: {pessoa: {nomePessoa: {contains: "pessoa"}}}) { totalCount } }')
-
-    assert answer["data"] == {"solicitacoes": None}
-    assert answer["errors"][0]["extensions"] == {"code": "LIMIT_EXCEEDED", "field": "filter.pessoa"}
-    assert "solicitacoes" not in asked(services)
-
-
-async def test_reverse_edges_of_a_page_of_parents_cost_one_call(
-    gateway: Gateway, services: Services, many: list[int]
-) -> None:
-    data = await gateway.data(
-        """{ pessoas { nodes { id solicitacoes(first: 2, orderBy: ID_DESC) {
-            totalCount pageInfo { hasNextPage } nodes { id produto { nomeProduto categoria { nomeCategoria } } }
-        } } } }"""
-    )
-
-    found = [node["solicitacoes"] for node in data["pessoas"]["nodes"]]
-    assert [[int(node["id"]) for node in one["nodes"]] for one in found] == [[28, 25], [29, 26], [30, 27]]
-    assert all(one["totalCount"] == 10 and one["pageInfo"]["hasNextPage"] for one in found)
-    assert asked(services) == ["catalogo", "pessoas", "solicitacoes"]
-
-
-@pytest.mark.usefixtures("many")
-async def test_every_reverse_edge_goes_back(gateway: Gateway) -> None:
-    data = await gateway.data(
-        """{
-            categorias { nodes { produtos { nodes { nomeProduto solicitacoes { totalCount } } } } }
-            servicos { nodes { solicitacoes { totalCount } } }
-        }"""
-    )
-
-    produtos = [
-        [(node["nomeProduto"], node["solicitacoes"]["totalCount"]) for node in categoria["produtos"]["nodes"]]
-        for categoria in data["categorias"]["nodes"]
-    ]
-    assert produtos == [[("Mesa", 10), ("Cadeira", 10)], [("Fogão", 10)]]
-    assert data["servicos"]["nodes"] == [{"solicitacoes": {"totalCount": 30}}]
 
 
 PAGE = """
@@ -228,6 +99,41 @@ async def test_connections_page_both_ways_by_the_relay_specification(
     assert first + second == whole
     assert (before_first, after_first, before_second, after_second) == (False, True, True, False)
     assert (back, before_back, after_back) == (first[1:], True, True)
+
+
+@pytest.mark.parametrize("order", ["ID_ASC", "NOME_PESSOA_ASC"])
+async def test_a_cursor_keeps_its_place_while_rows_come_and_go(
+    gateway: Gateway, services: Services, database_urls: dict[str, str], order: str
+) -> None:
+    builders.insert_pessoas(database_urls["pessoas"], ["B", "D", "F", "H"])
+    query = """query ($after: String, $order: PessoaOrder!) { pessoas(first: 2, after: $after, orderBy: $order) {
+        pageInfo { endCursor hasPreviousPage } nodes { nomePessoa }
+    } }"""
+    first = (await gateway.data(query, order=order))["pessoas"]
+    await services.pessoas.delete("/api/pessoas/2/")  # the very row of the cursor
+    await services.pessoas.delete("/api/pessoas/1/")
+    builders.insert_pessoas(database_urls["pessoas"], ["A", "E"])
+
+    second = (await gateway.data(query, order=order, after=first["pageInfo"]["endCursor"]))["pessoas"]
+
+    assert [node["nomePessoa"] for node in first["nodes"]] == ["B", "D"]
+    expected = {"ID_ASC": (["F", "H"], False), "NOME_PESSOA_ASC": (["E", "F"], True)}[order]
+    assert ([node["nomePessoa"] for node in second["nodes"]], second["pageInfo"]["hasPreviousPage"]) == expected
+
+
+async def test_each_row_has_its_own_references_in_the_order_asked(
+    gateway: Gateway, services: Services, database_urls: dict[str, str]
+) -> None:
+    builders.insert_pessoas(database_urls["pessoas"], (f"Pessoa {n}" for n in range(1, 8)))
+    owners = [7, 3, 5, 3, 1, 6, 2, 99, 7, 4]
+    builders.insert_solicitacoes(database_urls["solicitacoes"], [(1, owner, 1) for owner in owners])
+
+    data = await gateway.data("{ solicitacoes(orderBy: ID_DESC) { nodes { pessoaId pessoa { id nomePessoa } } } }")
+
+    assert data["solicitacoes"]["nodes"] == [
+        {"pessoaId": str(one), "pessoa": {"id": str(one), "nomePessoa": f"Pessoa {one}"} if one < 8 else None}
+        for one in reversed(owners)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from graphql import ExecutionResult
 
 from chassis.pagination import cursor
 from gateway.context import Context
 from gateway.errors import formatted
-from gateway.execution.operation import Executor
+from gateway.execution.operation import Executed, Executor
 from gateway.loaders import Loaders
 from tests import builders
 from tests.applications import Applications, Services
@@ -75,10 +74,10 @@ async def populated(services: Services, database_urls: dict[str, str]) -> list[s
     return [cursor("id", None, 5), cursor("id", None, 30), cursor("nome_pessoa", "João 1", 2)]
 
 
-def comparable(result: ExecutionResult) -> tuple[str, list[str]]:
+def comparable(result: Executed) -> tuple[bytes | None, list[str]]:
     """The data to the letter, order included; the errors as a set of path and code."""
-    errors = [formatted(error) for error in result.errors or ()]
-    return json.dumps(result.data), sorted(json.dumps([one.get("path"), one["extensions"]["code"]]) for one in errors)
+    errors = [formatted(error) for error in result.errors]
+    return result.data, sorted(json.dumps([one.get("path"), one["extensions"]["code"]]) for one in errors)
 
 
 @pytest.mark.parametrize("group", range(GROUPS))

@@ -1,6 +1,14 @@
 """The checked-in schema is the schema, and it holds the promises that every type makes."""
 
-from graphql import GraphQLInputObjectType, GraphQLObjectType, build_schema
+import re
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    build_schema,
+    is_specified_scalar_type,
+)
 
 from deploy.local import ROOT
 from gateway.schema import build
@@ -19,20 +27,30 @@ def test_the_checked_in_schema_is_the_one_that_is_served() -> None:
     assert build().as_str() + "\n" == SDL.read_text(), "run `make schema` and review the difference"
 
 
-def test_every_type_field_and_argument_is_described() -> None:
-    schema = build_schema(SDL.read_text())
-    bare: list[str] = []
-    for kind in schema.type_map.values():
-        if kind.name.startswith("__") or kind.name in ("Boolean", "Int", "String", "ID", "Float"):
+def described() -> dict[str, str | None]:
+    """Everything of the schema that can have a description, by its coordinate; GraphQL's own types left out."""
+    found: dict[str, str | None] = {}
+    for kind in build_schema(SDL.read_text()).type_map.values():
+        if kind.name.startswith("__") or is_specified_scalar_type(kind):
             continue
-        bare += [] if kind.description else [kind.name]
-        if isinstance(kind, GraphQLInputObjectType):
-            bare += [f"{kind.name}.{name}" for name, field in kind.fields.items() if not field.description]
+        found[kind.name] = kind.description
+        if isinstance(kind, GraphQLEnumType):
+            found |= {f"{kind.name}.{name}": value.description for name, value in kind.values.items()}
+        if isinstance(kind, GraphQLInputObjectType | GraphQLObjectType):
+            found |= {f"{kind.name}.{name}": field.description for name, field in kind.fields.items()}
         if isinstance(kind, GraphQLObjectType):
-            bare += [f"{kind.name}.{name}" for name, field in kind.fields.items() if not field.description]
             for name, field in kind.fields.items():
-                bare += [f"{kind.name}.{name}({one})" for one, arg in field.args.items() if not arg.description]
-    assert bare == []
+                found |= {f"{kind.name}.{name}({one}:)": arg.description for one, arg in field.args.items()}
+    return found
+
+
+def test_everything_is_described_in_portuguese() -> None:
+    found = described()
+
+    assert {"PessoaOrder.ID_ASC", "IdFilter.in", "Query.pessoas(first:)", "DateTime", "Erro.code"} <= set(found)
+    assert [where for where, description in found.items() if not description] == []
+    english = re.compile(r"\b(the|an|of|and|or|is|are|with|from|by|list|one)\b")
+    assert [where for where, description in found.items() if english.search((description or "").lower())] == []
 
 
 def test_no_list_is_unbounded() -> None:
@@ -45,6 +63,7 @@ def test_no_list_is_unbounded() -> None:
                 lists.add(f"{kind.name}.{name}")
             elif shown.endswith("Connection"):
                 assert set(field.args) == CONNECTION_ARGUMENTS, f"{kind.name}.{name}"
+    assert len(lists) == 5 * (2 + 3)
     assert all(one.endswith(("Connection.edges", "Connection.nodes", "Payload.errors")) for one in lists)
 
 
@@ -54,3 +73,22 @@ def test_every_root_field_and_every_link_to_another_service_is_nullable() -> Non
             crosses = kind.name in ("Query", "Mutation") or name in PLURALS | {"pessoa", "servico", "produto"}
             if crosses and not kind.name.endswith("Payload"):
                 assert not str(field.type).endswith("!"), f"{kind.name}.{name}"
+
+
+def test_every_resource_has_the_same_mutations_and_their_payloads_the_same_shape() -> None:
+    schema = build_schema(SDL.read_text())
+    assert schema.mutation_type
+    shown: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
+    for name, field in schema.mutation_type.fields.items():
+        payload = schema.type_map[str(field.type)]
+        assert isinstance(payload, GraphQLObjectType)
+        arguments = {one: str(argument.type) for one, argument in field.args.items()}
+        shown[name] = arguments, {one: str(member.type) for one, member in payload.fields.items()}
+
+    expected: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
+    for noun in ("Solicitacao", "Pessoa", "Servico", "Produto", "Categoria"):
+        payload = {"errors": "[Erro!]!", noun.lower(): noun}
+        expected[f"criar{noun}"] = {"input": f"Criar{noun}Input!"}, payload
+        expected[f"atualizar{noun}"] = {"id": "ID!", "input": f"Atualizar{noun}Input!"}, payload
+        expected[f"excluir{noun}"] = {"id": "ID!"}, payload
+    assert shown == expected

@@ -99,7 +99,7 @@ class Reader:
         response = self.send(question)
         head, _, shown = answer.text.partition("\n\n") if answer.language == "http" else ("", "", answer.text)
         found: Any = response.json() if response.content else None
-        if response.status_code == 201 or question.text.startswith("mutation"):
+        if response.status_code == 201 or "mutation {" in question.text:
             self._learn(json.loads(shown), found)
         if head:
             status, *headers = self.adapt(head).splitlines()

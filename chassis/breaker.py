@@ -1,0 +1,75 @@
+"""A circuit breaker: a neighbour that keeps failing is not asked for a while, and is found again by asking quietly.
+
+Closed, it counts calls over the last seconds. When at least `MIN_CALLS` were made and the given share of them failed it
+opens: calls fail at once, which spares the caller the wait and the neighbour the load. While it is open a background
+probe asks the neighbour for its readiness, no request of a user is spent on that, and the first good answer closes it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+log = logging.getLogger("breaker")
+
+WINDOW_SECONDS = 10.0
+MIN_CALLS = 10
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 1.0
+"""Seconds between two probes, doubling, each shortened by up to a half at random so that callers do not ask in step."""
+
+
+class Breaker:
+    """The breaker before one neighbour. `share` of failed calls, 0 to 1, opens it; 0 means that nothing does.
+
+    `probe` answers whether the neighbour can serve again; it has a time-out of its own.
+    """
+
+    def __init__(self, name: str, share: float, probe: Callable[[], Awaitable[bool]]) -> None:
+        self.open = False
+        self._name, self._share, self._probe = name, share, probe
+        self._seconds: deque[list[int]] = deque()
+        """Of each second with calls: which one, how many calls, how many failed."""
+        self._probing: asyncio.Task[None] | None = None
+
+    def record(self, failed: bool) -> None:
+        """A call ended."""
+        if not self._share or self.open:
+            return
+        now = int(time.monotonic())
+        if not self._seconds or self._seconds[-1][0] != now:
+            self._seconds.append([now, 0, 0])
+            while self._seconds[0][0] <= now - WINDOW_SECONDS:
+                self._seconds.popleft()
+        self._seconds[-1][1] += 1
+        if failed:
+            self._seconds[-1][2] += 1
+            calls = sum(second[1] for second in self._seconds)
+            failures = sum(second[2] for second in self._seconds)
+            if calls >= MIN_CALLS and failures >= self._share * calls:
+                self._trip(calls, failures)
+
+    def _trip(self, calls: int, failures: int) -> None:
+        log.warning("breaker opened", extra={"service": self._name, "calls": calls, "failures": failures})
+        self.open = True
+        self._seconds.clear()
+        self._probing = asyncio.create_task(self._until_back(), name=f"probe {self._name}")
+
+    async def _until_back(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter, not a secret
+            with contextlib.suppress(Exception):  # whatever it was, the neighbour is not back
+                if await self._probe():
+                    break
+            pause = min(2 * pause, LONGEST_PAUSE)
+        self.open = False
+        log.info("breaker closed", extra={"service": self._name})
+
+    async def close(self) -> None:
+        """Ends the probe, at the end of the process."""
+        if self._probing:
+            self._probing.cancel()
+            await asyncio.gather(self._probing, return_exceptions=True)

@@ -1,0 +1,51 @@
+"""A bulkhead: at most so many calls to one neighbour at a time, a short queue before it, and a no for the rest."""
+
+import asyncio
+from collections import deque
+
+
+class FullError(Exception):
+    """The queue is full, or the wait for a place was too long."""
+
+
+class Bulkhead:
+    """`places` calls run at a time, `queue` wait; each place that is entered must be left."""
+
+    def __init__(self, places: int, queue: int) -> None:
+        self._places, self._queue = places, queue
+        self.busy = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    async def enter(self, seconds: float) -> None:
+        """Waits for a place, at most `seconds`. Raises FullError."""
+        if self.busy < self._places:
+            self.busy += 1
+            return
+        if len(self._waiting) >= self._queue:
+            raise FullError("the queue is full")
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout(seconds):
+                await turn
+        except BaseException as failure:
+            if turn.done() and not turn.cancelled():
+                self.leave()  # the place came together with the end
+            elif turn in self._waiting:
+                self._waiting.remove(turn)
+            if isinstance(failure, TimeoutError):
+                raise FullError(f"no place within {seconds:.3f} s") from failure
+            raise
+
+    def leave(self) -> None:
+        """Gives the place to whoever waits longest."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self.busy -= 1

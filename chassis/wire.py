@@ -1,0 +1,111 @@
+"""The seam between our REST dialect and the network: one request goes in, one answer or one failure comes out.
+
+`chassis.lean` is the wire that processes use. `HttpxWire` puts any httpx2 transport in its place: a test hands one in
+to stand for a neighbour, and a deployment that needs what the lean wire lacks (proxies, HTTP/2) may do the same.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import httpx2
+
+MAX_ANSWER_BYTES = 64_000_000
+"""A longer answer is given up. The longest that our dialect allows, 100,000 rows, is about a quarter of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: the whole of it, whatever its status. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class WireError(Exception):
+    """No answer came, or none that can be read.
+
+    WireError
+     ├─ Refused    no connection: nothing was sent
+     ├─ Lost       the connection ended without an answer: nobody knows what became of the request
+     ├─ TimedOut   nor did it come in time
+     └─ Garbled    what came is no HTTP, ends too early, or never ends
+    """
+
+
+class Refused(WireError): ...
+
+
+class Lost(WireError): ...
+
+
+class TimedOut(WireError): ...
+
+
+class Garbled(WireError): ...
+
+
+class Wire(Protocol):
+    """Every request ends within `seconds`; one that is cancelled takes its connection with it.
+
+    `repeatable` says that sending it twice does no harm: a kept connection may have ended unnoticed.
+    """
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        *,
+        seconds: float,
+        repeatable: bool,
+    ) -> Answer: ...
+
+    async def close(self) -> None: ...
+
+
+class HttpxWire:
+    """An httpx2 transport as a wire."""
+
+    def __init__(self, base_url: str, transport: httpx2.AsyncBaseTransport) -> None:
+        self._base_url, self._transport = base_url, transport
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        *,
+        seconds: float,
+        repeatable: bool,
+    ) -> Answer:
+        request = httpx2.Request(method, self._base_url + path, headers=dict(headers), content=content)
+        try:
+            async with asyncio.timeout(seconds):
+                response = await self._transport.handle_async_request(request)
+                assert isinstance(response.stream, httpx2.AsyncByteStream)
+                found = bytearray()
+                try:
+                    async for chunk in response.stream:
+                        found += chunk
+                        if len(found) > MAX_ANSWER_BYTES:
+                            raise Garbled(f"more than {MAX_ANSWER_BYTES} bytes")
+                finally:
+                    await response.aclose()
+        except (TimeoutError, httpx2.TimeoutException) as failure:
+            raise TimedOut(f"no answer within {seconds:.3f} s") from failure
+        except httpx2.ConnectError as failure:
+            raise Refused(str(failure)) from failure
+        except httpx2.RemoteProtocolError as failure:
+            raise Garbled(str(failure)) from failure
+        except (httpx2.TransportError, httpx2.InvalidURL) as failure:
+            raise Lost(str(failure)) from failure
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status_code, headers, bytes(found))
+
+    async def close(self) -> None:
+        await self._transport.aclose()

@@ -1,0 +1,250 @@
+"""Both wires, the lean one and httpx2's, over real sockets: kept connections, deadlines, bounds, and broken peers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+
+from chassis import wire
+from chassis.lean import LeanWire
+from chassis.wire import Answer, Garbled, HttpxWire, Lost, Refused, TimedOut, Wire
+from deploy.postgres import free_ports
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+WIRES: dict[str, Callable[[str], Wire]] = {
+    "lean": LeanWire,
+    "httpx2": lambda url: HttpxWire(url, httpx2.AsyncHTTPTransport()),
+}
+
+
+@pytest.fixture(params=WIRES)
+def make(request: pytest.FixtureRequest) -> Callable[[str], Wire]:
+    return WIRES[request.param]
+
+
+@asynccontextmanager
+async def peer(make: Callable[[str], Wire], serve: Serve, prefix: str = "") -> AsyncGenerator[Wire]:
+    """A wire to a server that answers each connection by `serve`."""
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    made = make(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}{prefix}")
+    try:
+        yield made
+    finally:
+        await made.close()
+        server.close()
+
+
+async def send(on: Wire, content: bytes | None = None, *, seconds: float = 5, repeatable: bool = True) -> Answer:
+    headers = {"x-asked": "1"}
+    return await on.send("POST", "/q/", headers, content, seconds=seconds, repeatable=repeatable)
+
+
+def says(*answers: bytes, then_close: bool = False) -> Serve:
+    """Answers each request on a connection with the next of `answers`, the last one for ever."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        remaining = list(answers)
+        while await _request(reader):
+            writer.write(remaining.pop(0) if len(remaining) > 1 else remaining[0])
+            if then_close:
+                break
+        writer.close()
+
+    return serve
+
+
+async def _request(reader: asyncio.StreamReader) -> bytes:
+    """One request, head and body; nothing when the client has gone."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return b""
+    length = next((line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), b"0")
+    return head + await reader.readexactly(int(length))
+
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-of: Mine\r\n\r\n{}"
+
+
+async def test_a_request_and_its_answer_arrive_whole(make: Callable[[str], Wire]) -> None:
+    met: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.append(await _request(reader))
+        writer.write(OK)
+
+    async with peer(make, serve, "/base") as on:
+        answer = await send(on, b'{"ids": [1]}')
+
+    assert (answer.status, answer.content, answer.headers["x-of"]) == (200, b"{}", "Mine")
+    head, _, body = met[0].partition(b"\r\n\r\n")
+    assert body == b'{"ids": [1]}'
+    lines = head.lower().split(b"\r\n")
+    assert lines[0] == b"post /base/q/ http/1.1"
+    assert {b"x-asked: 1", b"content-length: 12"} <= set(lines)
+    assert any(line.startswith(b"host: 127.0.0.1:") for line in lines)
+
+
+async def test_a_connection_is_kept_and_used_again(make: Callable[[str], Wire]) -> None:
+    opened = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal opened
+        opened += 1
+        await says(OK)(reader, writer)
+
+    async with peer(make, serve) as on:
+        for _ in range(5):
+            await send(on)
+        assert opened == 1
+        await asyncio.gather(*(send(on) for _ in range(3)))
+
+    assert opened <= 3, "those that run at the same time need one each"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" + OK,
+        b"HTTP/1.1 200 OK\r\n\r\n{}",  # until the connection ends
+        b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+    ],
+)
+async def test_every_framing_of_an_answer_is_read(make: Callable[[str], Wire], answer: bytes) -> None:
+    async with peer(make, says(answer, then_close=True)) as on:
+        assert (await send(on)).content == b"{}"
+        assert (await send(on)).content == b"{}", "on another connection"
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_an_answer_without_content_ends_with_its_head(make: Callable[[str], Wire], status: int) -> None:
+    async with peer(make, says(b"HTTP/1.1 %d X\r\n\r\n" % status, OK)) as on:
+        assert ((await send(on)).status, (await send(on)).status) == (status, 200)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\n{}",
+        b"this is no HTTP\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nx: " + b"a" * 200_000 + b"\r\n\r\n",
+    ],
+)
+async def test_broken_http_is_garbled(make: Callable[[str], Wire], answer: bytes) -> None:
+    async with peer(make, says(answer, then_close=True)) as on:
+        with pytest.raises(Garbled):
+            await send(on)
+
+
+async def test_an_answer_that_never_ends_is_given_up(
+    make: Callable[[str], Wire], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("chassis.wire", "chassis.lean"):
+        monkeypatch.setattr(f"{module}.MAX_ANSWER_BYTES", 1_000_000)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
+            await writer.drain()
+
+    async with peer(make, serve) as on:
+        with pytest.raises(Garbled):
+            await send(on)
+
+
+async def test_an_answer_that_drips_ends_at_the_deadline(make: Callable[[str], Wire]) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b"x")
+            await asyncio.sleep(0.01)
+
+    async with peer(make, serve) as on:
+        with pytest.raises(TimedOut):
+            await send(on, seconds=0.2)
+
+
+async def test_a_closed_port_refuses(make: Callable[[str], Wire]) -> None:
+    with pytest.raises(Refused):
+        await send(make(f"http://127.0.0.1:{free_ports()}"))
+
+
+async def test_a_connection_that_ends_without_an_answer_is_lost(make: Callable[[str], Wire]) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _request(reader)
+        writer.close()
+
+    async with peer(make, serve) as on:
+        with pytest.raises((Lost, Garbled)):
+            await send(on)
+
+
+async def test_a_request_that_is_cancelled_takes_its_connection_with_it(make: Callable[[str], Wire]) -> None:
+    gone = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await _request(reader)
+        await reader.read()
+        gone.set()
+
+    async with peer(make, serve) as on:
+        asking = asyncio.create_task(send(on))
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        async with asyncio.timeout(5):
+            await gone.wait()
+
+
+@pytest.mark.parametrize(("repeatable", "meets"), [(True, 2), (False, 1)])
+async def test_a_kept_connection_that_ends_under_a_request_is_replaced_where_that_does_no_harm(
+    repeatable: bool, meets: int
+) -> None:
+    met = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal met
+        await _request(reader)
+        writer.write(OK)
+        await _request(reader)
+        met += 1  # a second request on this connection: it is closed instead of answered
+        writer.close()
+
+    async with peer(LeanWire, serve) as on:
+        await send(on)
+        answered: Any = await asyncio.gather(send(on, repeatable=repeatable), return_exceptions=True)
+
+    assert met == 1
+    assert isinstance(answered[0], Answer if meets == 2 else Lost)
+
+
+async def test_bytes_that_nobody_asked_for_end_a_kept_connection() -> None:
+    async with peer(LeanWire, says(OK + OK, OK)) as on:
+        first = await send(on)
+        second = await send(on)
+
+    assert (first.content, second.content) == (b"{}", b"{}")
+
+
+@pytest.mark.parametrize("value", ["a\r\nx: 1", "a\nb", "a\rb\n"])
+async def test_a_header_cannot_smuggle_a_line(value: str) -> None:
+    async with peer(LeanWire, says(OK)) as on:
+        with pytest.raises(ValueError, match="line break"):
+            await on.send("GET", "/", {"x-asked": value}, None, seconds=1, repeatable=True)
+
+
+def test_the_longest_answer_of_the_dialect_fits() -> None:
+    row = len('{"id":9223372036854775807,"servico_id":9223372036854775807,"pessoa_id":9223372036854775807,') * 2
+    assert 100_000 * row < wire.MAX_ANSWER_BYTES

@@ -1,0 +1,79 @@
+"""What a neighbour's trouble becomes: a code of the closed list, the service, the path; and nothing internal."""
+
+import json
+from typing import Any
+
+import httpx2
+import pytest
+
+from gateway.errors import CODES
+from tests import builders
+from tests.applications import Gateway, Services
+
+CLOSED = {
+    "BAD_USER_INPUT",
+    "NOT_FOUND",
+    "CONFLICT",
+    "UNAUTHENTICATED",
+    "FORBIDDEN",
+    "RATE_LIMITED",
+    "LIMIT_EXCEEDED",
+    "UNAVAILABLE",
+    "TIMEOUT",
+    "INTERNAL",
+}
+SECRET = "SELECT senha FROM cofre at /srv/chassis/db.py:42"
+PROBLEM = {"code": "WHATEVER", "detail": SECRET}
+
+
+def test_every_code_is_of_the_closed_list() -> None:
+    assert set(CODES.values()) <= CLOSED
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (httpx2.Response(500, json=PROBLEM), "UNAVAILABLE"),
+        (httpx2.Response(500, text=SECRET), "UNAVAILABLE"),
+        (httpx2.Response(503, json=PROBLEM), "UNAVAILABLE"),
+        (httpx2.Response(404, text=SECRET), "UNAVAILABLE"),
+        (httpx2.Response(418, json=PROBLEM), "UNAVAILABLE"),
+        (httpx2.Response(200, text=SECRET), "UNAVAILABLE"),
+        (httpx2.Response(200, json={"items": [{"id": SECRET}]}), "UNAVAILABLE"),
+        (httpx2.Response(200, json={"items": None}), "UNAVAILABLE"),
+        (httpx2.Response(405, json=PROBLEM), "INTERNAL"),
+        (httpx2.Response(415, json=PROBLEM), "INTERNAL"),
+        (httpx2.ConnectError(SECRET), "UNAVAILABLE"),
+        (httpx2.RemoteProtocolError(SECRET), "UNAVAILABLE"),
+        (httpx2.ReadTimeout(SECRET), "TIMEOUT"),
+        (httpx2.ConnectTimeout(SECRET), "TIMEOUT"),
+    ],
+    ids=lambda one: repr(one)[:36],
+)
+async def test_a_neighbours_trouble_is_an_error_at_its_path_that_shows_nothing_internal(
+    gateway: Gateway, services: Services, answer: Any, code: str
+) -> None:
+    def disturbed(_request: httpx2.Request, _answer: httpx2.Response) -> httpx2.Response:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    await builders.solicitacao(services)
+    await builders.solicitacao(services)
+    services.wires["pessoas"].disturb = disturbed
+
+    found = await gateway.run(
+        "{ solicitacoes { edges { node { id pessoa { nomePessoa } servico { nomeServico } } } } }"
+    )
+
+    servico = {"nomeServico": "Reparo"}
+    assert [edge["node"] for edge in found["data"]["solicitacoes"]["edges"]] == [
+        {"id": id, "pessoa": None, "servico": servico} for id in ("1", "2")
+    ]
+    assert [error["path"] for error in found["errors"]] == [
+        ["solicitacoes", "edges", n, "node", "pessoa"] for n in (0, 1)
+    ]
+    assert {error["extensions"]["code"] for error in found["errors"]} == {code}
+    assert {error["extensions"]["service"] for error in found["errors"]} == {"pessoas"}
+    assert {"trace_id" in error["extensions"] for error in found["errors"]} == {code == "INTERNAL"}
+    assert SECRET not in json.dumps(found)

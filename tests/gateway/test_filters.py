@@ -1,0 +1,177 @@
+"""Filters on what a row holds, on what its service joins, and on what another service owns; and their bounds."""
+
+from contextlib import AsyncExitStack
+from typing import Any
+
+import httpx2
+import pytest
+
+from chassis.settings import read
+from gateway.app import GatewaySettings, create_app
+from tests import builders
+from tests.applications import URL, Gateway, Services
+
+OWNERS = ("catalogo", "pessoas", "servicos", "solicitacoes")
+
+
+def asked(services: Services) -> list[str]:
+    return sorted(call.service for call in services.calls)
+
+
+@pytest.mark.usefixtures("many")
+async def test_solicitacoes_filter_by_what_their_pessoa_and_produto_are(gateway: Gateway, services: Services) -> None:
+    data = await gateway.data(
+        """{ solicitacoes(first: 3, orderBy: ID_DESC, filter: {
+            pessoa: {nomePessoa: {contains: "MARIA"}}, produto: {categoriaId: {eq: "1"}}
+        }) { totalCount pageInfo { hasNextPage } nodes { id pessoa { nomePessoa } } } }"""
+    )
+
+    found = data["solicitacoes"]
+    assert found["totalCount"] == 13
+    assert found["pageInfo"] == {"hasNextPage": True}
+    assert [node["id"] for node in found["nodes"]] == ["19", "18", "16"]
+    assert asked(services) == ["catalogo", "pessoas", "pessoas", "solicitacoes"]
+
+
+@pytest.mark.usefixtures("many")
+async def test_nested_filters_combine_with_and_or_not(gateway: Gateway) -> None:
+    data = await gateway.data(
+        """{ solicitacoes(filter: {or: [
+            {pessoa: {nomePessoa: {eq: "João Lima"}}, produto: {nomeProduto: {eq: "Mesa"}}},
+            {not: {produto: {nomeProduto: {in: ["Mesa", "Cadeira"]}}}, pessoaId: {in: ["1"]}}
+        ]}) { nodes { id } } }"""
+    )
+
+    assert [int(node["id"]) for node in data["solicitacoes"]["nodes"]] == [2, 5, 8, 22, 25, 28]
+
+
+async def test_a_nested_filter_that_matches_too_much_is_a_typed_error(
+    gateway: Gateway, services: Services, database_urls: dict[str, str]
+) -> None:
+    builders.insert_pessoas(database_urls["pessoas"], (f"Pessoa {n}" for n in range(5001)))
+
+    answer = await gateway.run('{ solicitacoes(filter: {pessoa: {nomePessoa: {contains: "pessoa"}}}) { totalCount } }')
+
+    assert answer["data"] == {"solicitacoes": None}
+    assert answer["errors"][0]["extensions"] == {"code": "LIMIT_EXCEEDED", "field": "filter.pessoa"}
+    assert "solicitacoes" not in asked(services)
+
+
+@pytest.mark.parametrize(
+    ("filter", "found"),
+    [
+        ('pessoa: {nomePessoa: {startsWith: "joao"}}', range(2, 31, 3)),
+        ('servico: {nomeServico: {eq: "Reparo"}}', range(1, 31)),
+        ('servico: {nomeServico: {eq: "reparo"}}', []),
+        ('produto: {nomeProduto: {in: ["Cadeira", "Fogão"]}}', range(11, 31)),
+        ('produto: {categoriaId: {eq: "2"}}', range(21, 31)),
+        ('produto: {categoria: {id: {in: ["2", "9"]}}}', range(21, 31)),
+        ('produto: {categoria: {nomeCategoria: {contains: "MOV"}}}', range(1, 21)),
+        ('produto: {categoria: {nomeCategoria: {contains: "MOV"}}, nomeProduto: {eq: "Mesa"}}', range(1, 11)),
+        ('produto: {categoria: {not: {nomeCategoria: {eq: "Móveis"}}}}', range(21, 31)),
+        ('produto: {categoria: {or: [{id: {eq: "1"}}, {nomeCategoria: {eq: "Cozinha"}}]}}', range(1, 31)),
+        ('produto: {or: [{nomeProduto: {eq: "Mesa"}}, {categoria: {id: {eq: "2"}}}]}', [*range(1, 11), *range(21, 31)]),
+        ('produto: {and: [{categoria: {id: {eq: "1"}}}], not: {id: {eq: "1"}}}', range(11, 21)),
+    ],
+)
+@pytest.mark.usefixtures("many")
+async def test_solicitacoes_filter_by_what_another_service_owns_in_one_call_to_it(
+    gateway: Gateway, services: Services, filter: str, found: Any
+) -> None:
+    query = f"{{ solicitacoes(filter: {{{filter}}}) {{ totalCount nodes {{ id }} }} }}"
+
+    data = await gateway.data(query)
+
+    assert [int(node["id"]) for node in data["solicitacoes"]["nodes"]] == list(found)
+    assert data["solicitacoes"]["totalCount"] == len(found)
+    assert len(services.calls) == 2
+
+
+@pytest.mark.usefixtures("many")
+async def test_produtos_filter_by_their_categoria_at_the_root_and_below_it(
+    gateway: Gateway, services: Services
+) -> None:
+    data = await gateway.data(
+        """{
+            produtos(filter: {categoria: {nomeCategoria: {startsWith: "moveis"}}}) { nodes { nomeProduto } }
+            categorias { nodes { produtos(filter: {categoria: {nomeCategoria: {eq: "Cozinha"}}}) { totalCount } } }
+        }"""
+    )
+
+    assert [node["nomeProduto"] for node in data["produtos"]["nodes"]] == ["Mesa", "Cadeira"]
+    assert [node["produtos"]["totalCount"] for node in data["categorias"]["nodes"]] == [0, 1]
+    assert asked(services) == ["catalogo"] * 3
+
+
+@pytest.mark.usefixtures("services")
+async def test_the_bound_on_a_nested_filter_is_configurable(services: Services, database_urls: dict[str, str]) -> None:
+    builders.insert_pessoas(database_urls["pessoas"], ["Ana", "Bia", "Caio"])
+    settings: dict[str, Any] = {f"{name}_url": URL.format(name) for name in OWNERS}
+    app = create_app(GatewaySettings(**settings, filter_max_ids=2, log_level="ERROR"), dict(services.wires))
+    query = "query ($f: PessoaFilter) { solicitacoes(filter: {not: {pessoa: $f}}) { totalCount } }"
+
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(app.router.lifespan_context(app))
+        transport = httpx2.ASGITransport(app)
+        client = await stack.enter_async_context(httpx2.AsyncClient(transport=transport, base_url=URL.format("two")))
+        two = await Gateway(client).run(query, f={"nomePessoa": {"in": ["Ana", "Caio"]}})
+        three = await Gateway(client).run(query, f={})
+
+    assert two == {"data": {"solicitacoes": {"totalCount": 0}}}
+    assert three["data"] == {"solicitacoes": None}
+    assert three["errors"][0]["extensions"] == {"code": "LIMIT_EXCEEDED", "field": "filter.not.pessoa"}
+    assert three["errors"][0]["message"] == (
+        "filter.not.pessoa: mais de 2 resultados correspondem; restrinja este filtro"
+    )
+
+
+@pytest.mark.parametrize("value", ["0", "5001", "muitos", ""])
+def test_a_bound_that_is_none_stops_the_gateway_and_names_it(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    for name in OWNERS:
+        monkeypatch.setenv(f"{name.upper()}_URL", URL.format(name))
+    assert read(GatewaySettings).filter_max_ids == 5000
+    monkeypatch.setenv("FILTER_MAX_IDS", value)
+
+    with pytest.raises(SystemExit, match=r"^configuration error: FILTER_MAX_IDS: "):
+        read(GatewaySettings)
+
+
+@pytest.mark.parametrize(
+    ("filter", "field", "message"),
+    [
+        ({"id": {"in": ["1"] * 5001}}, "filter.id.in", "foram pedidos 5001 valores; o máximo é 5000"),
+        ({"pessoaId": {"in": ["1"] * 6000}}, "filter.pessoaId.in", "foram pedidos 6000 valores; o máximo é 5000"),
+        (
+            {"or": [{"pessoa": {"nomePessoa": {"in": ["Ana"] * 5001}}}]},
+            "filter.or.0.pessoa.nomePessoa.in",
+            "foram pedidos 5001 valores; o máximo é 5000",
+        ),
+        (
+            {"or": [{"pessoa": {"nomePessoa": {"contains": f"{n}"}}} for n in range(100)]},
+            "filter",
+            "foram pedidas 301 condições; o máximo é 200",
+        ),
+    ],
+    ids=["ids", "references", "names below", "conditions"],
+)
+async def test_a_filter_over_a_bound_says_what_was_asked_and_the_most(
+    gateway: Gateway, services: Services, filter: dict[str, Any], field: str, message: str
+) -> None:
+    answer = await gateway.run("query ($f: SolicitacaoFilter) { solicitacoes(filter: $f) { totalCount } }", f=filter)
+
+    assert answer["data"] == {"solicitacoes": None}
+    assert [(error["message"], error["extensions"]) for error in answer["errors"]] == [
+        (f"{field}: {message}", {"code": "LIMIT_EXCEEDED", "field": field})
+    ]
+    assert services.calls == []
+
+
+async def test_a_filter_at_its_bound_is_answered(gateway: Gateway, services: Services) -> None:
+    row = await builders.pessoa(services)
+
+    data = await gateway.data(
+        "query ($f: PessoaFilter) { pessoas(filter: $f) { nodes { id } } }",
+        f={"id": {"in": [str(row["id"] + n) for n in range(5000)]}},
+    )
+
+    assert data["pessoas"]["nodes"] == [{"id": str(row["id"])}]
