@@ -34,10 +34,6 @@ class Contestant:
     prepare: tuple[str, ...] = ()
     """What must be run before, to its end; it may write below `{directory}`."""
 
-    @property
-    def versions(self) -> str:
-        return ", ".join(f"{name} {version(name)}" for name in self.packages)
-
 
 def version(package: str) -> str:
     """The installed version of a package from npm (`npm:name`) or PyPI."""

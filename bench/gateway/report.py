@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from bench.gateway.contestants import NODE_JS, OURS, Contestant, version
-from bench.gateway.measure import Running, percentile, ratio
+from bench.gateway.contestants import NODE_JS, Contestant, version
+from bench.gateway.measure import Running, ours_of, percentile, ratio
 from bench.gateway.workloads import Workload, pages
 from deploy.bootstrap import BIN, ROOT
 
@@ -30,11 +30,11 @@ def figure(seconds: float | None) -> str:
 
 def peers(everybody: Sequence[Running], workloads: Sequence[Workload], rate: float) -> str:
     """The table of all contestants."""
-    ours = next(one for one in everybody if one.key == OURS)
+    ours = ours_of(everybody)
     heads = [w.name for w in workloads]
     lines = [
         f"| CPU of the gateway per query, ms (times ours) | {' | '.join(heads)} "
-        f"| p99, 100 rows, {HUNDRED.concurrency} clients | p99, 100 rows, {rate:.0f} queries/s | calls, 100 rows |",
+        f"| p99, 100 rows, {HUNDRED.concurrency} clients | p99, 100 rows, {rate:.0f} queries/s | calls, alone and under load |",
         "|---" * (len(heads) + 4) + "|",
     ]
     for one in everybody:
@@ -46,7 +46,8 @@ def peers(everybody: Sequence[Running], workloads: Sequence[Workload], rate: flo
         cells.append(figure(statistics.median(percentile(r.took, 0.99) for r in hundred)) if hundred else NOTHING)
         overrun = "cannot keep up" if hundred and rate else NOTHING
         cells.append(figure(percentile(one.open_loop, 0.99)) if one.open_loop else overrun)
-        cells.append(f"{statistics.median(r.calls for r in hundred):.3g}" if hundred else NOTHING)
+        under_load = statistics.median(r.calls for r in hundred) if hundred else 0
+        cells.append(f"{one.calls[HUNDRED.name]:g}, {under_load:.3g}" if hundred else NOTHING)
         lines.append(f"| {one.contestant.title} | {' | '.join(cells)} |")
     lines += [f"\n{one.contestant.title} took no part: {one.broken}" for one in everybody if one.broken]
     return "\n".join(lines)
@@ -55,7 +56,7 @@ def peers(everybody: Sequence[Running], workloads: Sequence[Workload], rate: flo
 def summary(everybody: Sequence[Running], workloads: Sequence[Workload]) -> str:
     """How much more CPU the nearest rivals need: medians of the rounds' ratios."""
     found = {one.key: one for one in everybody}
-    ours = found[OURS]
+    ours = ours_of(everybody)
     in_node = [found[one.key] for one in NODE_JS if one.key in found]
     rivals = [("by hand", "by-hand"), ("by hand, our client", "own-client"), ("stock Strawberry", "stock")]
     lines = [f"| CPU, times ours | {' | '.join(w.name for w in workloads)} |", "|---" * (len(workloads) + 1) + "|"]
@@ -113,7 +114,7 @@ def plot(everybody: Sequence[Running], workloads: Sequence[Workload]) -> str:
     top = 34
     for workload in workloads:
         bars = sorted(
-            (cpu * 1000, one.contestant.title.replace("**", ""), one.key == OURS)
+            (cpu * 1000, one.contestant.title.replace("**", ""), one is ours_of(everybody))
             for one in everybody
             if (cpu := one.cpu_of(workload))
         )

@@ -3,22 +3,15 @@
 from typing import Any
 
 from fastapi import FastAPI
-from graphql import ExecutionResult, OperationDefinitionNode
+from graphql import OperationDefinitionNode
 
 from gateway import app as gateway_app
-from gateway.context import Context
 from gateway.execution.operation import Document, Executor
 
 
 class Reference(Executor):
-    async def run(
-        self,
-        document: Document,
-        operation: OperationDefinitionNode,
-        variables: dict[str, Any] | None,
-        context: Context,
-    ) -> ExecutionResult:
-        return await self.reference(document, operation, variables, context)
+    def plan(self, document: Document, operation: OperationDefinitionNode, variables: Any) -> None:
+        """None: not compiled."""
 
 
 def create_app() -> FastAPI:
