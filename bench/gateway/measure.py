@@ -19,6 +19,8 @@ from bench.gateway.workloads import Workload, same
 from deploy.postgres import free_ports
 
 GATEWAY_CORE, OTHER_CORE = 0, 1
+RECOVERY = 3.0
+"""Seconds of rest for a contestant whose circuit breaker has opened under the load."""
 COMPARED = 8
 """Answers of each contestant and workload that are compared with ours before anything is timed."""
 
@@ -27,6 +29,7 @@ COMPARED = 8
 class Round:
     """What one contestant did in one round of one workload."""
 
+    number: int
     queries: int
     cpu: float
     """Seconds of CPU per query."""
@@ -48,6 +51,8 @@ class Running:
     process: psutil.Process | None = None
     broken: str = ""
     rounds: dict[str, list[Round]] = field(default_factory=dict[str, list[Round]])
+    void: list[str] = field(default_factory=list[str])
+    """Rounds that do not count, since an answer carried errors, and why."""
     calls: dict[str, float] = field(default_factory=dict[str, float])
     """Calls to the services per query, asked one at a time."""
     open_loop: list[float] = field(default_factory=list[float])
@@ -132,13 +137,11 @@ async def compare(everybody: Sequence[Running], stub: Stub, workload: Workload) 
     for one in everybody:
         asked = [] if one.broken else _requests(one, workload)[:COMPARED]
         before = await stub.calls()
-        for request, answer in zip(asked, expected, strict=False):
-            with _out_if_it_fails(one, workload):
+        with _out_if_it_fails(one, workload):
+            for request, answer in zip(asked, expected, strict=False):
                 found = await asyncio.wait_for(load.once(one.port, request), 30)
                 if not same(one.contestant.dialect, found, answer):
-                    raise RuntimeError(f"its answer is {found[:300]!r}, ours {answer[:300]!r}")
-            if one.broken:
-                break
+                    raise load.NotServedError(f"its answer is {found[:300]!r}, ours {answer[:300]!r}")
         if asked:
             one.calls[workload.name] = (await stub.calls() - before) / len(asked)
 
@@ -148,7 +151,7 @@ def _out_if_it_fails(one: Running, workload: Workload) -> Generator[None]:
     """What goes wrong with a contestant ends its part, and is reported; it does not end the benchmark."""
     try:
         yield
-    except (OSError, RuntimeError, ValueError, LookupError, TypeError, EOFError, TimeoutError) as failure:
+    except (OSError, load.NotServedError, ValueError, LookupError, TypeError, EOFError, TimeoutError) as failure:
         one.broken = f"{workload.name}: {failure or type(failure).__name__}"
         say(f"{one.key}: OUT: {one.broken}")
 
@@ -181,18 +184,24 @@ async def rounds(
             one.rounds.pop(workload.name, None)  # that was to warm up: just-in-time compilers need it
         for n in range(count):
             for one in able if n % 2 == 0 else able[::-1]:
-                await _attempt(one, stub, workload, seconds)
-            figures = [f"{one.key} {one.rounds[workload.name][-1].cpu * 1000:.2f}" for one in able if not one.broken]
-            say(f"{workload.name}, round {n + 1} of {count}, ms: {', '.join(figures)}")
+                await _attempt(one, stub, workload, seconds, n)
+            figures = [f"{one.key} {found * 1000:.2f}" for one in able if (found := one.cpu_of(workload))]
+            say(f"{workload.name}, round {n + 1} of {count}, median ms: {', '.join(figures)}")
 
 
-async def _attempt(one: Running, stub: Stub, workload: Workload, seconds: float) -> None:
-    if not one.broken:
-        with _out_if_it_fails(one, workload):
-            one.rounds.setdefault(workload.name, []).append(await _one_round(one, stub, workload, seconds))
+async def _attempt(one: Running, stub: Stub, workload: Workload, seconds: float, number: int = 0) -> None:
+    if one.broken:
+        return
+    with _out_if_it_fails(one, workload):
+        try:
+            one.rounds.setdefault(workload.name, []).append(await _one_round(one, stub, workload, seconds, number))
+        except load.NotServedError as failure:
+            one.void.append(f"{workload.name}: {failure}")
+            say(f"{one.key}: void: {one.void[-1]}")
+            await asyncio.sleep(RECOVERY)
 
 
-async def _one_round(one: Running, stub: Stub, workload: Workload, seconds: float) -> Round:
+async def _one_round(one: Running, stub: Stub, workload: Workload, seconds: float, number: int) -> Round:
     assert one.process
     calls = await stub.calls()
     began, used, stub_used = time.perf_counter(), cpu.seconds(one.process), cpu.seconds(stub.process)
@@ -200,7 +209,7 @@ async def _one_round(one: Running, stub: Stub, workload: Workload, seconds: floa
     passed = time.perf_counter() - began
     used, stub_used = cpu.seconds(one.process) - used, cpu.seconds(stub.process) - stub_used
     made = await stub.calls() - calls
-    return Round(len(took), used / len(took), took, stub_used / passed, used / passed, made / len(took))
+    return Round(number, len(took), used / len(took), took, stub_used / passed, used / passed, made / len(took))
 
 
 async def open_loop(everybody: Sequence[Running], workload: Workload, rate: float, count: int, seconds: float) -> None:
@@ -217,8 +226,9 @@ async def open_loop(everybody: Sequence[Running], workload: Workload, rate: floa
 
 def ratio(of: Running, to: Running, workload: Workload) -> float | None:
     """Median of the rounds' ratios."""
-    pairs = list(zip(of.rounds.get(workload.name, []), to.rounds.get(workload.name, []), strict=False))
-    return statistics.median(a.cpu / b.cpu for a, b in pairs) if pairs else None
+    theirs = {one.number: one.cpu for one in to.rounds.get(workload.name, [])}
+    ratios = [one.cpu / theirs[one.number] for one in of.rounds.get(workload.name, []) if one.number in theirs]
+    return statistics.median(ratios) if ratios else None
 
 
 def percentile(values: Sequence[float], part: float) -> float:

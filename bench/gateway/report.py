@@ -34,7 +34,8 @@ def peers(everybody: Sequence[Running], workloads: Sequence[Workload], rate: flo
     heads = [w.name for w in workloads]
     lines = [
         f"| CPU of the gateway per query, ms (times ours) | {' | '.join(heads)} "
-        f"| p99, 100 rows, {HUNDRED.concurrency} clients | p99, 100 rows, {rate:.0f} queries/s | calls, alone and under load |",
+        f"| p99, 100 rows, {HUNDRED.concurrency} clients | p99, 100 rows, {rate:.0f} queries/s "
+        "| calls, alone and under load |",
         "|---" * (len(heads) + 4) + "|",
     ]
     for one in everybody:
@@ -49,7 +50,12 @@ def peers(everybody: Sequence[Running], workloads: Sequence[Workload], rate: flo
         under_load = statistics.median(r.calls for r in hundred) if hundred else 0
         cells.append(f"{one.calls[HUNDRED.name]:g}, {under_load:.3g}" if hundred else NOTHING)
         lines.append(f"| {one.contestant.title} | {' | '.join(cells)} |")
-    lines += [f"\n{one.contestant.title} took no part: {one.broken}" for one in everybody if one.broken]
+    lines += [
+        f"\n{one.contestant.title}: {len(one.void)} rounds do not count, since answers carried errors under the load."
+        for one in everybody
+        if one.void
+    ]
+    lines += [f"\n{one.contestant.title} took no further part: `{one.broken}`" for one in everybody if one.broken]
     return "\n".join(lines)
 
 
