@@ -1,6 +1,6 @@
 """Bolts a process together: one FastAPI application with the chassis' edge, errors, health and documentation."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis import health, logging
 from chassis.errors import MethodNotAllowed, NotFound, Refusal, problem
@@ -16,6 +17,34 @@ from chassis.middleware import Front
 from chassis.settings import Settings
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Application(FastAPI):
+    """FastAPI inside our own edge.
+
+    `direct` are endpoints by path that GET and POST reach past FastAPI's layers and router, which cost more than a
+    short answer; every other method finds its way, or its 405, through the routes.
+    """
+
+    edge: ASGIApp
+    direct: Mapping[str, Endpoint]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.edge(scope, receive, send)
+
+    async def inside(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What the edge is around."""
+        if scope["type"] == "http" and scope["method"] in ("GET", "POST"):
+            endpoint = self.direct.get(scope["path"])
+            if endpoint is not None:
+                scope["app"] = self
+                response = await endpoint(Request(scope, receive))
+                await response(scope, receive, send)
+                return
+        await super().__call__(scope, receive, send)
 
 
 def build(
@@ -26,11 +55,12 @@ def build(
     version: str = "1.0.0",
     lifespan: Lifespan,
     ready: health.Check | None = None,
+    direct: Mapping[str, Endpoint] | None = None,
     **more: Any,
-) -> FastAPI:
+) -> Application:
     """An application called `name`; its routers and its documentation are the caller's to add."""
     logging.configure(name, settings.log_level)
-    app = FastAPI(
+    app = Application(
         title=name,
         description=description,
         version=version,
@@ -42,7 +72,10 @@ def build(
     health.add_to(app, ready)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _not_routed)
-    app.add_middleware(Front, max_body_bytes=settings.max_body_bytes, operation_timeout=settings.operation_timeout)
+    app.direct = direct or {}
+    app.edge = Front(app.inside, settings.max_body_bytes, settings.operation_timeout)
+    for path, endpoint in app.direct.items():
+        app.add_route(path, endpoint, methods=["GET", "POST"])
     return app
 
 

@@ -3,6 +3,7 @@
 Plain ASGI: Starlette's `BaseHTTPMiddleware` costs a task and a queue per request.
 """
 
+import asyncio
 import logging
 import time
 
@@ -49,16 +50,16 @@ class Front:
         token = None
         try:
             token = deadline.begin(self.operation_timeout, headers.get(DEADLINE))
-            length = headers.get(b"content-length", b"0")
-            if length.isdigit() and int(length) > self.max_body_bytes:
-                raise self._too_large()
             accept = (headers.get(b"accept") or b"*/*").decode("latin-1")
             if scope["path"].startswith("/api") and not quality(accept, "application/json"):
                 raise NotAcceptable("só há representação em application/json")
-            await self.app(_with_slash(scope), self._bounded(receive), answer)
+            await self.app(_with_slash(scope), self._bounded(receive, headers.get(b"content-length", b"0")), answer)
         except Refusal as refusal:
             if not status:
                 await problem(Request(scope), refusal)(scope, receive, answer)
+        except asyncio.CancelledError:
+            status = 499  # as nginx logs a client that has hung up; nobody is there to be answered
+            raise
         except Exception:
             log.exception("unhandled exception", extra={"method": scope["method"], "path": scope["path"]})
             if not status:
@@ -75,11 +76,15 @@ class Front:
     def _too_large(self) -> TooLarge:
         return TooLarge(f"o corpo passa do limite de {self.max_body_bytes} bytes", headers={"Connection": "close"})
 
-    def _bounded(self, receive: Receive) -> Receive:
+    def _bounded(self, receive: Receive, length: bytes) -> Receive:
+        """`receive`, until the body is too long; at once when its length says so. It is the application that asks, and
+        so it is refused in the application's own way."""
         seen = 0
 
         async def bounded() -> Message:
             nonlocal seen
+            if length.isdigit() and int(length) > self.max_body_bytes:
+                raise self._too_large()
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self.max_body_bytes:

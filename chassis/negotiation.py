@@ -1,6 +1,9 @@
 """Content negotiation (RFC 9110, section 12): how much a client wants a media type."""
 
+from functools import lru_cache
 
+
+@lru_cache(256)
 def quality(accept: str, media_type: str) -> float:
     """The weight, 0 to 1, that an Accept header gives to `media_type`; the most specific range decides."""
     weights: dict[str, float] = {}

@@ -17,6 +17,18 @@ class Settings(BaseSettings):
     """Seconds one request may take, all that it waits for included."""
 
 
+class ServerSettings(Settings):
+    """What `chassis.serve` reads besides, whatever it serves."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    max_connections: Annotated[int, Field(ge=2, le=100_000)] = 1000
+    """Open connections of one process; of one address, half of them."""
+    max_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 256
+    """Requests that one process works on at a time."""
+
+
 class DatabaseSettings(Settings):
     """What a process with a PostgreSQL of its own reads besides."""
 

@@ -6,7 +6,6 @@ The trace id is the request id: it comes in as `traceparent` (or as a UUID in `X
 
 import random
 import re
-import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -57,4 +56,4 @@ def _read(traceparent: bytes | None, request_id: bytes | None) -> Trace:
         return Trace(match[1].decode(), match[2].decode())
     if request_id and re.fullmatch(rb"[0-9a-fA-F]{32}", compact := request_id.replace(b"-", b"")) and int(compact, 16):
         return Trace(compact.decode().lower())
-    return Trace(secrets.token_hex(16))
+    return Trace(f"{random.getrandbits(128) or 1:032x}")

@@ -5,6 +5,9 @@
 The launcher holds the listening sockets, so a process that is restarted refuses nobody: callers wait in the queue. It
 holds one end of a pipe to every child, so that however it ends, by SIGKILL too, none of them outlives it (`leash.py`,
 `watchdog.py`). Environment: PORT_OFFSET (0), DATA_DIR (.data), DEMO (1), LOG_LEVEL (INFO).
+
+SIGUSR1 restarts the five processes one after the other while they serve (`restart.py` asks for it): a new one starts
+on the held socket, and only when it is ready is the old one told to stop.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import socket
 import sys
 import time
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +37,8 @@ LONGEST_LINE = 1024 * 1024
 
 READY_SECONDS = 60
 STOP_SECONDS = 12  # a process gives its open requests ten
+PROGRESS, RESTARTED, NOT_RESTARTED = "restart.log", "restarted", "not restarted: "
+"""The file in the data directory that tells how a restart goes, and how its last line begins."""
 FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS = 0.1, 5.0, 10.0
 """A process that ends is started again after a pause that doubles up to the longest; staying up this long resets it."""
 
@@ -173,6 +178,10 @@ class Launcher:
         self._cluster = Cluster(settings.data_dir, settings.postgres_port, log=self._postgres_log, keep_open=(held,))
         self._cluster_thread = ThreadPoolExecutor(1)  # it blocks, and it must not be started and stopped at once
         self._children: set[Process] = set()
+        self._watched: dict[str, asyncio.Task[None]] = {}
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._restart: asyncio.Task[None] | None = None
+        self._ready = False
         self._main: asyncio.Task[None] | None = None
         self._stopping = False
         self._early_end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -184,25 +193,26 @@ class Launcher:
         self._main = asyncio.current_task()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._interrupt)
+        loop.add_signal_handler(signal.SIGUSR1, self._begin_restart)
         lines = asyncio.StreamReader(LONGEST_LINE)
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), self._postgres_lines)
         postgres_log = asyncio.create_task(relay("postgres", lines))
-        watched: list[asyncio.Task[None]] = []
         try:
             say("run", f"data in {self._settings.data_dir}, PostgreSQL on port {self._settings.postgres_port}")
             await self._prepare_databases()
-            watched.append(asyncio.create_task(self._keep("postgres", self._watch_postgres)))
+            self._watch("postgres", self._keep("postgres", self._watch_postgres))
             for process in topology.PROCESSES:
-                watched.append(asyncio.create_task(self._keep(process.name, partial(self._serve, process))))
+                self._watch(process.name, self._keep(process.name, partial(self._serve, process)))
             await self._until_ready()
             self._announce(time.monotonic() - began)
-            done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-            done.pop().result()  # none of them returns: this raises what broke one
+            self._ready = True
+            await self._broken
         finally:
             self._stopping = True
-            for task in watched:
+            tasks = [*self._watched.values(), *([self._restart] if self._restart else [])]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*watched, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._on_cluster(self._cluster.stop)
             os.close(self._postgres_log)
             await postgres_log
@@ -219,6 +229,68 @@ class Launcher:
                 child.kill()
         self._cluster.kill()
 
+    def _watch(self, name: str, keeping: Coroutine[None, None, None]) -> None:
+        """From here on `keeping` is what keeps `name` running; whatever breaks it breaks the run."""
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and (failure := task.exception()) and not self._broken.done():
+                self._broken.set_exception(failure)
+
+        self._watched[name] = asyncio.create_task(keeping)
+        self._watched[name].add_done_callback(ended)
+
+    def _begin_restart(self) -> None:
+        """A restart that is under way serves whoever asks for one meanwhile."""
+        if self._restart is None or self._restart.done():
+            self._restart = asyncio.create_task(self._rolling_restart())
+
+    async def _rolling_restart(self) -> None:
+        """Puts a new process in the place of each, one after the other; PostgreSQL stays. Tells it in PROGRESS."""
+        with (self._settings.data_dir / PROGRESS).open("a", buffering=1) as progress:
+
+            def tell(line: str) -> None:
+                say("run", line)
+                progress.write(f"{line}\n")
+
+            try:
+                if not self._ready:
+                    raise LaunchError("the system is still starting")
+                await self._run_once("migrate", self._database_urls)
+                for process in topology.PROCESSES:
+                    began = time.monotonic()
+                    await self._replace(process)
+                    tell(f"{process.name} has a new process, after {time.monotonic() - began:.1f} s")
+            except LaunchError as failure:
+                tell(f"{NOT_RESTARTED}{failure}")
+            else:
+                tell(RESTARTED)
+
+    async def _replace(self, process: topology.Process) -> None:
+        """A new process serves, then the old one stops. LaunchError, and the old one serves on, when it is not ready.
+
+        Old and new share the public port, and either may take a question: so the new one has a port of its own too.
+        """
+        with bind(0, process.name) as own:
+            own.listen()
+            serving = asyncio.create_task(self._serve(process, own))
+            is_ready = asyncio.create_task(ready(own.getsockname()[1]))
+            try:
+                await asyncio.wait((serving, is_ready), timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                if serving.done():
+                    raise LaunchError(f"the new {process.name} {serving.result()}; its lines say why")
+                if not is_ready.done():
+                    raise LaunchError(f"the new {process.name} is not ready after {READY_SECONDS} s")
+            except BaseException:
+                serving.cancel()
+                await asyncio.gather(serving, return_exceptions=True)
+                raise
+            finally:
+                is_ready.cancel()
+        old = self._watched[process.name]
+        self._watch(process.name, self._keep(process.name, partial(self._serve, process), serving))
+        old.cancel()
+        await asyncio.wait([old])
+
     async def _on_cluster(self, action: Callable[..., None], *arguments: str) -> None:
         await asyncio.get_running_loop().run_in_executor(self._cluster_thread, action, *arguments)
 
@@ -227,19 +299,23 @@ class Launcher:
         names = [service.name for service in topology.SERVICES]
         await self._on_cluster(self._cluster.start)
         await self._on_cluster(self._cluster.create_databases, *names)
-        urls = {databases.variable(name): self._cluster.url(name) for name in names}
-        await self._run_once("migrate", urls)
+        await self._run_once("migrate", self._database_urls)
         loaded = self._settings.data_dir / "demo-loaded"
         if self._settings.demo and not loaded.exists():
-            await self._run_once("demo", urls)
+            await self._run_once("demo", self._database_urls)
             loaded.touch()
 
-    async def _keep(self, name: str, live: Callable[[], Awaitable[str]]) -> None:
-        """Runs `live` again whenever it returns; what it returns says how it ended."""
+    @property
+    def _database_urls(self) -> dict[str, str]:
+        return {databases.variable(service.name): self._cluster.url(service.name) for service in topology.SERVICES}
+
+    async def _keep(self, name: str, live: Callable[[], Awaitable[str]], living: Awaitable[str] | None = None) -> None:
+        """Runs `live` again whenever it returns; what it returns says how it ended. `living` is a run under way."""
         pause = FIRST_PAUSE
         while True:
             began = time.monotonic()
-            ended = await live()
+            ended = await (living or live())
+            living = None
             if not self._early_end.done():
                 failure = LaunchError(f"{name} {ended} before everything was ready; its lines above say why")
                 self._early_end.set_exception(failure)
@@ -258,16 +334,16 @@ class Launcher:
                 return f"did not start: {failure}"
         return how_it_ended(await asyncio.to_thread(self._cluster.wait))
 
-    async def _serve(self, process: topology.Process) -> str:
-        """Runs one process of the table until it ends."""
+    async def _serve(self, process: topology.Process, *more: socket.socket) -> str:
+        """Runs one process of the table until it ends; it listens on its own socket and on `more`."""
         variables = {"PORT": str(self._settings.port(process)), "LOG_LEVEL": self._settings.log_level}
         for name in process.asks:
             variables[topology.url_variable(name)] = f"http://{HOST}:{self._settings.port(topology.by_name(name))}"
         if process.owns_database:
             variables["DATABASE_URL"] = self._cluster.url(process.name)
-        listening = self._sockets[process.name].fileno()
-        module = ("chassis.serve", process.name, "--fd", str(listening))
-        return how_it_ended(await self._run_module(process.name, module, variables, listening))
+        listening = [one.fileno() for one in (self._sockets[process.name], *more)]
+        module = ("chassis.serve", process.name, *(word for one in listening for word in ("--fd", str(one))))
+        return how_it_ended(await self._run_module(process.name, module, variables, *listening))
 
     async def _run_once(self, name: str, variables: Mapping[str, str]) -> None:
         """Runs `deploy.<name>` to its end; LaunchError when that is not a good one."""
@@ -338,6 +414,7 @@ async def launch(settings: Settings, held: int, sockets: Mapping[str, socket.soc
 
 def main() -> int:
     try:
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # asked too early for a restart, it must not end
         settings = Settings.read(os.environ)
         held = lock(settings.data_dir)
         sockets = {process.name: bind(settings.port(process), process.name) for process in topology.PROCESSES}

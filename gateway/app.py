@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import FastAPI
 from httpx2 import AsyncBaseTransport
@@ -16,15 +16,17 @@ from chassis.remote import Remote
 from chassis.settings import BaseUrl, NeighbourSettings, read
 from gateway import http, playground, schema
 from gateway.execution.operation import Executor
+from gateway.limits.bounds import Limits
 
 
-class GatewaySettings(NeighbourSettings):
+class GatewaySettings(NeighbourSettings, Limits):
     catalogo_url: BaseUrl
     pessoas_url: BaseUrl
     servicos_url: BaseUrl
     solicitacoes_url: BaseUrl
     filter_max_ids: Annotated[int, Field(ge=1, le=MAX_IDS)] = MAX_IDS
     """Ids that a filter on what another service owns may match there; the services answer no more than the default."""
+    introspection: Literal["on", "off"] = "on"
 
 
 def create_app(
@@ -52,13 +54,14 @@ def create_app(
         "GraphQL sobre os quatro serviços, em /graphql.",
         settings,
         lifespan=lifespan,
+        direct={"/graphql": http.endpoint},
         docs_url=None,
         openapi_url=None,
     )
-    app.state.executor = Executor(schema.core(schema.build()))
+    app.state.executor = Executor(schema.core(schema.build()), settings)
+    app.state.introspection = settings.introspection == "on"
     app.state.remotes = remotes
     app.state.filter_max_ids = settings.filter_max_ids
-    app.add_route("/graphql", http.endpoint, methods=["GET", "POST"])
     app.mount("/playground", playground.files())
     app.add_route("/", _to_graphiql, methods=["GET"])
     return app

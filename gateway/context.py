@@ -17,13 +17,11 @@ class Context:
     writes: int = 0
     """How many writes this operation has come to: each has a key of its own, derived from the request's."""
 
-    def __post_init__(self) -> None:
-        self._key = self.idempotency_key or secrets.token_hex(16)
-
     def next_key(self) -> str:
         """The key for the next write of this operation, the same when the operation is retried."""
         self.writes += 1
-        return hashlib.blake2b(f"{self._key}#{self.writes}".encode(), digest_size=16).hexdigest()
+        self.idempotency_key = self.idempotency_key or secrets.token_hex(16)
+        return hashlib.blake2b(f"{self.idempotency_key}#{self.writes}".encode(), digest_size=16).hexdigest()
 
 
 Info = strawberry.Info[Context, None]

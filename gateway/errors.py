@@ -21,6 +21,7 @@ from chassis.errors import (
     TooLarge,
     Unavailable,
 )
+from gateway.limits.bounds import LimitExceededError
 from gateway.names import camel
 
 log = logging.getLogger("graphql")
@@ -65,6 +66,8 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
         found["message"] = "erro interno; informe o trace_id ao suporte"
         if current := trace.current():
             extensions["trace_id"] = current.trace_id
+    if isinstance(error, LimitExceededError):
+        extensions |= error.extensions or {}
     if isinstance(origin, Refusal):
         if origin.service:
             extensions["service"] = origin.service

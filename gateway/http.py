@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.body import parse, require_media_type
-from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, Refusal
+from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, Refusal, TooLarge
 from chassis.idempotency import key_of
 from chassis.negotiation import quality
 from gateway import playground
@@ -71,7 +71,16 @@ async def endpoint(request: Request) -> Response:
         error: dict[str, Any] = {"message": refusal.detail, "extensions": {"code": code_of(refusal)}}
         if error["extensions"]["code"] == "INTERNAL":  # a refusal of HTTP's own: 405, 406, 415
             error["extensions"]["code"] = "BAD_USER_INPUT"
+        if isinstance(refusal, TooLarge):
+            error["extensions"] |= _too_large(request)
         return _response({"errors": [error]}, media_type, refusal.status, refusal.headers)
+
+
+def _too_large(request: Request) -> dict[str, Any]:
+    """Which limit a body was over, in the words of the other limits."""
+    allowed: int = request.app.state.executor.limits.max_body_bytes
+    length = request.headers.get("content-length", "")
+    return {"limit": "MAX_BODY_BYTES", "asked": int(length) if length.isdecimal() else allowed + 1, "allowed": allowed}
 
 
 def negotiate(accept: str) -> str:
@@ -107,24 +116,30 @@ def _require_unicode(variables: Any) -> None:
 
 async def _executed(request: Request, asked: Asked, media_type: str) -> Response:
     executor: Executor = request.app.state.executor
-    document = executor.prepare(asked.query)
-    if document.errors:
-        return _request_error(document.errors, media_type)
     try:
+        document = executor.prepare(asked.query, request.app.state.introspection)
+        if document.errors:
+            return _request_error(document.errors, media_type)
         operation = document.operation(asked.operation_name)
     except GraphQLError as failure:
         return _request_error([failure], media_type)
     if request.method != "POST" and not is_query(operation):
         raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
     loaders = Loaders(request.app.state.remotes, request.app.state.filter_max_ids)
-    context = Context(loaders, key_of(request))
-    result = await executor.run(document, operation, asked.variables, context)
+    try:
+        result = await executor.run(document, operation, asked.variables, Context(loaders, key_of(request)))
+    finally:
+        loaders.give_up()  # when the client has hung up; else there is nothing left to give up
     if result.data is None:
         return _request_error(result.errors, media_type)
     body = b'{"data":' + result.data
     if result.errors:
         log_faults(result.errors)
         body += b',"errors":' + orjson.dumps([formatted(error) for error in result.errors])
+    if request.headers.get("x-query-cost") == "1":
+        body += b',"extensions":' + orjson.dumps(
+            {"cost": {"requested": result.cost, "allowed": executor.limits.max_cost}}
+        )
     return _written(body + b"}", media_type)
 
 

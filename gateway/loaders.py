@@ -120,10 +120,12 @@ class Loaders:
         self._remotes = remotes
         self.filter_max_ids = filter_max_ids
         self._known: dict[tuple[str, ...], Any] = {}
+        self._reading: set[asyncio.Task[Any]] = set()
+        self._over = False
 
     def one(self, resource: Resource[R], id: int) -> "asyncio.Future[R | None]":
         """The row `id`, or None; a future, so that a plain resolver can return it."""
-        make = lambda: OneByOne(self._by_id(resource), MAX_IDS)  # noqa: E731
+        make = lambda: OneByOne(self._kept(self._by_id(resource)), MAX_IDS)  # noqa: E731
         return self._once(("one", resource.path), make).load(id)
 
     def many(self, resource: AnyResource) -> Sets:
@@ -133,7 +135,9 @@ class Loaders:
     def children(self, resource: Resource[R], field: str, parent: int, query: Query) -> "asyncio.Future[Page[R]]":
         """The page of rows whose `field` is `parent`."""
         key = ("children", resource.path, field, json.dumps(query, sort_keys=True))
-        return self._once(key, lambda: OneByOne(self._per_parent(resource, field, query), MAX_PARENTS)).load(parent)
+        return self._once(
+            key, lambda: OneByOne(self._kept(self._per_parent(resource, field, query)), MAX_PARENTS)
+        ).load(parent)
 
     def pages(self, resource: AnyResource, field: str, query: Query) -> Sets:
         """The pages of whole sets of parents."""
@@ -151,7 +155,9 @@ class Loaders:
         ask = lambda: asyncio.ensure_future(  # noqa: E731
             self.remote(resource).read(resource.query_path, decode_ids, body)
         )
-        return await self._once(("ids", resource.path, json.dumps(filter, sort_keys=True)), ask)
+        asked = self._once(("ids", resource.path, json.dumps(filter, sort_keys=True)), ask)
+        self._reading.add(asked)
+        return await asked
 
     def remote(self, resource: AnyResource) -> Remote:
         return self._remotes[resource.service]
@@ -159,6 +165,27 @@ class Loaders:
     def forget(self) -> None:
         """After a write: what was read before may no longer be true."""
         self._known.clear()
+
+    def give_up(self) -> None:
+        """Nobody waits for these reads any more. They have tasks of their own, which their request's end leaves be."""
+        self._over = True
+        for task in self._reading:
+            task.cancel()
+
+    def _kept(self, fetch: Fetch) -> Fetch:
+        """`fetch`, in a task that `give_up` finds."""
+
+        async def kept(keys: list[int]) -> dict[int, Any]:
+            task = asyncio.current_task()
+            if task is None or self._over:
+                raise asyncio.CancelledError
+            self._reading.add(task)
+            try:
+                return await fetch(keys)
+            finally:
+                self._reading.discard(task)
+
+        return kept
 
     def _once(self, key: tuple[str, ...], make: Callable[[], R]) -> R:
         if key not in self._known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -46,6 +47,7 @@ class System:
     """A running launcher, what it has said so far, and its services' HTTP."""
 
     def __init__(self, directory: Path, offset: int, demo: int) -> None:
+        self.directory = directory
         self.offset = offset
         self.said: list[str] = []
         self.launcher = subprocess.Popen(
@@ -68,13 +70,19 @@ class System:
         )
         assert any(text in line for line in self.said), "\n".join(self.said)
 
+    def processes(self, name: str) -> list[psutil.Process]:
+        """Every process that serves `name`: two while one takes the other's place."""
+        found: list[psutil.Process] = []
+        for child in family(self.launcher.pid):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                words = child.cmdline()
+                if "chassis.serve" in words and name in words:
+                    found.append(child)
+        return found
+
     def process(self, name: str) -> psutil.Process:
         """The process that serves `name`."""
-        [found] = [
-            child
-            for child in family(self.launcher.pid)
-            if "chassis.serve" in child.cmdline() and name in child.cmdline()
-        ]
+        [found] = self.processes(name)
         return found
 
     def ask(self, name: str, method: str, path: str, body: object = None) -> tuple[int, Any]:

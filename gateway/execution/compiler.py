@@ -15,18 +15,12 @@ from typing import Any, cast
 from graphql import (
     DocumentNode,
     FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    GraphQLIncludeDirective,
     GraphQLObjectType,
     GraphQLSchema,
-    GraphQLSkipDirective,
-    InlineFragmentNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
     VariableNode,
-    get_directive_values,
     get_named_type,
 )
 from strawberry.types.field import StrawberryField
@@ -34,6 +28,7 @@ from strawberry.types.field import StrawberryField
 from chassis.pagination import cursor
 from gateway.execution import plan
 from gateway.execution.arguments import Arguments, Convert
+from gateway.execution.collect import Collector, selections
 from gateway.execution.plan import Asked, Run
 from gateway.resources import AnyResource
 
@@ -80,7 +75,6 @@ class Many:
 
 
 Declaration = ByKey | Held | ById | Many
-Fields = Mapping[str, Sequence[FieldNode]]
 
 
 def steering(document: DocumentNode) -> tuple[str, ...]:
@@ -105,10 +99,7 @@ class Compiler:
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Any) -> None:
         self._schema = schema
-        self._variables = variables
-        self._fragments = {
-            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
-        }
+        self._collect = Collector(document, variables).collect
 
     def compile(self, operation: OperationDefinitionNode) -> plan.Plan:
         """The plan. Raises NotCompiledError."""
@@ -140,7 +131,7 @@ class Compiler:
         """What `parents` select of `kind`. `row` is where it stands in the row: `categoria.` in a row of a produto."""
         texts: dict[str, bytes] = {}
         gaps: list[plan.Gap] = []
-        for key, nodes in self._collect(kind, _selections(parents)).items():
+        for key, nodes in self._collect(kind, selections(parents)).items():
             part = self._part(kind, nodes, row)
             texts[key], inner = _placed(key, part)
             gaps += inner
@@ -172,7 +163,7 @@ class Compiler:
 
     def _connection(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> tuple[plan.Shape, bool]:
         """The shape of a page, and whether the count is selected."""
-        fields = self._collect(kind, _selections(parents))
+        fields = self._collect(kind, selections(parents))
         counted = any(nodes[0].name.value == "totalCount" for nodes in fields.values())
         texts: dict[str, bytes] = {}
         gaps: list[plan.Gap] = []
@@ -201,7 +192,7 @@ class Compiler:
     def _edge(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> plan.Shape:
         texts: dict[str, bytes] = {}
         gaps: list[plan.Gap] = []
-        for key, nodes in self._collect(kind, _selections(parents)).items():
+        for key, nodes in self._collect(kind, selections(parents)).items():
             match nodes[0].name.value:
                 case "__typename":
                     texts[key] = _quoted(kind.name)
@@ -216,7 +207,7 @@ class Compiler:
     def _page_info(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> plan.Shape:
         texts: dict[str, bytes] = {}
         gaps: list[plan.Gap] = []
-        for key, nodes in self._collect(kind, _selections(parents)).items():
+        for key, nodes in self._collect(kind, selections(parents)).items():
             match nodes[0].name.value:
                 case "__typename":
                     texts[key] = _quoted(kind.name)
@@ -250,31 +241,6 @@ class Compiler:
 
     def _strawberry(self, kind: GraphQLObjectType, name: str) -> StrawberryField:
         return kind.fields[name].extensions["strawberry-definition"]
-
-    def _collect(self, kind: GraphQLObjectType, selections: Sequence[SelectionSetNode]) -> Fields:
-        """The selected fields by response key, fragments opened, duplicates merged, in the order of the document."""
-        fields: dict[str, list[FieldNode]] = {}
-        for one in selections:
-            for node in self._fields(kind, one):
-                fields.setdefault(node.alias.value if node.alias else node.name.value, []).append(node)
-        return fields
-
-    def _fields(self, kind: GraphQLObjectType, selections: SelectionSetNode) -> Iterator[FieldNode]:
-        for node in selections.selections:
-            skip = get_directive_values(GraphQLSkipDirective, node, self._variables)
-            include = get_directive_values(GraphQLIncludeDirective, node, self._variables)
-            if (skip and skip["if"]) or (include and not include["if"]):
-                continue
-            if isinstance(node, FieldNode):
-                yield node
-                continue
-            if isinstance(node, FragmentSpreadNode):
-                fragment: FragmentDefinitionNode | InlineFragmentNode = self._fragments[node.name.value]
-            else:
-                fragment = cast("InlineFragmentNode", node)
-            # Every type of this schema is an object type: a condition is met by that very type.
-            if fragment.type_condition is None or fragment.type_condition.name.value == kind.name:
-                yield from self._fields(kind, fragment.selection_set)
 
 
 def _object_text(texts: Mapping[str, bytes]) -> bytes:
@@ -319,7 +285,3 @@ PAGE_INFO: dict[str, plan.Value] = {
 
 def _object(kind: GraphQLObjectType, name: str) -> GraphQLObjectType:
     return cast("GraphQLObjectType", get_named_type(kind.fields[name].type))
-
-
-def _selections(nodes: Sequence[FieldNode]) -> list[SelectionSetNode]:
-    return [node.selection_set for node in nodes if node.selection_set]

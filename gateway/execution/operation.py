@@ -1,7 +1,10 @@
-"""Runs one operation: parse, validate, choose, execute; the first two are remembered by the document's text."""
+"""Runs one operation: parse, validate, choose, execute; the first two are remembered by the document's text.
+
+Before each step stands the limit that protects it (`gateway.limits`).
+"""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from inspect import isawaitable
 from typing import Any
@@ -25,6 +28,11 @@ from graphql.execution.values import VariableValues, get_variable_values
 from gateway.context import Context
 from gateway.execution.compiler import Compiler, NotCompiledError, steering
 from gateway.execution.plan import Plan, Run
+from gateway.limits.bounds import Limits, refuse_over
+from gateway.limits.cost import Price, price
+from gateway.limits.rules import rules
+from gateway.limits.shape import refuse_shape, refuse_values
+from gateway.limits.text import scan
 
 Execute = Callable[..., Awaitable[ExecutionResult] | ExecutionResult]
 execute: Execute = getattr(graphql, "execute")  # noqa: B009  # graphql-core types it in part only
@@ -46,11 +54,26 @@ NO_VARIABLES = VariableValues({}, {})
 class Executed:
     """What an operation came to: its data as JSON text, and its errors.
 
-    Without data nothing was executed: a variable was none of its type. (Every root field is nullable.)
+    Without data nothing was executed: a variable was none of its type, or a limit was met. (Every root field is
+    nullable.)
     """
 
     data: bytes | None
     errors: list[GraphQLError]
+    cost: int = 0
+    """As estimated before: requests to the services plus rows."""
+
+
+MOST_ERRORS = 20
+"""Errors answered about one document, or about its variables: each costs a look for what may have been meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """An operation for one outcome of its `@include` and `@skip`: its plan, if it has one, and its price."""
+
+    plan: Plan | None
+    price: Price
 
 
 @dataclass(frozen=True)
@@ -60,8 +83,10 @@ class Document:
     node: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
     steering: tuple[str, ...] = ()
-    plans: dict[tuple[Any, ...], Plan | None] = field(default_factory=dict[tuple[Any, ...], Plan | None])
-    """Plans by operation and by the values of the steering variables; None where the reference executor runs."""
+    compiled: dict[tuple[Any, ...], Compiled] = field(default_factory=dict[tuple[Any, ...], Compiled])
+    """By operation, and by the values of the steering variables."""
+    introspection: bool = True
+    """Whether the caller may learn the schema: not from suggestions either, if not."""
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation called `name`, or the only one. Raises GraphQLError, as the specification asks."""
@@ -79,13 +104,15 @@ class Document:
 class Executor:
     """Runs operations on one schema."""
 
-    def __init__(self, schema: GraphQLSchema) -> None:
-        self.schema = schema
+    def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
+        self.schema, self.limits = schema, limits
+        self._rules = {introspection: rules(limits, introspection) for introspection in (True, False)}
         self._remembered = lru_cache(REMEMBERED)(self._prepare)
 
-    def prepare(self, text: str) -> Document:
-        """The document, from memory where it was met before."""
-        return self._remembered(text) if len(text) <= REMEMBERED_LENGTH else self._prepare(text)
+    def prepare(self, text: str, introspection: bool = True) -> Document:
+        """The document, from memory where it was met before. Raises LimitExceededError, and then remembers nothing."""
+        prepare = self._remembered if len(text) <= REMEMBERED_LENGTH else self._prepare
+        return prepare(text, introspection)
 
     async def run(
         self,
@@ -94,18 +121,22 @@ class Executor:
         variables: dict[str, Any] | None,
         context: Context,
     ) -> Executed:
-        """Executes by a plan where there is one."""
-        coerced = self._coerced(operation, variables)
-        if not isinstance(coerced, list) and (plan := self.plan(document, operation, coerced)):
-            data, failures = await plan.run(Run(context.loaders, coerced))
-            return Executed(data, [located_error(one.reason, one.nodes, list(one.path)) for one in failures])
-        return await self.reference(document, operation, variables, context)
-
-    def _coerced(
-        self, operation: OperationDefinitionNode, variables: dict[str, Any] | None
-    ) -> VariableValues | list[GraphQLError]:
-        declared = operation.variable_definitions or ()
-        return get_variable_values(self.schema, declared, variables or {}) if declared else NO_VARIABLES
+        """Executes by a plan where there is one, unless the limits are against it."""
+        try:
+            refuse_values(variables, self.limits)
+            coerced = self._coerced(document, operation, variables or {})
+            if isinstance(coerced, list):
+                return Executed(None, coerced)
+            compiled = self.compiled(document, operation, coerced)
+            cost = compiled.price(coerced.coerced)
+            refuse_over(self.limits, max_cost=cost)
+        except GraphQLError as refused:
+            return Executed(None, [refused])
+        if compiled.plan is None:
+            return replace(await self.reference(document, operation, variables, context), cost=cost)
+        data, failures = await compiled.plan.run(Run(context.loaders, coerced))
+        errors = [located_error(one.reason, one.nodes, list(one.path)) for one in failures]
+        return Executed(data, errors, cost)
 
     async def reference(
         self,
@@ -127,28 +158,39 @@ class Executor:
             result = await result
         return Executed(None if result.data is None else orjson.dumps(result.data), result.errors or [])
 
-    def plan(self, document: Document, operation: OperationDefinitionNode, variables: VariableValues) -> Plan | None:
-        """The operation's plan for these values, made at the first time; None when it is not compiled."""
+    def compiled(self, document: Document, operation: OperationDefinitionNode, variables: VariableValues) -> Compiled:
+        """The operation's plan and price for these values, made at the first time."""
         assert document.node
-        name = operation.name.value if operation.name else None
-        key = (name, *(variables.coerced.get(one) for one in document.steering))
-        if key not in document.plans:
-            if len(document.plans) >= OUTCOMES:
-                document.plans.clear()
+        key = (operation.name and operation.name.value, *(variables.coerced.get(one) for one in document.steering))
+        if key not in document.compiled:
+            if len(document.compiled) >= OUTCOMES:
+                document.compiled.clear()
             try:
-                document.plans[key] = Compiler(self.schema, document.node, variables).compile(operation)
+                plan = Compiler(self.schema, document.node, variables).compile(operation)
             except NotCompiledError:
-                document.plans[key] = None
-        return document.plans[key]
+                plan = None
+            document.compiled[key] = Compiled(plan, price(self.schema, document.node, operation, variables))
+        return document.compiled[key]
 
-    def _prepare(self, text: str) -> Document:
+    def _coerced(
+        self, document: Document, operation: OperationDefinitionNode, variables: dict[str, Any]
+    ) -> VariableValues | list[GraphQLError]:
+        declared = operation.variable_definitions
+        if not declared:
+            return NO_VARIABLES
+        hidden = not document.introspection
+        return get_variable_values(self.schema, declared, variables, MOST_ERRORS, hide_suggestions=hidden)
+
+    def _prepare(self, text: str, introspection: bool) -> Document:
+        scan(text, self.limits)
         try:
             node = parse(text)
         except GraphQLSyntaxError as failure:
             return Document(None, (failure,))
-        except RecursionError:
-            return Document(None, (GraphQLError("o documento está aninhado demais"),))
-        return Document(node, tuple(validate(self.schema, node)), steering(node))
+        refuse_shape(node, self.limits)
+        chosen, hidden = self._rules[introspection], not introspection
+        errors = validate(self.schema, node, chosen, MOST_ERRORS, hide_suggestions=hidden)
+        return Document(node, tuple(errors), steering(node), introspection=introspection)
 
 
 def is_query(operation: OperationDefinitionNode) -> bool:

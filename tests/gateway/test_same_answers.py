@@ -17,6 +17,7 @@ from chassis.pagination import cursor
 from gateway.context import Context
 from gateway.errors import formatted
 from gateway.execution.operation import Executed, Executor
+from gateway.limits.bounds import Limits
 from gateway.loaders import Loaders
 from tests import builders
 from tests.applications import Applications, Services
@@ -84,7 +85,8 @@ def comparable(result: Executed) -> tuple[bytes | None, list[str]]:
 async def test_a_plan_answers_as_the_reference_does(
     applications: Applications, services: Services, populated: list[str], group: int
 ) -> None:
-    executor: Executor = applications.front.state.executor
+    schema = applications.front.state.executor.schema
+    executor = Executor(schema, Limits(max_cost=10**9))  # what is refused is not compared
     remotes: Any = applications.front.state.remotes
     compiled = refused = failed = 0
     for case in range(CASES // GROUPS):
@@ -104,7 +106,7 @@ async def test_a_plan_answers_as_the_reference_does(
         ]
 
         assert comparable(results[0]) == comparable(results[1]), (seed, text, writer.variables)
-        compiled += any(plan is not None for plan in document.plans.values())
+        compiled += any(one.plan is not None for one in document.compiled.values())
         refused += results[0].data is None
         failed += bool(results[0].errors)
     assert compiled + refused == CASES // GROUPS, "every query is compiled"

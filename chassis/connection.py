@@ -1,0 +1,331 @@
+"""One HTTP/1.1 connection as a process serves it: uvicorn's on httptools, with bounds on what a peer may do to us.
+
+uvicorn itself waits for ever for a slow or mute peer, queues pipelined requests without end, and lets a request run on
+whose client has hung up. Here
+
+- who owes us something (a request's head, its body, to read its answer) has ten seconds, and is cut off;
+- heads, pipelines and connections, in all and of one address, are bounded;
+- what does not reach the application is refused as `application/problem+json` too, in prepared bytes;
+- a request whose client hangs up is cancelled, and with it what it asked of others;
+- beyond so many requests at work a further one is refused at once: it would only make the others late.
+
+`State.sweep`, called once a second, looks for who is late: one timer a request would cost more than all the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from itertools import chain
+from math import inf
+from typing import Any, cast
+
+import httptools
+import orjson
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from chassis.errors import TITLES
+from chassis.middleware import QUIET
+from chassis.settings import ServerSettings
+
+log = logging.getLogger("http")
+Application = Callable[..., Awaitable[Any]]
+
+MAX_TARGET_BYTES = 16 * 1024  # GraphQL by GET carries the whole query there
+MAX_HEAD_BYTES = 32 * 1024
+MAX_HEADERS = 100
+MAX_PIPELINED = 16
+ALWAYS = tuple(path.encode() for path in QUIET)
+"""Paths that are answered under overload too: whoever watches this process must see it."""
+
+
+def _prepared(status: int, code: str, detail: str, *headers: str) -> bytes:
+    """A refusal (RFC 9457) as the bytes of an HTTP answer, without the end of its head."""
+    document = {"type": "about:blank", "title": TITLES[status], "status": status, "code": code, "detail": detail}
+    body = orjson.dumps(document)
+    lines = [
+        f"HTTP/1.1 {status} {TITLES[status]}",
+        "content-type: application/problem+json",
+        f"content-length: {len(body)}",
+        *headers,
+    ]
+    return b"".join([*(line.encode() + b"\r\n" for line in lines), b"\r\n", body])
+
+
+CLOSE = "connection: close"
+REFUSALS = {
+    400: _prepared(400, "MALFORMED", "a requisição não é HTTP/1.1 bem formado", CLOSE),
+    408: _prepared(408, "TIMEOUT", "a requisição demorou demais para chegar", CLOSE),
+    413: _prepared(413, "TOO_LARGE", "o corpo passa do limite", CLOSE),
+    414: _prepared(414, "LIMIT_EXCEEDED", f"o endereço passa do limite de {MAX_TARGET_BYTES} bytes", CLOSE),
+    431: _prepared(
+        431,
+        "LIMIT_EXCEEDED",
+        f"os cabeçalhos passam do limite de {MAX_HEADERS}, ou de {MAX_HEAD_BYTES} bytes ao todo",
+        CLOSE,
+    ),
+    503: _prepared(503, "UNAVAILABLE", "conexões demais; tente de novo em instantes", "retry-after: 1", CLOSE),
+}
+OVERLOADED = "há trabalho demais agora; tente de novo em instantes"
+OVERLOAD = _prepared(503, "UNAVAILABLE", OVERLOADED, "retry-after: 1")
+OVERLOAD_AND_CLOSE = _prepared(503, "UNAVAILABLE", OVERLOADED, "retry-after: 1", CLOSE)
+DRAINING = _prepared(503, "UNAVAILABLE", "este processo está encerrando", "retry-after: 1", CLOSE)
+
+
+class State(ServerState):
+    """What the connections of one process share."""
+
+    connections: set[Any]
+
+    def __init__(self, settings: ServerSettings, *, patience: float = 10.0, keep_alive: float = 75.0) -> None:
+        super().__init__()
+        self.settings = settings
+        self.patience = patience
+        """Seconds for whatever a peer owes us."""
+        self.keep_alive = keep_alive
+        """Seconds that a connection may rest between two requests."""
+        self.draining = False
+        self.addresses: Counter[str] = Counter()
+        """Open connections by peer."""
+        self.refused: Counter[int] = Counter()
+        """Requests and connections refused here, by status."""
+
+    @property
+    def overloaded(self) -> bool:
+        return len(self.tasks) >= self.settings.max_concurrency
+
+    def sweep(self, now: float) -> None:
+        """Cuts off every connection whose peer is late."""
+        for connection in cast("list[Connection]", list(self.connections)):
+            connection.check(now)
+
+
+class _Answered:
+    """Stands for a request that was answered without the application; all are alike."""
+
+    response_complete = True
+    response_started = True
+    disconnected = False
+    keep_alive = True
+    more_body = False
+
+    def __init__(self) -> None:
+        self.message_event = asyncio.Event()
+
+
+ANSWERED = cast("RequestResponseCycle", _Answered())
+
+
+class _Enough(Exception):
+    """Ends the parsing of what has arrived: the connection has been refused."""
+
+
+class Connection(HttpToolsProtocol):
+    """One connection. `state` is the process's, the rest its own."""
+
+    parser: httptools.HttpRequestParser
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        assert isinstance(server_state, State)
+        self.state = server_state
+        self._due = inf  # when the peer must have sent what we wait for
+        self._read_due = inf  # when it must have read what we sent
+        self.receiving = False  # a request has begun to arrive and is not all here
+        self._overhead = 0  # bytes of the arriving request that are no body
+        self._unwanted = 0  # bytes of a body that arrive after the answer
+        self._deaf = False  # nothing that still arrives counts
+        self._task: asyncio.Task[None] | None = None
+        self._running: RequestResponseCycle | None = None  # base's `cycle` is the newest: with pipelining, another
+
+    @property
+    def _busy(self) -> bool:
+        return self._running is not None and not self._running.response_complete
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is under way."""
+        return not self._busy and not self.receiving
+
+    # -- the transport's calls ---------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self._due = self.loop.time() + self.state.patience
+        self._address = self.client[0] if self.client else ""
+        self.state.addresses[self._address] += 1
+        limit = self.state.settings.max_connections
+        if len(self.connections) > limit or self.state.addresses[self._address] > limit // 2:
+            self._refuse(503)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.state.addresses[self._address] -= 1
+        if not self.state.addresses[self._address]:
+            del self.state.addresses[self._address]
+        self._cancel()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._read_due = self.loop.time() + self.state.patience
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._read_due = inf
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
+        self._overhead += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # RFC 9110, 7.8: a server may ignore it, and the request is answered in HTTP/1.1
+        except httptools.HttpParserError:
+            if not self._deaf:
+                self._refuse(400)
+            return
+        if self.receiving and self._overhead > MAX_HEAD_BYTES:  # a head, trailers or chunks that do not end
+            self._refuse(414 if len(self.url) > MAX_TARGET_BYTES else 431)
+
+    def check(self, now: float) -> None:
+        """Cuts the peer off when it is late."""
+        if now > self._read_due:
+            self.transport.abort()
+        elif self.transport.is_closing():  # closed, but for what the peer has yet to read
+            self._read_due = min(self._read_due, now + self.state.patience)
+        elif self.flow.read_paused:  # it is our turn
+            self._due = max(self._due, now + self.state.patience)
+        elif now > self._due:
+            if self.receiving:
+                self._refuse(408)
+            else:
+                self.transport.close()
+
+    # -- the parser's calls ------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.receiving = True
+        self._overhead = self._unwanted = 0
+        self._due = self.loop.time() + self.state.patience
+
+    def on_headers_complete(self) -> None:
+        self._due = self.loop.time() + self.state.patience
+        if len(self.url) > MAX_TARGET_BYTES:
+            self._refuse_and_stop(414)
+        head = len(self.url) + 4 * len(self.headers) + sum(map(len, chain.from_iterable(self.headers)))
+        if len(self.headers) > MAX_HEADERS or head > MAX_HEAD_BYTES:
+            self._refuse_and_stop(431)
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._refuse_and_stop(503)
+        if not self._busy:
+            if self.state.draining and self.url.startswith(b"/health/ready"):
+                self._answer_at_once(DRAINING, DRAINING)
+                return
+            if self.state.overloaded and not self.url.startswith(ALWAYS):
+                self._answer_at_once(OVERLOAD, OVERLOAD_AND_CLOSE)
+                return
+        super().on_headers_complete()
+        if self.state.draining:
+            self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        # Twice: a body in tiny chunks costs more than it carries, and is refused like an endless head.
+        self._overhead -= 2 * len(body)
+        if self.cycle.response_complete:
+            self._unwanted += len(body)
+            if self._unwanted > self.state.settings.max_body_bytes:
+                self._refuse_and_stop(413)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self.receiving = False
+        self._due = self.loop.time() + self.state.keep_alive if self.cycle.response_complete else inf
+
+    def on_response_complete(self) -> None:
+        """Replaces uvicorn's, which arms a timer."""
+        self.state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif not self.receiving:
+            self._due = self.loop.time() + self.state.keep_alive
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Application) -> None:
+        """Replaces uvicorn's, to keep the task and to let its cancellation be quiet."""
+
+        async def quiet(*arguments: Any) -> None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await app(*arguments)
+
+        self._running = cycle
+        self._task = self.loop.create_task(cycle.run_asgi(quiet))
+        self._task.add_done_callback(self.tasks.discard)
+        self.tasks.add(self._task)
+
+    # -- refusing ----------------------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """The answer under way is this connection's last, unless its head has already promised otherwise."""
+        if self._running and self._busy and not self._running.response_started and not self.pipeline:
+            self._running.keep_alive = False
+
+    def _cancel(self) -> None:
+        """Nobody waits for the answer any more."""
+        if self._running and self._task and self._busy:
+            self._running.disconnected = True
+            self._task.cancel()
+
+    def _answer_at_once(self, answer: bytes, closing: bytes) -> None:
+        """Answers the request whose head has just arrived without the application, which costs a tenth."""
+        self.state.refused[503] += 1
+        if self.flow.write_paused:  # it asks on without reading what it is told
+            self._deaf = True
+            self.transport.abort()
+            raise _Enough
+        self.cycle = ANSWERED
+        if answer is not closing and self.parser.should_keep_alive() and self.parser.get_method() != b"HEAD":
+            self.transport.write(answer)
+            return
+        self._deaf = True
+        self.transport.write(closing)
+        self.transport.close()
+
+    def _refuse_and_stop(self, status: int) -> None:
+        self._refuse(status)
+        raise _Enough
+
+    def _refuse(self, status: int) -> None:
+        """Ends the connection. Answers come in the order of their requests: what was asked before is answered first."""
+        self._deaf = True
+        self.state.refused[status] += 1
+        log.info("refused", extra={"status": status, "peer": self._address})
+        if self._running and self._busy:
+            if self.pipeline and self.pipeline[0][0].more_body:
+                self.pipeline.popleft()  # the newest: it will never be complete
+            if self.receiving and self.cycle is self._running and self.cycle.more_body:
+                if self._running.response_started:
+                    self.transport.abort()
+                    return
+                self._cancel()
+            else:
+                newest = self.pipeline[0][0] if self.pipeline else self._running
+                newest.keep_alive = False
+                return
+        self.transport.write(REFUSALS[status])
+        self.transport.close()

@@ -1,0 +1,65 @@
+"""Restarts the five processes of a running system, one after the other, while it serves: `python -m deploy.restart`.
+
+It asks the launcher that runs on DATA_DIR, shows how it goes, and fails when a new process does not become ready (the
+old one then serves on). PostgreSQL is not restarted.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from deploy.local import NOT_RESTARTED, PROGRESS, RESTARTED, LaunchError, Settings
+from deploy.postgres import process_exists
+
+PATIENCE_SECONDS = 120
+"""How long nothing may be heard of the launcher: longer than it waits for one process."""
+
+
+def launcher(data_dir: Path) -> int:
+    """The process that runs the system on `data_dir`; LaunchError when there is none."""
+    try:
+        with (data_dir / "lock").open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pid = int(lock.read() or 0)
+                if pid and process_exists(pid):
+                    return pid
+    except OSError:
+        pass
+    raise LaunchError(f"nothing runs on DATA_DIR {data_dir}: start the system with `make run`")
+
+
+def restart(data_dir: Path) -> bool:
+    """Asks for a restart and prints its progress; whether every process was restarted."""
+    pid = launcher(data_dir)
+    with (data_dir / PROGRESS).open("a+") as progress:
+        progress.seek(0, os.SEEK_END)
+        os.kill(pid, signal.SIGUSR1)
+        heard = time.monotonic()
+        while time.monotonic() - heard < PATIENCE_SECONDS and process_exists(pid):
+            if not (line := progress.readline()):
+                time.sleep(0.1)
+                continue
+            print(line, end="", flush=True)
+            if line.startswith((RESTARTED, NOT_RESTARTED)):
+                return line.startswith(RESTARTED)
+            heard = time.monotonic()
+    raise LaunchError(f"the launcher, process {pid}, has not restarted everything; its own lines may say why")
+
+
+def main() -> int:
+    try:
+        return 0 if restart(Settings.read(os.environ).data_dir) else 1
+    except LaunchError as refused:
+        print(refused, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""Which fields a selection asks for: fragments opened, `@include` and `@skip` applied, duplicates merged."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLIncludeDirective,
+    GraphQLObjectType,
+    GraphQLSkipDirective,
+    InlineFragmentNode,
+    SelectionSetNode,
+    get_directive_values,
+)
+
+Fields = Mapping[str, Sequence[FieldNode]]
+
+
+class Collector:
+    """Collects from one document, for one outcome of its `@include` and `@skip`."""
+
+    def __init__(self, document: DocumentNode, variables: Any) -> None:
+        self._variables = variables
+        self._fragments = {
+            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
+        }
+
+    def collect(self, kind: GraphQLObjectType, selections: Sequence[SelectionSetNode]) -> Fields:
+        """The selected fields by response key, in the order of the document."""
+        fields: dict[str, list[FieldNode]] = {}
+        for one in selections:
+            for node in self._fields(kind, one):
+                fields.setdefault(node.alias.value if node.alias else node.name.value, []).append(node)
+        return fields
+
+    def _fields(self, kind: GraphQLObjectType, selections: SelectionSetNode) -> Iterator[FieldNode]:
+        for node in selections.selections:
+            skip = get_directive_values(GraphQLSkipDirective, node, self._variables)
+            include = get_directive_values(GraphQLIncludeDirective, node, self._variables)
+            if (skip and skip["if"]) or (include and not include["if"]):
+                continue
+            if isinstance(node, FieldNode):
+                yield node
+                continue
+            if isinstance(node, FragmentSpreadNode):
+                fragment: FragmentDefinitionNode | InlineFragmentNode = self._fragments[node.name.value]
+            else:
+                fragment = cast("InlineFragmentNode", node)
+            # Every type of this schema is an object type: a condition is met by that very type.
+            if fragment.type_condition is None or fragment.type_condition.name.value == kind.name:
+                yield from self._fields(kind, fragment.selection_set)
+
+
+def selections(nodes: Sequence[FieldNode]) -> list[SelectionSetNode]:
+    """What the nodes of one response key select below it."""
+    return [node.selection_set for node in nodes if node.selection_set]

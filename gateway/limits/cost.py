@@ -1,0 +1,251 @@
+"""What an operation will cost: the requests it causes downstream, plus the rows that it reads, before any is sent.
+
+A price is made once for an operation and then evaluated with each request's variables, which may hold page sizes. It
+comes from the declarations that the schema's fields carry, as a plan does, and predicts the most that a plan can cause:
+
+    solicitacoes(first: N) ..... 1 request  + N rows
+      pessoa ................... 1 request  + N rows at most, for each 5,000 parents
+    pessoas(first: N) .......... 1 request  + N rows
+      solicitacoes(first: M) ... 1 request  for each 1,000 parents, + N*M rows
+    filter: {pessoa: …} ........ 1 request
+    criarPessoa ................ 1 request
+
+A row counts once for each ten values that are selected of it: no type has more, but an alias can repeat a field.
+Introspection reads no service: there each value counts one, which is about what it takes.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from math import ceil
+from typing import Any, cast
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    IntValueNode,
+    ListValueNode,
+    ObjectValueNode,
+    OperationDefinitionNode,
+    OperationType,
+    SchemaMetaFieldDef,
+    SelectionSetNode,
+    TypeMetaFieldDef,
+    VariableNode,
+    get_named_type,
+    is_introspection_type,
+)
+from graphql.execution.values import VariableValues
+
+from chassis.pagination import DEFAULT_SIZE, MAX_IDS, MAX_PARENTS, MAX_SIZE
+from gateway.execution.collect import Collector, selections
+from gateway.execution.compiler import ById, ByKey, Declaration, Many
+
+VALUES_OF_A_ROW = 10
+
+Given = Mapping[str, Any]
+"""The values of the request's variables, as coerced."""
+Price = Callable[[Given], int]
+Part = Callable[[int, Given], int]
+"""What a field costs below so many parents."""
+
+
+def price(
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: VariableValues
+) -> Price:
+    """The operation's price, for one outcome of its `@include` and `@skip`."""
+    return Pricer(schema, Collector(document, variables)).price(operation)
+
+
+class Pricer:
+    """Makes the price of one operation."""
+
+    def __init__(self, schema: GraphQLSchema, collector: Collector) -> None:
+        self._schema, self._collect = schema, collector.collect
+        self._varies = False
+
+    def price(self, operation: OperationDefinitionNode) -> Price:
+        writes = operation.operation is OperationType.MUTATION
+        kind = cast("GraphQLObjectType", self._schema.mutation_type if writes else self._schema.query_type)
+        _, parts = self._object(kind, [operation.selection_set])
+        asked = self._collect(kind, [operation.selection_set]).values()
+        requests = sum(nodes[0].name.value in kind.fields for nodes in asked) if writes else 0
+
+        def total(given: Given) -> int:
+            return requests + sum(part(1, given) for part in parts)
+
+        if self._varies:
+            return total
+        always = total({})
+        return lambda _given: always
+
+    def _object(self, kind: GraphQLObjectType, sets: Sequence[SelectionSetNode]) -> tuple[int, list[Part]]:
+        """How many values of its own an object shows, and what else it reads."""
+        values, parts = 0, list[Part]()
+        for nodes in self._collect(kind, sets).values():
+            definition = kind.fields.get(nodes[0].name.value)
+            if definition is None:
+                values += 1
+                parts += self._introspection(nodes)
+                continue
+            below = _named(definition)
+            if not isinstance(below, GraphQLObjectType):
+                values += 1
+                continue
+            of_it, in_it = self._object(below, selections(nodes))
+            match _declared(definition):
+                case ById() | ByKey():
+                    parts.append(_rows(MAX_IDS, of_it, in_it))
+                case Many():
+                    parts.append(self._connection(definition, below, nodes))
+                case _:  # it is part of what its parent was read with
+                    values += of_it
+                    parts += in_it
+        return values, parts
+
+    def _connection(self, definition: GraphQLField, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> Part:
+        values, parts = 0, list[Part]()
+        for of in self._collect(kind, selections(nodes)).values():
+            found = kind.fields.get(of[0].name.value)
+            if found and "[" in str(found.type):  # edges or nodes; the others are once for the page
+                of_it, in_it = self._object(cast("GraphQLObjectType", _named(found)), selections(of))
+                values += of_it
+                parts += in_it
+        size, filters = self._size(nodes[0]), self._filters(definition, nodes[0])
+        rows = _rows(MAX_IDS, values, parts, requests=False)
+
+        def cost(parents: int, given: Given) -> int:
+            return filters(given) + ceil(parents / MAX_PARENTS) + rows(parents * size(given), given)
+
+        return cost
+
+    def _size(self, node: FieldNode) -> Callable[[Given], int]:
+        """The page's size. One that is not allowed is refused at its field: here it counts as the nearest that is."""
+        arguments = {one.name.value: one.value for one in node.arguments or ()}
+        asked = [arguments[name] for name in ("first", "last") if name in arguments]
+        fixed = [_bounded(int(one.value)) for one in asked if isinstance(one, IntValueNode)]
+        names = [one.name.value for one in asked if isinstance(one, VariableNode)]
+        otherwise = fixed[0] if fixed else DEFAULT_SIZE
+        if not names:
+            return lambda _given: otherwise
+        self._varies = True
+
+        def size(given: Given) -> int:
+            return next((_bounded(one) for name in names if (one := given.get(name)) is not None), otherwise)
+
+        return size
+
+    def _filters(self, definition: GraphQLField, node: FieldNode) -> Price:
+        """The requests that a filter causes: one for each condition on what another service owns."""
+        fixed, varying = 0, list[tuple[str, GraphQLInputObjectType]]()
+
+        def visit(kind: GraphQLNamedType, value: Any) -> None:
+            nonlocal fixed
+            if not isinstance(kind, GraphQLInputObjectType):
+                return
+            match value:
+                case VariableNode():
+                    varying.append((value.name.value, kind))
+                case ListValueNode():
+                    for one in value.values:
+                        visit(kind, one)
+                case ObjectValueNode():
+                    for one in value.fields:
+                        found = kind.fields[one.name.value]
+                        fixed += _nested(found)
+                        visit(_named(found), one.value)
+                case _:
+                    pass
+
+        for argument in node.arguments or ():
+            visit(_named(definition.args[argument.name.value]), argument.value)
+        if not varying:
+            return lambda _given: fixed
+        self._varies = True
+        return lambda given: fixed + sum(_requests(kind, given.get(name)) for name, kind in varying)
+
+    def _introspection(self, nodes: Sequence[FieldNode]) -> list[Part]:
+        definition = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}.get(nodes[0].name.value)
+        if definition is None:  # __typename
+            return []
+        values = ceil(self._introspected(cast("GraphQLObjectType", _named(definition)), nodes))
+        return [lambda parents, _given: parents * values]
+
+    def _introspected(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> float:
+        """How many values are shown below one object of an introspection type."""
+        total = 0.0
+        for of in self._collect(kind, selections(nodes)).values():
+            name = of[0].name.value
+            total += 1
+            below = _named(kind.fields[name]) if name in kind.fields else None
+            if isinstance(below, GraphQLObjectType):
+                total += self._lengths.get(name, 1) * self._introspected(below, of)
+        return total
+
+    @cached_property
+    def _lengths(self) -> Mapping[str, float]:
+        """How long the lists of introspection are in this schema, on average."""
+        types = [kind for kind in self._schema.type_map.values() if not is_introspection_type(kind)]
+        objects = [kind for kind in types if isinstance(kind, GraphQLObjectType)]
+        inputs = [kind for kind in types if isinstance(kind, GraphQLInputObjectType)]
+        enums = [kind for kind in types if isinstance(kind, GraphQLEnumType)]
+        fields = [field for kind in objects for field in kind.fields.values()]
+        shown = [str(field.type) for field in fields]
+        wrappers = sum(one.count("!") + one.count("[") for one in shown)
+        return {
+            "types": len(self._schema.type_map),
+            "directives": len(self._schema.directives),
+            "fields": _mean([len(kind.fields) for kind in objects]),
+            "args": _mean([len(field.args) for field in fields]),
+            "inputFields": _mean([len(kind.fields) for kind in inputs]),
+            "enumValues": _mean([len(kind.values) for kind in enums]),
+            "ofType": wrappers / (wrappers + len(shown)),
+        }
+
+
+def _rows(most: int, values: int, parts: Sequence[Part], requests: bool = True) -> Part:
+    """So many rows, read in requests of `most` at a time, and what is read below each."""
+    each = max(1, ceil(values / VALUES_OF_A_ROW))
+
+    def cost(count: int, given: Given) -> int:
+        here = count * each + (ceil(count / most) if requests else 0)
+        return here + sum(part(count, given) for part in parts)
+
+    return cost
+
+
+def _bounded(size: int) -> int:
+    return min(max(size, 0), MAX_SIZE)
+
+
+def _requests(kind: GraphQLNamedType, value: Any) -> int:
+    """The same as `Pricer._filters` for a filter that came in a variable."""
+    if isinstance(value, list):
+        return sum(_requests(kind, one) for one in cast("list[Any]", value))
+    if not isinstance(kind, GraphQLInputObjectType) or not isinstance(value, dict):
+        return 0
+    members = cast("dict[str, Any]", value)
+    return sum(_nested(kind.fields[name]) + _requests(_named(kind.fields[name]), one) for name, one in members.items())
+
+
+def _nested(field: Any) -> bool:
+    """Whether another service resolves this member of a filter."""
+    return "nested" in field.extensions["strawberry-definition"].metadata
+
+
+def _declared(definition: GraphQLField) -> Declaration | None:
+    return definition.extensions["strawberry-definition"].metadata.get("plan")
+
+
+def _named(field: Any) -> GraphQLNamedType:
+    """The type of a field or argument, without its `[]` and `!`."""
+    return cast("GraphQLNamedType", get_named_type(field.type))
+
+
+def _mean(counts: Sequence[int]) -> float:
+    return sum(counts) / len(counts) if counts else 0

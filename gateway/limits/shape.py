@@ -1,0 +1,145 @@
+"""The shape of a parsed document, and of the variables: what can be counted before anything is compared or coerced.
+
+Each definition is visited once, and a fragment's totals are remembered: a document in which each fragment uses the next
+one twice asks for 2**n fields, and is refused after n steps.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+)
+
+from gateway.limits.bounds import LimitExceededError, Limits, refuse_over
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a selection set asks for, fragments opened; `selections` are fields and fragments, at each use."""
+
+    selections: int = 0
+    root_fields: int = 0
+    depth: int = 0
+
+
+@dataclass(slots=True)
+class Counted:
+    """What one definition asks for itself: the spreads that it leaves open are by name and by depth."""
+
+    own: Totals
+    spreads: list[tuple[str, int]]
+
+
+@dataclass
+class Shape:
+    """The counts over a whole document."""
+
+    aliases: int = 0
+    directives: int = 0
+    fragments: int = 0
+    variables: int = 0
+    operations: list[Counted] = field(default_factory=list[Counted])
+    definitions: dict[str, Counted] = field(default_factory=dict[str, Counted])
+    _totals: dict[str, Totals] = field(default_factory=dict[str, Totals])
+
+    @classmethod
+    def of(cls, document: DocumentNode) -> "Shape":
+        shape = cls()
+        for node in document.definitions:
+            if isinstance(node, OperationDefinitionNode):
+                declared = node.variable_definitions or ()
+                shape.variables += len(declared)
+                shape.directives += sum(len(one.directives or ()) for one in (node, *declared))
+                shape.operations.append(shape._counted(node.selection_set))
+            elif isinstance(node, FragmentDefinitionNode):
+                shape.fragments += 1
+                shape.directives += len(node.directives or ())
+                shape.definitions[node.name.value] = shape._counted(node.selection_set)
+        return shape
+
+    def totals(self, counted: Counted) -> Totals:
+        """What a definition asks for, spreads opened. One that closes a cycle counts nothing: validation refuses it."""
+        selected, root_fields, depth = counted.own.selections, counted.own.root_fields, counted.own.depth
+        for name, at in counted.spreads:
+            if name not in self._totals:
+                self._totals[name] = Totals()
+                if name in self.definitions:
+                    self._totals[name] = self.totals(self.definitions[name])
+            below = self._totals[name]
+            selected += below.selections
+            root_fields += below.root_fields if at == 0 else 0
+            depth = max(depth, at + below.depth)
+        return Totals(selected, root_fields, depth)
+
+    def _counted(self, selections: SelectionSetNode) -> Counted:
+        selected = root_fields = deepest = 0
+        spreads: list[tuple[str, int]] = []
+        waiting = [(selections, 0)]
+        while waiting:
+            selections, depth = waiting.pop()
+            for node in selections.selections:
+                selected += 1
+                self.directives += len(node.directives or ())
+                if isinstance(node, FragmentSpreadNode):
+                    self.fragments += 1
+                    spreads.append((node.name.value, depth))
+                    continue
+                below = depth
+                if isinstance(node, FieldNode):
+                    root_fields += depth == 0
+                    self.aliases += node.alias is not None
+                    below = depth + 1
+                    deepest = max(deepest, below)
+                else:
+                    self.fragments += 1
+                nested = cast("SelectionSetNode | None", getattr(node, "selection_set", None))
+                if nested:
+                    waiting.append((nested, below))
+        return Counted(Totals(selected, root_fields, deepest), spreads)
+
+
+def refuse_shape(document: DocumentNode, limits: Limits) -> None:
+    """Raises LimitExceededError for a document that validation should not see."""
+    shape = Shape.of(document)
+    refuse_over(
+        limits,
+        max_variables=shape.variables,
+        max_directives=shape.directives,
+        max_fragments=shape.fragments,
+        max_aliases=shape.aliases,
+    )
+    # An operation without fields is still one: each costs validation a walk through all that it spreads.
+    totals = [shape.totals(one) for one in (*shape.operations, *shape.definitions.values())]
+    operations = totals[: len(shape.operations)]
+    refuse_over(
+        limits,
+        max_root_fields=sum(max(1, one.root_fields) for one in operations),
+        max_depth=max((one.depth for one in totals), default=0),
+        max_selections=sum(one.selections for one in operations),
+    )
+
+
+def refuse_values(variables: Any, limits: Limits) -> None:
+    """Raises LimitExceededError for variables that hold more values, or nest deeper, than coercion should see."""
+    count, depth = 0, 0
+    level: Iterable[Any] = (variables,)
+    while True:
+        below: list[Any] = []
+        for one in level:
+            if isinstance(one, dict):
+                below.extend(cast("dict[str, Any]", one).values())
+            elif isinstance(one, list):
+                below.extend(cast("list[Any]", one))
+            if count + len(below) > limits.max_values:
+                raise LimitExceededError("max_values", count + len(below), limits.max_values)
+        if not below:
+            return
+        count, depth, level = count + len(below), depth + 1, below
+        refuse_over(limits, max_depth=depth)

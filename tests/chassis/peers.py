@@ -1,0 +1,120 @@
+"""Both ends of a socket for tests of HTTP itself: our server around any application, and a peer that sends bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from chassis.connection import Connection
+from chassis.server import Server
+from chassis.settings import ServerSettings
+from tests.deploy.processes import WAIT_SECONDS
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    """Returns once `condition` holds; nothing here measures time."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not condition():  # noqa: ASYNC110  # what is waited for has no event
+            await asyncio.sleep(0.01)
+    assert condition(), what
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def closes(self) -> bool:
+        return self.headers.get("connection") == "close"
+
+
+class Peer:
+    """A client that sends what it likes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    def get(self, path: str, *headers: str, method: str = "GET") -> None:
+        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *headers]
+        self.send("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
+
+    async def answer(self) -> Answer:
+        async with asyncio.timeout(WAIT_SECONDS):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            status, *lines = head.strip().split("\r\n")
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+            body = await self.reader.readexactly(int(headers.get("content-length", 0)))
+        match = re.fullmatch(r"HTTP/1\.1 (\d+) .*", status)
+        assert match, status
+        return Answer(int(match[1]), headers, body)
+
+    async def is_cut_off(self) -> bool:
+        """True once the connection has ended, by a close or a reset; what had still been sent is skipped."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            try:
+                while await self.reader.read(65536):
+                    pass
+            except ConnectionError:
+                pass
+        return True
+
+    def hang_up(self) -> None:
+        self.writer.transport.abort()
+
+
+class Served:
+    """An application behind our server, on a real socket."""
+
+    def __init__(self, server: Server, port: int) -> None:
+        self.server, self.port, self.state = server, port, server.state
+        self._peers: list[Peer] = []
+
+    async def peer(self, address: str = "127.0.0.1") -> Peer:
+        """A new connection, which the server has seen."""
+        seen = self.state.refused.total() + len(self.state.connections)
+        peer = Peer(*await asyncio.open_connection("127.0.0.1", self.port, local_addr=(address, 0)))
+        self._peers.append(peer)
+        await until(
+            lambda: self.state.refused.total() + len(self.state.connections) > seen or self.state.draining,
+            "the server sees a new connection",
+        )
+        return peer
+
+    @property
+    def connections(self) -> list[Connection]:
+        return list(self.state.connections)
+
+    def pass_time(self, seconds: float) -> None:
+        """As if so many seconds had gone by."""
+        self.state.sweep(asyncio.get_running_loop().time() + seconds)
+
+    async def stop(self) -> None:
+        for peer in self._peers:
+            peer.hang_up()
+        self.server.should_exit = True
+
+
+@asynccontextmanager
+async def serving(app: Any, **settings: Any) -> AsyncGenerator[Served]:
+    """`app` behind our server with these settings."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    port: int = listening.getsockname()[1]
+    server = Server(lambda: app, ServerSettings.model_validate(settings))
+    running = asyncio.create_task(server.serve(sockets=[listening]))
+    await until(lambda: server.started or running.done(), "the server starts")
+    served = Served(server, port)
+    try:
+        yield served
+    finally:
+        await served.stop()
+        await running

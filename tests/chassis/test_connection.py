@@ -1,0 +1,319 @@
+"""What a peer may do to a process: slow, mute, greedy and malformed ones are cut off, and nobody else notices."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from starlette.types import Receive, Scope, Send
+
+from chassis.connection import MAX_HEAD_BYTES, MAX_HEADERS, MAX_PIPELINED, MAX_TARGET_BYTES
+from chassis.middleware import Front
+from tests.chassis.peers import Peer, Served, serving, until
+
+LARGE = 8_000_000
+"""An answer that no buffer takes whole."""
+
+
+class Echo:
+    """Answers with its path; `/held…` only when the test lets it, `/large` with a lot."""
+
+    def __init__(self) -> None:
+        self.release = asyncio.Event()
+        self.begun: list[str] = []
+        self.cancelled: list[str] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        path: str = scope["path"]
+        self.begun.append(path)
+        while (await receive()).get("more_body"):
+            pass
+        try:
+            if path.startswith("/held"):
+                await self.release.wait()
+        except asyncio.CancelledError:
+            self.cancelled.append(path)
+            raise
+        body = b"x" * LARGE if path == "/large" else path.encode()
+        headers = [(b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture
+def echo() -> Echo:
+    return Echo()
+
+
+@pytest_asyncio.fixture
+async def served(echo: Echo) -> AsyncIterator[Served]:
+    async with serving(
+        Front(echo, 1_000_000, 5.0), max_connections=20, max_concurrency=3, max_body_bytes=10_000
+    ) as served:
+        yield served
+        echo.release.set()
+
+
+POST = b"POST /a HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "code"),
+    [
+        (b"nonsense\r\n\r\n", 400, "MALFORMED"),
+        (b"GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "MALFORMED"),
+        (b"GET \xff HTTP/1.1\r\n\r\n", 400, "MALFORMED"),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\nno length\r\n", 400, "MALFORMED"),
+        (b"GET /" + b"a" * MAX_TARGET_BYTES + b" HTTP/1.1\r\n\r\n", 414, "LIMIT_EXCEEDED"),
+        (b"GET / HTTP/1.1\r\nCookie: " + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n", 431, "LIMIT_EXCEEDED"),
+        (b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * (MAX_HEADERS + 1) + b"\r\n", 431, "LIMIT_EXCEEDED"),
+    ],
+)
+async def test_what_is_no_request_or_too_large_a_one_is_refused_as_a_problem(
+    served: Served, request_bytes: bytes, status: int, code: str
+) -> None:
+    peer = await served.peer()
+    peer.send(request_bytes)
+    answer = await peer.answer()
+
+    assert (answer.status, json.loads(answer.body)["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.closes
+    assert await peer.is_cut_off()
+
+
+@pytest.mark.parametrize(
+    ("beginning", "without_end"),
+    [
+        (b"GET / HTTP/1.1\r\nCookie: ", b"a"),
+        (b"GET /", b"a"),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nTrailer: ", b"a"),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n1;", b"a"),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
+    ],
+)
+async def test_a_head_trailers_or_tiny_chunks_without_end_are_cut_off(
+    served: Served, beginning: bytes, without_end: bytes
+) -> None:
+    peer = await served.peer()
+    peer.send(beginning)
+
+    async def send_on() -> None:
+        while not peer.writer.is_closing():
+            peer.send(without_end * 10_000)
+            await peer.writer.drain()
+
+    sending = asyncio.create_task(send_on())
+    assert await peer.is_cut_off()
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    await until(lambda: not served.connections, "nothing is left of it")
+
+
+async def test_a_mute_peer_is_cut_off(served: Served) -> None:
+    peer = await served.peer()
+    served.pass_time(9)
+    assert not peer.reader.at_eof()
+    served.pass_time(11)
+    assert await peer.is_cut_off()
+
+
+async def test_a_slow_head_is_a_408_and_the_end(served: Served) -> None:
+    peer = await served.peer()
+    peer.send(b"GET / HTTP/1.1\r\n")
+    await until(lambda: served.connections[0].receiving, "the head begins")
+    served.pass_time(11)
+
+    answer = await peer.answer()
+    assert (answer.status, json.loads(answer.body)["code"]) == (408, "TIMEOUT")
+    assert await peer.is_cut_off()
+
+
+async def test_a_slow_body_is_a_408_and_its_request_is_cancelled(served: Served, echo: Echo) -> None:
+    peer = await served.peer()
+    peer.send(POST + b"Content-Length: 10\r\n\r\nhalf")
+    await until(lambda: echo.begun == ["/a"], "the request begins")
+    served.pass_time(11)
+
+    assert (await peer.answer()).status == 408
+    assert await peer.is_cut_off()
+    await until(lambda: not served.state.tasks, "the request ends")
+
+
+async def test_a_peer_that_does_not_read_its_answer_is_cut_off(served: Served) -> None:
+    peer = await served.peer()
+    peer.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport has it
+    peer.get("/large")
+    await until(lambda: served.connections[0].flow.write_paused, "the answer waits to be read")
+    served.pass_time(9)
+    assert served.connections
+    served.pass_time(11)
+
+    await until(lambda: not served.connections, "it is cut off")
+
+
+async def test_a_resting_connection_of_a_client_is_kept_for_75_seconds(served: Served) -> None:
+    peer = await served.peer()
+    peer.get("/a")
+    await peer.answer()
+    served.pass_time(70)
+    peer.get("/b")
+    assert (await peer.answer()).body == b"/b"
+    served.pass_time(80)
+    assert await peer.is_cut_off()
+
+
+async def test_who_waits_for_us_is_not_late(served: Served, echo: Echo) -> None:
+    peer = await served.peer()
+    peer.get("/held")
+    await until(lambda: echo.begun == ["/held"], "the request begins")
+    served.pass_time(1000)
+    echo.release.set()
+
+    assert (await peer.answer()).body == b"/held"
+
+
+async def test_pipelined_requests_are_answered_in_order_up_to_a_bound(served: Served, echo: Echo) -> None:
+    peer = await served.peer()
+    for number in range(MAX_PIPELINED + 50):
+        peer.get(f"/held/{number}")
+    await until(lambda: echo.begun == ["/held/0"], "the first begins")
+    echo.release.set()
+    answers = [await peer.answer() for _ in range(MAX_PIPELINED + 1)]
+
+    assert [answer.body for answer in answers] == [f"/held/{n}".encode() for n in range(MAX_PIPELINED + 1)]
+    assert [answer.closes for answer in answers] == [False] * MAX_PIPELINED + [True]
+    assert await peer.is_cut_off()
+
+
+async def test_nonsense_after_a_request_does_not_spoil_its_answer(served: Served, echo: Echo) -> None:
+    peer = await served.peer()
+    peer.get("/held")
+    peer.send(b"nonsense\r\n\r\n")
+    await until(lambda: served.state.refused[400] == 1, "the nonsense is seen")
+    echo.release.set()
+    answer = await peer.answer()
+
+    assert (answer.status, answer.body, answer.closes) == (200, b"/held", True)
+    assert await peer.reader.read() == b""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
+async def test_one_address_has_at_most_half_of_the_connections(served: Served) -> None:
+    greedy = [await served.peer() for _ in range(10)]
+    refused = await served.peer()
+    answer = await refused.answer()
+    other = await served.peer("127.0.0.2")
+    other.get("/a")
+
+    assert (answer.status, json.loads(answer.body)["code"], answer.headers["retry-after"]) == (503, "UNAVAILABLE", "1")
+    assert await refused.is_cut_off()
+    assert (await other.answer()).status == 200
+    greedy[0].hang_up()
+    await until(lambda: len(served.connections) == 10, "a place is free again")
+    again = await served.peer()
+    again.get("/a")
+    assert (await again.answer()).status == 200
+
+
+async def _held(served: Served, echo: Echo, count: int) -> list[Peer]:
+    peers = [await served.peer() for _ in range(count)]
+    for number, peer in enumerate(peers):
+        peer.get(f"/held/{number}")
+    await until(lambda: len(echo.begun) == count, "all begin")
+    return peers
+
+
+async def test_beyond_its_concurrency_a_process_refuses_at_once_and_stays_visible(served: Served, echo: Echo) -> None:
+    held = await _held(served, echo, 3)
+    peer = await served.peer()
+    peer.send(POST + b"Content-Length: 4\r\n\r\nbody")
+    refused = await peer.answer()
+    peer.get("/health/live")
+    health = await peer.answer()
+    echo.release.set()
+    assert [(await one.answer()).status for one in held] == [200] * 3
+    peer.get("/a")
+    served_again = await peer.answer()
+
+    assert (refused.status, refused.headers["retry-after"], refused.closes) == (503, "1", False)
+    assert json.loads(refused.body)["code"] == "UNAVAILABLE"
+    assert (health.status, served_again.status) == (200, 200)
+    assert "/a" not in echo.begun[:3]
+
+
+async def test_a_head_request_refused_under_overload_has_no_body_that_spoils_the_next(
+    served: Served, echo: Echo
+) -> None:
+    await _held(served, echo, 3)
+    peer = await served.peer()
+    peer.get("/a", method="HEAD")
+    answer = await peer.answer()
+
+    assert (answer.status, answer.closes) == (503, True)
+    assert await peer.is_cut_off()
+
+
+async def test_a_body_that_goes_on_after_its_refusal_is_not_swallowed_for_ever(served: Served, echo: Echo) -> None:
+    await _held(served, echo, 3)
+    peer = await served.peer()
+    peer.send(POST + b"Content-Length: 100000\r\n\r\n")
+    assert (await peer.answer()).status == 503
+    peer.send(b"x" * 20_000)
+    assert await peer.is_cut_off()
+
+
+async def test_a_request_whose_client_hangs_up_is_cancelled_with_one_quiet_line(
+    served: Served, echo: Echo, caplog: pytest.LogCaptureFixture
+) -> None:
+    peer = await served.peer()
+    peer.get("/held")
+    await until(lambda: echo.begun == ["/held"], "the request begins")
+    with caplog.at_level(logging.INFO):
+        peer.hang_up()
+        await until(lambda: not served.state.tasks, "the request ends")
+
+    assert echo.cancelled == ["/held"]
+    assert [(record.levelname, record.__dict__.get("status")) for record in caplog.records] == [("INFO", 499)]
+
+
+async def test_an_offer_to_speak_another_protocol_is_ignored(served: Served) -> None:
+    peer = await served.peer()
+    peer.get("/a", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
+    assert (await peer.answer()).body == b"/a"
+
+
+async def test_draining_answers_what_is_under_way_and_what_still_arrives_and_takes_no_new_connection(
+    served: Served, echo: Echo
+) -> None:
+    busy, resting, watching = [await served.peer() for _ in range(3)]
+    resting.get("/a")
+    assert not (await resting.answer()).closes
+    busy.get("/held")
+    await until(lambda: "/held" in echo.begun, "the request begins")
+    served.server.should_exit = True
+    await until(lambda: served.state.draining, "it drains")
+    resting.get("/b")
+    late = await resting.answer()
+    watching.get("/health/ready")
+    ready = await watching.answer()
+    echo.release.set()
+    held = await busy.answer()
+
+    assert [(one.status, one.closes) for one in (held, late, ready)] == [(200, True), (200, True), (503, True)]
+    assert await resting.is_cut_off()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", served.port)
+
+
+async def test_draining_closes_connections_that_rest_after_a_grace(served: Served) -> None:
+    peer = await served.peer()
+    served.server.should_exit = True
+    assert await peer.is_cut_off()

@@ -1,0 +1,142 @@
+"""A client that hangs up takes its work with it: through the gateway, through the service, down to PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
+
+import httpx2
+import psycopg
+import pytest
+import pytest_asyncio
+
+import gateway.app
+import pessoas.app
+from chassis.settings import DatabaseSettings
+from tests import builders
+from tests.applications import Services
+from tests.chassis.peers import Peer, Served, serving, until
+
+POOL = 2
+LONG = 30.0
+"""Seconds a statement might take here: whatever ends sooner was ended by the client."""
+
+
+class Holder:
+    """Somebody who holds a lock that others wait for."""
+
+    def __init__(self, database_url: str) -> None:
+        self._url = database_url
+        self._connection = psycopg.connect(database_url)
+
+    def hold(self, sql: str) -> None:
+        self._connection.execute(sql.encode())
+
+    def let_go(self) -> None:
+        self._connection.rollback()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def waiting(self) -> int:
+        """How many statements wait in the database for a lock."""
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            ).fetchone()
+        assert row
+        found: int = row[0]
+        return found
+
+
+@pytest.fixture
+def holder(services: Services, database_urls: dict[str, str]) -> Iterator[Holder]:
+    holder = Holder(database_urls["pessoas"])
+    yield holder
+    holder.close()
+
+
+@pytest_asyncio.fixture
+async def service(services: Services, database_urls: dict[str, str]) -> AsyncIterator[Served]:
+    """The pessoas service behind its real server, with two connections and all the time in the world."""
+    await builders.pessoa(services)
+    settings = {"database_url": database_urls["pessoas"], "database_pool_size": POOL, "database_timeout": LONG}
+    app = pessoas.app.create_app(DatabaseSettings.model_validate({**settings, "log_level": "ERROR"}))
+    async with serving(app) as served:
+        yield served
+
+
+async def let_wait_and_hang_up(holder: Holder, served: Served, *requests: bytes) -> None:
+    """Sends `requests`, each from a peer of its own, which hangs up when its statement waits."""
+    peers: list[Peer] = []
+    for request in requests:
+        peer = await served.peer()
+        peer.send(request)
+        peers.append(peer)
+    await until(lambda: holder.waiting() == len(requests), "every statement waits")
+    for peer in peers:
+        peer.hang_up()
+    await until(lambda: holder.waiting() == 0, "no statement waits any more")
+    await until(lambda: not served.state.tasks, "no request is left")
+
+
+def raw(method: str, path: str, body: object = None) -> bytes:
+    content = b"" if body is None else json.dumps(body).encode()
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
+
+
+@pytest.mark.parametrize(
+    ("lock", "request_bytes"),
+    [
+        ("SELECT FROM pessoa FOR UPDATE", raw("PATCH", "/api/pessoas/1/", {"nome_pessoa": "Bia"})),
+        ("LOCK TABLE pessoa", raw("GET", "/api/pessoas/1/")),
+        ("LOCK TABLE pessoa", raw("POST", "/api/pessoas/", {"nome_pessoa": "Cida"})),
+    ],
+    ids=["update", "read", "insert"],
+)
+async def test_a_statement_nobody_waits_for_is_cancelled_and_the_pool_stays_whole(
+    holder: Holder, service: Served, lock: str, request_bytes: bytes
+) -> None:
+    for _ in range(3):
+        holder.hold(lock)
+        await let_wait_and_hang_up(holder, service, *[request_bytes] * POOL)
+        holder.let_go()
+
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{service.port}") as client:
+        answers = await asyncio.gather(*(client.get("/api/pessoas/") for _ in range(4 * POOL)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert [row["nome_pessoa"] for row in answers[0].json()] == ["João Silva"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ pessoa(id: 1) { nomePessoa } }",
+        "{ pessoas { nodes { nomePessoa } } }",
+        "{ a: pessoa(id: 1) { solicitacoes { totalCount } } b: pessoa(id: 2) { id } }",
+        'mutation { criarPessoa(input: {nomePessoa: "Cida"}) { pessoa { id } } }',
+    ],
+    ids=["object", "page", "two objects", "mutation"],
+)
+async def test_hanging_up_on_the_gateway_reaches_the_database(
+    holder: Holder, service: Served, query: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    urls = dict.fromkeys(
+        ("catalogo_url", "pessoas_url", "servicos_url", "solicitacoes_url"), f"http://127.0.0.1:{service.port}"
+    )
+    app = gateway.app.create_app(gateway.app.GatewaySettings.model_validate({**urls, "log_level": "ERROR"}))
+    logging.getLogger("remote").addHandler(caplog.handler)  # not the root's: an application replaces that
+    logging.getLogger("remote").setLevel(logging.WARNING)
+    async with serving(app) as front:
+        holder.hold("LOCK TABLE pessoa")
+        await let_wait_and_hang_up(holder, front, raw("POST", "/graphql", {"query": query}))
+        holder.let_go()
+        await until(lambda: not service.state.tasks, "the service has nothing left to do")
+        peer = await front.peer()
+        peer.send(raw("POST", "/graphql", {"query": "{ pessoas { totalCount } }"}))
+        assert json.loads((await peer.answer()).body) == {"data": {"pessoas": {"totalCount": 1}}}
+    logging.getLogger("remote").removeHandler(caplog.handler)
+    assert caplog.records == []  # a call that ran into its own deadline, instead, would have said so

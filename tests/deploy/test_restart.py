@@ -1,0 +1,81 @@
+"""A rolling restart, as a person asks for it: new processes serve, and nobody who asks meanwhile notices."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from deploy import topology
+from deploy.local import ROOT
+from tests.deploy.processes import WAIT_SECONDS, all_end, eventually
+from tests.deploy.traffic import Traffic, restart_under_traffic
+from tests.system import System, command
+
+
+def asking(directory: Path, offset: int) -> dict[str, Any]:
+    """Arguments for `subprocess` that ask for a restart of the system on `directory`."""
+    return command(DATA_DIR=directory, PORT_OFFSET=offset) | {"args": [sys.executable, "-m", "deploy.restart"]}
+
+
+async def restart(system: System) -> None:
+    asked = asking(system.directory, system.offset)
+    running = await asyncio.create_subprocess_exec(*asked["args"], cwd=ROOT, env=asked["env"])
+    assert await running.wait() == 0
+
+
+def pids(system: System) -> dict[str, int]:
+    return {process.name: system.process(process.name).pid for process in topology.PROCESSES}
+
+
+def lost_or_doubled(system: System, traffic: Traffic) -> set[str]:
+    """The acknowledged writes that are not there exactly once."""
+    _, rows = system.ask("pessoas", "GET", "/api/pessoas/?search=pessoa-&ordering=-id&page_size=1000")
+    found = [row["nome_pessoa"] for row in rows]
+    return {name for name in traffic.acknowledged if found.count(name) != 1}
+
+
+async def test_a_rolling_restart_under_traffic_fails_no_request_and_loses_no_write(system: System) -> None:
+    before, postmaster = pids(system), (system.directory / "postgres" / "postmaster.pid").read_text()
+
+    traffic = await restart_under_traffic(system.offset, lambda: restart(system))
+
+    after = pids(system)
+    assert all(before[name] != after[name] for name in before)
+    assert (system.directory / "postgres" / "postmaster.pid").read_text() == postmaster
+    assert traffic.failures == []
+    assert len(traffic.acknowledged) > 50
+    assert lost_or_doubled(system, traffic) == set()
+
+
+def test_a_new_process_that_does_not_become_ready_leaves_the_old_one_serving(system: System) -> None:
+    old = system.process("pessoas")
+    asked = subprocess.Popen(**asking(system.directory, system.offset), stdout=subprocess.PIPE)
+    new: list[psutil.Process] = []
+
+    def appears() -> bool:
+        new[:] = [process for process in system.processes("pessoas") if process != old]
+        return bool(new)
+
+    eventually(appears, lambda: "a new pessoas starts")
+    new[0].kill()
+    said, _ = asked.communicate(timeout=WAIT_SECONDS)
+
+    assert asked.returncode == 1
+    assert "catalogo has a new process" in said
+    assert said.splitlines()[-1].startswith("not restarted: the new pessoas was ended by SIGKILL")
+    all_end(new)
+    assert system.process("pessoas") == old
+    assert system.ask("pessoas", "GET", "/api/pessoas/1/")[0] == 200
+
+
+def test_without_a_running_system_there_is_nothing_to_restart(tmp_path: Path) -> None:
+    refused = subprocess.Popen(**asking(tmp_path, 0), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, line = refused.communicate(timeout=WAIT_SECONDS)
+
+    assert (refused.returncode, out) == (1, "")
+    assert line == f"nothing runs on DATA_DIR {tmp_path}: start the system with `make run`\n"

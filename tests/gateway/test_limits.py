@@ -1,0 +1,492 @@
+"""What one request may ask for: each limit just under and just over, what refusals say, and what a query costs."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import GraphQLSyntaxError, Lexer, Source, TokenKind, get_introspection_query
+from graphql.execution.values import VariableValues, get_variable_values
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chassis.settings import Settings
+from deploy.local import ROOT
+from gateway import schema
+from gateway.context import Context
+from gateway.execution.operation import Executor
+from gateway.limits.bounds import MOST, LimitExceededError, Limits
+from gateway.limits.text import IGNORED, TOKEN
+from gateway.loaders import Loaders
+from tests import builders
+from tests.applications import Applications, Gateway, Services
+from tests.fuzz.documents import KINDS
+from tests.gateway.operations import Writer
+from tests.house.test_documents import README, blocks, curl
+
+GRAPHQL_JSON = {"Accept": "application/graphql-response+json"}
+CORE = schema.core(schema.build())
+DOUBLING = "{ ...F0 }" + "".join(f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(60))
+GRAPHIQL = get_introspection_query(
+    specified_by_url=True, directive_is_repeatable=True, schema_description=True, input_value_deprecation=True
+)
+
+
+def refusal(limits: Limits, text: str) -> dict[str, Any] | None:
+    """The extensions of the refusal of a document; None when it is not refused."""
+    try:
+        Executor(CORE, limits).prepare(text)
+    except LimitExceededError as refused:
+        return refused.extensions
+    return None
+
+
+def cost(text: str, **variables: Any) -> int:
+    executor = Executor(CORE, Limits())
+    document = executor.prepare(text)
+    assert not document.errors, document.errors
+    operation = document.operation(None)
+    coerced = get_variable_values(CORE, operation.variable_definitions or (), variables)
+    assert isinstance(coerced, VariableValues), coerced
+    return executor.compiled(document, operation, coerced).price(coerced.coerced)
+
+
+@pytest.mark.parametrize(
+    ("limit", "asked", "text"),
+    [
+        ("max_document_length", 101, "{ __typename }" + " " * 87),
+        ("max_tokens", 11, "{ a(b: [1, -2.5e3]) }"),
+        ("max_tokens", 12, '{ a(b: "x # y", c: """{{""") } #'),
+        ("max_depth", 6, "{ pessoas(filter: {or: [{or: []}]}) { totalCount } }"),
+        (
+            "max_depth",
+            6,
+            "{ pessoa(id: 1) { ...A } } fragment A on Pessoa { a { a { a { a { a } } } } }",
+        ),
+        (
+            "max_selections",
+            11,
+            "{ ...A ...A ...A a: __typename __typename } fragment A on Query { __typename x: __typename }",
+        ),
+        ("max_root_fields", 4, "query A { a b } query B { c d }"),
+        ("max_root_fields", 4, "{ ...A ...A } fragment A on Query { a b }"),
+        ("max_root_fields", 2, "query A {} query B {}"),
+        ("max_aliases", 2, "{ a: __typename, b: __typename }"),
+        ("max_directives", 2, "query ($x: Int @a) { ... @b { __typename } }"),
+        ("max_fragments", 3, "{ ...A ... { __typename } } fragment A on Query { __typename }"),
+        ("max_variables", 3, "query A($a: Int, $b: Int) { __typename } query B($c: Int) { __typename }"),
+        ("max_overlaps", 110, "{" + " __typename" * 11 + "}"),
+    ],
+)
+def test_a_document_at_a_limit_is_judged_and_one_over_it_is_refused(limit: str, asked: int, text: str) -> None:
+    enough = Limits().model_copy(update={limit: asked})
+    too_few = Limits().model_copy(update={limit: asked - 1})
+
+    assert refusal(enough, text) is None
+    assert refusal(too_few, text) == {
+        "code": "LIMIT_EXCEEDED",
+        "limit": limit.upper(),
+        "asked": asked,
+        "allowed": asked - 1,
+    }
+
+
+OVER = {
+    "MAX_DOCUMENT_LENGTH": "{ __typename }" + " " * 100_000,
+    "MAX_TOKENS": "{" + " a" * 2_000 + "}",
+    "MAX_DEPTH": "{" * 31,
+    "MAX_SELECTIONS": "{ pessoas { nodes {" + " ...F" * 90 + "} } } fragment F on Pessoa {" + " id" * 30 + "}",
+    "MAX_ROOT_FIELDS": "{" + " __typename" * 51 + "}",
+    "MAX_ALIASES": "{ pessoas { nodes {" + "".join(f" a{n}: id" for n in range(101)) + "} } }",
+    "MAX_DIRECTIVES": "{ __typename" + " @skip(if: false)" * 101 + "}",
+    "MAX_FRAGMENTS": "{" + " ... { __typename }" * 201 + "}",
+    "MAX_VARIABLES": "query (" + "".join(f"$a{n}: Int " for n in range(101)) + ") { __typename }",
+    "MAX_OVERLAPS": "{ pessoas { nodes {" + " id" * 110 + "} } }",
+    "MAX_COST": "{ pessoas(first: 1000) { nodes { solicitacoes(first: 1000) { nodes { id } } } } }",
+}
+
+
+@pytest.mark.parametrize("limit", OVER)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_refusal_says_which_limit_what_was_asked_and_what_is_allowed_and_nothing_is_read(
+    gateway: Gateway, services: Services, limit: str, method: str
+) -> None:
+    query = {"query": OVER[limit]}
+    sent: dict[str, Any] = {"json": query} if method == "POST" else {"params": query}
+    if method == "GET" and limit == "MAX_DOCUMENT_LENGTH":
+        pytest.skip("no URL is that long")
+
+    answer = await gateway.client.request(method, "/graphql", headers=GRAPHQL_JSON, **sent)
+    old = await gateway.client.request(method, "/graphql", **sent)
+
+    assert (answer.status_code, old.status_code) == (400, 200)
+    assert answer.json() == old.json()
+    assert answer.json().keys() == {"errors"}
+    error = answer.json()["errors"][0]
+    assert error["extensions"].keys() == {"code", "limit", "asked", "allowed"}
+    assert (error["extensions"]["code"], error["extensions"]["limit"]) == ("LIMIT_EXCEEDED", limit)
+    assert error["extensions"]["allowed"] == getattr(Limits(), limit.lower()) < error["extensions"]["asked"]
+    assert str(error["extensions"]["allowed"]) in error["message"]
+    assert services.calls == []
+
+
+def test_every_limit_is_tried() -> None:
+    own = Limits.model_fields.keys() - Settings.model_fields.keys()
+
+    assert {name.upper() for name in own} == OVER.keys() | {"MAX_VALUES"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"), [("MAX_VALUES", ["1"] * 10_000), ("MAX_DEPTH", json.loads("[" * 31 + "]" * 31))]
+)
+async def test_variables_are_counted_before_they_are_coerced(gateway: Gateway, limit: str, value: Any) -> None:
+    query = "query ($i: [ID!]) { pessoas(filter: {id: {in: $i}}) { totalCount } }"
+
+    answer = await gateway.client.post(
+        "/graphql", json={"query": query, "variables": {"i": value}}, headers=GRAPHQL_JSON
+    )
+
+    assert answer.status_code == 400
+    extensions = answer.json()["errors"][0]["extensions"]
+    assert (extensions["code"], extensions["limit"]) == ("LIMIT_EXCEEDED", limit)
+    assert extensions["asked"] > extensions["allowed"]
+
+
+@pytest.mark.parametrize("declared", [True, False])
+async def test_a_body_over_the_limit_is_refused_in_the_same_words(gateway: Gateway, declared: bool) -> None:
+    body = json.dumps({"query": "{ __typename }" + " " * 1_000_000}).encode()
+
+    async def stream() -> AsyncIterator[bytes]:
+        yield body
+
+    answer = await gateway.client.post(
+        "/graphql", content=body if declared else stream(), headers={"Content-Type": "application/json"}
+    )
+
+    assert answer.status_code == 413
+    asked = len(body) if declared else 1_000_001
+    assert answer.json()["errors"][0]["extensions"] == {
+        "code": "LIMIT_EXCEEDED",
+        "limit": "MAX_BODY_BYTES",
+        "asked": asked,
+        "allowed": 1_000_000,
+    }
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "identity, gzip"])
+async def test_a_compressed_body_is_415(gateway: Gateway, encoding: str) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+
+    answer = await gateway.client.post("/graphql", content=b'{"query": "{ __typename }"}', headers=headers)
+
+    assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity")
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "utf-32", "latin-1"])
+async def test_a_body_in_another_charset_than_utf_8_is_400(gateway: Gateway, charset: str) -> None:
+    body = '{"query": "{ pessoas(filter: {nomePessoa: {eq: \\"José é\\"}}) { totalCount } }"}'.encode(charset)
+
+    answer = await gateway.client.post("/graphql", content=body, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("each", "limit"), [("", "MAX_SELECTIONS"), ("pessoas { nodes { id } }", "MAX_ROOT_FIELDS")], ids=["empty", "full"]
+)
+def test_a_nest_of_fragments_is_counted_without_being_opened(each: str, limit: str) -> None:
+    """2**60 uses: a judge that opened them would not come to an end."""
+    text = f"{DOUBLING} fragment F60 on Query {{ {each} }}"
+
+    found = refusal(Limits(max_fragments=400), text)
+
+    assert found
+    assert (found["limit"], found["asked"]) == (limit, MOST)
+
+
+def test_a_cycle_of_fragments_is_left_to_validation() -> None:
+    document = Executor(CORE, Limits()).prepare(
+        "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A ...A }"
+    )
+
+    assert [error.message for error in document.errors] == ["Cannot spread fragment 'A' within itself via 'B'."] * 2
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from('{}()[]:$@!=|&."\\#-, \n\r\t\ufeffab01eé')))
+def test_the_scan_sees_the_tokens_that_the_lexer_sees(text: str) -> None:
+    lexer = Lexer(Source(text))
+    seen: list[tuple[int, int]] = []
+    try:
+        while (token := lexer.advance()).kind is not TokenKind.EOF:
+            before = token
+            comments: list[tuple[int, int]] = []
+            while (before := before.prev) and before.kind is TokenKind.COMMENT:
+                comments.insert(0, (before.start, before.end))
+            seen += [*comments, (token.start, token.end)]
+    except GraphQLSyntaxError:
+        pass
+
+    found = [
+        (match.end() - len(match[0].lstrip(IGNORED)), match.end()) for match in TOKEN.finditer(text.rstrip(IGNORED))
+    ]
+    assert found[: len(seen)] == seen
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 10**9), size=st.integers(50, 5_000))
+def test_every_document_is_judged_and_nothing_else_is_raised(kind: str, seed: int, size: int) -> None:
+    executor = Executor(CORE, Limits())
+
+    text = KINDS[kind](random.Random(seed), size)
+    with suppress(LimitExceededError):
+        document = executor.prepare(text)
+        assert document.errors or document.node
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{ __typename }", 0),
+        ("{ pessoa(id: 1) { id } }", 1 + 1),
+        ("{ pessoas { totalCount } }", 1 + 100),
+        ("{ pessoas(first: 7) { nodes { id } } }", 1 + 7),
+        ("{ pessoas(last: 7) { edges { cursor node { id } } } }", 1 + 7),
+        ("{ pessoas(first: null) { totalCount } }", 1 + 100),
+        ("{ pessoas(first: 0) { totalCount } }", 1),
+        ("{ pessoas(first: -5) { totalCount } }", 1),
+        ("{ pessoas(first: 2000000000) { totalCount } }", 1 + 1000),
+        ("{ solicitacoes(first: 10) { nodes { pessoa { id } servico { id } } } }", (1 + 10) + 2 * (1 + 10)),
+        ("{ solicitacoes(first: 10) { nodes { produto { categoria { id } } } } }", (1 + 10) + (1 + 10)),
+        ("{ solicitacoes(first: 0) { nodes { pessoa { id } } } }", 1),
+        ("{ pessoas(first: 10) { nodes { solicitacoes(first: 5) { nodes { id } } } } }", (1 + 10) + (1 + 50)),
+        ("{ pessoas(first: 1000) { nodes { solicitacoes(first: 2) { totalCount } } } }", (1 + 1000) + (1 + 2000)),
+        (
+            """{ categorias(first: 4) { nodes { produtos(first: 1000) { nodes {
+                solicitacoes(first: 1) { totalCount }
+            } } } } }""",
+            (1 + 4) + (1 + 4000) + (4 + 4000),
+        ),
+        (
+            '{ solicitacoes(first: 1, filter: {pessoa: {id: {eq: "1"}}, or: [{produto: {}}]}) { totalCount } }',
+            2 + 1 + 1,
+        ),
+        ("{ a: pessoas(first: 1) { nodes { id } } a: pessoas(first: 1) { totalCount } }", 1 + 1),
+        ("{ pessoas(first: 9) { nodes { id } } ... @include(if: false) { servicos { totalCount } } }", 1 + 9),
+        ("{ pessoas(first: 9) { nodes { id } ...A } } fragment A on PessoaConnection { nodes { nomePessoa } }", 1 + 9),
+        ('mutation { a: excluirPessoa(id: "1") { pessoa { id } } b: excluirPessoa(id: "2") { errors { code } } }', 2),
+        ('mutation { excluirPessoa(id: "1") { pessoa { solicitacoes(first: 3) { totalCount } } } }', 1 + 1 + 3),
+    ],
+)
+def test_the_cost_is_requests_plus_rows(text: str, expected: int) -> None:
+    assert cost(text) == expected
+
+
+def test_a_row_that_shows_a_field_many_times_counts_more() -> None:
+    wide = " ".join(f"a{n}: nomePessoa" for n in range(30))
+
+    assert cost(f"{{ pessoas(first: 100) {{ nodes {{ {wide} }} }} }}") == 1 + 3 * 100
+
+
+def test_page_sizes_filters_and_conditions_may_come_in_variables() -> None:
+    query = """query ($n: Int, $last: Int, $f: SolicitacaoFilter, $with: Boolean = false) {
+        solicitacoes(first: $n, last: $last, filter: $f) { nodes { id pessoa @include(if: $with) { id } } }
+    }"""
+
+    assert cost(query) == 1 + 100
+    assert cost(query, n=3) == 1 + 3
+    assert cost(query, last=4) == 1 + 4
+    assert cost(query, n=None, last=4) == 1 + 4
+    assert cost(query, n=10**6) == 1 + 1000
+    assert cost(query, n=3, **{"with": True}) == (1 + 3) + (1 + 3)
+    assert cost(query, n=3, f={"or": [{"pessoa": {"id": {"eq": "1"}}}, {"not": {"servico": {}}}]}) == 2 + (1 + 3)
+
+
+def test_a_part_of_a_filter_may_come_in_a_variable() -> None:
+    query = "query ($f: SolicitacaoFilter!) { solicitacoes(first: 1, filter: {not: $f, pessoa: {}}) { totalCount } }"
+
+    assert cost(query, f={}) == 1 + 1 + 1
+    assert cost(query, f={"produto": {"id": {"eq": "1"}}}) == 2 + 1 + 1
+
+
+async def test_the_estimate_of_the_painel_is_what_it_does(gateway: Gateway, services: Services) -> None:
+    for name in ("Ana", "Bia", "Caio"):
+        pessoa = (await builders.pessoa(services, name))["id"]
+        categoria = (await builders.categoria(services))["id"]
+        produto = (await builders.produto(services, "Mesa", categoria))["id"]
+        servico = (await builders.servico(services))["id"]
+        await builders.solicitacao(services, servico_id=servico, pessoa_id=pessoa, produto_id=produto)
+    services.calls.clear()
+    query = (ROOT / "gateway/playground/examples/1-painel.graphql").read_text().replace("first: 100", "first: 3")
+
+    answer = await gateway.client.post("/graphql", json={"query": query}, headers={"X-Query-Cost": "1"})
+
+    assert answer.json()["extensions"] == {"cost": {"requested": len(services.calls) + 4 * 3, "allowed": 50_000}}
+    assert len(answer.json()["data"]["solicitacoes"]["edges"]) == 3
+
+
+async def test_no_random_query_causes_more_requests_than_its_cost(
+    applications: Applications, services: Services, database_urls: dict[str, str]
+) -> None:
+    for n in range(6):
+        await builders.pessoa(services, f"Maria {n}")
+        await builders.servico(services, f"Serviço {n}")
+        await builders.categoria(services, f"Móveis {n}")
+        await builders.produto(services, f"Mesa {n}", 1 + n)
+    builders.insert_solicitacoes(database_urls["solicitacoes"], [(1 + n % 6, 1 + n % 5, 1 + n % 6) for n in range(30)])
+    executor = Executor(CORE, Limits(max_cost=MOST))
+    asked = 0
+    for seed in range(200):
+        writer = Writer(CORE, seed, [])
+        document = executor.prepare(writer.query())
+        services.calls.clear()
+        context = Context(Loaders(applications.front.state.remotes))
+        result = await executor.run(document, document.operation(None), writer.variables, context)
+        asked += len(services.calls)
+        if result.cost:
+            assert len(services.calls) <= result.cost, seed
+    assert asked > 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_the_cost_is_shown_to_who_asks_for_it(gateway: Gateway, method: str) -> None:
+    query = {"query": "{ pessoas(first: 7) { totalCount } }"}
+    sent: dict[str, Any] = {"json": query} if method == "POST" else {"params": query}
+
+    silent = await gateway.client.request(method, "/graphql", **sent)
+    told = await gateway.client.request(method, "/graphql", **sent, headers={"X-Query-Cost": "1"})
+
+    assert silent.json() == {"data": {"pessoas": {"totalCount": 0}}}
+    assert told.json() == {**silent.json(), "extensions": {"cost": {"requested": 8, "allowed": 50_000}}}
+
+
+SUGGESTIVE: list[tuple[str, dict[str, Any]]] = [
+    ("{ pesso(id: 1) { id } }", {}),
+    ("{ pessoas { nodes { nomePesso } } }", {}),
+    ("{ pessoas(frist: 1) { totalCount } }", {}),
+    ("{ ...A } fragment A on Pesso { id }", {}),
+    ("query ($x: PessoaFilte) { pessoas(filter: $x) { totalCount } }", {}),
+    ("{ pessoas(orderBy: NOME_PESSOA) { totalCount } }", {}),
+    ("{ pessoas(filter: {nomePesso: {}}) { totalCount } }", {}),
+    ("query ($o: PessoaOrder!) { pessoas(orderBy: $o) { totalCount } }", {"o": "NOME_PESSOA"}),
+    ("query ($f: PessoaFilter) { pessoas(filter: $f) { totalCount } }", {"f": {"nomePesso": {}}}),
+    ("mutation ($i: CriarPessoaInput!) { criarPessoa(input: $i) { errors { code } } }", {"i": {"nomePesso": "Ana"}}),
+]
+
+
+@pytest.fixture
+def closed(applications: Applications) -> Iterator[None]:
+    """The gateway with INTROSPECTION=off."""
+    applications.front.state.introspection = False
+    yield
+    applications.front.state.introspection = True
+
+
+@pytest.mark.parametrize(("query", "variables"), SUGGESTIVE)
+async def test_suggestions_help_those_who_may_introspect(
+    gateway: Gateway, query: str, variables: dict[str, Any]
+) -> None:
+    answer = await gateway.client.post("/graphql", json={"query": query, "variables": variables}, headers=GRAPHQL_JSON)
+
+    assert answer.status_code == 400
+    assert "Did you mean" in answer.text
+
+
+@pytest.mark.usefixtures("closed")
+@pytest.mark.parametrize(("query", "variables"), SUGGESTIVE)
+async def test_suggestions_are_not_for_others(gateway: Gateway, query: str, variables: dict[str, Any]) -> None:
+    answer = await gateway.client.post("/graphql", json={"query": query, "variables": variables}, headers=GRAPHQL_JSON)
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+    assert "did you mean" not in answer.text.lower()
+
+
+@pytest.mark.usefixtures("closed")
+@pytest.mark.parametrize(
+    "query",
+    [
+        GRAPHIQL,
+        "{ __schema { __typename } }",
+        '{ a: __type(name: "Pessoa") { name } }',
+        "{ ...A } fragment A on Query { __schema { queryType { name } } }",
+    ],
+)
+async def test_a_closed_schema_is_not_shown(gateway: Gateway, query: str) -> None:
+    answer = await gateway.client.post("/graphql", json={"query": query}, headers=GRAPHQL_JSON)
+
+    assert answer.status_code == 400
+    assert answer.json().keys() == {"errors"}
+
+
+@pytest.mark.usefixtures("closed")
+async def test_a_closed_schema_leaves_typename(gateway: Gateway) -> None:
+    data = await gateway.data("{ __typename pessoas(first: 1) { __typename } }")
+
+    assert data == {"__typename": "Query", "pessoas": {"__typename": "PessoaConnection"}}
+
+
+async def test_graphiql_may_ask_for_the_whole_schema(gateway: Gateway) -> None:
+    data = await gateway.data(GRAPHIQL)
+
+    assert len(data["__schema"]["types"]) == len(CORE.type_map)
+
+
+def test_introspection_cannot_be_deep_or_wide() -> None:
+    fields = "{ fields { type { fields { type { fields { name } } } } } }"
+    wide = " ".join(f"a{n}: name" for n in range(90))
+
+    deep = Executor(CORE, Limits()).prepare(f"{{ __schema {{ types {fields} }} }}")
+
+    assert [error.message for error in deep.errors] == ["Maximum introspection depth exceeded"]
+    assert cost(f"{{ __schema {{ types {{ fields {{ type {{ fields {{ {wide} }} }} }} }} }} }}") > Limits().max_cost
+    assert cost(GRAPHIQL) < Limits().max_cost / 2
+
+
+def documented() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Every query in the documents, the playground and the clients' tests: where it is, its text, its variables."""
+    for document in (README, ROOT / "LEIAME.md"):
+        found = blocks(document)
+        for n, block in enumerate(found):
+            if '"limit"' in found[min(n + 1, len(found) - 1)].text:
+                continue  # the example of a refusal
+            if block.language == "graphql":
+                yield f"{document.name} {n}", block.text, {}
+            elif block.asks and (query := curl(block.text).url.params.get("query")):
+                yield f"{document.name} {n}", query, {}
+    for path in [*ROOT.glob("gateway/playground/examples/*.graphql"), *ROOT.glob("examples/typescript/*.graphql")]:
+        beside = path.with_suffix(".json")
+        yield path.name, path.read_text(), json.loads(beside.read_text()) if beside.exists() else {}
+    for path in ROOT.glob("tests/clients/*.test.js"):
+        for n, text in enumerate(re.findall(r"(?:gql|graphql)`(.*?)`", path.read_text(), re.S)):
+            yield f"{path.name} {n}", text, {"first": 100, "id": "1", "input": {}}
+
+
+DOCUMENTED = list(documented())
+
+
+@pytest.mark.parametrize(("text", "variables"), [one[1:] for one in DOCUMENTED], ids=[one[0] for one in DOCUMENTED])
+def test_no_query_of_our_own_comes_near_a_limit(text: str, variables: dict[str, Any]) -> None:
+    halves = {name: value // 2 for name, value in Limits().model_dump().items() if name.startswith("max_")}
+    half = Limits().model_copy(update=halves)
+
+    assert refusal(half, text) is None
+    document = Executor(CORE, half).prepare(text)
+    if not document.errors:  # Relay's own directives, and examples of mistakes
+        operation = document.operation(None)
+        coerced = get_variable_values(CORE, operation.variable_definitions or (), variables)
+        if isinstance(coerced, VariableValues):
+            compiled = Executor(CORE, half).compiled(document, operation, coerced)
+            assert compiled.price(coerced.coerced) <= half.max_cost
+
+
+def test_the_queries_of_our_own_are_found() -> None:
+    assert len(DOCUMENTED) > 30
+    assert {Path(name.split()[0]).suffix for name, _, _ in DOCUMENTED} == {".md", ".graphql", ".js"}
