@@ -8,6 +8,8 @@ ratios.
 """
 
 import argparse
+import asyncio
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -39,6 +41,9 @@ def asked() -> argparse.Namespace:
 
 async def main() -> None:
     arguments = asked()
+    task = asyncio.current_task()
+    assert task
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # the contestants are stopped too
     parts = arguments.parts.split(",")
     keys = {contestants.OURS, *arguments.only.split(",")} if arguments.only else None
     chosen = [one for one in contestants.ALL if keys is None or one.key in keys]
@@ -75,15 +80,17 @@ async def peers(
     data.write(rows)
     with stub.Stub(program, rows, OTHER_CORE) as upstream:
         async with measure.running(chosen, upstream, directory) as everybody:
+            others = cpu.Others()
             await measure.rounds(everybody, upstream, measured, arguments.rounds, arguments.seconds)
             if arguments.rate:
                 await measure.open_loop(everybody, report.HUNDRED, arguments.rate, 3, 3.0)
+            share = others.share()
     if arguments.write:
         report.PLOT.write_text(report.plot(everybody, pages))
     return [
         report.peers(everybody, measured, arguments.rate),
         report.summary(everybody, measured),
-        report.bottleneck(everybody),
+        report.bottleneck(everybody) + f" Other programs used {share:.0%} of the machine meanwhile.",
     ]
 
 
