@@ -33,7 +33,9 @@ def create_app() -> FastAPI:
                 await stack.enter_async_context(remote)
             yield
 
-    app = chassis_app.build("bench", "The Painel by hand.", settings, lifespan=lifespan)
+    app = chassis_app.build(
+        "bench", "The Painel by hand.", settings, lifespan=lifespan, needs=lambda _method, _path: None
+    )
 
     @app.get("/painel")
     async def _(first: Annotated[int, Query(ge=1, le=1000)] = 100, after: str | None = None) -> Response:
