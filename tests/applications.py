@@ -130,8 +130,10 @@ class Applications:
             await stack.enter_async_context(app.router.lifespan_context(app))
             return Wire(name, app, calls)
 
-        # What a test breaks stays broken for this test only: no breaker remembers it, and no retry hides it.
-        impatient: dict[str, Any] = {"log_level": "ERROR", "retry_budget": 0, "breaker_share": 0, **common}
+        # What a test breaks stays broken for this test only: no breaker remembers it, and no retry hides it. And a busy
+        # machine breaks nothing: there is time.
+        calm: dict[str, Any] = {"log_level": "ERROR", "retry_budget": 0, "breaker_share": 0, **common}
+        calm |= {"neighbour_timeout": 30, "operation_timeout": 60}
 
         def settings(name: str) -> dict[str, Any]:
             return {"database_url": database_urls[name], **calm}
