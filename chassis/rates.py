@@ -16,7 +16,7 @@ import hashlib
 import logging
 from ipaddress import IPv6Address
 from math import ceil, floor
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage, SlidingWindowCounterSupport
@@ -105,8 +105,9 @@ class Rates:
         self._probing: asyncio.Task[None] | None = None
         if url:
             spelled = url.replace("redis", "valkey", 1) if url.startswith("redis") else url  # the client's own schemes
-            self._pool = ConnectionPool.from_url(spelled)
-            self._shared = Counters(item, RedisStorage(f"async+{spelled}", connection_pool=self._pool))
+            untyped: Any = ConnectionPool
+            self._pool = pool = untyped.from_url(spelled)
+            self._shared = Counters(item, RedisStorage(f"async+{spelled}", connection_pool=pool))
 
     async def charge(self, scope: Scope, cost: int) -> dict[str, str]:
         """Charges the caller of this request; the headers that tell them where they stand. Raises RateLimited, and then
