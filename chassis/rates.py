@@ -86,6 +86,10 @@ class Local:
         self._storages = [MemoryStorage() for _ in range(SHARDS)]
         self._counters = [Counters(item, storage) for storage in self._storages]
 
+    def __len__(self) -> int:
+        """How many counts are remembered."""
+        return sum(len(one.storage) for one in self._storages)
+
     async def charge(self, caller: str, cost: int) -> tuple[bool, Usage]:
         shard = hash(caller) % SHARDS
         if len(self._storages[shard].storage) >= KEYS_OF_A_SHARD:
@@ -109,6 +113,11 @@ class Rates:
             self._pool = pool = untyped.from_url(spelled)
             self._shared = Counters(item, RedisStorage(f"async+{spelled}", connection_pool=pool))
 
+    @property
+    def alone(self) -> bool:
+        """Whether this process counts for itself."""
+        return self._shared is None or self._probing is not None
+
     async def charge(self, scope: Scope, cost: int) -> dict[str, str]:
         """Charges the caller of this request; the headers that tell them where they stand. Raises RateLimited, and then
         nothing is charged."""
@@ -120,7 +129,7 @@ class Rates:
         raise RateLimited(detail, retry_after=wait, headers=self._headers(usage, wait))
 
     async def _charge(self, caller: str, cost: int) -> tuple[bool, Usage]:
-        if self._shared and not self._probing:
+        if self._shared and not self.alone:
             try:
                 async with asyncio.timeout(PATIENCE):
                     return await self._shared.charge(caller, cost)
