@@ -7,7 +7,7 @@ import logging
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -26,6 +26,8 @@ from tests.chassis.peers import serving, until
 from tests.deploy.processes import WAIT_SECONDS
 from tests.issuer import Issuer, bearer
 from tests.resources import PESSOAS
+
+pytestmark = pytest.mark.usefixtures("early_in_a_minute")
 
 MOST = 3
 STORE = next(filter(None, map(shutil.which, ("valkey-server", "redis-server"))), None)
@@ -47,7 +49,7 @@ async def guarded(database_urls: dict[str, str], issuer: Issuer) -> AsyncIterato
 
 
 @asynccontextmanager
-async def client_at(applications: Applications, address: str) -> AsyncIterator[httpx2.AsyncClient]:
+async def client_at(applications: Applications, address: str) -> AsyncGenerator[httpx2.AsyncClient]:
     """A client of pessoas whose address is this."""
     transport = httpx2.ASGITransport(app=applications.services.wires["pessoas"].app, client=(address, 1))
     async with httpx2.AsyncClient(transport=transport, base_url="http://pessoas.test") as client:
@@ -228,7 +230,7 @@ def store() -> Iterator[Store]:
 
 
 @asynccontextmanager
-async def replicas(store: Store, limit: int) -> AsyncIterator[tuple[Rates, Rates]]:
+async def replicas(store: Store, limit: int) -> AsyncGenerator[tuple[Rates, Rates]]:
     """Two of one application that count in one store, which they have found."""
     found = Rates("test", limit, store.url), Rates("test", limit, store.url.replace("redis", "valkey"))
     try:
