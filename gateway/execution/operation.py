@@ -83,10 +83,10 @@ class Executor:
     def __init__(self, schema: GraphQLSchema) -> None:
         self.schema = schema
         self._remembered = lru_cache(REMEMBERED)(self._prepare)
-        metrics.watch_documents(self._remembered.cache_info)
 
     def prepare(self, text: str) -> Document:
         """The document, from memory where it was met before."""
+        metrics.DOCUMENTS.value += 1
         return self._remembered(text) if len(text) <= REMEMBERED_LENGTH else self._prepare(text)
 
     async def run(
@@ -149,6 +149,7 @@ class Executor:
         return document.plans[key]
 
     def _prepare(self, text: str) -> Document:
+        metrics.DOCUMENT_MISSES.value += 1
         try:
             node = parse(text)
         except GraphQLSyntaxError as failure:
