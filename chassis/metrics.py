@@ -170,23 +170,18 @@ POOL_COUNTERS = {
 }
 
 
-def watch_pool(stats: Callable[[], dict[str, int]]) -> None:
-    """The pool of this process; `stats` as psycopg's `get_stats`, which leaves out what is nought."""
-    global _pool
-    _pool = stats
-
-
-_pool: Callable[[], dict[str, int]] | None = None
+POOLS: list[Callable[[], dict[str, int]]] = []
+"""The open pools of this process, by psycopg's `get_stats`, which leaves out what is nought."""
 
 
 def _pool_use() -> Iterable[Metric]:
-    if _pool is None:
+    found = [stats() for stats in POOLS]
+    if not found:
         return
-    found = _pool()
     for key, (name, help) in POOL_GAUGES.items():
-        yield GaugeMetricFamily(name, help, found.get(key, 0))
+        yield GaugeMetricFamily(name, help, sum(one.get(key, 0) for one in found))
     for key, (name, help) in POOL_COUNTERS.items():
-        yield CounterMetricFamily(name, help, found.get(key, 0))
+        yield CounterMetricFamily(name, help, sum(one.get(key, 0) for one in found))
 
 
 Read(_pool_use)

@@ -2,12 +2,12 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from graphql import GraphQLError, OperationDefinitionNode
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
-from chassis.meters import Counter, Histogram, Read
+from chassis.meters import Counter, Histogram, Number, Read
 from gateway.errors import code_of, origin_of
 
 OPERATIONS = Counter("graphql_operations_total", "Operations by what became of them.", ("operation", "type", "outcome"))
@@ -16,6 +16,8 @@ EXECUTIONS = Counter("graphql_executions_total", "Operations by what executed th
 BY_PLAN, BY_REFERENCE = EXECUTIONS.labels("plan"), EXECUTIONS.labels("reference")
 PLANS = Counter("graphql_plan_cache_requests_total", "Plans by whether they were remembered.", ("result",))
 PLAN_HIT, PLAN_MISS = PLANS.labels("hit"), PLANS.labels("miss")
+DOCUMENTS, DOCUMENT_MISSES = Number(), Number()
+"""Documents asked for, and those that had to be prepared."""
 BATCH_KEYS = Histogram(
     "graphql_batch_keys", "Keys of one bulk read.", ("service",), (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
 )
@@ -86,22 +88,11 @@ def _told_apart(name: str) -> str:
     return name
 
 
-def watch_documents(counts: Callable[[], tuple[int, int, int | None, int]]) -> None:
-    """The memory of documents; `counts` as the `cache_info` of an `lru_cache`."""
-    global _documents
-    _documents = counts
-
-
-_documents: Callable[[], tuple[int, int, int | None, int]] | None = None
-
-
 def _document_cache() -> Iterable[Metric]:
     help = "Documents by whether they were remembered, parsed and validated."
     family = CounterMetricFamily("graphql_document_cache_requests_total", help, labels=("result",))
-    if _documents:
-        hits, misses, *_ = _documents()
-        family.add_metric(("hit",), hits)
-        family.add_metric(("miss",), misses)
+    family.add_metric(("hit",), DOCUMENTS.value - DOCUMENT_MISSES.value)
+    family.add_metric(("miss",), DOCUMENT_MISSES.value)
     yield family
 
 

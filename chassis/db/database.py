@@ -67,9 +67,10 @@ class Database:
     async def open(self) -> None:
         logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
         await self._pool.open(wait=False)
-        metrics.watch_pool(self.stats)
+        metrics.POOLS.append(self.stats)
 
     async def close(self) -> None:
+        metrics.POOLS.remove(self.stats)
         await self._pool.close(timeout=2)
 
     def stats(self) -> dict[str, int]:

@@ -112,10 +112,10 @@ class Executor:
         self.schema, self.limits = schema, limits
         self._rules = {introspection: rules(limits, introspection) for introspection in (True, False)}
         self._remembered = lru_cache(REMEMBERED)(self._prepare)
-        metrics.watch_documents(self._remembered.cache_info)
 
     def prepare(self, text: str, introspection: bool = True) -> Document:
         """The document, from memory where it was met before. Raises LimitExceededError, and then remembers nothing."""
+        metrics.DOCUMENTS.value += 1
         prepare = self._remembered if len(text) <= REMEMBERED_LENGTH else self._prepare
         return prepare(text, introspection)
 
@@ -197,6 +197,7 @@ class Executor:
         return get_variable_values(self.schema, declared, variables, MOST_ERRORS, hide_suggestions=hidden)
 
     def _prepare(self, text: str, introspection: bool) -> Document:
+        metrics.DOCUMENT_MISSES.value += 1
         scan(text, self.limits)
         try:
             node = parse(text)
