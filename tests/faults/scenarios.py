@@ -290,4 +290,4 @@ DISK_FULL = Scenario("disk full for 4 s", disk_full, fault(*SERVICES, reads_go_o
 
 def rolling(requests: int, rate: float) -> Scenario:
     name = f"rolling restart, {requests:,} requests"
-    return Scenario(name, _with(rolling_restart, seconds=requests / rate), fault(), flawless=True)
+    return Scenario(name, _with(rolling_restart, seconds=requests / rate), Fault(drains=True), flawless=True)

@@ -58,7 +58,7 @@ async def test_a_write_that_is_lost_and_one_that_is_done_twice_are_seen(stage: S
         await connection.execute("UPDATE pessoa SET nome_pessoa = 'Outra' WHERE id = %s", [id])
         lost, _ = stage.lost_and_doubled()
         await connection.execute("UPDATE pessoa SET nome_pessoa = %s WHERE id = %s", [name, id])
-        insert = "INSERT INTO pessoa (nome_pessoa) VALUES (%s) RETURNING id"
+        insert = "INSERT INTO pessoa (nome_pessoa, nome_busca) VALUES (%s, '') RETURNING id"
         [(more,)] = await (await connection.execute(insert, [name])).fetchall()
         _, doubled = stage.lost_and_doubled()
         await connection.execute("DELETE FROM pessoa WHERE id = %s", [more])
