@@ -51,7 +51,7 @@ openapi: setup ## Write every service's openapi.json anew from the code
 fuzz: setup ## Fuzz the four services for long (ARGS="--cases 5000 --seeds 3 pessoas")
 	$(RUN) -m tests.fuzz $(ARGS)
 
-faults: setup ## Break every part of the system under load, 7 minutes (ARGS="--only PostgreSQL" or ARGS=--write)
+faults: setup ## Break every part of the system under load, 5 minutes (ARGS="--only PostgreSQL" or ARGS=--write)
 	$(RUN) -m tests.faults $(ARGS)
 
 migration: setup ## Write a new migration (SERVICE=pessoas NAME="add email")
