@@ -60,10 +60,11 @@ def build(
     ready: health.Check | None = None,
     direct: Mapping[str, Endpoint] | None = None,
     needs: identity.Needs,
+    rate_limit: int = 0,
     **more: Any,
 ) -> Application:
     """An application called `name`; its routers and its documentation are the caller's to add. `needs` says who may
-    enter where, as far as a path can say."""
+    enter where, as far as a path can say; `rate_limit` is what one caller may ask for in a minute."""
     logging.configure(name, settings.log_level)
     metrics.built(name, version)
 
@@ -71,6 +72,8 @@ def build(
     async def measured(app: FastAPI) -> AsyncGenerator[None]:
         async with scrape.kept(settings.metrics_dir), lifespan(app):
             yield
+        if app.state.rates:
+            await app.state.rates.close()
 
     app = Application(
         title=name,
@@ -89,8 +92,15 @@ def build(
     app.direct = direct or {}
     for path, endpoint in app.direct.items():
         app.add_route(path, endpoint, methods=["GET", "POST"])
+    inside: ASGIApp = app.inside
+    app.state.rates = None
+    if rate_limit:
+        from chassis.rates import Limited, Rates  # libraries that are of no use without a limit
+
+        app.state.rates = Rates(name, rate_limit, settings.rate_limit_url)
+        inside = Limited(inside, app.state.rates)
     app.edge = Front(
-        _identified(app.inside, settings, needs),
+        _identified(inside, settings, needs),
         settings.max_body_bytes,
         settings.operation_timeout,
         metrics.Requests(app.router.routes),

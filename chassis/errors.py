@@ -12,6 +12,7 @@
      ├─ TooLarge             413
      ├─ UnsupportedMedia     415
      ├─ Invalid              422  names each field
+     ├─ RateLimited          429  carries Retry-After
      ├─ Broken               500  a fault of ours: shows nothing, carries the trace id
      ├─ Unavailable          503  carries Retry-After
      └─ DeadlineExceeded     504
@@ -115,6 +116,17 @@ class Invalid(Refusal):
     status, code = 422, "INVALID"
 
 
+class RateLimited(Refusal):
+    """The caller has used up their share; `retry_after` in seconds."""
+
+    status, code = 429, "RATE_LIMITED"
+
+    def __init__(self, detail: str, *, retry_after: int = 1, **more: Any) -> None:
+        more["headers"] = {"Retry-After": str(retry_after), **(more.get("headers") or {})}
+        super().__init__(detail, **more)
+        self.retry_after = retry_after
+
+
 class Broken(Refusal):
     status, code = 500, "INTERNAL"
 
@@ -148,6 +160,7 @@ TITLES = {
     414: "URI Too Long",
     415: "Unsupported Media Type",
     422: "Unprocessable Content",
+    429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     503: "Service Unavailable",
@@ -168,6 +181,7 @@ BY_STATUS: dict[int, type[Refusal]] = {
         TooLarge,
         UnsupportedMedia,
         Invalid,
+        RateLimited,
         Unavailable,
         DeadlineExceeded,
     )

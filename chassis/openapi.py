@@ -27,7 +27,8 @@ Schema = dict[str, Any]
 COMMON = (
     "Every `GET` also answers `HEAD`, and every path `OPTIONS` with `Allow`; another method is 405, with `Allow`. "
     "Every error is `application/problem+json` (RFC 9457), 404 of an unknown path and 405 too. "
-    "Every answer carries `X-Request-ID`, the trace id of the request."
+    "Every answer carries `X-Request-ID`, the trace id of the request; with a rate limit, `RateLimit` and "
+    "`RateLimit-Policy` too."
 )
 
 
@@ -81,6 +82,8 @@ HEADERS: dict[str, Schema] = {
         ("Idempotency-Replayed", "`true` when this is the first answer again.", False, {"const": "true"}, "true"),
         ("Preference-Applied", "What of `Prefer` was done.", True, {"type": "string"}, "return=representation"),
         ("Retry-After", "Seconds to wait.", True, {"type": "integer", "minimum": 0}, 1),
+        ("RateLimit", "What is left: r units, for t seconds.", False, {"type": "string"}, '"default";r=0;t=12'),
+        ("RateLimit-Policy", "The share: q units in w seconds.", False, {"type": "string"}, '"default";q=600;w=60'),
         ("WWW-Authenticate", "The challenge of RFC 6750.", False, {"type": "string"}, "Bearer"),
         ("Accept", "The media types this takes.", False, {"type": "string"}, "application/json"),
         ("Accept-Encoding", "The codings this takes.", False, {"type": "string"}, "identity"),
@@ -98,6 +101,7 @@ REFUSALS: dict[int, tuple[str, str]] = {
     413: ("TOO_LARGE", "o corpo passa do limite de 1000000 bytes"),
     415: ("UNSUPPORTED_MEDIA_TYPE", "o corpo deve ser application/json em UTF-8"),
     422: ("INVALID", "id: deve ser um número inteiro"),
+    429: ("RATE_LIMITED", "a cota é de 600 por minuto; tente de novo em 12 s"),
     500: ("INTERNAL", "erro interno; informe o trace_id ao suporte"),
     503: ("UNAVAILABLE", "o banco de dados não está respondendo; tente de novo em instantes"),
 }
@@ -106,6 +110,7 @@ REFUSAL_HEADERS = {
     403: ("WWW-Authenticate",),
     412: ("ETag",),
     415: ("Accept", "Accept-Encoding"),
+    429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
     503: ("Retry-After",),
 }
 
@@ -118,8 +123,8 @@ SECURITY: Schema = {
     }
 }
 
-READ_REFUSALS = (401, 403, 406, 422, 500, 503)
-BODY_REFUSALS = (400, 401, 403, 406, 413, 415, 422, 500, 503)
+READ_REFUSALS = (401, 403, 406, 422, 429, 500, 503)
+BODY_REFUSALS = (400, 401, 403, 406, 413, 415, 422, 429, 500, 503)
 
 
 def header(name: str, description: str, example: str, schema: Schema | None = None) -> Schema:
@@ -376,7 +381,7 @@ def _untitled(node: Any) -> Any:
 def index(paths: dict[str, str]) -> dict[str, Any]:
     """FastAPI's arguments for the route that lists the collections."""
     schema = closed("Index", {name: {"const": path} for name, path in paths.items()})
-    extra = {"responses": answer(200, schema, paths) | refusals(406, 500)}
+    extra = {"responses": answer(200, schema, paths) | refusals(406, 429, 500)}
     return {
         "summary": "The collections and their URLs",
         "operation_id": "index",

@@ -73,7 +73,14 @@ def build(
             raise Unavailable("o banco de dados ainda não foi migrado")
 
     app = chassis_app.build(
-        name, description, settings, version=version, lifespan=lifespan, ready=ready, needs=needs(name)
+        name,
+        description,
+        settings,
+        version=version,
+        lifespan=lifespan,
+        ready=ready,
+        needs=needs(name),
+        rate_limit=settings.api_rate_limit,
     )
     app.state.database = database
     for collection in collections:

@@ -37,6 +37,15 @@ def _origin(value: str) -> str:
     return value
 
 
+STORE = re.compile(r"((redis|valkey)s?://\S+)?")
+
+
+def _store(value: str) -> str:
+    if not STORE.fullmatch(value):
+        raise PydanticCustomError("store", "must be redis://, rediss://, valkey:// or valkeys://")
+    return value
+
+
 class Settings(BaseSettings):
     """What every process reads."""
 
@@ -51,6 +60,8 @@ class Settings(BaseSettings):
     cors_origins: Annotated[
         tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_listed)
     ] = ()
+    rate_limit_url: Annotated[str, AfterValidator(_store)] = ""
+    """The Redis or Valkey where all replicas count what callers ask for; without one each process counts for itself."""
 
     auth_mode: Literal["off", "jwt"] = "off"
     auth_jwks: str = ""
@@ -83,10 +94,15 @@ class ServerSettings(Settings):
     """Open connections of one process; of one address, half of them."""
     max_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 128
     """Requests that one process works on at a time: more are refused at once, since they would make all late."""
+    forwarded_allow_ips: str = ""
+    """The proxies whose X-Forwarded-For says who the client is, separated by commas; of nobody else is it believed."""
 
 
 class DatabaseSettings(Settings):
     """What a process with a PostgreSQL of its own reads besides."""
+
+    api_rate_limit: Annotated[int, Field(ge=0, le=10**9)] = 0
+    """Requests a minute of one caller; 0: any number."""
 
     database_url: PostgresDsn
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10

@@ -56,6 +56,7 @@ def create_app(
         lifespan=lifespan,
         direct={"/graphql": http.endpoint},
         needs=_nothing,
+        rate_limit=settings.rate_limit,
         docs_url=None,
         openapi_url=None,
     )

@@ -18,6 +18,7 @@ from chassis.errors import (
     Malformed,
     NotFound,
     PreconditionFailed,
+    RateLimited,
     Refusal,
     TooLarge,
     Unauthenticated,
@@ -37,6 +38,7 @@ CODES: dict[type[Refusal], str] = {
     TooLarge: "LIMIT_EXCEEDED",
     Unauthenticated: "UNAUTHENTICATED",
     Forbidden: "FORBIDDEN",
+    RateLimited: "RATE_LIMITED",
     Unavailable: "UNAVAILABLE",
     DeadlineExceeded: "TIMEOUT",
 }

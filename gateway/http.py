@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from graphql import GraphQLError
@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from chassis import identity
 from chassis.body import parse, require_media_type
-from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, Refusal, TooLarge
+from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, RateLimited, Refusal, TooLarge
 from chassis.idempotency import key_of
 from chassis.negotiation import quality
 from gateway import metrics, playground
@@ -27,8 +27,12 @@ from gateway.errors import code_of, formatted, log_faults
 from gateway.execution.operation import Executor, is_query
 from gateway.loaders import Loaders
 
+if TYPE_CHECKING:  # loaded where there is a limit only
+    from chassis.rates import Rates
+
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
+ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 @dataclass
@@ -77,6 +81,8 @@ async def endpoint(request: Request) -> Response:
             error["extensions"]["code"] = "BAD_USER_INPUT"
         if isinstance(refusal, TooLarge):
             error["extensions"] |= _too_large(request)
+        if isinstance(refusal, RateLimited):
+            error["extensions"] |= {"limit": "RATE_LIMIT", "retry_after": refusal.retry_after}
         return _response({"errors": [error]}, media_type, refusal.status, refusal.headers)
 
 
@@ -111,7 +117,7 @@ async def _parameters(request: Request) -> Any:
 def _require_unicode(variables: Any) -> None:
     """Raises Malformed for a lone surrogate: JSON can spell one (`"\\ud800"`), but nothing can be sent on with it."""
     try:
-        json.dumps(variables, ensure_ascii=False).encode()
+        ENCODER.encode(variables).encode()
     except UnicodeEncodeError:
         raise Malformed("variables tem um texto que não é Unicode: um surrogate sem o seu par") from None
     except RecursionError:
@@ -120,26 +126,40 @@ def _require_unicode(variables: Any) -> None:
 
 async def _executed(request: Request, asked: Asked, media_type: str, began: float) -> Response:
     executor: Executor = request.app.state.executor
+    rates: Rates | None = request.app.state.rates
+    standing: dict[str, str] = {}
+
+    async def charge(cost: int) -> None:
+        if rates:
+            standing.update(await rates.charge(request.scope, cost))
+
+    async def refuse(errors: Sequence[GraphQLError]) -> Response:
+        await charge(1)  # judging a document is work too
+        metrics.refused(began)
+        return _request_error(errors, media_type, standing)
+
     try:
         document = executor.prepare(asked.query, request.app.state.introspection)
         if document.errors:
-            metrics.refused(began)
-            return _request_error(document.errors, media_type)
+            return await refuse(document.errors)
         operation = document.operation(asked.operation_name)
     except GraphQLError as failure:
-        metrics.refused(began)
-        return _request_error([failure], media_type)
+        return await refuse([failure])
     if request.method != "POST" and not is_query(operation):
         raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
     request.scope["operation"] = metrics.name_of(operation)
     loaders = Loaders(request.app.state.remotes, request.app.state.filter_max_ids)
     try:
-        result = await executor.run(document, operation, asked.variables, Context(loaders, key_of(request)))
+        result = await executor.run(
+            document, operation, asked.variables, Context(loaders, key_of(request)), charge if rates else None
+        )
     finally:
         loaders.give_up()  # when the client has hung up; else there is nothing left to give up
+    if result.data is None and not standing:
+        await charge(1)
     metrics.ended(operation, began, result.data, result.errors)
     if result.data is None:
-        return _request_error(result.errors, media_type)
+        return _request_error(result.errors, media_type, standing)
     body = b'{"data":' + result.data
     if result.errors:
         log_faults(result.errors)
@@ -148,13 +168,13 @@ async def _executed(request: Request, asked: Asked, media_type: str, began: floa
         body += b',"extensions":' + orjson.dumps(
             {"cost": {"requested": result.cost, "allowed": executor.limits.max_cost}}
         )
-    return _written(body + b"}", media_type)
+    return _written(body + b"}", media_type, headers=standing)
 
 
-def _request_error(errors: Sequence[GraphQLError], media_type: str) -> Response:
+def _request_error(errors: Sequence[GraphQLError], media_type: str, headers: dict[str, str] | None = None) -> Response:
     """What could not be executed at all."""
     answer = {"errors": [formatted(error) for error in errors]}
-    return _response(answer, media_type, 400 if media_type == GRAPHQL_JSON else 200)
+    return _response(answer, media_type, 400 if media_type == GRAPHQL_JSON else 200, headers)
 
 
 def _response(answer: Any, media_type: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:

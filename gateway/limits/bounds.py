@@ -27,6 +27,8 @@ class Limits(Settings):
     max_values: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
     max_overlaps: Annotated[int, Field(ge=100, le=500_000)] = 10_000
     max_cost: Annotated[int, Field(ge=1, le=MOST)] = 50_000
+    rate_limit: Annotated[int, Field(ge=0, le=MOST)] = 0
+    """Cost of one caller's operations in a minute; 0: any."""
 
 
 TEXTS = {
@@ -42,6 +44,7 @@ TEXTS = {
     "max_values": "as variáveis têm mais de {allowed} valores, que é o máximo",
     "max_overlaps": "campos demais se repetem sob o mesmo nome: mais de {allowed} comparações, que é o máximo",
     "max_cost": "o custo estimado é {asked}; o máximo é {allowed}: peça páginas menores ou menos níveis de listas",
+    "rate_limit": "o custo estimado é {asked}; a cota de um minuto inteiro é {allowed}: peça páginas menores",
 }
 
 

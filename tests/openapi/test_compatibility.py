@@ -49,7 +49,7 @@ EXTENDS: list[Change] = [
     lambda d: d["paths"].update({"/api/novos/": {"get": {"responses": {}}}}),
     lambda d: page_size(d).update(maximum=5000),
     lambda d: d["paths"][COLLECTION]["get"]["parameters"].append({"name": "x", "in": "query", "schema": {}}),
-    lambda d: d["paths"][COLLECTION]["get"]["responses"].update({"429": {"description": "Too Many Requests"}}),
+    lambda d: d["paths"][COLLECTION]["get"]["responses"].update({"410": {"description": "Gone"}}),
     lambda d: schema(d, "ProdutoPublic")["properties"].update(preco={"type": "number"}),
     lambda d: schema(d, "ProdutoWrite")["properties"].update(preco={"type": "number"}),
     lambda d: schema(d, "ProdutoWrite")["required"].remove("categoria_id"),
