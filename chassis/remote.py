@@ -128,7 +128,9 @@ class Remote:
         """Changes something; repeated, when the answer is lost, only under an `Idempotency-Key`. Raises like `read`."""
         content, sent = None if body is None else _dumps(body), dict(headers or {})
         try:
-            return await self._decoded(method, path, decode, content, sent, repeatable="Idempotency-Key" in sent)
+            return await self._decoded(
+                method, path, decode, content, sent, repeatable="Idempotency-Key" in sent, wrote=True
+            )
         finally:
             self._writes += 1
 
@@ -141,6 +143,7 @@ class Remote:
         headers: dict[str, str],
         *,
         repeatable: bool,
+        wrote: bool = False,
     ) -> T:
         if content is not None:
             headers["content-type"] = "application/json"
@@ -148,7 +151,7 @@ class Remote:
         try:
             answer = await self._called(method, path, content, headers, repeatable)
             if answer.status >= 400:
-                raise self._refused(answer)
+                raise self._refused(answer, wrote)
             try:
                 return decode(answer.content)
             except ValueError as failure:
@@ -211,7 +214,7 @@ class Remote:
             self.breaker.record(failed=False)
         return answer
 
-    def _refused(self, answer: Answer) -> Refusal:
+    def _refused(self, answer: Answer, wrote: bool) -> Refusal:
         """The neighbour's problem+json as the exception it was; its own trouble as Unavailable or DeadlineExceeded."""
         kind = BY_STATUS.get(answer.status)
         try:
@@ -219,16 +222,17 @@ class Remote:
         except msgspec.MsgspecError:
             problem = None
         if problem is None or kind is None or answer.status >= 500:
-            return self._broken(answer.status, problem)
+            return self._broken(answer.status, problem, wrote)
         errors = [FieldError(one.field, one.code, one.message) for one in problem.errors]
         refusal = kind(problem.detail, code=problem.code, errors=errors)
         refusal.service = self.name
         return refusal
 
-    def _broken(self, status: int, problem: Problem | None) -> Refusal:
+    def _broken(self, status: int, problem: Problem | None, wrote: bool) -> Refusal:
+        """A problem that a write met, such as a full disk, is the write's alone: it must not cut off the reads."""
         culprit = (problem and problem.service) or self.name
         hurried = status == DeadlineExceeded.status and deadline.left() < self.timeout
-        if culprit == self.name and not hurried:
+        if culprit == self.name and not hurried and not (wrote and problem):
             self.breaker.record(failed=True)
         kind = DeadlineExceeded if status == DeadlineExceeded.status else Unavailable
         refusal = self._failed(kind(f"{culprit} não conseguiu responder"), f"status {status}")

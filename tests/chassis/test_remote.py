@@ -228,6 +228,17 @@ async def test_a_fault_further_away_is_named_and_is_not_this_neighbours() -> Non
     assert not asking.breaker.open
 
 
+async def test_a_neighbour_that_can_only_not_write_is_still_read() -> None:
+    full = httpx2.Response(503, json={"code": "UNAVAILABLE", "detail": ""})
+    asking = remote(Neighbour(*[full] * 30, GOOD))
+
+    for _ in range(30):
+        assert type(await outcome(asking.write("POST", "/api/pessoas/", orjson.loads, {}))) is Unavailable
+
+    assert not asking.breaker.open
+    assert await asking.read(*READ) == {"id": 1}
+
+
 async def test_who_is_in_a_hurry_cannot_open_the_breaker_for_the_others() -> None:
     asking = remote(Neighbour(asyncio.Event()), retry_budget=0)
 

@@ -48,8 +48,8 @@ class Proxy:
             while request := await message(reader):
                 await self.treat(self, request, writer)
                 await writer.drain()
-        except (OSError, EOFError):
-            pass  # either side may hang up at any time
+        except (OSError, EOFError, RuntimeError):
+            pass  # either side may hang up at any time; uvloop says RuntimeError to who writes then
         finally:
             self._open.discard(writer)
             writer.close()

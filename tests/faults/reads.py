@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy import demo
-from tests.faults.verdict import Answer, Fault, Verdict, coordinator, exact, graphql
+from tests.faults.verdict import Answer, Fault, Verdict, coordinator, exact, graphql, ready
 
 PAINEL = """query Painel($rows: Int!) {
   solicitacoes(first: $rows, filter: {dataSolicitacao: {lt: "2026-01-01T00:00:00Z"}}) { totalCount nodes {
@@ -94,7 +94,7 @@ class Demo:
             yield Read("servicos", "GET", f"/api/servicos/{id}/", self._one("servico", id))
             id = chance.randint(1, 5000)
             yield Read("solicitacoes", "GET", f"/api/solicitacoes/{id}/", coordinator(self.view(id)))
-            yield Read("gateway", "GET", "/health/ready", exact("gateway", {"status": "ready"}))
+            yield Read("gateway", "GET", "/health/ready", ready("gateway"))
             yield Read("catalogo", "GET", f"/api/produtos/{(id := chance.randint(1, 200))}/", self._one("produto", id))
 
     def _one(self, kind: str, id: int) -> Callable[[Answer, Fault], Verdict]:

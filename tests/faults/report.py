@@ -6,6 +6,7 @@ import os
 import platform
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.faults.run import Result
@@ -39,7 +40,11 @@ def table(results: Sequence[Result]) -> str:
 
 def write(results: Sequence[Result], rate: float) -> None:
     """Puts the table between its marks."""
-    where = f"On {os.cpu_count()} cores ({platform.machine()}), at {rate:g} requests a second and 65 for the restart.\n"
+    where = (
+        f"On {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()},"
+        f" {datetime.now(UTC):%d %b %Y},"
+        f" at {rate:g} requests a second, and 65 for the restart.\n"
+    )
     text = DOCUMENT.read_text()
     new = re.sub(
         f"{BEGIN}.*{END}",

@@ -36,6 +36,7 @@ class Result:
     def broken_promises(self) -> list[str]:
         """Whatever may never be, however long things take."""
         never = [] if self.recovery is not None else [f"it has not recovered in {HOPE_SECONDS:g} s"]
+        never += [f"{self.gave_up} writes were never acknowledged"] if self.gave_up else []
         return [*self.wrong, *(f"lost: {one}" for one in self.lost), *(f"twice: {one}" for one in self.doubled), *never]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+import psutil
 
 from deploy.local import ROOT
 from deploy.postgres import HOST
@@ -38,10 +39,16 @@ class Scenario:
 # -- processes -------------------------------------------------------------------------------------------------
 
 
+IN_FLIGHT = 0.2
+"""Seconds for which what is to be killed is stopped first, so that requests and statements are under way in it."""
+
+
 async def killed(stage: Stage, *names: str) -> None:
     """kill -9; the launcher starts them again."""
-    for name in names:
-        stage.kill(name)
+    with stage.frozen([stage.system.process(name) for name in names]):
+        await asyncio.sleep(IN_FLIGHT)
+        for name in names:
+            stage.kill(name)
     for name in names:
         await stage.ready(stage.port(name))
 
@@ -131,9 +138,11 @@ async def database_killed(stage: Stage) -> None:
             [(value,)] = await (await connection.execute(f"SHOW {setting}")).fetchall()  # pyright: ignore
             assert value == "on", f"{setting} is {value}: a commit would not survive a power cut"
     processes = stage.postgres()
-    for process in processes:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+    with stage.frozen(processes):
+        await asyncio.sleep(IN_FLIGHT)
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
     for process in processes:
         await stage.ended(process)
     await stage.database_is_back()
@@ -243,6 +252,7 @@ def on_processes() -> list[Scenario]:
             Scenario(f"STOP of {name} for 5 s", _with(stopped, name, seconds=5), fault(name, down=[name]))
             for name in SERVICES
         ),
+        Scenario("STOP of the gateway for 5 s", _with(stopped, "gateway", seconds=5), fault(down=["gateway"])),
         Scenario("kill -9 of all four services", _with(killed, *SERVICES), fault(*SERVICES, down=SERVICES)),
         Scenario(
             "STOP of all four services for 5 s",
@@ -269,9 +279,15 @@ def on_postgres() -> list[Scenario]:
     ]
 
 
+def everywhere() -> list[Scenario]:
+    """All that need nothing but a system."""
+    return [*on_processes(), *on_postgres(), *beyond_proxies()]
+
+
+NOTHING = Scenario("nothing", lambda _: asyncio.sleep(1), fault(), flawless=True)
 DISK_FULL = Scenario("disk full for 4 s", disk_full, fault(*SERVICES, reads_go_on=True))
 
 
 def rolling(requests: int, rate: float) -> Scenario:
     name = f"rolling restart, {requests:,} requests"
-    return Scenario(name, _with(rolling_restart, seconds=requests / rate), fault(), flawless=True)
+    return Scenario(name, _with(rolling_restart, seconds=requests / rate), Fault(drains=True), flawless=True)

@@ -23,6 +23,8 @@ class Fault:
     down: frozenset[str] = frozenset()
     reads_go_on: bool = False
     """Only writes are hurt."""
+    drains: bool = False
+    """Processes are told to stop, and say so where they are asked whether they are ready."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,12 @@ def exact(process: str, expected: Any) -> Judge:
         return Verdict() if found == expected else Verdict(wrong=[f"{process}: {found!r}, not {expected!r}"])
 
     return lambda answer, fault: judged(process, answer, fault, well)
+
+
+def ready(process: str) -> Judge:
+    """The readiness of a process."""
+    judge = exact(process, {"status": "ready"})
+    return lambda answer, fault: Verdict() if fault.drains and answer.status == 503 else judge(answer, fault)
 
 
 def coordinator(expected: dict[str, Any]) -> Judge:
