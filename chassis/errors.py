@@ -244,8 +244,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
 }
 
 
+MOST_ERRORS = 100
+"""A body with more than that was not written by anybody who would read them."""
+
+
 def refuse_fields(failure: ValidationError, within: str = "") -> Invalid:
     """A pydantic failure as the 422 that names every field, in Portuguese."""
+    if failure.error_count() > MOST_ERRORS:
+        return over_limit(within or "corpo", f"tem mais de {MOST_ERRORS} erros")
     found: list[FieldError] = []
     for error in failure.errors(include_url=False, include_input=True):
         field = ".".join([within, *map(str, error["loc"])] if within else map(str, error["loc"])) or "corpo"

@@ -29,7 +29,10 @@ def bomb() -> str:
     return " ".join(["{ ...F0 }", *fragments, "fragment F60 on Query { __typename }"])
 
 
-INTROSPECTION = "{ __schema { types { fields { type { fields { type { fields { type { fields { type { name } } } } } } } } } } }"
+SCHEMA = "a%: __schema { types { name fields { name args { name type { name } } type { name ofType { name } } } } }"
+INTROSPECTION = (
+    "{ __schema { types { fields { type { fields { type { fields { type { fields { type { name } } } } } } } } } } }"
+)
 DEEP_PAGES = "{ categorias(first: 1000) { nodes { produtos(first: 1000) { nodes { solicitacoes(first: 1000) { nodes { id } } } } } } }"
 LOOP = "{ pessoas(first: 100) { nodes { solicitacoes(first: 100) { nodes { pessoa { solicitacoes(first: 100) { nodes { id } } } } } } } }"
 PAGES = "query ($n: Int) { pessoas(first: $n) { nodes { solicitacoes(first: $n) { nodes { id } } } } }"
@@ -50,7 +53,9 @@ ATTACKS: list[Attack] = [
         graphql("mutation {" + many(100, "a%: excluirPessoa(id: %) { errors { code } }") + "}"),
         f"{LIMIT} MAX_ROOT_FIELDS",
     ),
-    request("1,900 times the same field", graphql("{ pessoas { nodes {" + " id" * 1_900 + "} } }"), f"{LIMIT} MAX_OVERLAPS"),
+    request(
+        "1,900 times the same field", graphql("{ pessoas { nodes {" + " id" * 1_900 + "} } }"), f"{LIMIT} MAX_OVERLAPS"
+    ),
     request(
         "fields that conflict, each with each",
         graphql("{ pessoas { nodes {" + many(90, "x: solicitacoes(first: %) { nodes { id } }") + "} } }"),
@@ -68,7 +73,11 @@ ATTACKS: list[Attack] = [
     ),
     request("250 inline fragments", graphql("{" + " ... { __typename }" * 250 + "}"), f"{LIMIT} MAX_FRAGMENTS"),
     request("inline fragments nested 400 deep", graphql("{ ... " * 400 + "{ a " + "}" * 401), f"{LIMIT} MAX_DEPTH"),
-    request("300 directives on a field", graphql("{ __typename" + " @skip(if: false)" * 300 + "}"), f"{LIMIT} MAX_DIRECTIVES"),
+    request(
+        "150 directives on a field",
+        graphql("{ __typename" + " @skip(if: false)" * 150 + "}"),
+        f"{LIMIT} MAX_DIRECTIVES",
+    ),
     request("600 unknown directives", graphql("{ __typename" + " @a" * 600 + "}"), f"{LIMIT} MAX_DIRECTIVES"),
     request("300 variables", graphql("query (" + many(300, "$a%: Int") + ") { __typename }"), f"{LIMIT} MAX_VARIABLES"),
     request("50,000 values in a variable", graphql(IDS, variables={"ids": ["1"] * 50_000}), f"{LIMIT} MAX_VALUES"),
@@ -84,18 +93,31 @@ ATTACKS: list[Attack] = [
     request("a page of a million", graphql("{ pessoas(first: 1000000) { totalCount } }"), "200 LIMIT_EXCEEDED first"),
     request("a page of minus one", graphql("{ pessoas(first: -1) { totalCount } }"), "200 BAD_USER_INPUT first"),
     request("a page size beyond int32", graphql("{ pessoas(first: 99999999999) { totalCount } }"), BAD),
-    request("an introspection bomb", graphql(INTROSPECTION), f"{LIMIT} MAX_COST"),
-    request("a document of 200,000 characters", graphql("{ __typename }" + " " * 200_000), f"{LIMIT} MAX_DOCUMENT_LENGTH"),
+    request("introspection nested in itself", graphql(INTROSPECTION), BAD),
+    request("the whole schema 50 times", graphql("{" + many(50, SCHEMA) + "}"), f"{LIMIT} MAX_COST"),
+    request(
+        "a document of 200,000 characters", graphql("{ __typename }" + " " * 200_000), f"{LIMIT} MAX_DOCUMENT_LENGTH"
+    ),
     request("40,000 comments", graphql("#\n" * 40_000 + "{ __typename }"), f"{LIMIT} MAX_TOKENS"),
     request("a string of 90,000 characters that does not end", graphql('{ pessoa(id: "' + "a" * 90_000), BAD),
     request("a block string full of quotes that does not end", graphql('{ a(b: """' + '""\\"' * 20_000), BAD),
-    request("a number of 90,000 digits", graphql("{ pessoa(id: " + "9" * 90_000 + ") { id } }"), "200 BAD_USER_INPUT id"),
+    request(
+        "a number of 90,000 digits", graphql("{ pessoa(id: " + "9" * 90_000 + ") { id } }"), "200 BAD_USER_INPUT id"
+    ),
     request("a Cyrillic letter in a name", graphql("{ p\u0435ssoas { totalCount } }"), BAD),
     request("an invisible direction mark in a name", graphql("{ pes\u202esoas { totalCount } }"), BAD),
     request("a NUL in the document", graphql("{ pessoas\0 { totalCount } }"), BAD),
     request("an escape beyond Unicode", graphql('{ pessoa(id: "\\u{110000}") { id } }'), BAD),
-    request("a lone surrogate in a literal", graphql('{ pessoas(filter: {nomePessoa: {eq: "\\uD800"}}) { totalCount } }'), BAD),
-    request("a lone surrogate in a variable", post("/graphql", {"query": CREATE, "variables": {"n": "\ud800"}}), "400 BAD_USER_INPUT"),
+    request(
+        "a lone surrogate in a literal",
+        graphql('{ pessoas(filter: {nomePessoa: {eq: "\\uD800"}}) { totalCount } }'),
+        BAD,
+    ),
+    request(
+        "a lone surrogate in a variable",
+        post("/graphql", {"query": CREATE, "variables": {"n": "\ud800"}}),
+        "400 BAD_USER_INPUT",
+    ),
     request("a NUL in a variable", graphql(CREATE, variables={"n": "a\0b"}), "200 nomePessoa:INVALID_CHARACTER"),
     request("a batch of 1,000 operations", post("/graphql", [{"query": "{ __typename }"}] * 1_000), BAD),
     request("an operation that is not there", graphql("query A { __typename }", operationName="B"), BAD),
@@ -104,7 +126,12 @@ ATTACKS: list[Attack] = [
     request("a value of the wrong type", graphql("{ pessoas(filter: {id: {in: {a: {b: 1}}}}) { totalCount } }"), BAD),
     request("a query that is a number", post("/graphql", {"query": 42}), BAD),
     request("variables that are a list", post("/graphql", {"query": "{ __typename }", "variables": [1]}), BAD),
-    request("5,001 ids in a filter", graphql(IDS, variables={"ids": [str(n) for n in range(5_001)]}), "200 LIMIT_EXCEEDED filter"),
+    request("9,000 values of the wrong type", graphql(IDS, variables={"ids": [{}] * 9_000}), "400 BAD_USER_INPUT"),
+    request(
+        "5,001 ids in a filter",
+        graphql(IDS, variables={"ids": [str(n) for n in range(5_001)]}),
+        "200 LIMIT_EXCEEDED filter.id.in",
+    ),
     request(
         "a filter of 300 conditions",
         graphql(FILTER, variables={"f": {"or": [{"id": {"eq": "1"}}] * 300}}),
@@ -116,7 +143,9 @@ ATTACKS: list[Attack] = [
         graphql(FILTER, variables={"f": {"nomePessoa": {"contains": "%' OR 1=1; DROP TABLE pessoa; --"}}}),
         "200",
     ),
-    request("a forged cursor", graphql('{ pessoas(after: "WyJ4IiwxLDJd") { totalCount } }'), "200 BAD_USER_INPUT after"),
+    request(
+        "a forged cursor", graphql('{ pessoas(after: "WyJ4IiwxLDJd") { totalCount } }'), "200 BAD_USER_INPUT after"
+    ),
     request("an id beyond int8", graphql('{ pessoa(id: "9223372036854775808") { id } }'), "200 BAD_USER_INPUT id"),
     request("SQL as an id", graphql('{ pessoa(id: "1 OR 1=1") { id } }'), "200 BAD_USER_INPUT id"),
 ]

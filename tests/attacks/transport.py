@@ -96,8 +96,8 @@ async def pipelined(target: Target) -> str:
         return "cut off"
     finally:
         peer.hang_up()
-    answered, refused = said.count(b"HTTP/1.1 200"), said.count(b"HTTP/1.1 503")
-    return f"503 and cut off after {'few' if answered <= 32 else answered}" if refused else f"{answered} answered"
+    answered = said.count(b"HTTP/1.1 200")
+    return f"cut off after {'a few' if 0 < answered <= 20 else answered}"
 
 
 async def connections(target: Target) -> str:
@@ -136,20 +136,56 @@ HALF = http("POST", "/graphql", TYPED, "Content-Length: 1000", body=b"{")
 
 ATTACKS: list[Attack] = [
     # Framing, and what would let one request hide in another.
-    request("Content-Length and Transfer-Encoding", http("POST", "/graphql", TYPED, "Content-Length: 5", CHUNKED, body=b"0\r\n\r\n" + SMUGGLED), MALFORMED),
-    request("two lengths that differ", http("POST", "/graphql", TYPED, "Content-Length: 27", "Content-Length: 5", body=QUERY), MALFORMED),
-    request("two lengths in one header", http("POST", "/graphql", TYPED, "Content-Length: 27, 27", body=QUERY), MALFORMED),
+    request(
+        "Content-Length and Transfer-Encoding",
+        http("POST", "/graphql", TYPED, "Content-Length: 5", CHUNKED, body=b"0\r\n\r\n" + SMUGGLED),
+        MALFORMED,
+    ),
+    request(
+        "two lengths that differ",
+        http("POST", "/graphql", TYPED, "Content-Length: 27", "Content-Length: 5", body=QUERY),
+        MALFORMED,
+    ),
+    request(
+        "two lengths in one header", http("POST", "/graphql", TYPED, "Content-Length: 27, 27", body=QUERY), MALFORMED
+    ),
     request("a length with a sign", http("POST", "/graphql", TYPED, "Content-Length: +27", body=QUERY), MALFORMED),
     request("a negative length", http("POST", "/graphql", TYPED, "Content-Length: -1", body=QUERY), MALFORMED),
-    request("a length beyond 64 bits", http("POST", "/graphql", TYPED, "Content-Length: " + "9" * 30, body=QUERY), MALFORMED),
-    request("chunked, but not as the last coding", http("POST", "/graphql", TYPED, "Transfer-Encoding: chunked, identity", body=b"0\r\n\r\n"), MALFORMED),
-    request("an unknown coding", http("POST", "/graphql", TYPED, "Transfer-Encoding: xchunked", body=b"0\r\n\r\n"), MALFORMED),
-    request("a chunk size that is no number", http("POST", "/graphql", TYPED, CHUNKED, body=b"zz\r\n" + QUERY), MALFORMED),
-    request("a chunk size beyond 64 bits", http("POST", "/graphql", TYPED, CHUNKED, body=b"f" * 20 + b"\r\n" + QUERY), MALFORMED),
-    request("a chunk longer than it says", http("POST", "/graphql", TYPED, CHUNKED, body=b"1\r\n" + QUERY + b"\r\n0\r\n\r\n"), MALFORMED),
-    request("a body in chunks of one byte", http("POST", "/graphql", TYPED, CHUNKED, body=b"1\r\n \r\n" * 20_000), HEADERS),
-    request("a chunk extension without end", http("POST", "/graphql", TYPED, CHUNKED, body=b"1;a=" + b"a" * 40_000), HEADERS),
-    request("trailers without end", http("POST", "/graphql", TYPED, CHUNKED, body=b"0\r\n" + b"a: b\r\n" * 10_000), HEADERS),
+    request(
+        "a length beyond 64 bits", http("POST", "/graphql", TYPED, "Content-Length: " + "9" * 30, body=QUERY), MALFORMED
+    ),
+    request(
+        "chunked, but not as the last coding",
+        http("POST", "/graphql", TYPED, "Transfer-Encoding: chunked, identity", body=b"0\r\n\r\n"),
+        MALFORMED,
+    ),
+    request(
+        "an unknown coding",
+        http("POST", "/graphql", TYPED, "Transfer-Encoding: xchunked", body=b"0\r\n\r\n"),
+        MALFORMED,
+    ),
+    request(
+        "a chunk size that is no number", http("POST", "/graphql", TYPED, CHUNKED, body=b"zz\r\n" + QUERY), MALFORMED
+    ),
+    request(
+        "a chunk size beyond 64 bits",
+        http("POST", "/graphql", TYPED, CHUNKED, body=b"f" * 20 + b"\r\n" + QUERY),
+        MALFORMED,
+    ),
+    request(
+        "a chunk longer than it says",
+        http("POST", "/graphql", TYPED, CHUNKED, body=b"1\r\n" + QUERY + b"\r\n0\r\n\r\n"),
+        MALFORMED,
+    ),
+    request(
+        "a body in chunks of one byte", http("POST", "/graphql", TYPED, CHUNKED, body=b"1\r\n \r\n" * 20_000), HEADERS
+    ),
+    request(
+        "a chunk extension without end", http("POST", "/graphql", TYPED, CHUNKED, body=b"1;a=" + b"a" * 40_000), HEADERS
+    ),
+    request(
+        "trailers without end", http("POST", "/graphql", TYPED, CHUNKED, body=b"0\r\n" + b"a: b\r\n" * 10_000), HEADERS
+    ),
     request("a folded header", get("A: b\r\n c"), MALFORMED, "pessoas"),
     request("a space before the colon", get("Content-Length : 5"), MALFORMED, "pessoas"),
     request("a header without a name", get(": a"), MALFORMED, "pessoas"),
@@ -161,31 +197,46 @@ ATTACKS: list[Attack] = [
     request("two Hosts", get("Host: a", "Host: b"), MALFORMED, "pessoas"),
     request("an invented method", http("STEAL", "/api/pessoas/1/"), MALFORMED, "pessoas"),
     request("a method in lower case", http("get", "/api/pessoas/1/"), MALFORMED, "pessoas"),
-    request("CONNECT to elsewhere", http("CONNECT", "evil.test:443"), "405 METHOD_NOT_ALLOWED", "pessoas"),
+    request("CONNECT to elsewhere", http("CONNECT", "evil.test:443"), MALFORMED, "pessoas"),
     request("an absolute target elsewhere", get(target="http://evil.test/api/pessoas/1/"), "200", "pessoas"),
     request("HTTP/2 in the clear", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", MALFORMED, "pessoas"),
     request("HTTP/9.9", b"GET / HTTP/9.9\r\nHost: a\r\n\r\n", MALFORMED, "pessoas"),
     request("HTTP/0.9", b"GET /api/pessoas/1/\r\n\r\n", MALFORMED, "pessoas"),
     request("HTTP/1.0", b"GET /api/pessoas/1/ HTTP/1.0\r\n\r\n", "200", "pessoas"),
     request("TLS where none is", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"a" * 400, MALFORMED),
-    request("an upgrade to h2c", get("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"), "200", "pessoas"),
+    request(
+        "an upgrade to h2c",
+        get("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"),
+        "200",
+        "pessoas",
+    ),
     # Sizes.
     request("500 headers", get(*(f"X-{n}: a" for n in range(500))), HEADERS, "pessoas"),
     request("a header of 60,000 bytes", get("X: " + "a" * 60_000), HEADERS, "pessoas"),
     request("a target of 20,000 bytes", get(target="/" + "a" * 20_000), "414 LIMIT_EXCEEDED", "pessoas"),
     request("a target of 100,000 bytes that does not end", b"GET /" + b"a" * 100_000, "414 LIMIT_EXCEEDED"),
-    request("40,000 bytes of empty lines", b"\r\n" * 20_000 + get(), HEADERS, "pessoas"),
+    request("40,000 bytes of empty lines", b"\r\n" * 20_000 + get(), "200", "pessoas"),
     # Many.
-    Attack("1,000 requests at once on a connection", "503 and cut off after few", pipelined),
+    Attack("1,000 requests at once on a connection", "cut off after a few", pipelined),
     Attack("1,000 connections of one address", "500 stay, 503 UNAVAILABLE", connections, slow=True),
     Attack("300 of the most expensive queries at once", "503 UNAVAILABLE", heavy, slow=True),
     Attack("500 expensive queries whose clients hang up", "200", hang_up, slow=True),
     # Slow, mute and deaf.
     Attack("40 peers who say nothing", "cut off", Slow(b""), slow=True),
     Attack("40 heads in drops", "408 and cut off", Slow(b"GET / HTTP/1.1\r\n", b"a: b\r\n"), slow=True),
-    Attack("40 heads in drops to a service", "408 and cut off", Slow(b"GET / HTTP/1.1\r\n", b"a: b\r\n", "pessoas"), slow=True),
+    Attack(
+        "40 heads in drops to a service",
+        "408 and cut off",
+        Slow(b"GET / HTTP/1.1\r\n", b"a: b\r\n", "pessoas"),
+        slow=True,
+    ),
     Attack("40 heads that stop", "408 and cut off", Slow(b"GET / HTTP/1.1\r\nHost:"), slow=True),
     Attack("40 bodies in drops", "408 and cut off", Slow(HALF, b" "), slow=True),
-    Attack("40 bodies that stop, at a service", "408 and cut off", Slow(post("/api/pessoas/", {}, "Content-Length: 99"), process="pessoas"), slow=True),
+    Attack(
+        "40 bodies that stop, at a service",
+        "408 and cut off",
+        Slow(post("/api/pessoas/", {}, "Content-Length: 99"), process="pessoas"),
+        slow=True,
+    ),
     Attack("10 peers who ask much and read nothing", "cut off", never_read, slow=True),
 ]
