@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -49,7 +49,7 @@ class Target:
             peer.hang_up()
 
 
-Play = Callable[[Target], Awaitable[str]]
+Play = Callable[[Target], Coroutine[Any, Any, str]]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Attack:
 def request(name: str, sent: bytes | Callable[[], bytes], expected: str, process: str = "gateway") -> Attack:
     """An attack that is one request. `sent` is made when it is sent where it holds a token, which expires."""
 
-    def play(target: Target) -> Awaitable[str]:
+    def play(target: Target) -> Coroutine[Any, Any, str]:
         return target.ask(process, sent if isinstance(sent, bytes) else sent())
 
     return Attack(name, expected, play)
@@ -114,9 +114,9 @@ def named(body: dict[str, Any]) -> list[str]:
     if errors:
         extensions = errors[0]["extensions"]
         return [extensions["code"], *(str(extensions[one]) for one in ("limit", "field") if one in extensions)]
-    payloads: list[Any] = list((body.get("data") or {}).values()) if isinstance(body.get("data"), dict) else []
-    refused = [one["errors"] for one in payloads if isinstance(one, dict) and one.get("errors")]
-    return [f"{one['field']}:{one['code']}" for one in (refused[0] if refused else [])]
+    payloads = cast("dict[str, dict[str, Any] | None]", body.get("data") or {}).values()
+    refused = next((one["errors"] for one in payloads if isinstance(one, dict) and one.get("errors")), [])
+    return [f"{one['field']}:{one['code']}" for one in refused]
 
 
 def leaks(answer: Answer, sent: bytes) -> list[str]:

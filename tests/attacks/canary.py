@@ -1,7 +1,8 @@
 """Somebody else, who only wants to be served: asks one small question in a loop, and says how long each answer took.
 
-`python -m tests.attacks.canary 8000 [token]`, a process of its own, since a busy attacker would make it late itself. Each
-question comes on a new connection from an address of its own, and is one line: when (CLOCK_MONOTONIC), seconds, status.
+`python -m tests.attacks.canary 8000 [token]`, a process of its own, since a busy attacker would make it late itself.
+Each question comes on a new connection from an address of its own, and is one line: when (CLOCK_MONOTONIC), seconds,
+and whether the answer was whole.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 
 ADDRESS = "127.0.0.2"
 PAUSE = 0.01
+PATIENCE = 10
 QUESTION = json.dumps(
     {"query": "{ pessoa(id: 2) { nomePessoa } servico(id: 2) { id } produto(id: 2) { id } solicitacao(id: 2) { id } }"}
 )
@@ -70,9 +72,20 @@ class Canary:
             self._asked.append((float(began), float(seconds), good == "True"))
 
     def felt(self, since: float, until: float) -> Felt:
-        """All questions that were open at some time between the two."""
+        """All questions that were open at some time between the two, answered or not by now."""
+        while not self._asked or self._asked[-1][0] < until:  # one that is later proves that all of them have ended
+            time.sleep(PAUSE)
         during = [one for one in list(self._asked) if one[0] <= until and one[0] + one[1] >= since]
         return Felt([seconds * 1000 for _, seconds, _ in during], sum(not good for *_, good in during))
+
+    def after(self, moment: float) -> bool:
+        """Whether it is answered again: one whole answer, asked for later than `moment`."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if any(began > moment and good for began, _, good in self._asked[-5:]):
+                return True
+            time.sleep(PAUSE)
+        return False
 
     def stop(self) -> None:
         self._process.terminate()
@@ -80,7 +93,7 @@ class Canary:
 
 
 @contextmanager
-def singing(port: int, token: str | None = None) -> Iterator[Canary]:
+def singing(port: int, token: str | None = None) -> Generator[Canary]:
     canary = Canary(port, token)
     try:
         yield canary

@@ -33,8 +33,14 @@ SCHEMA = "a%: __schema { types { name fields { name args { name type { name } } 
 INTROSPECTION = (
     "{ __schema { types { fields { type { fields { type { fields { type { fields { type { name } } } } } } } } } } }"
 )
-DEEP_PAGES = "{ categorias(first: 1000) { nodes { produtos(first: 1000) { nodes { solicitacoes(first: 1000) { nodes { id } } } } } } }"
-LOOP = "{ pessoas(first: 100) { nodes { solicitacoes(first: 100) { nodes { pessoa { solicitacoes(first: 100) { nodes { id } } } } } } } }"
+DEEP_PAGES = (
+    "{ categorias(first: 1000) { nodes { produtos(first: 1000) { nodes { so"
+    "licitacoes(first: 1000) { nodes { id } } } } } } }"
+)
+LOOP = (
+    "{ pessoas(first: 100) { nodes { solicitacoes(first: 100) { nodes { pes"
+    "soa { solicitacoes(first: 100) { nodes { id } } } } } } } }"
+)
 PAGES = "query ($n: Int) { pessoas(first: $n) { nodes { solicitacoes(first: $n) { nodes { id } } } } }"
 
 ATTACKS: list[Attack] = [

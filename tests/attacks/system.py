@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ SETTINGS: dict[str, str] = {}
 
 
 @contextmanager
-def attacked(directory: Path, **variables: str) -> Iterator[System]:
+def attacked(directory: Path, **variables: str) -> Generator[System]:
     system = System(directory, free_offset(), demo=1, **SETTINGS, **variables)
     try:
         system.says("open GraphiQL")

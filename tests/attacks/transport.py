@@ -181,7 +181,9 @@ ATTACKS: list[Attack] = [
         "a body in chunks of one byte", http("POST", "/graphql", TYPED, CHUNKED, body=b"1\r\n \r\n" * 20_000), HEADERS
     ),
     request(
-        "a chunk extension without end", http("POST", "/graphql", TYPED, CHUNKED, body=b"1;a=" + b"a" * 40_000), HEADERS
+        "a chunk extension without end",
+        http("POST", "/graphql", TYPED, CHUNKED, body=b"1;a=" + b"a" * 100_000),
+        HEADERS,
     ),
     request(
         "trailers without end", http("POST", "/graphql", TYPED, CHUNKED, body=b"0\r\n" + b"a: b\r\n" * 10_000), HEADERS
