@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run restart token test check bench bench-rest bench-gateway format schema openapi fuzz migration peers ready
+.PHONY: help setup run restart token test check bench bench-rest bench-gateway format schema openapi fuzz attack migration peers ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ openapi: setup ## Write every service's openapi.json anew from the code
 
 fuzz: setup ## Fuzz the four services for long (ARGS="--cases 5000 --seeds 3 pessoas")
 	$(RUN) -m tests.fuzz $(ARGS)
+
+attack: setup ## Attack the running system, and measure what others feel (5 minutes; ARGS="--only token")
+	$(RUN) -m tests.attacks $(ARGS)
 
 migration: setup ## Write a new migration (SERVICE=pessoas NAME="add email")
 	$(if $(and $(SERVICE),$(NAME)),,$(error say which: make migration SERVICE=pessoas NAME="add email"))$(RUN) -m deploy.migrate --new $(SERVICE) "$(NAME)"

@@ -82,7 +82,7 @@ def http(method: str, path: str, *headers: str, body: bytes = b"") -> bytes:
 
 def post(path: str, value: Any, *headers: str) -> bytes:
     """A POST of JSON: `value` as bytes is sent as it is."""
-    body = cast("bytes", value) if isinstance(value, bytes) else json.dumps(value).encode()
+    body = value if isinstance(value, bytes) else json.dumps(value).encode()
     return http("POST", path, "Content-Type: application/json", *headers, body=body)
 
 
@@ -115,8 +115,8 @@ def named(body: dict[str, Any]) -> list[str]:
         extensions = errors[0]["extensions"]
         return [extensions["code"], *(str(extensions[one]) for one in ("limit", "field") if one in extensions)]
     payloads = cast("dict[str, dict[str, Any] | None]", body.get("data") or {}).values()
-    refused = next((one["errors"] for one in payloads if isinstance(one, dict) and one.get("errors")), [])
-    return [f"{one['field']}:{one['code']}" for one in refused]
+    refused = [cast("list[dict[str, str]]", one.get("errors") or []) for one in payloads if isinstance(one, dict)]
+    return [f"{one['field']}:{one['code']}" for errors in refused for one in errors]
 
 
 def leaks(answer: Answer, sent: bytes) -> list[str]:

@@ -16,6 +16,8 @@ from tests.attacks.attack import Attack
 from tests.attacks.canary import Felt
 
 DOCUMENT = ROOT / "docs" / "security.md"
+Row = Sequence[object]
+CANARY = ("canary, median", "canary, maximum", "canary, failed")
 BEGIN, END = "<!-- results of make attack -->", "<!-- end of results -->"
 
 
@@ -38,25 +40,14 @@ def line(result: Result) -> str:
     return "\n    WRONG: ".join([told, *(one[:300] for one in result.wrong)])
 
 
-def table(rows: Sequence[Sequence[object]]) -> str:
+def table(rows: Sequence[Row]) -> str:
     ruled = [rows[0], ["---", *["--:"] * (len(rows[0]) - 1)], *rows[1:]]
     return "".join(f"| {' | '.join(map(str, row))} |\n" for row in ruled)
 
 
 def summary(results: Sequence[Result], quiet: Sequence[float]) -> str:
     """By surface, the canary's figures in milliseconds."""
-    rows: list[list[object]] = [
-        [
-            "surface",
-            "attacks",
-            "times",
-            "as expected",
-            "first answer, median",
-            "canary, median",
-            "canary, maximum",
-            "canary, failed",
-        ]
-    ]
+    rows: list[Row] = [["surface", "attacks", "times", "as expected", "first answer, median", *CANARY]]
     if quiet:
         rows.append(["nobody attacks", "", "", "", "", f"{median(quiet):.0f}", f"{max(quiet):.0f}", 0])
     for (surface, slow), found in groupby(results, lambda one: (one.surface, one.attack.slow)):
@@ -79,14 +70,14 @@ def summary(results: Sequence[Result], quiet: Sequence[float]) -> str:
 
 def memory(found: dict[str, tuple[float, float]]) -> str:
     """In MB, of each process."""
-    rows: list[list[object]] = [["process", "before, MB", "after, MB"]]
+    rows: list[Row] = [["process", "before, MB", "after, MB"]]
     return table([*rows, *([name, f"{before:.0f}", f"{after:.0f}"] for name, (before, after) in found.items())])
 
 
 def worst(results: Sequence[Result]) -> str:
     """The attacks that others felt most."""
     felt = sorted(results, key=lambda one: one.felt.maximum, reverse=True)[:8]
-    rows: list[list[object]] = [["what others felt most", "canary, median", "canary, maximum", "canary, failed"]]
+    rows: list[Row] = [["what others felt most", *CANARY]]
     rows += [
         [f"{one.surface}: {one.attack.name}", f"{one.felt.median:.0f}", f"{one.felt.maximum:.0f}", one.felt.failed]
         for one in felt
@@ -100,7 +91,7 @@ def write(
     """Puts the tables between their marks."""
     where = (
         f"`make attack`, {time.strftime('%Y-%m-%d', time.gmtime())}, on {os.cpu_count()} shared cores "
-        f"({platform.machine()}), attackers and canary included; {seconds:g} s for each attack; times in milliseconds.\n"
+        f"({platform.machine()}), attackers and canary included; {seconds:g} s for each; times in milliseconds.\n"
     )
     parts = [where, summary(results, quiet), worst(results), memory(used)]
     text = re.sub(

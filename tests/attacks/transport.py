@@ -182,7 +182,7 @@ ATTACKS: list[Attack] = [
     ),
     request(
         "a chunk extension without end",
-        http("POST", "/graphql", TYPED, CHUNKED, body=b"1;a=" + b"a" * 100_000),
+        http("POST", "/graphql", TYPED, CHUNKED, body=b"1;" + b"a" * 99_999),
         HEADERS,
     ),
     request(
