@@ -70,8 +70,8 @@ def validate(kind: type[M], value: Any) -> M:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen = set[str]()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
         raise Malformed(f"JSON malformado: o membro {twice!a} aparece mais de uma vez")
     return members
 

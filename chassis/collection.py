@@ -29,7 +29,7 @@ from chassis.db.database import Transaction
 from chassis.db.filters import orderings, place
 from chassis.db.idempotency import Keyed
 from chassis.db.repository import Page, Repository, Row
-from chassis.errors import Conflict, FieldError, Invalid, invalid
+from chassis.errors import MOST_ERRORS, Conflict, FieldError, Invalid, invalid, too_many_errors
 from chassis.pagination import DEFAULT_SIZE, MAX_SIZE, cursor
 from chassis.query import GroupedQuery, Query, query_model
 
@@ -250,6 +250,8 @@ class Collection:
         except Invalid as failure:
             wrong = [*failure.errors, *wrong]
             written = {}
+        if len(wrong) > MOST_ERRORS:
+            raise too_many_errors("corpo")
         if wrong:
             raise Invalid(f"{wrong[0].field}: {wrong[0].message}", errors=wrong)
         return written

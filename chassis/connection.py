@@ -40,6 +40,8 @@ MAX_TARGET_BYTES = 16 * 1024  # GraphQL by GET carries the whole query there
 MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADERS = 100
 MAX_PIPELINED = 16
+PIECE = 16 * 1024
+"""What is parsed at a time."""
 ALWAYS = tuple(path.encode() for path in QUIET)
 """Paths that are answered under overload too: whoever watches this process must see it."""
 
@@ -187,17 +189,20 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
-        self._overhead += len(data)
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # RFC 9110, 7.8: a server may ignore it, and the request is answered in HTTP/1.1
-        except httptools.HttpParserError:
-            if not self._deaf:
-                self._refuse(400)
-            return
-        if self.receiving and self._overhead > MAX_HEAD_BYTES:  # a head, trailers or chunks that do not end
-            self._refuse(414 if len(self.url) > MAX_TARGET_BYTES else 431)
+        # In pieces: of the one in which a request begins it is not known how much is its own, and none is counted.
+        for piece in (data,) if len(data) <= PIECE else (data[at : at + PIECE] for at in range(0, len(data), PIECE)):
+            self._overhead += len(piece)
+            try:
+                self.parser.feed_data(piece)
+            except httptools.HttpParserUpgrade:
+                pass  # RFC 9110, 7.8: a server may ignore it, and the request is answered in HTTP/1.1
+            except httptools.HttpParserError:
+                if not self._deaf:
+                    self._refuse(400)
+                return
+            if self.receiving and self._overhead > MAX_HEAD_BYTES:  # a head, trailers or chunks that do not end
+                self._refuse(414 if len(self.url) > MAX_TARGET_BYTES else 431)
+                return
 
     def check(self, now: float) -> None:
         """Cuts the peer off when it is late."""
@@ -228,6 +233,9 @@ class Connection(HttpToolsProtocol):
         head = len(self.url) + 4 * len(self.headers) + sum(map(len, chain.from_iterable(self.headers)))
         if len(self.headers) > MAX_HEADERS or head > MAX_HEAD_BYTES:
             self._refuse_and_stop(431)
+        hosts = [name for name, _ in self.headers].count(b"host")
+        if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):  # RFC 9112, 3.2: no guess whom it is for
+            self._refuse_and_stop(400)
         if len(self.pipeline) >= MAX_PIPELINED:
             self._refuse_and_stop(503)
         if not self._busy:

@@ -258,8 +258,18 @@ MESSAGES: dict[str, tuple[str, str]] = {
 }
 
 
+MOST_ERRORS = 100
+"""A body with more than that was not written by anybody who would read them."""
+
+
+def too_many_errors(field: str) -> Invalid:
+    return over_limit(field, f"tem mais de {MOST_ERRORS} erros")
+
+
 def refuse_fields(failure: ValidationError, within: str = "") -> Invalid:
     """A pydantic failure as the 422 that names every field, in Portuguese."""
+    if failure.error_count() > MOST_ERRORS:
+        return too_many_errors(within or "corpo")
     found: list[FieldError] = []
     for error in failure.errors(include_url=False, include_input=True):
         field = ".".join([within, *map(str, error["loc"])] if within else map(str, error["loc"])) or "corpo"

@@ -48,12 +48,13 @@ class Peer:
         lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *headers]
         self.send("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
 
-    async def answer(self) -> Answer:
+    async def answer(self, method: str = "GET") -> Answer:
         async with asyncio.timeout(WAIT_SECONDS):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             status, *lines = head.strip().split("\r\n")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-            body = await self.reader.readexactly(int(headers.get("content-length", 0)))
+            length = 0 if method == "HEAD" else int(headers.get("content-length", 0))
+            body = await self.reader.readexactly(length)
         match = re.fullmatch(r"HTTP/1\.1 (\d+) .*", status)
         assert match, status
         return Answer(int(match[1]), headers, body)

@@ -109,6 +109,24 @@ async def test_what_is_not_json_is_400(services: Services, content: bytes) -> No
     assert answer.json()["code"] == "MALFORMED"
 
 
+async def test_a_member_twice_among_very_many_is_found_in_one_pass(services: Services) -> None:
+    members = ",".join(f'"a{n}":1' for n in [*range(60_000), 59_999])
+
+    answer = await services.pessoas.post(PESSOAS.path, content=f"{{{members}}}", headers=JSON)
+
+    assert answer.status_code == 400
+    assert "a59999" in answer.json()["detail"]
+
+
+async def test_of_very_many_mistakes_only_their_number_is_told(services: Services) -> None:
+    many = {f"a{n}": 1 for n in range(60_000)}
+
+    answer = await services.pessoas.post(PESSOAS.path, json={"nome_pessoa": "Ana", **many})
+
+    assert answer.status_code == 422
+    assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [("corpo", "LIMIT_EXCEEDED")]
+
+
 @pytest.mark.parametrize("content", [b"42", b"null", b'"x"', b"[]", b"true"])
 async def test_json_that_is_no_object_is_422(services: Services, content: bytes) -> None:
     answer = await services.pessoas.post(PESSOAS.path, content=content, headers=JSON)

@@ -75,6 +75,9 @@ POST = b"POST /a HTTP/1.1\r\nHost: localhost\r\n"
         (b"GET /" + b"a" * MAX_TARGET_BYTES + b" HTTP/1.1\r\n\r\n", 414, "LIMIT_EXCEEDED"),
         (b"GET / HTTP/1.1\r\nCookie: " + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n", 431, "LIMIT_EXCEEDED"),
         (b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * (MAX_HEADERS + 1) + b"\r\n", 431, "LIMIT_EXCEEDED"),
+        (b"GET / HTTP/1.1\r\n\r\n", 400, "MALFORMED"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "MALFORMED"),
+        (b"GET /\r\n\r\n", 400, "MALFORMED"),
     ],
 )
 async def test_what_is_no_request_or_too_large_a_one_is_refused_as_a_problem(
@@ -116,6 +119,14 @@ async def test_a_head_trailers_or_tiny_chunks_without_end_are_cut_off(
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
     await until(lambda: not served.connections, "nothing is left of it")
+
+
+async def test_what_comes_in_one_burst_is_counted_as_well(served: Served) -> None:
+    peer = await served.peer()
+    peer.send(b"GET / HTTP/1.1\r\nHost: localhost\r\nCookie: " + b"a" * 2 * MAX_HEAD_BYTES)
+
+    assert (await peer.answer()).status == 431
+    assert await peer.is_cut_off()
 
 
 async def test_a_mute_peer_is_cut_off(served: Served) -> None:

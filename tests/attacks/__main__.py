@@ -1,0 +1,112 @@
+"""Attacks the running system: `python -m tests.attacks --write`, which is `make attack`.
+
+Fails when a verdict is not the expected one, when the canary is not answered, or when a process was restarted. Each
+attack that is not slow by its nature goes on for `--seconds`, by several attackers at once; the canary asks meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests import issuer
+from tests.attacks import identity, report
+from tests.attacks.attack import Attack, Target
+from tests.attacks.canary import Canary, singing
+from tests.attacks.report import Result
+from tests.attacks.surfaces import SURFACES
+from tests.attacks.system import asking_for_tokens, attacked, megabytes, processes
+from tests.system import System
+
+ATTACKERS = 4
+MOST_SECONDS = 90
+"""For one attack."""
+
+
+async def play(target: Target, attack: Attack, seconds: float) -> tuple[Counter[str], float]:
+    """How often it ended how, and how many milliseconds the first took."""
+    began = time.monotonic()
+    verdicts = Counter([await attack.play(target)])
+    first = (time.monotonic() - began) * 1000
+
+    async def again() -> None:
+        while time.monotonic() < began + seconds:
+            verdicts[await attack.play(target)] += 1
+
+    async with asyncio.timeout(MOST_SECONDS):
+        await asyncio.gather(*(again() for _ in range(0 if attack.slow else ATTACKERS)))
+    return verdicts, first
+
+
+def attack_all(system: System, canary: Canary, surface: str, attacks: list[Attack], seconds: float) -> list[Result]:
+    target, results = Target(system.offset), list[Result]()
+    before = processes(system)
+    for attack in attacks:
+        since = time.monotonic()
+        verdicts, first = asyncio.run(play(target, attack, seconds))
+        felt = canary.felt(since, time.monotonic())
+        after = canary.after(time.monotonic())
+        wrong = [f"{verdict} ({count})" for verdict, count in verdicts.items() if verdict != attack.expected]
+        if not after:
+            wrong.append("afterwards the canary is not answered")
+        if processes(system) != before:
+            wrong.append("a process was restarted")
+            before = processes(system)
+        result = Result(surface, attack, verdicts.total(), first, felt, wrong)
+        results.append(result)
+        print(report.line(result), flush=True)
+    return results
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.attacks", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=0.7, help="how long each attack goes on (0.7)")
+    parser.add_argument("--only", default="", help="attacks whose name contains this")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/security.md")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # by way of `finally`, which stops the system
+    results, memory = list[Result](), dict[str, tuple[float, float]]()
+    quiet: list[float] = []
+
+    def chosen(attacks: list[Attack]) -> list[Attack]:
+        return [one for one in attacks if arguments.only in one.name]
+
+    with ExitStack() as stack:
+        system = stack.enter_context(attacked(Path(stack.enter_context(TemporaryDirectory()))))
+        canary = stack.enter_context(singing(8000 + system.offset))
+        before = megabytes(processes(system))
+        since = time.monotonic()
+        time.sleep(3)
+        quiet = canary.felt(since, time.monotonic()).milliseconds
+        for surface, attacks in SURFACES.items():
+            results += attack_all(system, canary, surface, chosen(attacks), arguments.seconds)
+        after = megabytes(processes(system))
+        memory = {name: (before[name], after[name]) for name in before}
+    with ExitStack() as stack:
+        ours, theirs = stack.enter_context(issuer.served()), stack.enter_context(issuer.served())
+        directory = Path(stack.enter_context(TemporaryDirectory()))
+        system = stack.enter_context(attacked(directory, **asking_for_tokens(ours.url)))
+        token = issuer.mint(*identity.ALL, exp=int(time.time()) + 3600)
+        canary = stack.enter_context(singing(8000 + system.offset, token))
+        canary.after(time.monotonic())
+        attacks = [*identity.ATTACKS, *identity.elsewhere(theirs.url)]
+        results += attack_all(system, canary, "identity", chosen(attacks), arguments.seconds)
+        if theirs.asked:
+            results[-1].wrong.append("keys were asked for where a token said they were")
+    print(f"\n{report.summary(results, quiet)}\n{report.memory(memory)}")
+    if arguments.write:
+        report.write(results, quiet, memory, arguments.seconds)
+    broken = [result for result in results if result.wrong]
+    print(f"{len(results)} attacks, {len(broken)} with a wrong verdict")
+    return 1 if broken or not results else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

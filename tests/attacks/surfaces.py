@@ -1,0 +1,11 @@
+"""All attacks on a system that asks nobody who they are, by surface. `identity` has those on one that does."""
+
+from tests.attacks import document, http, rest, transport
+from tests.attacks.attack import Attack
+
+SURFACES: dict[str, list[Attack]] = {
+    "document": document.ATTACKS,
+    "transport": transport.ATTACKS,
+    "HTTP": http.ATTACKS,
+    "REST": rest.ATTACKS,
+}
