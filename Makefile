@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run restart token test check bench bench-rest bench-gateway format schema openapi fuzz migration peers ready
+.PHONY: help setup run restart token test check bench bench-rest bench-gateway format plan schema openapi fuzz migration peers ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench-rest: peers ## Measure the REST hot path against the floor and the usual w
 
 bench-gateway: peers ## Measure the gateway against its peers, 15 minutes (ARGS="--only mercurius --rows 1,100 --rounds 3")
 	$(RUN) -m bench.gateway $(ARGS)
+
+plan: setup ## Show how a query is executed (ARGS=file.graphql, without it the Painel)
+	$(RUN) -m gateway.execution $(ARGS)
 
 schema: setup ## Write gateway/schema.graphql anew from the code
 	$(RUN) -m gateway.schema > gateway/schema.graphql

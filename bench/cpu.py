@@ -20,6 +20,26 @@ def seconds(*roots: psutil.Process) -> float:
     return total
 
 
+class Others:
+    """How much of the machine other programs use meanwhile: with much of it, latencies are theirs."""
+
+    def __init__(self) -> None:
+        self._before, self._own = self._busy(), seconds(psutil.Process())
+
+    def share(self) -> float:
+        """Of all cores, since this was made. Children that have ended since count as others."""
+        busy, own = self._busy(), seconds(psutil.Process())
+        passed = sum(busy) - sum(self._before)
+        return max(0.0, busy[0] - self._before[0] - (own - self._own)) / passed
+
+    @staticmethod
+    def _busy() -> tuple[float, float]:
+        """Busy and idle time of all cores together, in seconds."""
+        times = psutil.cpu_times()
+        idle = times.idle + times.iowait
+        return sum(times) - idle - times.guest - times.guest_nice, idle
+
+
 def pin(process: psutil.Process, core: int) -> None:
     """Keeps a process and its children on one core, where the machine has more than one."""
     if (os.cpu_count() or 1) > core:

@@ -40,7 +40,7 @@ def require_media_type(request: Request, media_types: tuple[str, ...]) -> None:
 def parse(raw: bytes) -> Any:
     """Strict JSON. Raises Malformed."""
     try:
-        return json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_number)
+        return DECODER.decode(raw.decode())
     except UnicodeDecodeError:
         raise Malformed("o corpo não é UTF-8 válido") from None
     except RecursionError:
@@ -84,3 +84,6 @@ def _number(text: str) -> int | float:
 
 def _refuse_constant(constant: str) -> NoReturn:
     raise Malformed(f"JSON malformado: {constant} não é um número JSON")
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_number)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # loaded where there is a limit only
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
+ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 @dataclass
@@ -116,7 +117,7 @@ async def _parameters(request: Request) -> Any:
 def _require_unicode(variables: Any) -> None:
     """Raises Malformed for a lone surrogate: JSON can spell one (`"\\ud800"`), but nothing can be sent on with it."""
     try:
-        json.dumps(variables, ensure_ascii=False).encode()
+        ENCODER.encode(variables).encode()
     except UnicodeEncodeError:
         raise Malformed("variables tem um texto que não é Unicode: um surrogate sem o seu par") from None
     except RecursionError:

@@ -63,28 +63,31 @@ class Sets:
         self._open: Batch | None = None
 
     async def get(self, keys: Iterable[int]) -> Found:
-        """What the keys have. Keys that were read before, or are being read, are not read again."""
-        wanted, mine, others = set(keys), list[Batch](), list[Batch]()
+        """What just these keys have. Keys that were read before, or are being read, are not read again."""
+        asked = set(keys)
+        wanted, batches = asked, list[Batch]()
         for batch in self._batches:
             if not wanted.isdisjoint(batch.keys):
-                others.append(batch)
-                wanted -= batch.keys
+                batches.append(batch)
+                wanted = wanted - batch.keys
+        mine: list[Batch] = []
         while wanted:
             batch = self._open
             if batch is None or len(batch.keys) >= self._most:
                 batch = self._open = Batch(set(), asyncio.get_running_loop().create_future())
                 self._batches.append(batch)
                 mine.append(batch)
-            elif batch not in others:
-                others.append(batch)
+            if batch not in batches:
+                batches.append(batch)
             room = self._most - len(batch.keys)
-            batch.keys |= (now := wanted if len(wanted) <= room else set(list(wanted)[:room]))
+            now = wanted if len(wanted) <= room else set(list(wanted)[:room])
+            batch.keys |= now
             wanted = wanted - now
         if mine:
             await asyncio.sleep(0)  # whoever is ready in this tick may still add keys
             self._open = None
             await (self._read(mine[0]) if len(mine) == 1 else asyncio.gather(*map(self._read, mine)))
-        return await _found(mine + others)
+        return await _found(asked, batches)
 
     async def _read(self, batch: Batch) -> None:
         """Whoever began a batch reads it, for all."""
@@ -97,7 +100,8 @@ class Sets:
             raise
 
 
-async def _found(batches: list[Batch]) -> Found:
+async def _found(asked: set[int], batches: list[Batch]) -> Found:
+    """What the batches have of what was asked."""
     if len(batches) > 1:
         await asyncio.wait([batch.done for batch in batches])
     rows: dict[int, Any] = {}
@@ -106,11 +110,11 @@ async def _found(batches: list[Batch]) -> Found:
         try:
             found = await batch.done
         except Exception as failure:
-            failed |= dict.fromkeys(batch.keys, failure)
-        else:
-            if len(batches) == 1:
-                return Found(found, failed)
-            rows |= found
+            failed |= dict.fromkeys(asked & batch.keys, failure)
+            continue
+        if asked == batch.keys:  # nobody else added any: the common case
+            return Found(found, failed)
+        rows |= {key: row for key, row in found.items() if key in asked}
     return Found(rows, failed)
 
 

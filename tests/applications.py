@@ -130,11 +130,13 @@ class Applications:
             await stack.enter_async_context(app.router.lifespan_context(app))
             return Wire(name, app, calls)
 
-        # What a test breaks stays broken for this test only: no breaker remembers it, and no retry hides it.
-        impatient: dict[str, Any] = {"log_level": "ERROR", "retry_budget": 0, "breaker_share": 0, **common}
+        # What a test breaks stays broken for this test only: no breaker remembers it, and no retry hides it. And a busy
+        # machine breaks nothing: there is time.
+        calm: dict[str, Any] = {"log_level": "ERROR", "retry_budget": 0, "breaker_share": 0, **common}
+        calm |= {"neighbour_timeout": 30, "operation_timeout": 60}
 
         def settings(name: str) -> dict[str, Any]:
-            return {"database_url": database_urls[name], **impatient}
+            return {"database_url": database_urls[name], **calm}
 
         urls: dict[str, Any] = {f"{name}_url": URL.format(name) for name in database_urls}
         wires: dict[str, Wire] = {}
@@ -144,7 +146,7 @@ class Applications:
             solicitacoes.app.Settings(**settings("solicitacoes"), **urls), dict(wires)
         )
         wires["solicitacoes"] = await serve("solicitacoes", coordinator)
-        front = gateway.app.create_app(gateway.app.GatewaySettings(**impatient, **urls), dict(wires))
+        front = gateway.app.create_app(gateway.app.GatewaySettings(**calm, **urls), dict(wires))
         await stack.enter_async_context(front.router.lifespan_context(front))
 
         async def client(name: str, app: FastAPI) -> httpx2.AsyncClient:

@@ -1,6 +1,16 @@
-"""Measures the gateway against its peers: `python -m bench.gateway`, which is what `make bench-gateway` does."""
+"""Measures the gateway against its peers: `python -m bench.gateway`, which is what `make bench-gateway` does.
+
+All gateways stand before the same stub of the four services (stub.c) and are asked the same; they share core 0, one at
+a time, the stub and the load generator share core 1. Answers are compared with ours before anything is timed, and
+every request asks for another page. CPU is user and system time of the gateway's whole process tree, per query. Rounds
+are interleaved and each reverses the order; a figure is the median of the rounds, a ratio the median of the rounds'
+ratios.
+"""
 
 import argparse
+import asyncio
+import signal
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -8,35 +18,89 @@ import psutil
 import uvloop
 
 from bench import cpu
-from bench.gateway import contestants, data, measure, stub, workloads
-from bench.gateway.measure import OTHER_CORE
+from bench.gateway import contestants, data, measure, memory, report, scaling, stub, workloads
+from bench.gateway.measure import OTHER_CORE, say
+
+PARTS = ("peers", "scaling", "memory")
+
+
+def asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.gateway", description=__doc__)
+    keys = ", ".join(one.key for one in contestants.ALL)
+    parser.add_argument("--only", metavar="NAMES", help=f"contestants besides ours, with commas, of: {keys}")
+    parser.add_argument("--parts", default=",".join(PARTS), help="what to measure, with commas (default: all)")
+    parser.add_argument("--rows", default="1,100,1000", help="page sizes, with commas (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of load for each contestant in each round")
+    parser.add_argument("--rate", type=float, default=300, help="queries a second of the open loop; 0 leaves it out")
+    parser.add_argument("--documents", type=int, default=100_000, help="distinct ones for the memory part")
+    parser.add_argument("--glibc", type=Path, help="a folder with glibc 2.39 or newer, for Tailcall on an older system")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and the plot anew")
+    return parser.parse_args()
 
 
 async def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.gateway", description=__doc__)
-    parser.add_argument("--only", help="contestants, with commas: " + ",".join(one.key for one in contestants.ALL))
-    parser.add_argument("--rows", default="1,100,1000", help="page sizes, with commas")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of load, for each contestant and round")
-    arguments = parser.parse_args()
+    arguments = asked()
+    task = asyncio.current_task()
+    assert task
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # the contestants are stopped too
+    parts = arguments.parts.split(",")
     keys = {contestants.OURS, *arguments.only.split(",")} if arguments.only else None
     chosen = [one for one in contestants.ALL if keys is None or one.key in keys]
-    asked = [workloads.pages(int(rows)) for rows in arguments.rows.split(",")]
-    asked += [workloads.ONE_OBJECT, workloads.SAME_PAGE]
+    if arguments.glibc:
+        chosen = [
+            contestants.on_newer_glibc(one, arguments.glibc) if one in contestants.RUST else one for one in chosen
+        ]
+    if any(one not in contestants.PYTHON for one in chosen):
+        install(contestants.NODE)
     cpu.pin(psutil.Process(), OTHER_CORE)
-    with tempfile.TemporaryDirectory() as directory:
-        rows = Path(directory) / "rows"
-        data.write(rows)
-        with stub.Stub(stub.build(Path(directory)), rows, OTHER_CORE) as upstream:
-            async with measure.running(chosen, upstream, Path(directory)) as everybody:
-                await measure.rounds(everybody, upstream, asked, arguments.rounds, arguments.seconds)
-                for one in everybody:
-                    for w in asked:
-                        if rs := one.rounds.get(w.name):
-                            r = rs[-1]
-                            print(
-                                f"{one.key:12} {w.name:30} {one.cpu_of(w) * 1000:8.3f} ms  q={r.queries} stub={r.stub_share:.2f} gw={r.gateway_share:.2f} calls={r.calls:.2f} p99={measure.percentile(r.took, 0.99) * 1000:.1f}"
-                            )
+    text = [f"{report.machine()}. {report.versions(chosen)}."]
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        program = stub.build(directory)
+        if "peers" in parts:
+            text += await peers(chosen, arguments, program, directory)
+        if "scaling" in parts:
+            text += ["### Growth", await scaling.growth(program, directory, arguments.rounds, arguments.seconds)]
+        if "memory" in parts:
+            text += ["### Ever-new documents"]
+            text += [await memory.flatness(program, directory, arguments.documents, arguments.rounds)]
+    print("\n\n".join(text))
+    if arguments.write:
+        report.write("\n\n".join(text))
+
+
+async def peers(
+    chosen: list[contestants.Contestant], arguments: argparse.Namespace, program: Path, directory: Path
+) -> list[str]:
+    """The comparison, as paragraphs."""
+    pages = [workloads.pages(int(rows)) for rows in arguments.rows.split(",")]
+    measured = [*pages, workloads.ONE_OBJECT, workloads.SAME_PAGE]
+    rows = directory / "rows"
+    data.write(rows)
+    with stub.Stub(program, rows, OTHER_CORE) as upstream:
+        async with measure.running(chosen, upstream, directory) as everybody:
+            others = cpu.Others()
+            await measure.rounds(everybody, upstream, measured, arguments.rounds, arguments.seconds)
+            if arguments.rate:
+                await measure.open_loop(everybody, report.HUNDRED, arguments.rate, 3, 3.0)
+            share = others.share()
+    if arguments.write:
+        report.PLOT.write_text(report.plot(everybody, pages))
+    return [
+        report.peers(everybody, measured, arguments.rate),
+        report.summary(everybody, measured),
+        report.bottleneck(everybody) + f" Other programs used {share:.0%} of the machine meanwhile.",
+    ]
+
+
+def install(folder: Path) -> None:
+    """Makes `folder/node_modules` hold what its lock names; at once when it does already."""
+    installed = folder / "node_modules" / ".package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < (folder / "package-lock.json").stat().st_mtime:
+        say("npm ci")
+        command = [contestants.BIN / "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run(command, cwd=folder, env=contestants.environment(), check=True)
 
 
 if __name__ == "__main__":

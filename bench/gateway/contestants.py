@@ -5,11 +5,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 
-from bench.gateway.workloads import GRAPHQL, REST, TUTORIAL, Dialect
+from bench.gateway.workloads import GRAPHQL, HIVE, REST, TAILCALL, TUTORIAL, Dialect
 from deploy.bootstrap import BIN, ROOT
 
 NODE = Path(__file__).with_name("node")
@@ -28,12 +28,11 @@ class Contestant:
     dialect: Dialect = GRAPHQL
     packages: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    folder: Path = ROOT
     concurrency: int = 32
     """The most that it can do at once."""
-
-    @property
-    def versions(self) -> str:
-        return ", ".join(f"{name} {version(name)}" for name in self.packages)
+    prepare: tuple[str, ...] = ()
+    """What must be run before, to its end; it may write below `{directory}`."""
 
 
 def version(package: str) -> str:
@@ -87,31 +86,95 @@ def node(key: str, title: str, *packages: str) -> list[Contestant]:
     versions = tuple(f"npm:{name}" for name in packages)
     script = f"{key}.js"
     return [
-        Contestant(key, title, (str(BIN / "node"), script), GRAPHQL, versions, production),
-        Contestant(f"{key}-tuned", f"{title}, tuned", (str(BIN / "node"), YOUNG, script), GRAPHQL, (), production),
+        Contestant(key, title, (str(BIN / "node"), script), GRAPHQL, versions, production, NODE),
+        Contestant(
+            f"{key}-tuned", f"{title}, tuned", (str(BIN / "node"), YOUNG, script), GRAPHQL, (), production, NODE
+        ),
     ]
+
+
+def hive(key: str, title: str, *flags: str, packages: tuple[str, ...] = ()) -> Contestant:
+    """Hive Gateway over the supergraph that Mesh composes of the services' OpenAPI documents (mesh.config.js)."""
+    modules, supergraph = "node_modules/@graphql-", "{directory}/supergraph.graphql"
+    serve = ("supergraph", supergraph, "--jit", "--host", "127.0.0.1", "--port", "{port}")
+    return Contestant(
+        key,
+        title,
+        (str(BIN / "node"), *flags, modules + "hive/gateway/dist/bin.js", *serve),
+        HIVE,
+        packages,
+        {"NODE_ENV": "production"},
+        NODE,
+        prepare=(str(BIN / "node"), modules + "mesh/compose-cli/esm/bin.js", "-o", supergraph),
+    )
 
 
 NODE_JS = [
     *node("mercurius", "Mercurius with JIT, DataLoader", "mercurius", "fastify", "graphql-jit", "dataloader", "undici"),
     *node("yoga", "GraphQL Yoga with graphql-jit, DataLoader", "graphql-yoga", "graphql-jit"),
     *node("apollo", "Apollo Server, DataLoader", "@apollo/server", "express"),
+    hive("hive", "Hive Gateway from OpenAPI", packages=("npm:@graphql-hive/gateway", "npm:@omnigraph/openapi")),
+    hive("hive-tuned", "Hive Gateway from OpenAPI, tuned", YOUNG),
 ]
-ALL: list[Contestant] = [*PYTHON, *NODE_JS]
+RUST = [
+    Contestant(
+        "tailcall",
+        "Tailcall (Rust)",
+        ("node_modules/@tailcallhq/core-linux-x64-gnu/bin/tailcall", "start", "{directory}/tailcall.graphql"),
+        TAILCALL,
+        ("npm:@tailcallhq/core-linux-x64-gnu",),
+        {"TAILCALL_LOG_LEVEL": "error"},
+        NODE,
+        prepare=("sed", "s/8000/{port}/; w {directory}/tailcall.graphql", "tailcall.graphql"),
+    )
+]
+ALL: list[Contestant] = [*PYTHON, *NODE_JS, *RUST]
 
 
-def start(contestant: Contestant, port: int, urls: Mapping[str, str], log: Path) -> "subprocess.Popen[bytes]":
-    """Starts it; its output goes to `log`, as it would go down the launcher's pipe."""
-    command = [part.format(port=port) for part in contestant.command]
-    path = os.pathsep.join((str(BIN), os.environ.get("PATH", os.defpath)))
-    environment = {**os.environ, **urls, "PATH": path, "PORT": str(port), **contestant.environment}
-    environment.pop("LOG_LEVEL", None)  # the default of each
-    with log.open("wb") as output:
+def on_newer_glibc(contestant: Contestant, folder: Path) -> Contestant:
+    """The same contestant, run with the C library in `folder` instead of the system's older one."""
+    loader = (str(folder / "ld-linux-x86-64.so.2"), "--library-path", str(folder))
+    return replace(contestant, command=(*loader, *contestant.command))
+
+
+def environment() -> dict[str, str]:
+    """That of this process, with the environment's Node first and no LOG_LEVEL: everybody has his default."""
+    variables = {**os.environ, "PATH": os.pathsep.join((str(BIN), os.environ.get("PATH", os.defpath)))}
+    variables.pop("LOG_LEVEL", None)
+    if certificates := os.environ.get("SSL_CERT_FILE"):  # Node does not read it
+        variables.setdefault("NODE_EXTRA_CA_CERTS", certificates)
+    return variables
+
+
+def start(contestant: Contestant, port: int, urls: Mapping[str, str], directory: Path) -> "subprocess.Popen[bytes]":
+    """Starts it; its output goes to a log in `directory`, as it would go down the launcher's pipe.
+
+    Raises OSError or CalledProcessError.
+    """
+    variables = {**environment(), **urls, "PORT": str(port), **contestant.environment}
+
+    def filled(command: tuple[str, ...]) -> list[str]:
+        return [part.format(port=port, directory=directory) for part in command]
+
+    with log(contestant, directory).open("wb") as output:
+        if contestant.prepare:
+            subprocess.run(
+                filled(contestant.prepare),
+                cwd=contestant.folder,
+                env=variables,
+                stdout=output,
+                stderr=output,
+                check=True,
+            )
         return subprocess.Popen(
-            command,
-            cwd=NODE if command[0].endswith("node") else ROOT,
-            env=environment,
+            filled(contestant.command),
+            cwd=contestant.folder,
+            env=variables,
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
         )
+
+
+def log(contestant: Contestant, directory: Path) -> Path:
+    return directory / f"{contestant.key}.log"

@@ -5,20 +5,22 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
 from bench import cpu, load
-from bench.gateway.contestants import OURS, Contestant, start
+from bench.gateway.contestants import OURS, Contestant, log, start
 from bench.gateway.stub import Stub
 from bench.gateway.workloads import Workload, same
 from deploy.postgres import free_ports
 
 GATEWAY_CORE, OTHER_CORE = 0, 1
+RECOVERY = 3.0
+"""Seconds of rest for a contestant whose circuit breaker has opened under the load."""
 COMPARED = 8
 """Answers of each contestant and workload that are compared with ours before anything is timed."""
 
@@ -27,6 +29,7 @@ COMPARED = 8
 class Round:
     """What one contestant did in one round of one workload."""
 
+    number: int
     queries: int
     cpu: float
     """Seconds of CPU per query."""
@@ -35,7 +38,7 @@ class Round:
     """Of the time that passed, the part in which the stub was busy."""
     gateway_share: float
     calls: float
-    """Calls to the services per query."""
+    """Calls to the services per query, where those of queries at the same time may have been merged."""
 
 
 @dataclass
@@ -48,6 +51,10 @@ class Running:
     process: psutil.Process | None = None
     broken: str = ""
     rounds: dict[str, list[Round]] = field(default_factory=dict[str, list[Round]])
+    void: list[str] = field(default_factory=list[str])
+    """Rounds that do not count, since an answer carried errors, and why."""
+    calls: dict[str, float] = field(default_factory=dict[str, float])
+    """Calls to the services per query, asked one at a time."""
     open_loop: list[float] = field(default_factory=list[float])
 
     @property
@@ -69,18 +76,19 @@ def say(text: str) -> None:
 
 
 @asynccontextmanager
-async def running(contestants: Sequence[Contestant], stub: Stub, logs: Path) -> AsyncGenerator[list[Running]]:
+async def running(contestants: Sequence[Contestant], stub: Stub, directory: Path) -> AsyncGenerator[list[Running]]:
     """All contestants, started on the gateway's core; they are stopped at the end."""
     first = free_ports(len(contestants))
     async with AsyncExitStack() as stack:
         started: list[Running] = []
         for port, contestant in enumerate(contestants, first):
-            one = Running(contestant, port, logs / f"{contestant.key}.log")
+            one = Running(contestant, port, log(contestant, directory))
             started.append(one)
             try:
-                process = start(contestant, port, stub.urls, one.log)
-            except OSError as failure:
+                process = start(contestant, port, stub.urls, directory)
+            except (OSError, subprocess.CalledProcessError) as failure:
                 one.broken = str(failure)
+                say(f"{one.key}: OUT: {one.broken}")
                 continue
             stack.callback(stop, process)
             one.process = psutil.Process(process.pid)
@@ -122,23 +130,38 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
             child.terminate()
 
 
-async def compare(everybody: Sequence[Running], workload: Workload) -> None:
+async def compare(everybody: Sequence[Running], stub: Stub, workload: Workload) -> None:
     """Whoever does not answer as we do takes no further part."""
-    ours = next(one for one in everybody if one.key == OURS)
+    ours = ours_of(everybody)
     expected = [await load.once(ours.port, request) for request in _requests(ours, workload)[:COMPARED]]
     for one in everybody:
-        if one.broken:
-            continue
-        for request, answer in zip(_requests(one, workload)[:COMPARED], expected, strict=False):
-            try:
+        asked = [] if one.broken else _requests(one, workload)[:COMPARED]
+        before = await stub.calls()
+        with _out_if_it_fails(one, workload):
+            for request, answer in zip(asked, expected, strict=False):
                 found = await asyncio.wait_for(load.once(one.port, request), 30)
                 if not same(one.contestant.dialect, found, answer):
-                    one.broken = f"{workload.name}: its answer differs: {found[:2000]!r} {answer[:2000]!r}"
-            except (OSError, RuntimeError, ValueError, KeyError, TypeError, asyncio.IncompleteReadError) as failure:
-                one.broken = f"{workload.name}: {failure!r}"
-            if one.broken:
-                say(f"{one.key}: OUT: {one.broken}")
-                break
+                    raise load.NotServedError(f"its answer is {found[:300]!r}, ours {answer[:300]!r}")
+        if asked:
+            one.calls[workload.name] = (await stub.calls() - before) / len(asked)
+
+
+@contextmanager
+def _out_if_it_fails(one: Running, workload: Workload) -> Generator[None]:
+    """What goes wrong with a contestant ends its part, and is reported; it does not end the benchmark."""
+    try:
+        yield
+    except (OSError, load.NotServedError, ValueError, LookupError, TypeError, EOFError, TimeoutError) as failure:
+        one.broken = f"{workload.name}: {failure or type(failure).__name__}"
+        say(f"{one.key}: OUT: {one.broken}")
+
+
+def ours_of(everybody: Sequence[Running]) -> Running:
+    """This gateway among the contestants; without it there is nothing to compare with."""
+    ours = next(one for one in everybody if one.key == OURS)
+    if ours.broken:
+        raise SystemExit(f"this gateway does not run: {ours.broken}")
+    return ours
 
 
 def _requests(one: Running, workload: Workload) -> list[load.Request]:
@@ -154,32 +177,39 @@ async def rounds(
 ) -> None:
     """`count` rounds of every workload, each round in the opposite order of the one before."""
     for workload in workloads:
-        await compare(everybody, workload)
-        able = [one for one in everybody if not one.broken and _requests(one, workload)]
-        for one in able:  # warm: just-in-time compilers need it
-            await _one_round(one, stub, workload, max(seconds, 1.5))
+        await compare(everybody, stub, workload)
+        able = [one for one in everybody if _requests(one, workload)]
+        for one in able:
+            await _attempt(one, stub, workload, max(seconds, 1.5))
+            one.rounds.pop(workload.name, None)  # that was to warm up: just-in-time compilers need it
         for n in range(count):
             for one in able if n % 2 == 0 else able[::-1]:
-                if one.broken:
-                    continue
-                try:
-                    one.rounds.setdefault(workload.name, []).append(await _one_round(one, stub, workload, seconds))
-                except (OSError, RuntimeError) as failure:
-                    one.broken = f"{workload.name}: {failure!r}"
-                    say(f"{one.key}: OUT: {one.broken}")
-            figures = ", ".join(f"{one.key} {one.rounds[workload.name][-1].cpu * 1000:.2f}" for one in able)
-            say(f"{workload.name}, round {n + 1} of {count}, ms: {figures}")
+                await _attempt(one, stub, workload, seconds, n)
+            figures = [f"{one.key} {found * 1000:.2f}" for one in able if (found := one.cpu_of(workload))]
+            say(f"{workload.name}, round {n + 1} of {count}, median ms: {', '.join(figures)}")
 
 
-async def _one_round(one: Running, stub: Stub, workload: Workload, seconds: float) -> Round:
+async def _attempt(one: Running, stub: Stub, workload: Workload, seconds: float, number: int = 0) -> None:
+    if one.broken:
+        return
+    with _out_if_it_fails(one, workload):
+        try:
+            one.rounds.setdefault(workload.name, []).append(await _one_round(one, stub, workload, seconds, number))
+        except load.NotServedError as failure:
+            one.void.append(f"{workload.name}: {failure}")
+            say(f"{one.key}: void: {one.void[-1]}")
+            await asyncio.sleep(RECOVERY)
+
+
+async def _one_round(one: Running, stub: Stub, workload: Workload, seconds: float, number: int) -> Round:
     assert one.process
-    calls = sum((await stub.calls()).values())
+    calls = await stub.calls()
     began, used, stub_used = time.perf_counter(), cpu.seconds(one.process), cpu.seconds(stub.process)
     took = await load.run(one.port, _requests(one, workload), _at_once(one, workload), seconds=seconds)
     passed = time.perf_counter() - began
     used, stub_used = cpu.seconds(one.process) - used, cpu.seconds(stub.process) - stub_used
-    made = sum((await stub.calls()).values()) - calls
-    return Round(len(took), used / len(took), took, stub_used / passed, used / passed, made / len(took))
+    made = await stub.calls() - calls
+    return Round(number, len(took), used / len(took), took, stub_used / passed, used / passed, made / len(took))
 
 
 async def open_loop(everybody: Sequence[Running], workload: Workload, rate: float, count: int, seconds: float) -> None:
@@ -187,16 +217,18 @@ async def open_loop(everybody: Sequence[Running], workload: Workload, rate: floa
     able = [one for one in everybody if not one.broken and (one.cpu_of(workload) or 1) * rate < 0.9]
     for n in range(count):
         for one in able if n % 2 == 0 else able[::-1]:
-            one.open_loop += await load.at_rate(
-                one.port, _requests(one, workload), workload.concurrency, rate=rate, seconds=seconds
-            )
+            with _out_if_it_fails(one, workload):
+                one.open_loop += await load.at_rate(
+                    one.port, _requests(one, workload), workload.concurrency, rate=rate, seconds=seconds
+                )
         say(f"open loop, round {n + 1} of {count}")
 
 
 def ratio(of: Running, to: Running, workload: Workload) -> float | None:
     """Median of the rounds' ratios."""
-    pairs = list(zip(of.rounds.get(workload.name, []), to.rounds.get(workload.name, []), strict=False))
-    return statistics.median(a.cpu / b.cpu for a, b in pairs) if pairs else None
+    theirs = {one.number: one.cpu for one in to.rounds.get(workload.name, [])}
+    ratios = [one.cpu / theirs[one.number] for one in of.rounds.get(workload.name, []) if one.number in theirs]
+    return statistics.median(ratios) if ratios else None
 
 
 def percentile(values: Sequence[float], part: float) -> float:

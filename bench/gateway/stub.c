@@ -115,7 +115,6 @@ static Collection *collection_of(const char *path, const char **rest) {
 
 // Appends the rows of the ids that `text` names up to `end`, with commas, plain or percent-encoded, between them.
 static void put_ids(Collection *from, const char *text, char end) {
-    int any = 0;
     while (*text && *text != end) {
         if (*text == '%') {
             text += 3;
@@ -126,7 +125,7 @@ static void put_ids(Collection *from, const char *text, char end) {
             long id = strtol(text, &after, 10);
             text = after;
             if (id > from->highest || !from->rows[id].json) continue;
-            if (any++) put(&body, ",", 1);
+            if (body.at[body.used - 1] == '}') put(&body, ",", 1);
             put(&body, from->rows[id].json, from->rows[id].length);
         }
     }
@@ -215,7 +214,8 @@ static int list(Collection *from, const char *asked, char *headers, size_t size)
     from->lists++;
     put(&body, "[", 1);
     if (ids) {
-        put_ids(from, ids, '&');
+        // Tailcall names the parameter once for each id.
+        for (; ids; ids = parameter(strchr(ids, '&'), "id")) put_ids(from, ids, '&');
     } else {
         if (!backwards(parameter(asked, "ordering"), 0)) return 501;
         long last = put_page(from, cursor ? id_of_cursor(cursor) : from->highest + 1, rows ? atol(rows) : 100);

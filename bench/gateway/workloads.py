@@ -102,14 +102,30 @@ def _tutorial(workload: Workload) -> list[Request] | None:
     return [Request.of("GET", f"/solicitacoes/?first={workload.rows}&after={data.place(id)}") for id in workload.ids]
 
 
-def _snake_case_read(rows: list[Any]) -> Any:
-    """Rows with the services' own names, as ours."""
+def _in_snake_case(document: str) -> Callable[[Workload], list[Request] | None]:
+    """For those whose schema is the services' own: pages only."""
+
+    def requests(workload: Workload) -> list[Request] | None:
+        if not workload.rows:
+            return None
+
+        def request(id: int) -> Request:
+            variables = {"first": workload.rows, "after": data.place(id)}
+            return Request.of("POST", "/graphql", orjson.dumps({"query": document, "variables": variables}))
+
+        return [request(id) for id in workload.ids]
+
+    return requests
+
+
+def _edges(rows: list[Any]) -> Any:
+    """Rows with the services' own names, as our edges."""
 
     def node(row: Any) -> Any:
         produto, categoria = row["produto"], row["produto"]["categoria"]
         return {
             "id": str(row["id"]),
-            "dataSolicitacao": row["data_solicitacao"],
+            "dataSolicitacao": row["data_solicitacao"].replace(".000Z", "Z"),
             "pessoa": {"id": str(row["pessoa"]["id"]), "nomePessoa": row["pessoa"]["nome_pessoa"]},
             "servico": {"id": str(row["servico"]["id"]), "nomeServico": row["servico"]["nome_servico"]},
             "produto": {
@@ -122,9 +138,28 @@ def _snake_case_read(rows: list[Any]) -> Any:
     return [{"node": node(row)} for row in rows]
 
 
+ROW = """
+    id data_solicitacao
+    pessoa { id nome_pessoa }
+    servico { id nome_servico }
+    produto { id nome_produto categoria { id nome_categoria } }
+"""
+HIVE_PAINEL = f"""
+query Painel($first: PositiveInt!, $after: queryInput_pageSolicitacao_cursor!) {{
+  pageSolicitacao(page_size: $first, cursor: $after, ordering: _data_solicitacao) {{ {ROW} }}
+}}
+"""
+TAILCALL_PAINEL = f"""
+query Painel($first: Int!, $after: String!) {{
+  solicitacoes(first: $first, after: $after) {{ {ROW} }}
+}}
+"""
+
 GRAPHQL = Dialect(_graphql)
 REST = Dialect(_rest)
-TUTORIAL = Dialect(_tutorial, _snake_case_read, whole=False)
+TUTORIAL = Dialect(_tutorial, _edges, whole=False)
+HIVE = Dialect(_in_snake_case(HIVE_PAINEL), lambda answer: _edges(answer["data"]["pageSolicitacao"]), whole=False)
+TAILCALL = Dialect(_in_snake_case(TAILCALL_PAINEL), lambda answer: _edges(answer["data"]["solicitacoes"]), whole=False)
 
 
 def same(dialect: Dialect, body: bytes, ours: bytes) -> bool:

@@ -37,6 +37,8 @@ class Arguments:
         self._constant: dict[str, Any] | None = None
         self._variables: dict[str, str] = {}
         """Arguments that are variables of a plain type: which ones."""
+        self._required: list[str] = []
+        """Those of them that must not be null."""
         names = {argument.python_name for argument in field.arguments}
         fixed: list[ArgumentNode] = []
         for argument in node.arguments or ():
@@ -45,6 +47,7 @@ class Arguments:
             plain = name in names and kind.rstrip("!") in AS_THEY_ARE
             if plain and isinstance(value, VariableNode):
                 self._variables[name] = value.name.value
+                self._required += [value.name.value] * kind.endswith("!")
             else:
                 fixed.append(argument)
         if not any(_has_variable(argument.value) for argument in fixed):
@@ -55,9 +58,10 @@ class Arguments:
     def of(self, variables: VariableValues) -> dict[str, Any]:
         """The arguments by their Python names. Raises GraphQLError."""
         coerced = variables.coerced
-        if self._constant is None or not all(variable in coerced for variable in self._variables.values()):
+        if self._constant is None or any(coerced.get(variable) is None for variable in self._required):
             return self._convert(get_argument_values(self._definition, self._node, variables), self._field)
-        return self._constant | {name: coerced[variable] for name, variable in self._variables.items()}
+        given = {name: coerced[variable] for name, variable in self._variables.items() if variable in coerced}
+        return self._constant | given
 
     def _once(self, definition: GraphQLField, node: FieldNode) -> dict[str, Any] | None:
         try:

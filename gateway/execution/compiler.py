@@ -259,7 +259,7 @@ def _placed(key: str, part: plan.Value | plan.Part | plan.Shape | bytes) -> tupl
         return part, []
     if isinstance(part, plan.Shape):
         return part.text, [plan.Gap(gap.part, (key, *gap.path)) for gap in part.gaps]
-    return plan.GAP, [plan.Gap(part, (key,))]
+    return part.gap if isinstance(part, plan.Value) else plan.GAP, [plan.Gap(part, (key,))]
 
 
 def _end(at: int) -> plan.Value:

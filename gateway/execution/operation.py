@@ -202,10 +202,20 @@ class Executor:
             node = parse(text)
         except GraphQLSyntaxError as failure:
             return Document(None, (failure,))
+        _unchain(node)
         refuse_shape(node, self.limits)
         chosen, hidden = self._rules[introspection], not introspection
         errors = validate(self.schema, node, chosen, MOST_ERRORS, hide_suggestions=hidden)
         return Document(node, tuple(errors), steering(node), introspection=introspection)
+
+
+def _unchain(document: DocumentNode) -> None:
+    """Lets go of the tokens' links to one another: circles, which an evicted document would leave to the garbage
+    collector, whose full rounds are rare here. 60,000 documents met once took 300 MB."""
+    token = document.loc.start_token if document.loc else None
+    while token is not None:
+        following, token.prev, token.next = token.next, None, None
+        token = following
 
 
 def is_query(operation: OperationDefinitionNode) -> bool:

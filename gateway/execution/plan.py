@@ -86,9 +86,10 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A field that nothing need be read for: its texts over many rows, which are in a list ordered by `by`."""
+    """A field that nothing need be read for: what fills its gap over many rows, which are in a list ordered by `by`."""
 
-    of: Callable[[Sequence[Any], str], Iterable[bytes]]
+    of: Callable[[Sequence[Any], str], Iterable[Any]]
+    gap: bytes = GAP
 
 
 def attribute(name: str) -> Value:
@@ -100,7 +101,7 @@ def attribute(name: str) -> Value:
 def identifier(name: str) -> Value:
     """The row's own attribute, an integer, as an `ID`: a string."""
     get = attrgetter(name)
-    return Value(lambda rows, _by: map(b'"%d"'.__mod__, map(get, rows)))
+    return Value(lambda rows, _by: map(get, rows), gap=b'"%d"')
 
 
 def place() -> Value:
@@ -143,7 +144,7 @@ class Shape:
             return Column([])
         if not self.gaps:
             return Column([self.text] * len(rows))
-        pieces: list[Iterable[bytes]] = []
+        pieces: list[Iterable[Any]] = []
         failures: list[tuple[int, Failure]] = []
         columns = iter(
             await together([gap.part.column(rows, run) for gap in self.gaps if not isinstance(gap.part, Value)])
@@ -176,9 +177,8 @@ class Link:
 
     async def column(self, rows: Sequence[Any], run: Run) -> Column:
         keys = list(map(self.get, rows))
-        distinct = dict.fromkeys(keys)
-        found = await run.loaders.many(self.to).get(distinct)
-        there = {key: found.rows[key] for key in distinct if key in found.rows}
+        found = await run.loaders.many(self.to).get(keys)
+        there = found.rows
         written = await self.shape.column(list(there.values()), run)
         return _shared(keys, there, written, found.failed, self.nodes)
 
@@ -249,10 +249,9 @@ class Below:
         except Exception as refused:  # as the reference: whatever a field raises is its error
             failure = Failure((), refused, self.nodes)
             return Column([NULL] * len(rows), [(n, failure) for n in range(len(rows))])
-        distinct = dict.fromkeys(parents)
-        found = await run.loaders.pages(self.resource, self.field, query).get(distinct)
+        found = await run.loaders.pages(self.resource, self.field, query).get(parents)
         by = ordered_by(query)
-        there = {key: Shown(found.rows[key], by) for key in distinct if key in found.rows}
+        there = {key: Shown(page, by) for key, page in found.rows.items()}
         written = await self.shape.column(list(there.values()), run)
         return _shared(parents, there, written, found.failed, self.nodes)
 

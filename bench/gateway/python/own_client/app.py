@@ -21,11 +21,10 @@ from gateway.app import GatewaySettings
 
 def create_app() -> FastAPI:
     settings = read(GatewaySettings)
-    pessoas, servicos = Remote("pessoas", settings.pessoas_url), Remote("servicos", settings.servicos_url)
-    catalogo, solicitacoes = (
-        Remote("catalogo", settings.catalogo_url),
-        Remote("solicitacoes", settings.solicitacoes_url),
-    )
+    pessoas = Remote("pessoas", settings.pessoas_url, settings)
+    servicos = Remote("servicos", settings.servicos_url, settings)
+    catalogo = Remote("catalogo", settings.catalogo_url, settings)
+    solicitacoes = Remote("solicitacoes", settings.solicitacoes_url, settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
@@ -34,14 +33,16 @@ def create_app() -> FastAPI:
                 await stack.enter_async_context(remote)
             yield
 
-    app = chassis_app.build("bench", "The Painel by hand.", settings, lifespan=lifespan)
+    app = chassis_app.build(
+        "bench", "The Painel by hand.", settings, lifespan=lifespan, needs=lambda _method, _path: None
+    )
 
     @app.get("/painel")
     async def _(first: Annotated[int, Query(ge=1, le=1000)] = 100, after: str | None = None) -> Response:
         asked: dict[str, Any] = {"ordering": "-data_solicitacao", "first": first, "count": True}
         if after is not None:
             asked["after"] = after
-        page = await solicitacoes.read("POST", "/api/solicitacoes/query/", orjson.loads, asked)
+        page = await solicitacoes.read("/api/solicitacoes/query/", orjson.loads, asked)
         rows: list[Row] = page["items"]
         end = cursor("data_solicitacao", rows[-1]["data_solicitacao"], rows[-1]["id"]) if rows else None
         answer: Row = {
@@ -71,4 +72,4 @@ def create_app() -> FastAPI:
 
 
 async def bulk(remote: Remote, path: str, ids: Iterable[int]) -> list[Row]:
-    return (await remote.read("POST", path + "query/", orjson.loads, {"ids": list(ids)}))["items"]
+    return (await remote.read(path + "query/", orjson.loads, {"ids": list(ids)}))["items"]

@@ -1,0 +1,29 @@
+"""Prints the plan of a query: `python -m gateway.execution FILE`, of the Painel without one. `make plan` does that."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from gateway import schema
+from gateway.execution.operation import NO_VARIABLES, Executor
+from gateway.execution.picture import picture
+from gateway.limits.bounds import Limits
+
+PAINEL = Path(__file__).parent.parent / "playground/examples/1-painel.graphql"
+
+
+def main() -> str:
+    """The plan, or why there is none."""
+    parser = argparse.ArgumentParser(prog="python -m gateway.execution", description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path, default=PAINEL, help="a document with one query, no variables")
+    text = parser.parse_args().file.read_text()
+    executor = Executor(schema.core(schema.build()), Limits())
+    document = executor.prepare(text)
+    if document.errors:
+        sys.exit("\n".join(error.message for error in document.errors))
+    plan = executor.compiled(document, document.operation(None), NO_VARIABLES).plan
+    return picture(plan) if plan else "not compiled: the reference executor runs it (gateway/execution/compiler.py)"
+
+
+if __name__ == "__main__":
+    print(main())  # noqa: T201
