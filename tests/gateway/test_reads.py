@@ -181,3 +181,15 @@ async def test_a_date_that_is_none_is_bad_input_as_a_literal_and_as_a_variable(g
     for answer in (literal, variable):
         assert [error["extensions"]["code"] for error in answer["errors"]] == ["BAD_USER_INPUT"]
         assert "ontem" in answer["errors"][0]["message"]
+
+
+async def test_a_connection_without_first_and_last_is_a_page_of_a_hundred(
+    gateway: Gateway, database_urls: dict[str, str]
+) -> None:
+    builders.insert_pessoas(database_urls["pessoas"], (f"Pessoa {n}" for n in range(101)))
+
+    data = await gateway.data("{ pessoas { totalCount pageInfo { hasNextPage } nodes { id } } }")
+
+    assert len(data["pessoas"]["nodes"]) == 100
+    assert data["pessoas"]["totalCount"] == 101
+    assert data["pessoas"]["pageInfo"] == {"hasNextPage": True}
