@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run restart token test check bench bench-rest bench-gateway format plan schema openapi fuzz faults attack migration peers ready
+.PHONY: help setup run restart token test check bench bench-rest bench-gateway format plan schema openapi fuzz fuzz-plans faults attack migration peers ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ openapi: setup ## Write every service's openapi.json anew from the code
 
 fuzz: setup ## Fuzz the four services for long (ARGS="--cases 5000 --seeds 3 pessoas")
 	$(RUN) -m tests.fuzz $(ARGS)
+
+fuzz-plans: setup ## Hold plans against the reference executor, 50,000 random operations (CASES=50000 SEED=1; 20 minutes)
+	CASES=$(or $(CASES),50000) SEED=$(or $(SEED),1) $(RUN) -m pytest -q tests/gateway/test_same_answers.py
 
 faults: setup ## Break every part of the system under load, 5 minutes (ARGS="--only PostgreSQL" or ARGS=--write)
 	$(RUN) -m tests.faults $(ARGS)
