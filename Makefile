@@ -51,7 +51,7 @@ openapi: setup ## Write every service's openapi.json anew from the code
 fuzz: setup ## Fuzz the four services for long (ARGS="--cases 5000 --seeds 3 pessoas")
 	$(RUN) -m tests.fuzz $(ARGS)
 
-attack: setup ## Attack the running system, and measure what others feel (5 minutes; ARGS="--only token")
+attack: setup ## Attack the running system, and measure what others feel (5 minutes; ARGS=--write)
 	$(RUN) -m tests.attacks $(ARGS)
 
 migration: setup ## Write a new migration (SERVICE=pessoas NAME="add email")
