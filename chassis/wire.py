@@ -12,7 +12,8 @@ from typing import Protocol
 import httpx2
 
 MAX_ANSWER_BYTES = 20_000_000
-"""A longer answer is given up. The longest that our dialect allows, 100,000 rows, hardly fits with the largest ids: so many of a neighbour's answers may be held at a time."""
+"""A longer answer is given up. It is hardly more than the longest of our dialect, 100,000 rows with the largest ids: as
+many of them as a neighbour has connections may be held at a time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def attack_all(system: System, canary: Canary, surface: str, attacks: list[Attac
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.attacks", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=0.7, help="how long each attack goes on (0.7)")
+    parser.add_argument("--seconds", type=float, default=0.5, help="how long each attack goes on (0.5)")
     parser.add_argument("--only", default="", help="attacks whose name contains this")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/security.md")
     arguments = parser.parse_args()
