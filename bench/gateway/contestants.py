@@ -50,6 +50,9 @@ PYTHON = [
     Contestant(OURS, "**this gateway**, as `make run` starts it", (*SERVE, "gateway")),
     Contestant("reference", "this gateway, plans off", (*SERVE, "bench.gateway.python.reference")),
     Contestant(
+        "unprotected", "this gateway, without breaker, bulkhead, retries", (*SERVE, "bench.gateway.python.unprotected")
+    ),
+    Contestant(
         "own-client",
         "by hand, on our client and process settings",
         (*SERVE, "bench.gateway.python.own_client"),

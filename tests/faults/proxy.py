@@ -23,6 +23,8 @@ class Proxy:
         self.upstream = upstream
         self.port = 0
         self.treat: Treatment = honest
+        self.spoiled = 0
+        """Exchanges that were not as they should be."""
         self._server: asyncio.Server | None = None
         self._open: set[StreamWriter] = set()
 
@@ -39,6 +41,7 @@ class Proxy:
 
     def cut(self) -> None:
         """Resets every open connection."""
+        self.spoiled += len(self._open)
         for writer in self._open:
             writer.transport.abort()
 
@@ -86,6 +89,7 @@ def loses_answers(share: float, seed: int = 1) -> Treatment:
     async def treat(proxy: Proxy, request: bytes, client: StreamWriter) -> None:
         answer = await proxy.ask(request)
         if chance.random() < share:
+            proxy.spoiled += 1
             client.transport.abort()
         else:
             client.write(answer)
@@ -103,6 +107,7 @@ def loses_first_answers() -> Treatment:
         key = rest.split(b"\r\n")[0]
         if found and key not in seen:
             seen.add(key)
+            proxy.spoiled += 1
             client.transport.abort()
         else:
             client.write(answer)
@@ -114,6 +119,7 @@ def slow(seconds: float) -> Treatment:
     """Every answer is late."""
 
     async def treat(proxy: Proxy, request: bytes, client: StreamWriter) -> None:
+        proxy.spoiled += 1
         await asyncio.sleep(seconds)
         await honest(proxy, request, client)
 
@@ -143,7 +149,8 @@ def babbles() -> Treatment:
     """Answers that are no HTTP, no JSON or none of ours, in turn."""
     following = itertools.cycle(GARBAGE)
 
-    async def treat(_proxy: Proxy, _request: bytes, client: StreamWriter) -> None:
+    async def treat(proxy: Proxy, _request: bytes, client: StreamWriter) -> None:
+        proxy.spoiled += 1
         client.write(next(following))
         await client.drain()
         client.close()
@@ -154,13 +161,15 @@ def babbles() -> Treatment:
 async def truncates(proxy: Proxy, request: bytes, client: StreamWriter) -> None:
     """Half of the answer, then the end."""
     answer = await proxy.ask(request)
+    proxy.spoiled += 1
     client.write(answer[: len(answer) // 2])
     await client.drain()
     client.close()
 
 
-async def drips(_proxy: Proxy, _request: bytes, client: StreamWriter) -> None:
+async def drips(proxy: Proxy, _request: bytes, client: StreamWriter) -> None:
     """An answer that never ends, a byte at a time."""
+    proxy.spoiled += 1
     client.write(_json(b"[", 1_000_000))
     while not client.is_closing():
         await asyncio.sleep(0.05)
@@ -168,8 +177,9 @@ async def drips(_proxy: Proxy, _request: bytes, client: StreamWriter) -> None:
         await client.drain()
 
 
-async def floods(_proxy: Proxy, _request: bytes, client: StreamWriter) -> None:
+async def floods(proxy: Proxy, _request: bytes, client: StreamWriter) -> None:
     """An answer that never ends, as fast as it goes, up to far beyond what a neighbour may say."""
+    proxy.spoiled += 1
     client.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
     for _ in range(4096):
         client.write(b"10000\r\n" + b" " * 65536 + b"\r\n")

@@ -156,15 +156,17 @@ async def database_frozen(stage: Stage, seconds: float = 5) -> None:
 
 async def connections_terminated(stage: Stage, seconds: float = 3) -> None:
     """pg_terminate_backend of every connection of every service, four times a second."""
-    until_when = time.monotonic() + seconds
+    until_when, ended = time.monotonic() + seconds, 0
     while time.monotonic() < until_when:
         for name in SERVICES:
             async with await stage.connect(name) as connection:
-                await connection.execute(
+                terminated = await connection.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
+                ended += terminated.rowcount
         await asyncio.sleep(0.25)
+    assert ended > len(SERVICES), "the services had no connections that could be ended"
 
 
 async def table_locked(stage: Stage, seconds: float = 4) -> None:
@@ -177,7 +179,8 @@ async def table_locked(stage: Stage, seconds: float = 4) -> None:
 async def rows_held(stage: Stage, seconds: float = 4) -> None:
     """A long transaction holds the rows that the load wants to change."""
     async with await stage.connect("servicos") as connection, connection.transaction():
-        await connection.execute("SELECT FROM servico WHERE id > 50 FOR UPDATE")
+        held = await connection.execute("SELECT FROM servico WHERE id > 50 FOR UPDATE")
+        assert held.rowcount, "there are no rows of the load to hold"
         await asyncio.sleep(seconds)
 
 
@@ -198,9 +201,11 @@ async def disk_full(stage: Stage, seconds: float = 4) -> None:
 
 async def treated(stage: Stage, make: Callable[[], Treatment], *names: str, seconds: float = 4) -> None:
     """The proxies before some services do not do as they should."""
+    before = stage.spoiled
     for name in names:
         stage.proxies[name].treat = make()
     await asyncio.sleep(seconds)
+    assert stage.spoiled > before, "nothing was spoiled, so nothing was tried"
     stage.make_peace()
 
 
@@ -215,7 +220,9 @@ async def refused(stage: Stage, seconds: float = 4) -> None:
             await one.listen()
             await asyncio.sleep(0.18)
 
+    before = stage.spoiled
     await asyncio.gather(*map(flap, stage.proxies.values()))
+    assert stage.spoiled > before, "no connection was cut, so nothing was tried"
 
 
 # -- all of them -----------------------------------------------------------------------------------------------

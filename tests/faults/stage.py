@@ -153,6 +153,11 @@ class Stage:
 
     # -- the rest ----------------------------------------------------------------------------------------------
 
+    @property
+    def spoiled(self) -> int:
+        """Exchanges so far that the proxies have spoiled."""
+        return sum(proxy.spoiled for proxy in self.proxies.values())
+
     def make_peace(self) -> None:
         """Proxies are honest again."""
         for proxy in self.proxies.values():
