@@ -99,6 +99,7 @@ REFUSALS: dict[int, tuple[str, str]] = {
     409: ("CONTENDED", "o recurso está sendo alterado por outros; tente de novo"),
     412: ("PRECONDITION_FAILED", "o recurso foi alterado por outra pessoa; leia-o de novo e repita"),
     413: ("TOO_LARGE", "o corpo passa do limite de 1000000 bytes"),
+    414: ("LIMIT_EXCEEDED", "o endereço passa do limite de 49152 bytes"),
     415: ("UNSUPPORTED_MEDIA_TYPE", "o corpo deve ser application/json em UTF-8"),
     422: ("INVALID", "id: deve ser um número inteiro"),
     429: ("RATE_LIMITED", "a cota é de 600 por minuto; tente de novo em 12 s"),
@@ -186,7 +187,7 @@ class Described:
                 "summary": f"A page of {name}",
                 "parameters": [parameter.openapi() for parameter in self.collection.parameters.values()],
                 "responses": answer(200, {"type": "array", "items": public}, [self.example], "Link", "X-Total-Count")
-                | refusals(*READ_REFUSALS),
+                | refusals(*READ_REFUSALS, 414),
             },
             "create": {
                 "summary": f"Create a {name}",

@@ -194,7 +194,7 @@ class Remote:
         if seconds <= 0:
             raise self._quietly(DeadlineExceeded(f"{self.name} não respondeu a tempo"))
         until = time.monotonic() + seconds
-        hurried = seconds < self.timeout  # that it was too slow for somebody in a hurry says nothing about it
+        hurried = seconds < self.timeout / 2  # that it was too slow for somebody in a hurry says nothing about it
         try:
             await self.bulkhead.enter(seconds)
         except FullError as failure:

@@ -25,7 +25,7 @@ class Limits(Settings):
     max_fragments: Annotated[int, Field(ge=0, le=400)] = 200
     max_variables: Annotated[int, Field(ge=0, le=5_000)] = 100
     max_values: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
-    max_overlaps: Annotated[int, Field(ge=100, le=500_000)] = 10_000
+    max_overlaps: Annotated[int, Field(ge=100, le=500_000)] = 3_000
     max_cost: Annotated[int, Field(ge=1, le=MOST)] = 50_000
     rate_limit: Annotated[int, Field(ge=0, le=MOST)] = 0
     """Cost of one caller's operations in a minute; 0: any."""

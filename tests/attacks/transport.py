@@ -217,7 +217,7 @@ ATTACKS: list[Attack] = [
     # Sizes.
     request("500 headers", get(*(f"X-{n}: a" for n in range(500))), HEADERS, "pessoas"),
     request("a header of 60,000 bytes", get("X: " + "a" * 60_000), HEADERS, "pessoas"),
-    request("a target of 20,000 bytes", get(target="/" + "a" * 20_000), "414 LIMIT_EXCEEDED", "pessoas"),
+    request("a target of 60,000 bytes", get(target="/" + "a" * 60_000), "414 LIMIT_EXCEEDED", "pessoas"),
     request("a target of 100,000 bytes that does not end", b"GET /" + b"a" * 100_000, "414 LIMIT_EXCEEDED"),
     request("40,000 bytes of empty lines", b"\r\n" * 20_000 + get(), "200", "pessoas"),
     # Many.

@@ -137,9 +137,7 @@ async def test_a_refusal_says_which_limit_what_was_asked_and_what_is_allowed_and
 
 
 def test_every_limit_is_tried() -> None:
-    own = (
-        Limits.model_fields.keys() - Settings.model_fields.keys() - {"rate_limit"}
-    )  # of a minute: tests/gateway/test_rates.py
+    own = Limits.model_fields.keys() - Settings.model_fields.keys()
 
     assert {name.upper() for name in own} == OVER.keys() | {"MAX_VALUES", "RATE_LIMIT"}
 
