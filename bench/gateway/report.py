@@ -115,12 +115,12 @@ def write(text: str) -> None:
 
 def plot(everybody: Sequence[Running], workloads: Sequence[Workload]) -> str:
     """Bars on a logarithmic scale, one panel for each workload, the shortest first."""
-    label, width, row, gap = 300, 520, 20, 46
+    label, width, row, gap = 390, 440, 20, 46
     parts: list[str] = []
     top = 34
     for workload in workloads:
         bars = sorted(
-            (cpu * 1000, one.contestant.title.replace("**", ""), one is ours_of(everybody))
+            (cpu * 1000, one.contestant.title.replace("**", "").replace("`", ""), one is ours_of(everybody))
             for one in everybody
             if (cpu := one.cpu_of(workload))
         )
@@ -141,7 +141,7 @@ def plot(everybody: Sequence[Running], workloads: Sequence[Workload]) -> str:
         top += 12 + len(bars) * row + gap
     # Mid greys and no background: readable on a light and on a dark page.
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 880 {top - 20}" role="img" aria-label="CPU per query" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 890 {top - 20}" role="img" aria-label="CPU per query" '
         f"font-family=\"system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif\" font-size=\"12.5\" "
         f'fill="#737d88">\n' + "\n".join(parts) + "\n</svg>\n"
     )
