@@ -77,6 +77,10 @@ class Many:
 Declaration = ByKey | Held | ById | Many
 
 
+Placed = plan.Value | plan.Part | plan.Shape | bytes
+"""What a member of an object is made of: what fills a gap; or a shape, or a text, that needs none."""
+
+
 def steering(document: DocumentNode) -> tuple[str, ...]:
     """The variables that `@include` and `@skip` depend on: a plan for each of their outcomes."""
     found: set[str] = set()
@@ -129,18 +133,10 @@ class Compiler:
 
     def _shape(self, kind: GraphQLObjectType, parents: Sequence[FieldNode], row: str = "") -> plan.Shape:
         """What `parents` select of `kind`. `row` is where it stands in the row: `categoria.` in a row of a produto."""
-        texts: dict[str, bytes] = {}
-        gaps: list[plan.Gap] = []
-        for key, nodes in self._collect(kind, selections(parents)).items():
-            part = self._part(kind, nodes, row)
-            texts[key], inner = _placed(key, part)
-            gaps += inner
-        return plan.Shape(_object_text(texts), tuple(gaps))
+        fields = self._collect(kind, selections(parents))
+        return _assembled({key: self._part(kind, nodes, row) for key, nodes in fields.items()})
 
-    def _part(
-        self, kind: GraphQLObjectType, nodes: Sequence[FieldNode], row: str
-    ) -> plan.Value | plan.Part | plan.Shape | bytes:
-        """A field: what fills its gap; or a shape, or a text, that needs none."""
+    def _part(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode], row: str) -> Placed:
         name = nodes[0].name.value
         if name == "__typename":
             return _quoted(kind.name)
@@ -164,16 +160,10 @@ class Compiler:
     def _connection(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> tuple[plan.Shape, frozenset[str]]:
         """The shape of a page, and the names of its selected fields."""
         fields = self._collect(kind, selections(parents))
-        texts: dict[str, bytes] = {}
-        gaps: list[plan.Gap] = []
-        for key, nodes in fields.items():
-            texts[key], inner = _placed(key, self._of_connection(kind, nodes))
-            gaps += inner
-        return plan.Shape(_object_text(texts), tuple(gaps)), frozenset(of[0].name.value for of in fields.values())
+        shape = _assembled({key: self._of_connection(kind, nodes) for key, nodes in fields.items()})
+        return shape, frozenset(nodes[0].name.value for nodes in fields.values())
 
-    def _of_connection(
-        self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]
-    ) -> plan.Value | plan.Part | plan.Shape | bytes:
+    def _of_connection(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> Placed:
         match nodes[0].name.value:
             case "__typename":
                 return _quoted(kind.name)
@@ -189,31 +179,21 @@ class Compiler:
                 raise NotCompiledError(f"{kind.name}.{name} is of no kind that is compiled")
 
     def _edge(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> plan.Shape:
-        texts: dict[str, bytes] = {}
-        gaps: list[plan.Gap] = []
-        for key, nodes in self._collect(kind, selections(parents)).items():
+        def part(nodes: Sequence[FieldNode]) -> Placed:
             match nodes[0].name.value:
                 case "__typename":
-                    texts[key] = _quoted(kind.name)
+                    return _quoted(kind.name)
                 case "cursor":
-                    texts[key], inner = _placed(key, plan.place())
-                    gaps += inner
+                    return plan.place()
                 case name:
-                    texts[key], inner = _placed(key, self._shape(_object(kind, name), nodes))
-                    gaps += inner
-        return plan.Shape(_object_text(texts), tuple(gaps))
+                    return self._shape(_object(kind, name), nodes)
+
+        return _assembled({key: part(nodes) for key, nodes in self._collect(kind, selections(parents)).items()})
 
     def _page_info(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> plan.Shape:
-        texts: dict[str, bytes] = {}
-        gaps: list[plan.Gap] = []
-        for key, nodes in self._collect(kind, selections(parents)).items():
-            match nodes[0].name.value:
-                case "__typename":
-                    texts[key] = _quoted(kind.name)
-                case name:
-                    texts[key], inner = _placed(key, PAGE_INFO[name])
-                    gaps += inner
-        return plan.Shape(_object_text(texts), tuple(gaps))
+        fields = self._collect(kind, selections(parents))
+        typename = _quoted(kind.name)
+        return _assembled({key: PAGE_INFO.get(nodes[0].name.value, typename) for key, nodes in fields.items()})
 
     def _asked(
         self, kind: GraphQLObjectType, declared: Many, nodes: Sequence[FieldNode], selected: frozenset[str]
@@ -253,13 +233,21 @@ def _quoted(name: str) -> bytes:
     return b'"%b"' % name.encode()
 
 
-def _placed(key: str, part: plan.Value | plan.Part | plan.Shape | bytes) -> tuple[bytes, list[plan.Gap]]:
-    """The text of a member, and the gaps in it: a shape that is always there is part of the text around it."""
-    if isinstance(part, bytes):
-        return part, []
-    if isinstance(part, plan.Shape):
-        return part.text, [plan.Gap(gap.part, (key, *gap.path)) for gap in part.gaps]
-    return part.gap if isinstance(part, plan.Value) else plan.GAP, [plan.Gap(part, (key,))]
+def _assembled(members: Mapping[str, Placed]) -> plan.Shape:
+    """An object of these members; a shape that is always there is part of the text around it."""
+    texts: dict[str, bytes] = {}
+    gaps: list[plan.Gap] = []
+    for key, part in members.items():
+        match part:
+            case bytes():
+                texts[key] = part
+            case plan.Shape():
+                texts[key] = part.text
+                gaps += [plan.Gap(gap.part, (key, *gap.path)) for gap in part.gaps]
+            case _:
+                texts[key] = part.gap if isinstance(part, plan.Value) else plan.GAP
+                gaps.append(plan.Gap(part, (key,)))
+    return plan.Shape(_object_text(texts), tuple(gaps))
 
 
 def _end(at: int) -> plan.Value:
