@@ -29,6 +29,7 @@ TUPLES: AsyncRowFactory[Any] = tuple_row
 
 SLACK_SECONDS = 0.25
 """Telling the server of a shorter time costs a round trip: not worth it for less, since our own clock rings anyway."""
+OVER = "o tempo deste pedido acabou"
 AWAY = "o banco de dados não está respondendo; tente de novo em instantes"
 
 
@@ -134,7 +135,7 @@ def _seconds(most: float) -> float:
 def _late(message: str) -> Unavailable | DeadlineExceeded:
     """What to say of something that took too long: too long for the request at hand, or for anybody."""
     if deadline.left() <= 0:
-        return DeadlineExceeded("o tempo deste pedido acabou")
+        return DeadlineExceeded(OVER)
     return Unavailable(message)
 
 
@@ -203,7 +204,8 @@ async def _execute(
     except errors.LockNotAvailable as failure:
         raise Locked(AWAY) from failure
     except errors.QueryCanceled as failure:
-        raise _late(AWAY) from failure
+        # The server's clock may ring a little before ours.
+        raise (Unavailable(AWAY) if connection.limit is None else DeadlineExceeded(OVER)) from failure
     except (errors.DeadlockDetected, errors.SerializationFailure) as failure:
         raise _Lost(late=False) from failure  # the transaction is undone: run it again
     except psycopg.OperationalError as failure:
