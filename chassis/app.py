@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from logging import getLogger
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -17,6 +17,9 @@ from chassis import cors, health, identity, logging, metrics, scrape
 from chassis.errors import MethodNotAllowed, NotFound, Refusal, broken, problem
 from chassis.middleware import Front
 from chassis.settings import Settings
+
+if TYPE_CHECKING:
+    from chassis.rates import Rates
 
 log = getLogger("start")
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -100,7 +103,7 @@ def build(
         app.state.rates = Rates(name, rate_limit, settings.rate_limit_url)
         inside = Limited(inside, app.state.rates)
     app.edge = Front(
-        _identified(inside, settings, needs),
+        _identified(inside, settings, needs, app.state.rates),
         settings.max_body_bytes,
         settings.operation_timeout,
         metrics.Requests(app.router.routes),
@@ -110,13 +113,13 @@ def build(
     return app
 
 
-def _identified(app: ASGIApp, settings: Settings, needs: identity.Needs) -> ASGIApp:
+def _identified(app: ASGIApp, settings: Settings, needs: identity.Needs, rates: "Rates | None") -> ASGIApp:
     if settings.auth_mode == "off":
         log.warning("authentication is off: everybody may read and write; AUTH_MODE=jwt asks for tokens")
         return app
     from chassis.tokens import Tokens  # its cryptography is 10 MB that AUTH_MODE=off does not need
 
-    return identity.Identified(app, tokens=Tokens(settings), needs=needs)
+    return identity.Identified(app, tokens=Tokens(settings), needs=needs, rates=rates)
 
 
 async def _refused(request: Request, failure: Exception) -> Response:

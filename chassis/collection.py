@@ -120,7 +120,7 @@ class Collection:
     # -- reading -----------------------------------------------------------------------------------------------
 
     async def page(self, request: Request) -> Response:
-        given = parameters.read_all(request.query_params.multi_items(), self.parameters)
+        given = parameters.read_all(parameters.given(request.scope["query_string"]), self.parameters)
         query = self._query_of(given)
         page = await self.make(request).page(query)
         headers: dict[str, str] = {}

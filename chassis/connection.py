@@ -7,7 +7,8 @@ whose client has hung up. Here
 - heads, pipelines and connections, in all and of one address, are bounded;
 - what does not reach the application is refused as `application/problem+json` too, in prepared bytes;
 - a request whose client hangs up is cancelled, and with it what it asked of others;
-- beyond so many requests at work a further one is refused at once: it would only make the others late.
+- beyond so many requests at work, in all and of one address, a further one is refused at once: it would only make the
+  others late.
 
 `State.sweep`, called once a second, looks for who is late: one timer a request would cost more than all the rest.
 """
@@ -95,12 +96,16 @@ class State(ServerState):
         self.draining = False
         self.addresses: Counter[str] = Counter()
         """Open connections by peer."""
+        self.working: Counter[str] = Counter()
+        """Requests at work by peer."""
+        self.share = settings.max_concurrency_per_address or max(1, settings.max_concurrency * 2 // 3)
+        """How many of those one peer may have."""
         self.refused: Counter[int] = Counter()
         """Requests and connections refused here, by status."""
 
-    @property
-    def overloaded(self) -> bool:
-        return len(self.tasks) >= self.settings.max_concurrency
+    def overloaded(self, address: str) -> bool:
+        """Whether one more request is too many: for this process, or of this peer, who would starve the others."""
+        return len(self.tasks) >= self.settings.max_concurrency or self.working[address] >= self.share
 
     def sweep(self, now: float) -> None:
         """Cuts off every connection whose peer is late."""
@@ -244,7 +249,7 @@ class Connection(HttpToolsProtocol):
             if self.state.draining and self.url.startswith(b"/health/ready"):
                 self._answer_at_once(DRAINING, DRAINING)
                 return
-            if self.state.overloaded and not self.url.startswith(ALWAYS):
+            if self.state.overloaded(self._address) and not self.url.startswith(ALWAYS):
                 self._answer_at_once(OVERLOAD, OVERLOAD_AND_CLOSE)
                 return
         super().on_headers_complete()
@@ -285,8 +290,15 @@ class Connection(HttpToolsProtocol):
 
         self._running = cycle
         self._task = self.loop.create_task(cycle.run_asgi(quiet))
-        self._task.add_done_callback(self.tasks.discard)
+        self._task.add_done_callback(self._ended)
         self.tasks.add(self._task)
+        self.state.working[self._address] += 1
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        self.state.working[self._address] -= 1
+        if not self.state.working[self._address]:
+            del self.state.working[self._address]
 
     # -- refusing ----------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from chassis.errors import Forbidden, Refusal
 
 if TYPE_CHECKING:  # with AUTH_MODE=off its cryptography is never loaded
+    from chassis.rates import Rates
     from chassis.tokens import Tokens
 
 
@@ -80,17 +81,25 @@ Needs = Callable[[str, str], str | None]
 
 
 class Identified:
-    """Makes the caller of each request known, and lets in who may. Mounted with AUTH_MODE=jwt only."""
+    """Makes the caller of each request known, and lets in who may. Mounted with AUTH_MODE=jwt only.
 
-    def __init__(self, app: ASGIApp, tokens: Tokens, needs: Needs) -> None:
-        self.app, self._tokens, self._needs = app, tokens, needs
+    With `rates` a refusal is charged like a request that is let in: guessing is not free.
+    """
+
+    def __init__(self, app: ASGIApp, tokens: Tokens, needs: Needs, rates: Rates | None = None) -> None:
+        self.app, self._tokens, self._needs, self._rates = app, tokens, needs, rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
         caller = await self._tokens.caller([value for name, value in scope["headers"] if name == b"authorization"])
-        if scope["type"] == "http" and (needed := self._needs(scope["method"], scope["path"])):
-            caller.require(needed)
         with calling(caller):
+            if scope["type"] == "http" and (needed := self._needs(scope["method"], scope["path"])):
+                try:
+                    caller.require(needed)
+                except Refusal as refusal:
+                    if self._rates:
+                        refusal.headers |= await self._rates.charge(scope, 1)
+                    raise
             await self.app(scope, receive, send)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -42,13 +43,31 @@ class Parameter:
         return described | ({"style": "form", "explode": False} if self.schema["type"] == "array" else {})
 
 
+def given(query: bytes) -> list[tuple[str, str]]:
+    """Names and texts of a query string, in its order. What is no UTF-8 is kept as lone surrogates, which `is_text`
+    finds: replaced by U+FFFD, as is usual, it would ask for something else."""
+    return parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="surrogateescape")
+
+
+def is_text(text: str) -> bool:
+    """Whether it was UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def read_all(given: Iterable[tuple[str, str]], known: Mapping[str, Parameter]) -> dict[str, Any]:
     """Every parameter given, as a value. Raises Invalid that names each one at fault."""
     values: dict[str, Any] = {}
     wrong: list[FieldError] = []
     for name, text in given:
         if name not in known:
-            wrong.append(FieldError(name, "UNKNOWN_PARAMETER", "parâmetro desconhecido"))
+            shown = name.encode(errors="replace").decode()
+            wrong.append(FieldError(shown, "UNKNOWN_PARAMETER", "parâmetro desconhecido"))
+        elif not is_text(text):
+            wrong.append(FieldError(name, "INVALID_CHARACTER", "não é UTF-8 válido"))
         elif name in values:
             wrong.append(FieldError(name, "REPEATED_PARAMETER", "parâmetro repetido"))
         else:

@@ -92,8 +92,10 @@ class ServerSettings(Settings):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     max_connections: Annotated[int, Field(ge=2, le=100_000)] = 1000
     """Open connections of one process; of one address, half of them."""
-    max_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 128
+    max_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 192
     """Requests that one process works on at a time: more are refused at once, since they would make all late."""
+    max_concurrency_per_address: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """Those of one peer, so that others find a place; 0: two thirds. A proxy is one peer: behind one, all of them."""
     forwarded_allow_ips: str = ""
     """The proxies whose X-Forwarded-For says who the client is, separated by commas; of nobody else is it believed."""
 

@@ -21,6 +21,7 @@ from chassis.body import parse, require_media_type
 from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, RateLimited, Refusal, TooLarge
 from chassis.idempotency import key_of
 from chassis.negotiation import quality
+from chassis.parameters import given, is_text
 from gateway import metrics, playground
 from gateway.context import Context
 from gateway.errors import code_of, formatted, log_faults
@@ -48,15 +49,15 @@ class Asked:
         """Checks the types of the parts. Raises Malformed."""
         if not isinstance(parameters, dict):
             raise Malformed("o corpo deve ser um objeto JSON com o membro query")
-        given = cast("dict[str, Any]", parameters)
-        query, name, variables = given.get("query"), given.get("operationName"), given.get("variables")
+        parts = cast("dict[str, Any]", parameters)
+        query, name, variables = parts.get("query"), parts.get("operationName"), parts.get("variables")
         if not isinstance(query, str) or not query.strip():
             raise Malformed("falta o membro query, um texto")
         if name is not None and not isinstance(name, str):
             raise Malformed("operationName deve ser um texto")
         if variables is not None and not isinstance(variables, dict):
             raise Malformed("variables deve ser um objeto")
-        if given.get("extensions") is not None and not isinstance(given["extensions"], dict):
+        if parts.get("extensions") is not None and not isinstance(parts["extensions"], dict):
             raise Malformed("extensions deve ser um objeto")
         if variables:
             _require_unicode(variables)
@@ -76,6 +77,7 @@ async def endpoint(request: Request) -> Response:
         return await _executed(request, asked, media_type, began)
     except Refusal as refusal:
         metrics.refused(began)
+        refusal = await _charged(request, refusal)
         error: dict[str, Any] = {"message": refusal.detail, "extensions": {"code": code_of(refusal)}}
         if error["extensions"]["code"] == "INTERNAL":  # a refusal of HTTP's own: 405, 406, 415
             error["extensions"]["code"] = "BAD_USER_INPUT"
@@ -84,6 +86,19 @@ async def endpoint(request: Request) -> Response:
         if isinstance(refusal, RateLimited):
             error["extensions"] |= {"limit": "RATE_LIMIT", "retry_after": refusal.retry_after}
         return _response({"errors": [error]}, media_type, refusal.status, refusal.headers)
+
+
+async def _charged(request: Request, refusal: Refusal) -> Refusal:
+    """The refusal of a request that was charged nothing yet, charged like a refused document; or that there was no room
+    for it either."""
+    rates: Rates | None = request.app.state.rates
+    if not rates or isinstance(refusal, RateLimited):
+        return refusal
+    try:
+        refusal.headers |= await rates.charge(request.scope, 1)
+    except RateLimited as limited:
+        return limited
+    return refusal
 
 
 def _too_large(request: Request) -> dict[str, Any]:
@@ -107,7 +122,9 @@ async def _parameters(request: Request) -> Any:
         require_media_type(request, (JSON,))
         return parse(await request.body())
     # In a URL the empty string stands for a parameter that is absent.
-    found: dict[str, Any] = {name: value for name, value in request.query_params.items() if value}
+    found: dict[str, Any] = {name: text for name, text in given(request.scope["query_string"]) if text}
+    if wrong := [name for name, text in found.items() if not is_text(text)]:
+        raise Malformed(f"{wrong[0]} não é UTF-8 válido")
     for name in ("variables", "extensions"):
         if name in found:
             found[name] = parse(found[name].encode())

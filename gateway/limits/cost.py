@@ -11,18 +11,16 @@ comes from the declarations that the schema's fields carry, as a plan does, and 
     criarPessoa ................ 1 request
 
 A row counts once for each ten values that are selected of it: no type has more, but an alias can repeat a field.
-Introspection reads no service: there each value counts one, which is about what it takes.
+Introspection reads no service: see `gateway.limits.introspection`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from math import ceil
 from typing import Any, cast
 
 from graphql import (
     DocumentNode,
     FieldNode,
-    GraphQLEnumType,
     GraphQLField,
     GraphQLInputObjectType,
     GraphQLNamedType,
@@ -33,18 +31,16 @@ from graphql import (
     ObjectValueNode,
     OperationDefinitionNode,
     OperationType,
-    SchemaMetaFieldDef,
     SelectionSetNode,
-    TypeMetaFieldDef,
     VariableNode,
     get_named_type,
-    is_introspection_type,
 )
 from graphql.execution.values import VariableValues
 
 from chassis.pagination import DEFAULT_SIZE, MAX_IDS, MAX_PARENTS, MAX_SIZE
 from gateway.execution.collect import Collector, selections
 from gateway.execution.compiler import ById, ByKey, Declaration, Many
+from gateway.limits.introspection import Introspection
 
 VALUES_OF_A_ROW = 10
 
@@ -67,6 +63,7 @@ class Pricer:
 
     def __init__(self, schema: GraphQLSchema, collector: Collector) -> None:
         self._schema, self._collect = schema, collector.collect
+        self._introspection = Introspection(schema, collector)
         self._varies = False
 
     def price(self, operation: OperationDefinitionNode) -> Price:
@@ -91,7 +88,8 @@ class Pricer:
             definition = kind.fields.get(nodes[0].name.value)
             if definition is None:
                 values += 1
-                parts += self._introspection(nodes)
+                shown = self._introspection.cost(nodes)
+                parts.append(lambda parents, _given, shown=shown: parents * shown)
                 continue
             below = _named(definition)
             if not isinstance(below, GraphQLObjectType):
@@ -170,44 +168,6 @@ class Pricer:
         self._varies = True
         return lambda given: fixed + sum(_requests(kind, given.get(name)) for name, kind in varying)
 
-    def _introspection(self, nodes: Sequence[FieldNode]) -> list[Part]:
-        definition = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}.get(nodes[0].name.value)
-        if definition is None:  # __typename
-            return []
-        values = ceil(self._introspected(cast("GraphQLObjectType", _named(definition)), nodes))
-        return [lambda parents, _given: parents * values]
-
-    def _introspected(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> float:
-        """How many values are shown below one object of an introspection type."""
-        total = 0.0
-        for of in self._collect(kind, selections(nodes)).values():
-            name = of[0].name.value
-            total += 1
-            below = _named(kind.fields[name]) if name in kind.fields else None
-            if isinstance(below, GraphQLObjectType):
-                total += self._lengths.get(name, 1) * self._introspected(below, of)
-        return total
-
-    @cached_property
-    def _lengths(self) -> Mapping[str, float]:
-        """How long the lists of introspection are in this schema, on average."""
-        types = [kind for kind in self._schema.type_map.values() if not is_introspection_type(kind)]
-        objects = [kind for kind in types if isinstance(kind, GraphQLObjectType)]
-        inputs = [kind for kind in types if isinstance(kind, GraphQLInputObjectType)]
-        enums = [kind for kind in types if isinstance(kind, GraphQLEnumType)]
-        fields = [field for kind in objects for field in kind.fields.values()]
-        shown = [str(field.type) for field in fields]
-        wrappers = sum(one.count("!") + one.count("[") for one in shown)
-        return {
-            "types": len(self._schema.type_map),
-            "directives": len(self._schema.directives),
-            "fields": _mean([len(kind.fields) for kind in objects]),
-            "args": _mean([len(field.args) for field in fields]),
-            "inputFields": _mean([len(kind.fields) for kind in inputs]),
-            "enumValues": _mean([len(kind.values) for kind in enums]),
-            "ofType": wrappers / (wrappers + len(shown)),
-        }
-
 
 def _rows(most: int, values: int, parts: Sequence[Part], requests: bool = True) -> Part:
     """So many rows, read in requests of `most` at a time, and what is read below each."""
@@ -246,7 +206,3 @@ def _declared(definition: GraphQLField) -> Declaration | None:
 def _named(field: Any) -> GraphQLNamedType:
     """The type of a field or argument, without its `[]` and `!`."""
     return cast("GraphQLNamedType", get_named_type(field.type))
-
-
-def _mean(counts: Sequence[int]) -> float:
-    return sum(counts) / len(counts) if counts else 0

@@ -4,6 +4,7 @@ Each definition is visited once, and a fragment's totals are remembered: a docum
 one twice asks for 2**n fields, and is refused after n steps.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -45,6 +46,8 @@ class Shape:
     directives: int = 0
     fragments: int = 0
     variables: int = 0
+    overlaps: int = 0
+    """Comparisons that validation would make between fields of one name that stand side by side: some of all."""
     operations: list[Counted] = field(default_factory=list[Counted])
     definitions: dict[str, Counted] = field(default_factory=dict[str, Counted])
     _totals: dict[str, Totals] = field(default_factory=dict[str, Totals])
@@ -84,6 +87,7 @@ class Shape:
         waiting = [(selections, 0)]
         while waiting:
             selections, depth = waiting.pop()
+            self.overlaps += _pairs(selections)
             for node in selections.selections:
                 selected += 1
                 self.directives += len(node.directives or ())
@@ -105,6 +109,13 @@ class Shape:
         return Counted(Totals(selected, root_fields, deepest), spreads)
 
 
+def _pairs(selections: SelectionSetNode) -> int:
+    """How many pairs of fields have the same name in the answer."""
+    fields = [node for node in selections.selections if isinstance(node, FieldNode)]
+    names = Counter((node.alias or node.name).value for node in fields)
+    return sum(n * (n - 1) // 2 for n in names.values()) if len(names) < len(fields) else 0
+
+
 def refuse_shape(document: DocumentNode, limits: Limits) -> None:
     """Raises LimitExceededError for a document that validation should not see."""
     shape = Shape.of(document)
@@ -114,6 +125,7 @@ def refuse_shape(document: DocumentNode, limits: Limits) -> None:
         max_directives=shape.directives,
         max_fragments=shape.fragments,
         max_aliases=shape.aliases,
+        max_overlaps=shape.overlaps,
     )
     # An operation without fields is still one: each costs validation a walk through all that it spreads.
     totals = [shape.totals(one) for one in (*shape.operations, *shape.definitions.values())]

@@ -1,7 +1,8 @@
 """Attacks the running system: `python -m tests.attacks --write`, which is `make attack`.
 
 Fails when a verdict is not the expected one, when the canary is not answered, or when a process was restarted. Each
-attack that is not slow by its nature goes on for `--seconds`, by several attackers at once; the canary asks meanwhile.
+attack that is not slow by its nature goes on for `--seconds` by one attacker, then for as long by several at once; the
+canary asks meanwhile.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tempfile import TemporaryDirectory
 from tests import issuer
 from tests.attacks import identity, report
 from tests.attacks.attack import Attack, Target
-from tests.attacks.canary import Canary, singing
+from tests.attacks.canary import Canary, Felt, singing
 from tests.attacks.report import Result
 from tests.attacks.surfaces import SURFACES
 from tests.attacks.system import asking_for_tokens, attacked, megabytes, processes
@@ -30,28 +31,35 @@ MOST_SECONDS = 90
 """For one attack."""
 
 
-async def play(target: Target, attack: Attack, seconds: float) -> tuple[Counter[str], float]:
-    """How often it ended how, and how many milliseconds the first took."""
-    began = time.monotonic()
-    verdicts = Counter([await attack.play(target)])
-    first = (time.monotonic() - began) * 1000
+async def play(target: Target, attack: Attack, seconds: float, attackers: int) -> tuple[Counter[str], list[float]]:
+    """How often it ended how, and how many milliseconds each took."""
+    verdicts, took = Counter[str](), list[float]()
+    until = time.monotonic() + seconds
 
-    async def again() -> None:
-        while time.monotonic() < began + seconds:
+    async def repeat() -> None:
+        while not took or time.monotonic() < until:
+            began = time.monotonic()
             verdicts[await attack.play(target)] += 1
+            took.append((time.monotonic() - began) * 1000)
+            if attack.slow:
+                return
 
     async with asyncio.timeout(MOST_SECONDS):
-        await asyncio.gather(*(again() for _ in range(0 if attack.slow else ATTACKERS)))
-    return verdicts, first
+        await asyncio.gather(*(repeat() for _ in range(attackers)))
+    return verdicts, took
 
 
 def attack_all(system: System, canary: Canary, surface: str, attacks: list[Attack], seconds: float) -> list[Result]:
     target, results = Target(system.offset), list[Result]()
     before = processes(system)
     for attack in attacks:
-        since = time.monotonic()
-        verdicts, first = asyncio.run(play(target, attack, seconds))
-        felt = canary.felt(since, time.monotonic())
+        verdicts, took, felt = Counter[str](), list[list[float]](), list[Felt]()
+        for attackers in (1,) if attack.slow else (1, ATTACKERS):
+            since = time.monotonic()
+            ended, milliseconds = asyncio.run(play(target, attack, seconds, attackers))
+            verdicts += ended
+            took.append(milliseconds)
+            felt.append(canary.felt(since, time.monotonic()))
         after = canary.after(time.monotonic())
         wrong = [f"{verdict} ({count})" for verdict, count in verdicts.items() if verdict != attack.expected]
         if not after:
@@ -59,7 +67,7 @@ def attack_all(system: System, canary: Canary, surface: str, attacks: list[Attac
         if processes(system) != before:
             wrong.append("a process was restarted")
             before = processes(system)
-        result = Result(surface, attack, verdicts.total(), first, felt, wrong)
+        result = Result(surface, attack, verdicts.total(), took[0], felt[0], None if attack.slow else felt[1], wrong)
         results.append(result)
         print(report.line(result), flush=True)
     return results

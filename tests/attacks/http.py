@@ -85,6 +85,7 @@ ATTACKS: list[Attack] = [
     ),
     request("a body over the limit to a service", post(PEOPLE, b" " * 1_000_001), "413 TOO_LARGE", "pessoas"),
     request("a body that is not UTF-8", post("/graphql", b'{"query": "\xff\xfe"}'), "400 BAD_USER_INPUT"),
+    request("a target that is not UTF-8", http("GET", "/graphql?query=%7B__typename%7D%ff"), "400 BAD_USER_INPUT"),
     request("a body in UTF-16", post("/graphql", QUERY.decode().encode("utf-16")), "400 BAD_USER_INPUT"),
     request(
         "a body that says UTF-16",

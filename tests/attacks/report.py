@@ -17,27 +17,34 @@ from tests.attacks.canary import Felt
 
 DOCUMENT = ROOT / "docs" / "security.md"
 Row = Sequence[object]
-CANARY = ("canary, median", "canary, maximum", "canary, failed")
 BEGIN, END = "<!-- results of make attack -->", "<!-- end of results -->"
 
 
 @dataclass
 class Result:
-    """What became of one attack: `first` in milliseconds, `wrong` is what was not as expected."""
+    """What became of one attack: `took` by one attacker, in milliseconds; what the canary felt of one attacker and, if
+    the attack is not slow, of several at once; `wrong` is what was not as expected."""
 
     surface: str
     attack: Attack
     times: int
-    first: float
-    felt: Felt
+    took: list[float]
+    alone: Felt
+    flood: Felt | None
     wrong: list[str]
 
 
 def line(result: Result) -> str:
     """One attack, as it ends."""
-    felt = f"canary {result.felt.median:.0f} / {result.felt.maximum:.0f} ms, {result.felt.failed} failed"
+    felt = f"{median(result.took):.0f} / {max(result.took):.0f} ms; canary {_felt(result.alone)}"
+    if result.flood:
+        felt += f"; in the flood {_felt(result.flood)}"
     told = f"{result.surface}: {result.attack.name}: {result.attack.expected}; {result.times} times; {felt}"
     return "\n    WRONG: ".join([told, *(one[:300] for one in result.wrong)])
+
+
+def _felt(felt: Felt) -> str:
+    return f"{felt.median:.0f} / {felt.maximum:.0f} ms" + (f", {felt.failed} failed" if felt.failed else "")
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -46,26 +53,35 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def summary(results: Sequence[Result], quiet: Sequence[float]) -> str:
-    """By surface, the canary's figures in milliseconds."""
-    rows: list[Row] = [["surface", "attacks", "times", "as expected", "first answer, median", *CANARY]]
+    """By surface: milliseconds as median / 99th percentile / maximum."""
+    rows: list[Row] = [
+        ["surface", "attacks", "times", "as expected", "answer", "canary, 1 attacker", "canary, 4 attackers", "failed"]
+    ]
     if quiet:
-        rows.append(["nobody attacks", "", "", "", "", f"{median(quiet):.0f}", f"{max(quiet):.0f}", 0])
+        rows.append(["nobody attacks", "", "", "", "", _spread(quiet), "", 0])
     for (surface, slow), found in groupby(results, lambda one: (one.surface, one.attack.slow)):
         group = list(found)
-        felt = [one for result in group for one in result.felt.milliseconds]
+        felt = [one.alone for one in group] + [one.flood for one in group if one.flood]
         rows.append(
             [
                 f"{surface}, slow or many" if slow else surface,
                 len(group),
                 f"{sum(one.times for one in group):,}",
                 sum(not one.wrong for one in group),
-                "" if slow else f"{median(one.first for one in group):.0f}",
-                f"{median(felt):.0f}" if felt else "",
-                f"{max(felt, default=0):.0f}",
-                sum(one.felt.failed for one in group),
+                "" if slow else _spread([took for one in group for took in one.took]),
+                _spread([took for one in group for took in one.alone.milliseconds]),
+                _spread([took for one in group if one.flood for took in one.flood.milliseconds]),
+                sum(one.failed for one in felt),
             ]
         )
     return table(rows)
+
+
+def _spread(milliseconds: Sequence[float]) -> str:
+    if not milliseconds:
+        return ""
+    ordered = sorted(milliseconds)
+    return f"{median(ordered):.0f} / {ordered[len(ordered) * 99 // 100]:.0f} / {ordered[-1]:.0f}"
 
 
 def memory(found: dict[str, tuple[float, float]]) -> str:
@@ -75,13 +91,15 @@ def memory(found: dict[str, tuple[float, float]]) -> str:
 
 
 def worst(results: Sequence[Result]) -> str:
-    """The attacks that others felt most."""
-    felt = sorted(results, key=lambda one: one.felt.maximum, reverse=True)[:8]
-    rows: list[Row] = [["what others felt most", *CANARY]]
-    rows += [
-        [f"{one.surface}: {one.attack.name}", f"{one.felt.median:.0f}", f"{one.felt.maximum:.0f}", one.felt.failed]
-        for one in felt
-    ]
+    """The attacks that took longest to answer, and those that others felt most, one attacker at work."""
+    rows: list[Row] = [["one attacker", "answer, median", "answer, maximum", "canary, median", "canary, maximum"]]
+    quick = [one for one in results if not one.attack.slow]
+    slowest = sorted(quick, key=lambda one: median(one.took), reverse=True)[:6]
+    felt = sorted(results, key=lambda one: one.alone.maximum, reverse=True)[:6]
+    for one in [*slowest, *(one for one in felt if one not in slowest)]:
+        answers = ["", ""] if one.attack.slow else [f"{median(one.took):.0f}", f"{max(one.took):.0f}"]
+        canary = [f"{one.alone.median:.0f}", f"{one.alone.maximum:.0f}"]
+        rows.append([f"{one.surface}: {one.attack.name}", *answers, *canary])
     return table(rows)
 
 
@@ -91,7 +109,8 @@ def write(
     """Puts the tables between their marks."""
     where = (
         f"`make attack`, {time.strftime('%Y-%m-%d', time.gmtime())}, on {os.cpu_count()} shared cores "
-        f"({platform.machine()}), attackers and canary included; {seconds:g} s for each; times in milliseconds.\n"
+        f"({platform.machine()}), attackers and canary included; {seconds:g} s for each, twice; "
+        "milliseconds as median / 99th percentile / maximum.\n"
     )
     parts = [where, summary(results, quiet), worst(results), memory(used)]
     text = re.sub(

@@ -93,7 +93,7 @@ ATTACKS: list[Attack] = [
     read("wildcards in search", "search=" + quote("%_%_%\\"), "200"),
     read("a NUL in search", "search=a%00b", f"{BAD} search:INVALID_CHARACTER"),
     read("a search of 15,000 characters", "search=" + "a" * 15_000, f"{BAD} search:TOO_LONG"),
-    read("bytes that are not UTF-8 in search", "search=%ff%fe", "200"),
+    read("bytes that are not UTF-8 in search", "search=%ff%fe", f"{BAD} search:INVALID_CHARACTER"),
     read("SQL in ordering", "ordering=" + quote("id; DROP TABLE pessoa"), f"{BAD} ordering:INVALID_CHOICE"),
     read("SQL in a parameter's name", quote("id=1 OR 1") + "=1", f"{BAD} id=1 OR 1:UNKNOWN_PARAMETER"),
     read(

@@ -56,7 +56,11 @@ def echo() -> Echo:
 @pytest_asyncio.fixture
 async def served(echo: Echo) -> AsyncIterator[Served]:
     async with serving(
-        Front(echo, 1_000_000, 5.0, Requests([])), max_connections=20, max_concurrency=3, max_body_bytes=10_000
+        Front(echo, 1_000_000, 5.0, Requests([])),
+        max_connections=20,
+        max_concurrency=3,
+        max_concurrency_per_address=3,
+        max_body_bytes=10_000,
     ) as served:
         yield served
         echo.release.set()
@@ -259,6 +263,27 @@ async def test_beyond_its_concurrency_a_process_refuses_at_once_and_stays_visibl
     assert json.loads(refused.body)["code"] == "UNAVAILABLE"
     assert (health.status, served_again.status) == (200, 200)
     assert "/a" not in echo.begun[:3]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
+async def test_one_address_cannot_take_every_place_at_work(echo: Echo) -> None:
+    front = Front(echo, 1_000_000, 5.0, Requests([]))
+    async with serving(front, max_concurrency=3) as served:
+        greedy = await _held(served, echo, 2)
+        beyond, other, last = await served.peer(), await served.peer("127.0.0.2"), await served.peer("127.0.0.3")
+        beyond.get("/a")
+        other.get("/held/other")
+        await until(lambda: "/held/other" in echo.begun, "the other's request begins")
+        last.get("/a")
+        refused = [(await one.answer()).status for one in (beyond, last)]
+        echo.release.set()
+        served_now = [(await one.answer()).status for one in (*greedy, other)]
+        beyond.get("/a")
+
+        assert refused == [503, 503], "the one for its share, the other since there is no place at all"
+        assert served_now == [200] * 3
+        assert (await beyond.answer()).status == 200
+        await until(lambda: not served.state.working, "nothing is remembered of who has left")
 
 
 async def test_a_head_request_refused_under_overload_has_no_body_that_spoils_the_next(

@@ -113,6 +113,24 @@ async def test_a_share_is_its_tokens_subjects_own_wherever_they_are(guarded: App
     assert await statuses(guarded, "192.0.2.0", **bia) == [200]
 
 
+async def test_a_refused_token_is_charged_to_its_address(guarded: Applications) -> None:
+    async with client_at(guarded, "192.0.2.20") as client:
+        answers = [
+            await client.get(PESSOAS.path, headers={"Authorization": f"Bearer guess-{n}"}) for n in range(MOST + 1)
+        ]
+
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
+    assert [answer.headers["ratelimit"].split(";")[1] for answer in answers] == ["r=2", "r=1", "r=0", "r=0"]
+    assert answers[0].headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_a_token_without_the_scope_is_charged_to_its_subject(guarded: Applications) -> None:
+    narrow = bearer("catalogo:read", sub="carla")
+
+    assert await statuses(guarded, *["192.0.2.21"] * 4, **narrow) == [403, 403, 403, 429]
+    assert await statuses(guarded, "192.0.2.21", **bearer("pessoas:read", sub="dora")) == [200]
+
+
 async def test_health_is_not_counted(limited: Applications) -> None:
     async with client_at(limited, "192.0.2.9") as client:
         for path in ["/health/live", "/openapi.json"] * MOST:

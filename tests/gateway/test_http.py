@@ -71,6 +71,13 @@ async def test_a_body_that_is_no_request_is_400(gateway: Gateway, content: bytes
     assert answer.json()["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
 
 
+async def test_a_target_that_is_not_utf_8_is_400(gateway: Gateway) -> None:
+    answer = await gateway.client.get("/graphql?query=%7B__typename%7D&operationName=%ff")
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["message"] == "operationName não é UTF-8 válido"
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

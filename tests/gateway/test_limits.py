@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from graphql import GraphQLSyntaxError, Lexer, Source, TokenKind, get_introspection_query
+from graphql import GraphQLSyntaxError, Lexer, Source, TokenKind, get_introspection_query, parse, validate
 from graphql.execution.values import VariableValues, get_variable_values
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +22,9 @@ from gateway import schema
 from gateway.context import Context
 from gateway.execution.operation import Executor
 from gateway.limits.bounds import MOST, LimitExceededError, Limits
+from gateway.limits.introspection import VALUE
+from gateway.limits.rules import rules
+from gateway.limits.shape import refuse_shape
 from gateway.limits.text import IGNORED, TOKEN
 from gateway.loaders import Loaders
 from tests import builders
@@ -448,6 +451,57 @@ def test_introspection_cannot_be_deep_or_wide() -> None:
     assert [error.message for error in deep.errors] == ["Maximum introspection depth exceeded"]
     assert cost(f"{{ __schema {{ types {{ fields {{ type {{ fields {{ {wide} }} }} }} }} }} }}") > Limits().max_cost
     assert cost(GRAPHIQL) < Limits().max_cost / 2
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        GRAPHIQL,
+        "{ __schema { types { name fields { name } } } }",
+        '{ __type(name: "Query") { fields { args { name type { name kind ofType { name kind } } defaultValue } } } }',
+        '{ __type(name: "Mutation") { fields { name type { fields { type { name ofType { __typename } } } } } } }',
+        "{ __schema { types { fields { args { type { inputFields { name } } } } } directives { args { name } } } }",
+        '{ a: __type(name: "Nada") { name } b: __type(name: "Pessoa") { possibleTypes { name } interfaces { name } } }',
+    ],
+)
+async def test_what_introspection_costs_is_what_it_shows(gateway: Gateway, query: str) -> None:
+    def values(shown: Any) -> int:
+        match shown:
+            case dict():
+                return sum(1 + values(one) for one in cast("dict[str, Any]", shown).values())
+            case list():
+                return sum(map(values, cast("list[Any]", shown)))
+            case _:
+                return 0
+
+    assert cost(query) == VALUE * values(await gateway.data(query))
+
+
+def test_a_type_that_a_variable_names_costs_as_much_as_any() -> None:
+    below = "{ fields { args { type { name } } } }"
+    names = [name for name in CORE.type_map if name.isidentifier()]
+
+    assert cost(f"query ($name: String!) {{ __type(name: $name) {below} }}", name="Query") == max(
+        cost(f'{{ __type(name: "{name}") {below} }}') for name in names
+    )
+
+
+@pytest.mark.parametrize(("repeats", "refused"), [(45, False), (46, True)])  # n * (n - 1) / 2 comparisons
+def test_fields_side_by_side_are_counted_before_they_are_compared(repeats: int, refused: bool) -> None:
+    limits = Limits(max_overlaps=1_000)
+    document = parse("{ pessoas { nodes {" + " id" * repeats + " } } }")
+
+    assert overlaps(lambda: refuse_shape(document, limits)) is refused
+    assert overlaps(lambda: validate(CORE, document, rules(limits, True))) is refused, "validation counts alike"
+
+
+def overlaps(judge: Callable[[], object]) -> bool:
+    """Whether it refuses for `MAX_OVERLAPS`."""
+    try:
+        judge()
+    except LimitExceededError as refused:
+        return bool(refused.extensions and refused.extensions["limit"] == "MAX_OVERLAPS")
+    return False
 
 
 def documented() -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -135,6 +135,33 @@ async def test_refused_documents_use_up_the_share_too(guarded: Applications) -> 
     assert statuses == [200] * MOST + [429]
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (401, {"Authorization": "Bearer guess"}, b'{"query": "{ __typename }"}'),
+        (400, {}, b"{"),
+        (400, {}, b"[]"),
+        (415, {"Content-Type": "text/plain"}, b'{"query": "{ __typename }"}'),
+        (406, {"Accept": "text/css"}, b'{"query": "{ __typename }"}'),
+    ],
+    ids=["refused token", "no JSON", "no object", "media type", "nothing acceptable"],
+)
+async def test_a_request_that_is_refused_before_its_document_uses_up_the_share_too(
+    guarded: Applications, status: int, headers: dict[str, str], body: bytes
+) -> None:
+    typed = {"Content-Type": "application/json"}
+    token = bearer("pessoas:read", sub=f"refused {status} {body!r}")
+    transport = httpx2.ASGITransport(app=guarded.front, client=(f"192.0.2.{status % 256}", 1))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://gateway.test") as client:
+        answers = [
+            await client.post("/graphql", content=body, headers=typed | token | headers) for _ in range(MOST + 1)
+        ]
+
+    assert [answer.status_code for answer in answers] == [status] * MOST + [429]
+    assert left(answers[0]) == MOST - 1
+    assert answers[-1].headers["retry-after"]
+
+
 async def test_without_a_limit_nothing_is_told(applications: Applications, services: Services) -> None:
     answer = await applications.gateway.client.post("/graphql", json={"query": TEN})
 
