@@ -33,12 +33,12 @@ class Target:
     def port(self, process: str) -> int:
         return topology.by_name(process).port + self.offset
 
-    async def peer(self, process: str = "gateway") -> Peer:
-        return Peer(*await asyncio.open_connection("127.0.0.1", self.port(process), local_addr=(ADDRESS, 0)))
+    async def peer(self, process: str = "gateway", address: str = ADDRESS) -> Peer:
+        return Peer(*await asyncio.open_connection("127.0.0.1", self.port(process), local_addr=(address, 0)))
 
-    async def ask(self, process: str, sent: bytes) -> str:
+    async def ask(self, process: str, sent: bytes, address: str = ADDRESS) -> str:
         """The verdict on one request, on a connection of its own."""
-        peer = await self.peer(process)
+        peer = await self.peer(process, address)
         peer.send(sent)
         try:
             method, _, _ = sent.partition(b" ")

