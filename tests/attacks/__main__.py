@@ -52,9 +52,10 @@ async def play(target: Target, attack: Attack, seconds: float, attackers: int) -
 def attack_all(
     system: System, canary: Canary | None, surface: str, attacks: list[Attack], seconds: float
 ) -> list[Result]:
-    target, results = Target(system.offset), list[Result]()
+    results = list[Result]()
     before = processes(system)
-    for attack in attacks:
+    for number, attack in enumerate(attacks):
+        target = Target(system.offset, f"127.0.2.{number % 250 + 1}")  # one address would run out of ports
         verdicts, took, felt = Counter[str](), list[list[float]](), list[Felt]()
         for attackers in (1,) if attack.slow else (1, ATTACKERS):
             since = time.monotonic()

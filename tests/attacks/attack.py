@@ -25,18 +25,19 @@ would put there, or that lets another origin in."""
 
 
 class Target:
-    """A running system, as an attacker sees it."""
+    """A running system, as an attacker at this address sees it."""
 
-    def __init__(self, offset: int) -> None:
-        self.offset = offset
+    def __init__(self, offset: int, address: str = ADDRESS) -> None:
+        self.offset, self.address = offset, address
 
     def port(self, process: str) -> int:
         return topology.by_name(process).port + self.offset
 
-    async def peer(self, process: str = "gateway", address: str = ADDRESS) -> Peer:
-        return Peer(*await asyncio.open_connection("127.0.0.1", self.port(process), local_addr=(address, 0)))
+    async def peer(self, process: str = "gateway", address: str = "") -> Peer:
+        origin = (address or self.address, 0)
+        return Peer(*await asyncio.open_connection("127.0.0.1", self.port(process), local_addr=origin))
 
-    async def ask(self, process: str, sent: bytes, address: str = ADDRESS) -> str:
+    async def ask(self, process: str, sent: bytes, address: str = "") -> str:
         """The verdict on one request, on a connection of its own."""
         peer = await self.peer(process, address)
         peer.send(sent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from tests.attacks.attack import ADDRESS, Attack, Target, graphql, http, post, request, verdict
+from tests.attacks.attack import Attack, Target, graphql, http, post, request, verdict
 from tests.chassis.peers import Peer
 
 CUT_OFF_SECONDS = 12
@@ -70,7 +70,7 @@ async def never_read(target: Target) -> str:
         loop = asyncio.get_running_loop()
         with socket.socket() as deaf:
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            deaf.bind((ADDRESS, 0))
+            deaf.bind((target.address, 0))
             deaf.setblocking(False)
             await loop.sock_connect(deaf, ("127.0.0.1", target.port("gateway")))
             await loop.sock_sendall(deaf, asked)
