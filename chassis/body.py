@@ -4,17 +4,27 @@ Python's own parser accepts UTF-16, `NaN`, duplicate names and lone surrogates; 
 """
 
 import json
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from chassis.errors import FieldError, Invalid, Malformed, UnsupportedMedia, refuse_fields
+from chassis.errors import (
+    MOST_ERRORS,
+    FieldError,
+    Invalid,
+    Malformed,
+    UnsupportedMedia,
+    refuse_fields,
+    too_many_errors,
+)
 from chassis.pagination import INT8
 
 M = TypeVar("M", bound=BaseModel)
 
 JSON = ("application/json",)
+MOST_MEMBERS = MOST_ERRORS + 50
+"""Of a body. No model has fifty."""
 MERGE_PATCH = ("application/merge-patch+json", "application/json")
 
 
@@ -56,11 +66,21 @@ def require_object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         message = "deve ser um objeto JSON"
         raise Invalid(f"corpo: {message}", errors=[FieldError("corpo", "NOT_AN_OBJECT", message)])
-    return value  # pyright: ignore[reportUnknownVariableType]  # JSON's names are strings
+    members = cast("dict[str, Any]", value)
+    require_few(members)
+    return members
+
+
+def require_few(members: dict[str, Any]) -> None:
+    """Raises Invalid for members of which most are unknown: nobody need judge each one."""
+    if len(members) > MOST_MEMBERS:
+        raise too_many_errors("corpo")
 
 
 def validate(kind: type[M], value: Any) -> M:
     """`value` as `kind`, or the 422 that names each field."""
+    if isinstance(value, dict):
+        require_few(cast("dict[str, Any]", value))
     try:
         return kind.model_validate(value)
     except ValidationError as failure:
