@@ -60,7 +60,7 @@ fuzz-plans: setup ## Hold plans against the reference executor, 50,000 random op
 faults: setup ## Break every part of the system under load, 5 minutes (ARGS="--only PostgreSQL" or ARGS=--write)
 	$(RUN) -m tests.faults $(ARGS)
 
-attack: setup ## Attack the running system, and measure what others feel (5 minutes; ARGS=--write)
+attack: setup ## Attack the running system, and measure what others feel (7 minutes; ARGS=--write)
 	$(RUN) -m tests.attacks $(ARGS)
 
 migration: setup ## Write a new migration (SERVICE=pessoas NAME="add email")

@@ -171,7 +171,7 @@ async def _executed(request: Request, asked: Asked, media_type: str, began: floa
             document, operation, asked.variables, Context(loaders, key_of(request)), charge if rates else None
         )
     finally:
-        loaders.give_up()  # when the client has hung up; else there is nothing left to give up
+        loaders.give_up()
     if result.data is None and not standing:
         await charge(1)
     metrics.ended(operation, began, result.data, result.errors)

@@ -177,10 +177,14 @@ class Loaders:
         self._known.clear()
 
     def give_up(self) -> None:
-        """Nobody waits for these reads any more. They have tasks of their own, which their request's end leaves be."""
+        """The request has ended: nobody waits for its reads any more. They have tasks of their own, which its end
+        leaves be; and they refer to these loaders, a circle that would keep all rows until the garbage collector comes.
+        """
         self._over = True
         for task in self._reading:
             task.cancel()
+        self._reading.clear()
+        self._known.clear()
 
     def _kept(self, fetch: Fetch) -> Fetch:
         """`fetch`, in a task that `give_up` finds."""

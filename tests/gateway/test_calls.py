@@ -1,12 +1,16 @@
 """How many requests an operation costs, counted at the services: one for each resource and level, whatever the rows."""
 
+import gc
 import json
+import weakref
 
 import httpx2
 import pytest
 
+from gateway.loaders import Loaders
+from gateway.resources import PESSOAS
 from tests import builders
-from tests.applications import Gateway, Services
+from tests.applications import Applications, Gateway, Services
 
 
 def asked(services: Services) -> list[str]:
@@ -153,3 +157,20 @@ async def test_an_id_whose_read_failed_is_not_asked_for_again(gateway: Gateway, 
     assert answer["data"] == {"pessoa": None, "solicitacao": {"pessoa": None}, "outra": {"pessoa": None}}
     assert [error["path"] for error in answer["errors"]] == [["pessoa"], ["solicitacao", "pessoa"], ["outra", "pessoa"]]
     assert len(tried) == 1
+
+
+async def test_a_request_that_has_ended_leaves_nothing_to_the_garbage_collector(
+    applications: Applications, services: Services
+) -> None:
+    loaders = Loaders(applications.front.state.remotes)
+    await loaders.many(PESSOAS).get([1])
+    await loaders.one(PESSOAS, 1)
+    await loaders.page(PESSOAS, {"first": 1})
+    remains = weakref.ref(loaders)
+    gc.disable()
+    try:
+        loaders.give_up()
+        del loaders
+        assert remains() is None
+    finally:
+        gc.enable()
