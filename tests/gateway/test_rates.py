@@ -107,7 +107,7 @@ async def test_a_share_is_its_callers_own(guarded: Applications, services: Servi
         ("query A { __typename } query B { __typename }", 1),
         ("query ($id: ID!) { pessoa(id: $id) { id } }", 1),
         ("{ pessoas(first: 1000) { nodes { id } } }", 1),
-        ("{ __schema { types { name } } }", None),
+        ("{ __schema { queryType { name } } }", None),
     ],
     ids=["nothing", "invalid", "syntax", "which operation", "variable", "over a limit", "introspection"],
 )
