@@ -68,11 +68,12 @@ async def until_good(client: httpx2.AsyncClient) -> None:
 
 def backends(server: Cluster) -> list[psutil.Process]:
     """Every process of the server."""
-    [postmaster] = [
+    found = [
         process
         for process in psutil.Process().children(recursive=True)
         if process.name() == "postgres" and str(server.port) in process.cmdline()
     ]
+    postmaster = min(found, key=psutil.Process.create_time)  # one that it has just forked is still called like it
     return [postmaster, *postmaster.children(recursive=True)]
 
 
