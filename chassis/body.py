@@ -23,9 +23,10 @@ from chassis.pagination import INT8
 M = TypeVar("M", bound=BaseModel)
 
 JSON = ("application/json",)
+MERGE_PATCH = ("application/merge-patch+json", "application/json")
+
 MOST_MEMBERS = MOST_ERRORS + 50
 """Of a body. No model has fifty."""
-MERGE_PATCH = ("application/merge-patch+json", "application/json")
 
 
 async def read_json(request: Request, media_types: tuple[str, ...] = JSON) -> Any:

@@ -58,11 +58,11 @@ def is_text(text: str) -> bool:
     return True
 
 
-def read_all(given: Iterable[tuple[str, str]], known: Mapping[str, Parameter]) -> dict[str, Any]:
+def read_all(asked: Iterable[tuple[str, str]], known: Mapping[str, Parameter]) -> dict[str, Any]:
     """Every parameter given, as a value. Raises Invalid that names each one at fault."""
     values: dict[str, Any] = {}
     wrong: list[FieldError] = []
-    for name, text in given:
+    for name, text in asked:
         if name not in known:
             shown = name.encode(errors="replace").decode()
             wrong.append(FieldError(shown, "UNKNOWN_PARAMETER", "parâmetro desconhecido"))
