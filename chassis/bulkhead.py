@@ -20,10 +20,16 @@ class Bulkhead:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    async def enter(self, seconds: float) -> None:
-        """Waits for a place, at most `seconds`. Raises FullError."""
+    def take(self) -> bool:
+        """Enters if there is a place just now."""
         if self.busy < self._places:
             self.busy += 1
+            return True
+        return False
+
+    async def enter(self, seconds: float) -> None:
+        """Waits for a place, at most `seconds`. Raises FullError."""
+        if self.take():
             return
         if len(self._waiting) >= self._queue:
             raise FullError("the queue is full")

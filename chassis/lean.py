@@ -15,12 +15,15 @@ from urllib.parse import urlsplit
 
 import httptools
 
-from chassis.wire import MAX_ANSWER_BYTES, Answer, Garbled, Lost, Refused, TimedOut, WireError
+from chassis.wire import MAX_ANSWER_BYTES, Answer, Ended, Garbled, Lost, Refused, Stale, TimedOut, WireError
 
 CONNECT_SECONDS = 0.5
 IDLE_SECONDS = 30.0
 """A connection unused for longer is not used again: the other side closes its own after 75."""
 MAX_HEAD_BYTES = 65_536
+NEVER = float("inf")
+FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+"""Headers that say where an answer ends; without one it ends with its connection."""
 
 
 class LeanWire:
@@ -33,8 +36,7 @@ class LeanWire:
         self._tls = ssl.create_default_context() if url.scheme == "https" else None
         self._prefix = url.path
         self._head = f"host: {url.netloc.rpartition('@')[2]}\r\naccept: application/json\r\n"
-        self._idle: list[Connection] = []
-        self._open: set[Connection] = set()
+        self._pool = Pool()
 
     async def send(
         self,
@@ -48,42 +50,40 @@ class LeanWire:
     ) -> Answer:
         until = time.monotonic() + seconds
         request = self._request(method, path, headers, content)
-        connection = self._kept()
+        connection = self._pool.kept()
         if connection is not None:
             try:
-                return await self._exchange(connection, request, seconds)
-            except Lost:
-                # The server closed it while our request was on its way, as servers may. Only a new connection tells.
-                if not repeatable or connection.answering:
+                return await connection.exchange(request, seconds)
+            except Stale:
+                if not repeatable:
                     raise
         connection = await self._connect(until - time.monotonic())
-        return await self._exchange(connection, request, until - time.monotonic())
+        return await connection.exchange(request, until - time.monotonic())
+
+    def begin(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        *,
+        seconds: float,
+        ended: Ended,
+    ) -> "Connection | None":
+        connection = self._pool.kept()
+        if connection is not None:
+            connection.begin(self._request(method, path, headers, content), seconds, ended)
+        return connection
 
     async def close(self) -> None:
-        for connection in list(self._open):
-            connection.transport.close()
-
-    async def _exchange(self, connection: "Connection", request: bytes, seconds: float) -> Answer:
-        answer = await connection.exchange(request, seconds)
-        if connection.usable:
-            self._idle.append(connection)
-        return answer
-
-    def _kept(self) -> "Connection | None":
-        """The connection used last among those that are open, so that the others can grow old."""
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.usable and time.monotonic() - connection.used < IDLE_SECONDS:
-                return connection
-            connection.transport.abort()
-        return None
+        self._pool.close()
 
     async def _connect(self, seconds: float) -> "Connection":
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(min(CONNECT_SECONDS, seconds)):
                 _, connection = await loop.create_connection(
-                    lambda: Connection(self._open), self._host, self._port, ssl=self._tls
+                    lambda: Connection(self._pool), self._host, self._port, ssl=self._tls
                 )
         except TimeoutError as failure:
             if seconds <= CONNECT_SECONDS:
@@ -104,118 +104,193 @@ class LeanWire:
         return head.encode("latin-1") + b"\r\n" + (content or b"")
 
 
+class Pool:
+    """The connections to one server: those that are open, those that rest, and one timer for all that are waited for.
+
+    A timer of its own for each exchange would cost more than writing the request.
+    """
+
+    def __init__(self) -> None:
+        self.open: set[Connection] = set()
+        self.idle: list[Connection] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings = 0.0
+        """When the timer does, if there is one."""
+
+    def kept(self) -> "Connection | None":
+        """The connection used last among those that are open, so that the others can grow old."""
+        while self.idle:
+            connection = self.idle.pop()
+            if connection.usable and time.monotonic() - connection.used < IDLE_SECONDS:
+                return connection
+            connection.transport.abort()
+        return None
+
+    def watch(self, due: float) -> None:
+        """Sees to it that an exchange that has not ended when it is `due` is ended then."""
+        if self._timer is not None:
+            if self._rings <= due:
+                return
+            self._timer.cancel()
+        self._rings = due
+        # Of a loop whose clock counts milliseconds: never early.
+        self._timer = asyncio.get_running_loop().call_later(due - time.monotonic() + 0.001, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        now = time.monotonic()
+        for connection in [one for one in self.open if one.due <= now]:
+            connection.late()
+        if waiting := [one.due for one in self.open if one.due < NEVER]:
+            self.watch(min(waiting))
+
+    def close(self) -> None:
+        for connection in list(self.open):
+            connection.transport.close()
+        if self._timer is not None:
+            self._timer.cancel()
+
+
 class Connection(asyncio.Protocol):
     """One connection, and the answer that it is waiting for."""
 
     transport: asyncio.Transport
 
-    def __init__(self, open_ones: "set[Connection]") -> None:
+    def __init__(self, pool: Pool) -> None:
         self.usable = True
         """Whether another request may be sent on it."""
-        self.answering = False
-        """Whether anything has come of the answer."""
         self.used = 0.0
-        self._open_ones = open_ones
+        """When its last answer ended; 0 before the first."""
+        self.due = NEVER
+        """When the answer that is waited for is late."""
+        self._pool = pool
         self._parser = httptools.HttpResponseParser(self)
-        self._waiting: asyncio.Future[Answer] | None = None
+        self._ended: Ended | None = None
         self._forget()
 
     def _forget(self) -> None:
-        self._headers: dict[str, str] = {}
+        self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
+        self._in_body = False
+        self._answer: Answer | None = None
+
+    def begin(self, request: bytes, seconds: float, ended: Ended) -> None:
+        """Sends the request; `ended` is called with the answer, within `seconds`, or with why there is none."""
+        self._ended = ended
         self._size = 0
-        self._until_close = False
+        """Bytes of the answer that have come."""
+        self.due = due = time.monotonic() + seconds
+        self._pool.watch(due)
+        self.transport.write(request)
+
+    def cancel(self) -> None:
+        """Nobody waits for the answer any more."""
+        self._ended = None
+        self._hang_up()
 
     async def exchange(self, request: bytes, seconds: float) -> Answer:
         """Sends the request and waits for the answer. Raises WireError."""
-        loop = asyncio.get_running_loop()
-        self._waiting = loop.create_future()
-        self.answering = False
-        timer = loop.call_later(seconds, self._fail, TimedOut(f"no answer within {seconds:.3f} s"))
-        if self.usable:
-            self.transport.write(request)
-        else:
-            self._fail(Lost("closed while it was kept"))
+        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+        def ended(outcome: Answer | Exception) -> None:
+            if waiting.done():
+                return
+            if isinstance(outcome, Answer):
+                waiting.set_result(outcome)
+            else:
+                waiting.set_exception(outcome)
+
+        if not self.usable:
+            raise Lost("closed before it was used")
+        self.begin(request, seconds, ended)
         try:
-            return await self._waiting
+            return await waiting
         except asyncio.CancelledError:
-            self._hang_up()
+            self.cancel()
             raise
-        finally:
-            timer.cancel()
-            self._waiting = None
-            self.used = time.monotonic()
+
+    def late(self) -> None:
+        self._fail(TimedOut("no answer in time"))
 
     def _fail(self, failure: WireError) -> None:
+        ended, self._ended = self._ended, None
         self._hang_up()
-        if self._waiting and not self._waiting.done():
-            self._waiting.set_exception(failure)
+        if ended:
+            ended(failure)
 
     def _hang_up(self) -> None:
         self.usable = False
+        self.due = NEVER
         self.transport.abort()
 
-    def _complete(self) -> None:
-        status = self._parser.get_status_code()
-        headers, body = self._headers, self._body
+    def _complete(self, answer: Answer) -> None:
+        ended, self._ended = self._ended, None
         self._forget()
-        if status < 200:  # an interim answer: the real one follows
-            return
-        self.usable = self.usable and self._parser.should_keep_alive()
-        if self._waiting and not self._waiting.done():
-            self._waiting.set_result(Answer(status, headers, body[0] if len(body) == 1 else b"".join(body)))
-        if not self.usable:
+        self.due = NEVER
+        self.used = time.monotonic()
+        if self.usable:
+            self._pool.idle.append(self)
+        else:
             self.transport.close()
+        if ended:
+            ended(answer)
 
     # -- asyncio.Protocol --------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one, but says so to no type checker
-        self._open_ones.add(self)
+        self._pool.open.add(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._waiting is None or self._waiting.done():
+        if self._ended is None:
             self._hang_up()  # an answer that nobody asked for
             return
-        self.answering = True
+        self._size += len(data)
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as failure:
-            self._fail(Garbled(str(failure)))
+            if self._size > (MAX_ANSWER_BYTES if self._in_body else MAX_HEAD_BYTES) and not self._answer:
+                raise ValueError("too long")
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade, ValueError) as failure:
+            if self._answer is None:
+                self._fail(Garbled(str(failure)))
+                return
+            self._hang_up()  # more than one answer: the first is good
+        if self._answer is not None:
+            self._complete(self._answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._open_ones.discard(self)
+        self._pool.open.discard(self)
         self.usable = False
-        if self._waiting is None or self._waiting.done():
+        if self._ended is None:
             return
-        if self._until_close and exc is None:
-            self._complete()
-        elif self.answering:
+        if self._in_body and exc is None and FRAMING.isdisjoint(name.lower() for name, _ in self._headers):
+            self._complete(Answer(self._parser.get_status_code(), b"".join(self._body), self._headers))
+        elif self._size:
             self._fail(Garbled("the answer ended too early"))
+        elif self.used:
+            self._fail(Stale("the server had closed the connection"))
         else:
             self._fail(Lost("the connection was closed without an answer"))
 
     # -- httptools' callbacks: what they raise comes out of feed_data as an HttpParserError --------------------
 
     def on_message_begin(self) -> None:
-        if self._waiting is None or self._waiting.done():
+        if self._answer is not None:
             raise ValueError("more than one answer")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._size += len(name) + len(value)
-        if self._size > MAX_HEAD_BYTES:
-            raise ValueError("headers too long")
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        self._size = 0
-        self._until_close = "content-length" not in self._headers and "transfer-encoding" not in self._headers
+        self._in_body = True
 
     def on_body(self, body: bytes) -> None:
-        self._size += len(body)
-        if self._size > MAX_ANSWER_BYTES:
-            raise ValueError("body too long")
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        self._complete()
+        status, body = self._parser.get_status_code(), self._body
+        if status < 200:  # an interim answer: the real one follows
+            self._forget()
+        else:
+            self.usable = self._parser.should_keep_alive()
+            self._answer = Answer(status, body[0] if len(body) == 1 else b"".join(body), self._headers)

@@ -7,13 +7,13 @@ that names the neighbour.
 """
 
 import asyncio
-import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextvars import copy_context
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import httpx2
 import msgspec
@@ -25,7 +25,7 @@ from chassis.bulkhead import Bulkhead, FullError
 from chassis.errors import BY_STATUS, DeadlineExceeded, FieldError, Refusal, Unavailable
 from chassis.lean import LeanWire
 from chassis.settings import NeighbourSettings
-from chassis.wire import Answer, HttpxWire, Refused, TimedOut, Wire, WireError
+from chassis.wire import Answer, Exchange, HttpxWire, Refused, Stale, TimedOut, Wire, WireError
 
 log = logging.getLogger("remote")
 T = TypeVar("T")
@@ -73,11 +73,12 @@ class Remote:
         self.timeout = settings.neighbour_timeout
         self.bulkhead = Bulkhead(settings.neighbour_connections, settings.neighbour_queue)
         self.breaker = Breaker(name, settings.breaker_share, self._is_ready)
-        self._wire: Wire = HttpxWire(base_url, transport) if transport else LeanWire(base_url)
+        self.wire: Wire = HttpxWire(base_url, transport) if transport else LeanWire(base_url)
         self._retry_ratio = settings.retry_budget
         self._retry_tokens = MAX_TOKENS if settings.retry_budget else 0.0
-        self._calls = metrics.Calls(name)
-        self._reading: dict[tuple[str, bytes | None, int, str | None], _Reading] = {}
+        self.calls = metrics.Calls(name)
+        self.shared: dict[_Key, _Shared[Any]] = {}
+        """Reads under way that others may join."""
         self._writes = 0
         """Writes so far: a read that begins after a write must not join one that began before it."""
 
@@ -89,33 +90,37 @@ class Remote:
         self, kind: type[BaseException] | None, failure: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.breaker.close()
-        await self._wire.close()
+        await self.wire.close()
 
     async def read(self, path: str, decode: Callable[[bytes], T], body: Any = None) -> T:
         """Reads `path`: by GET or, with a body, by POST. Identical reads under way at the same time are made once.
 
         Raises the neighbour's refusal, Unavailable (also for what does not decode), or DeadlineExceeded.
         """
-        content = None if body is None else _dumps(body)
-        key = (path, content, self._writes, identity.current().token)  # one caller's answer is not another's
-        while (reading := self._reading.get(key)) and reading.until <= deadline.until():
-            self._calls.joined.value += 1
-            with contextlib.suppress(_LeftAlone):
-                return await reading.join()
-        method = "GET" if body is None else "POST"
-        if reading or deadline.left() < self.timeout:  # who is in a hurry must not hurry the others
-            return await self._decoded(method, path, decode, content, {}, repeatable=True)
-        reading = self._reading[key] = _Reading(deadline.until())
+        reading = self.begin(path, decode, body)
         try:
-            found = await self._decoded(method, path, decode, content, {}, repeatable=True)
-        except BaseException as failure:
-            reading.fail(failure if isinstance(failure, Exception) else _LeftAlone())
+            return await reading
+        except asyncio.CancelledError:
+            reading.cancel()
             raise
-        else:
-            reading.succeed(found)
-            return found
-        finally:
-            del self._reading[key]
+
+    def begin(self, path: str, decode: Callable[[bytes], T], body: Any = None) -> "Reading[T]":
+        """Begins a read: when this returns, the request is on its way if nothing stands in its way. What is returned is
+        to be awaited, like `read`, or cancelled."""
+        content = None if body is None else _dumps(body)
+        until = deadline.until()
+        key = (path, content, self._writes, identity.current().token)  # one caller's answer is not another's
+        shared = self.shared.get(key)
+        if shared is not None and shared.until <= until:
+            self.calls.joined.value += 1
+            return shared.join()
+        left = until - time.monotonic()
+        reading = _Shared(self, path, content, decode, until)
+        if shared is None and left >= self.timeout:  # who is in a hurry must not hurry the others
+            reading.key = key
+            self.shared[key] = reading
+        reading.start(min(self.timeout, left))
+        return reading.join()
 
     async def write(
         self,
@@ -126,30 +131,31 @@ class Remote:
         headers: Mapping[str, str] | None = None,
     ) -> T:
         """Changes something; repeated, when the answer is lost, only under an `Idempotency-Key`. Raises like `read`."""
-        content, sent = None if body is None else _dumps(body), dict(headers or {})
+        content, sent = None if body is None else _dumps(body), headers or {}
         try:
-            return await self._decoded(
+            return await self.decoded(
                 method, path, decode, content, sent, repeatable="Idempotency-Key" in sent, wrote=True
             )
         finally:
             self._writes += 1
 
-    async def _decoded(
+    async def decoded(
         self,
         method: str,
         path: str,
         decode: Callable[[bytes], T],
         content: bytes | None,
-        headers: dict[str, str],
+        headers: Mapping[str, str],
         *,
         repeatable: bool,
         wrote: bool = False,
+        began: float | None = None,
+        first: Answer | Exception | None = None,
     ) -> T:
-        if content is not None:
-            headers["content-type"] = "application/json"
-        began, ended = time.perf_counter(), None
+        """One call, from its first attempt to its end; from `first`, what came of one that `began` already."""
+        began, ended = began or time.perf_counter(), None
         try:
-            answer = await self._called(method, path, content, headers, repeatable)
+            answer = await self._called(method, path, content, headers, repeatable, first)
             if answer.status >= 400:
                 raise self._refused(answer, wrote)
             try:
@@ -161,17 +167,30 @@ class Remote:
             ended = failure
             raise
         finally:
-            self._calls.ended(time.perf_counter() - began, ended)
+            self.calls.ended(time.perf_counter() - began, ended)
 
     async def _called(
-        self, method: str, path: str, content: bytes | None, headers: dict[str, str], repeatable: bool
+        self,
+        method: str,
+        path: str,
+        content: bytes | None,
+        headers: Mapping[str, str],
+        repeatable: bool,
+        first: Answer | Exception | None,
     ) -> Answer:
         """The answer, after one retry at most."""
-        self._retry_tokens = min(self._retry_tokens + self._retry_ratio, MAX_TOKENS)
+        if first is None:
+            self.earn()
+        elif isinstance(first, Stale):
+            first = None
         again = False
         while True:
             try:
-                return await self._attempt(method, path, content, headers, repeatable)
+                if first is None:
+                    return await self._attempt(method, path, content, headers, repeatable)
+                if isinstance(first, Answer):
+                    return first
+                raise first
             except WireError as failure:
                 late = isinstance(failure, TimedOut)
                 harmless = repeatable or isinstance(failure, Refused)
@@ -179,13 +198,13 @@ class Remote:
                     said = "não respondeu a tempo" if late else "não está respondendo"
                     kind = DeadlineExceeded if late else Unavailable
                     raise self._failed(kind(f"{self.name} {said}"), failure) from failure
-            again = True
+            first, again = None, True
             self._retry_tokens -= 1
-            self._calls.retries.value += 1
+            self.calls.retries.value += 1
             await asyncio.sleep(RETRY_PAUSE * random.random())  # noqa: S311 - jitter, not a secret
 
     async def _attempt(
-        self, method: str, path: str, content: bytes | None, headers: dict[str, str], repeatable: bool
+        self, method: str, path: str, content: bytes | None, headers: Mapping[str, str], repeatable: bool
     ) -> Answer:
         """One attempt. Raises WireError, or a refusal of our own that asks nobody."""
         if self.breaker.open:
@@ -194,25 +213,35 @@ class Remote:
         if seconds <= 0:
             raise self._quietly(DeadlineExceeded(f"{self.name} não respondeu a tempo"))
         until = time.monotonic() + seconds
-        hurried = seconds < self.timeout / 2  # that it was too slow for somebody in a hurry says nothing about it
         try:
             await self.bulkhead.enter(seconds)
         except FullError as failure:
             raise self._failed(Unavailable(f"{self.name} está ocupado"), failure) from failure
         try:
-            seconds = until - time.monotonic()
-            told = str(max(1, int(seconds * (1 - WAY_BACK) * 1000)))
-            headers = {**trace.outgoing(), **identity.outgoing(), deadline.HEADER: told, **headers}
-            answer = await self._wire.send(method, path, headers, content, seconds=seconds, repeatable=repeatable)
+            left = until - time.monotonic()
+            sent = {**outgoing(left, content), **headers}
+            answer = await self.wire.send(method, path, sent, content, seconds=left, repeatable=repeatable)
         except WireError as failure:
-            if not (hurried and isinstance(failure, TimedOut)):
-                self.breaker.record(failed=True)
+            self.note(failure, seconds)
             raise
         finally:
             self.bulkhead.leave()
-        if answer.status < 500:
-            self.breaker.record(failed=False)
+        self.note(answer, seconds)
         return answer
+
+    def note(self, outcome: Answer | Exception, seconds: float) -> None:
+        """Tells the breaker what came of an attempt that had so many `seconds`."""
+        if isinstance(outcome, Answer):
+            if outcome.status < 500:
+                self.breaker.record(failed=False)
+            return
+        hurried = isinstance(outcome, TimedOut) and seconds < self.timeout / 2
+        if isinstance(outcome, WireError) and not hurried:  # too slow for somebody in a hurry says nothing about it
+            self.breaker.record(failed=True)
+
+    def earn(self) -> None:
+        """A call is made: so much more may be spent on retries."""
+        self._retry_tokens = min(self._retry_tokens + self._retry_ratio, MAX_TOKENS)
 
     def _refused(self, answer: Answer, wrote: bool) -> Refusal:
         """The neighbour's problem+json as the exception it was; its own trouble as Unavailable or DeadlineExceeded."""
@@ -251,7 +280,7 @@ class Remote:
 
     async def _is_ready(self) -> bool:
         try:
-            answer = await self._wire.send(
+            answer = await self.wire.send(
                 "GET", "/health/ready", {}, None, seconds=min(PROBE_SECONDS, self.timeout), repeatable=True
             )
         except WireError:
@@ -259,31 +288,162 @@ class Remote:
         return answer.status == 200
 
 
-class _LeftAlone(Exception):
-    """Whoever made a shared read was cancelled."""
+class Reading(Generic[T]):
+    """One caller's wait for a read under way: to be awaited or cancelled."""
+
+    __slots__ = ("_shared", "_value")
+
+    def __init__(self, shared: "_Shared[T]", value: "asyncio.Future[T]") -> None:
+        self._shared, self._value = shared, value
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return self._value.__await__()
+
+    def cancel(self) -> None:
+        """The caller waits no longer; if nobody else does, the call is given up, and its connection with it."""
+        if not self._value.cancel() and not self._value.cancelled():
+            self._value.exception()  # has been seen: asyncio would complain
+        self._shared.leave(self._value)
 
 
-class _Reading:
-    """A read under way that ends before `until`, and those that wait for it too."""
+_Key = tuple[str, bytes | None, int, str | None]
 
-    def __init__(self, until: float) -> None:
+
+class _Shared(Generic[T]):
+    """A read under way that ends before `until`, for all that wait for it.
+
+    The short way is a request written on a connection at hand and an answer decoded where it arrives: no coroutine, no
+    task. Whatever is not as it should be (no connection, no place, an open breaker, no good answer) goes on the long
+    way, `Remote.decoded`, as a task in the context of whoever began.
+    """
+
+    __slots__ = (
+        "_began",
+        "_content",
+        "_context",
+        "_decode",
+        "_exchange",
+        "_path",
+        "_remote",
+        "_seconds",
+        "_task",
+        "_waiting",
+        "key",
+        "until",
+    )
+
+    def __init__(
+        self, remote: Remote, path: str, content: bytes | None, decode: Callable[[bytes], T], until: float
+    ) -> None:
+        self._remote, self._path, self._content, self._decode = remote, path, content, decode
         self.until = until
-        self._joined: list[asyncio.Future[Any]] = []
+        self.key: _Key | None = None
+        """Where others find it, if they may."""
+        self._waiting: list[asyncio.Future[T]] = []
+        self._exchange: Exchange | None = None
+        self._task: asyncio.Task[T] | None = None
+        self._context = copy_context()
+        self._began = time.perf_counter()
 
-    def join(self) -> "asyncio.Future[Any]":
-        waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._joined.append(waiting)
-        return waiting
+    @property
+    def _method(self) -> str:
+        return "GET" if self._content is None else "POST"
 
-    def succeed(self, found: Any) -> None:
-        for waiting in self._joined:
-            if not waiting.done():
-                waiting.set_result(found)
+    def start(self, seconds: float) -> None:
+        remote, content = self._remote, self._content
+        self._seconds = seconds
+        if not remote.breaker.open and seconds > 0 and remote.bulkhead.take():
+            self._exchange = remote.wire.begin(
+                self._method, self._path, outgoing(seconds, content), content, seconds=seconds, ended=self._ended
+            )
+            if self._exchange is not None:
+                remote.earn()
+                return
+            remote.bulkhead.leave()
+        self._go_on(None)
 
-    def fail(self, failure: Exception) -> None:
-        for waiting in self._joined:
-            if not waiting.done():
-                waiting.set_exception(failure)
+    def join(self) -> Reading[T]:
+        value: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append(value)
+        return Reading(self, value)
+
+    def leave(self, value: "asyncio.Future[T]") -> None:
+        """One of those that wait does so no longer."""
+        if value in self._waiting:
+            self._waiting.remove(value)
+            if not self._waiting:
+                self._stop()
+
+    def _ended(self, outcome: Answer | Exception) -> None:
+        """The short way has come to its end: a good answer, as nearly always, or something for the long way."""
+        self._exchange = None
+        remote = self._remote
+        remote.bulkhead.leave()
+        if not isinstance(outcome, Stale):
+            remote.note(outcome, self._seconds)
+        if isinstance(outcome, Answer) and outcome.status == 200:
+            try:
+                found = self._decode(outcome.content)
+            except ValueError:
+                pass  # the long way meets it again, and says so
+            else:
+                remote.calls.ended(time.perf_counter() - self._began)
+                for value in self._over():
+                    value.set_result(found)
+                return
+        self._go_on(outcome)
+
+    def _go_on(self, first: Answer | Exception | None) -> None:
+        """The long way, from what has come so far."""
+        call = self._remote.decoded(
+            self._method,
+            self._path,
+            self._decode,
+            self._content,
+            {},
+            repeatable=True,
+            began=self._began,
+            first=first,
+        )
+        self._task = asyncio.get_running_loop().create_task(call, context=self._context)
+        self._task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[T]") -> None:
+        failure = None if task.cancelled() else task.exception()
+        for value in self._over():
+            if task.cancelled():
+                value.cancel()
+            elif failure is not None:
+                value.set_exception(failure)
+            else:
+                value.set_result(task.result())
+
+    def _over(self) -> "list[asyncio.Future[T]]":
+        """Nobody may join any more; returns those that wait."""
+        if self.key is not None:
+            del self._remote.shared[self.key]
+            self.key = None
+        waiting, self._waiting = self._waiting, []
+        return [value for value in waiting if not value.done()]
+
+    def _stop(self) -> None:
+        self._over()
+        if self._exchange is not None:
+            self._exchange.cancel()
+            self._exchange = None
+            self._remote.bulkhead.leave()
+            self._remote.calls.ended(time.perf_counter() - self._began, asyncio.CancelledError())
+        elif self._task is not None:
+            self._task.cancel()
+
+
+def outgoing(seconds: float, content: bytes | None) -> dict[str, str]:
+    """The headers of a call that may take so many `seconds`."""
+    told = str(max(1, int(seconds * (1 - WAY_BACK) * 1000)))
+    headers = {deadline.HEADER: told, **trace.outgoing(), **identity.outgoing()}
+    if content is not None:
+        headers["content-type"] = "application/json"
+    return headers
 
 
 def _dumps(body: Any) -> bytes:

@@ -7,6 +7,7 @@ refuses nobody. With `WORKERS=n` it is the parent of n such processes itself (`w
 import argparse
 import asyncio
 import contextlib
+import ctypes
 import gc
 import socket
 import sys
@@ -30,6 +31,25 @@ def collect_rarely() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
+KEPT_BYTES = 32 * 1024 * 1024
+"""Freed memory at the end of the heap that is not given back."""
+MAPPED_BYTES = 8 * 1024 * 1024
+"""A block so long is a mapping of its own, which is given back at once."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+
+
+def keep_memory() -> None:
+    """Tells glibc's malloc to keep what it will need again for the next answer.
+
+    By default it maps what is longer than 128 kB anew each time, and the kernel clears each of its pages: a quarter of
+    the CPU of an answer of 1,000 rows. Other C libraries have no `mallopt`, and are left alone.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m chassis.serve", description=__doc__)
     parser.add_argument("name", help="catalogo, pessoas, servicos, solicitacoes or gateway")
@@ -44,6 +64,7 @@ def main() -> None:
         leash.hold(arguments.leash)
     elif settings.workers > 1:
         sys.exit(asyncio.run(supervise(arguments.name, settings, listening)))
+    keep_memory()
     server = Server(f"{arguments.name}.app:create_app", settings, collect_rarely)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again, after it has stopped in order
         server.run(sockets=listening)

@@ -5,7 +5,7 @@ to stand for a neighbour, and a deployment that needs what the lean wire lacks (
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,13 +16,19 @@ MAX_ANSWER_BYTES = 20_000_000
 many of them as a neighbour has connections may be held at a time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
-    """What came back: the whole of it, whatever its status. Header names are lower case."""
+    """What came back: the whole of it, whatever its status."""
 
     status: int
-    headers: Mapping[str, str]
     content: bytes
+    fields: Sequence[tuple[bytes, bytes]] = ()
+    """Its headers, as they came."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers by their names in lower case."""
+        return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.fields}
 
 
 class WireError(Exception):
@@ -31,6 +37,7 @@ class WireError(Exception):
     WireError
      ├─ Refused    no connection: nothing was sent
      ├─ Lost       the connection ended without an answer: nobody knows what became of the request
+     │   └─ Stale  a kept one, which the server may have closed before the request came: only a new one tells
      ├─ TimedOut   nor did it come in time
      └─ Garbled    what came is no HTTP, ends too early, or never ends
     """
@@ -42,10 +49,24 @@ class Refused(WireError): ...
 class Lost(WireError): ...
 
 
+class Stale(Lost): ...
+
+
 class TimedOut(WireError): ...
 
 
 class Garbled(WireError): ...
+
+
+Ended = Callable[[Answer | Exception], None]
+"""Told what came of an exchange: an answer, a WireError, or what nobody expected."""
+
+
+class Exchange(Protocol):
+    """A request that is on its way."""
+
+    def cancel(self) -> object:
+        """Nobody waits for its answer any more: it takes its connection with it, and `ended` is not called."""
 
 
 class Wire(Protocol):
@@ -64,6 +85,19 @@ class Wire(Protocol):
         seconds: float,
         repeatable: bool,
     ) -> Answer: ...
+
+    def begin(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        *,
+        seconds: float,
+        ended: Ended,
+    ) -> Exchange | None:
+        """The same without a coroutine: the request is on its way when this returns, and `ended` is called later with
+        what comes of it. None when nothing was sent, since there is no connection at hand."""
 
     async def close(self) -> None: ...
 
@@ -105,8 +139,27 @@ class HttpxWire:
             raise Garbled(str(failure)) from failure
         except (httpx2.TransportError, httpx2.InvalidURL) as failure:
             raise Lost(str(failure)) from failure
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status_code, headers, bytes(found))
+        return Answer(response.status_code, bytes(found), response.headers.raw)
+
+    def begin(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        *,
+        seconds: float,
+        ended: Ended,
+    ) -> "asyncio.Task[None]":
+        async def exchange() -> None:
+            outcome: Answer | Exception
+            try:
+                outcome = await self.send(method, path, headers, content, seconds=seconds, repeatable=True)
+            except Exception as failure:  # whoever waits is told, whatever it is
+                outcome = failure
+            ended(outcome)
+
+        return asyncio.ensure_future(exchange())
 
     async def close(self) -> None:
         await self._transport.aclose()
