@@ -301,8 +301,10 @@ class Reading(Generic[T]):
 
     def cancel(self) -> None:
         """The caller waits no longer; if nobody else does, the call is given up, and its connection with it."""
-        if not self._value.cancel() and not self._value.cancelled():
+        if self._value.done() and not self._value.cancelled():
             self._value.exception()  # has been seen: asyncio would complain
+            return
+        self._value.cancel()
         self._shared.leave(self._value)
 
 

@@ -13,12 +13,12 @@ from typing import Any, Literal, TypeVar
 from aiodataloader import DataLoader
 
 from chassis import identity
-from chassis.errors import Unavailable
+from chassis.errors import Refusal, Unavailable
 from chassis.pagination import MAX_IDS, MAX_PARENTS
-from chassis.remote import Remote
+from chassis.remote import Reading, Remote
 from gateway import metrics
 from gateway.resources import AnyResource, Resource, decode_ids
-from gateway.rows import Group, Ids, Page
+from gateway.rows import Group, Ids, Items, Page
 
 R = TypeVar("R")
 Query = Mapping[str, Any]
@@ -52,6 +52,9 @@ class Batch:
 
     keys: set[int]
     done: "asyncio.Future[Mapping[int, Any]]"
+
+
+NONE: Mapping[int, Exception] = {}
 
 
 class Sets:
@@ -100,6 +103,10 @@ class Sets:
             raise
 
 
+async def _at_once(found: Found) -> Found:
+    return found
+
+
 async def _found(asked: set[int], batches: list[Batch]) -> Found:
     """What the batches have of what was asked."""
     if len(batches) > 1:
@@ -127,7 +134,7 @@ class Loaders:
         self._caller = identity.current()
         self.filter_max_ids = filter_max_ids
         self._known: dict[tuple[str, ...], Any] = {}
-        self._reading: set[asyncio.Task[Any]] = set()
+        self._reading: set[asyncio.Future[Any] | Reading[Any]] = set()
         self._over = False
 
     def one(self, resource: Resource[R], id: int) -> "asyncio.Future[R | None]":
@@ -138,6 +145,29 @@ class Loaders:
     def many(self, resource: AnyResource) -> Sets:
         """Rows by whole sets of ids."""
         return self._once(("many", resource.path), lambda: Sets(self._by_id(resource), MAX_IDS))
+
+    def rows(self, resource: AnyResource, keys: set[int], *, alone: bool) -> Callable[[], Awaitable[Found]]:
+        """Begins to read these rows; what it returns waits for them. Who asks `alone` for rows of this resource need
+        not wait for others that may want some too: the request is on its way when this returns."""
+        if not alone or len(keys) > MAX_IDS:
+            task = asyncio.ensure_future(self.many(resource).get(keys))
+            self._reading.add(task)
+            return lambda: task
+        try:
+            reading = self._begin(resource, keys)
+        except Refusal as refused:
+            failed = Found({}, dict.fromkeys(keys, refused))
+            return lambda: _at_once(failed)
+        self._reading.add(reading)
+
+        async def found() -> Found:
+            try:
+                items = (await reading).items
+            except Exception as failure:  # whatever it is, it is these rows' error
+                return Found({}, dict.fromkeys(keys, failure))
+            return Found({row.id: row for row in items}, NONE)
+
+        return found
 
     def children(self, resource: Resource[R], field: str, parent: int, query: Query) -> "asyncio.Future[Page[R]]":
         """The page of rows whose `field` is `parent`."""
@@ -208,11 +238,21 @@ class Loaders:
 
     def _by_id(self, resource: AnyResource) -> Fetch:
         async def fetch(keys: list[int]) -> dict[int, Any]:
-            metrics.BATCH_KEYS.labels(resource.service).observe(len(keys))
-            found = await self.remote(resource).read(resource.query_path, resource.decode_items, {"ids": keys})
-            return {row.id: row for row in found.items}
+            reading = self._begin(resource, keys)
+            try:
+                return {row.id: row for row in (await reading).items}
+            except asyncio.CancelledError:
+                reading.cancel()
+                raise
 
         return fetch
+
+    def _begin(self, resource: Resource[R], keys: Iterable[int]) -> Reading[Items[R]]:
+        """Begins to read these rows. Raises Forbidden."""
+        ids = sorted(keys)
+        remote = self.remote(resource)
+        metrics.BATCH_KEYS.labels(resource.service).observe(len(ids))
+        return remote.begin(resource.query_path, resource.decode_items, {"ids": ids})
 
     def _per_parent(self, resource: AnyResource, field: str, query: Query) -> Fetch:
         async def fetch(keys: list[int]) -> dict[int, Any]:

@@ -7,9 +7,9 @@ resolver for the reference executor and its part of a plan both come from that. 
 - introspection (`__schema`, `__type`): it reads no service.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any, cast
 
 from graphql import (
@@ -25,11 +25,10 @@ from graphql import (
 )
 from strawberry.types.field import StrawberryField
 
-from chassis.pagination import cursor
-from gateway.execution import plan
+from gateway.execution import layout, plan
 from gateway.execution.arguments import Arguments, Convert
 from gateway.execution.collect import Collector, selections
-from gateway.execution.plan import Asked, Run
+from gateway.execution.plan import Run
 from gateway.resources import AnyResource
 
 
@@ -77,7 +76,7 @@ class Many:
 Declaration = ByKey | Held | ById | Many
 
 
-Placed = plan.Value | plan.Part | plan.Shape | bytes
+Placed = layout.Value | plan.Part | plan.Shape | bytes
 """What a member of an object is made of: what fills a gap; or a shape, or a text, that needs none."""
 
 
@@ -104,6 +103,8 @@ class Compiler:
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Any) -> None:
         self._schema = schema
         self._collect = Collector(document, variables).collect
+        self._by_id = Counter[str]()
+        """Parts that read a resource by id, by its path."""
 
     def compile(self, operation: OperationDefinitionNode) -> plan.Plan:
         """The plan. Raises NotCompiledError."""
@@ -116,14 +117,16 @@ class Compiler:
             if nodes[0].name.value == "__typename":
                 texts[key] = _quoted(query.name)
             else:
-                texts[key] = plan.GAP
+                texts[key] = layout.GAP
                 roots[key] = self._root(query, nodes)
-        return plan.Plan(_object_text(texts), roots)
+        often = frozenset(path for path, parts in self._by_id.items() if parts > 1)
+        return plan.Plan(_object_text(texts), roots, often)
 
     def _root(self, query: GraphQLObjectType, nodes: Sequence[FieldNode]) -> plan.Root | plan.Single:
         declared, below = self._declared(query, nodes)
         match declared:
             case ById():
+                self._by_id[declared.of.path] += 1
                 return plan.Single(declared.of, self._id(query, declared, nodes), self._shape(below, nodes), nodes)
             case Many():
                 shape, selected = self._connection(below, nodes)
@@ -143,17 +146,18 @@ class Compiler:
         declared, below = self._declared(kind, nodes)
         match declared:
             case ByKey():
-                return plan.Link(attrgetter(row + declared.key), declared.to, self._shape(below, nodes), nodes)
+                self._by_id[declared.to.path] += 1
+                return plan.Link(layout.column(row + declared.key), declared.to, self._shape(below, nodes), nodes)
             case Held():
                 return self._shape(below, nodes, f"{row}{declared.attribute}.")
             case Many(field=str(field)):
                 shape, selected = self._connection(below, nodes)
                 asked = self._asked(kind, declared, nodes, selected)
-                return plan.Below(field, declared.of, attrgetter(f"{row}id"), asked, shape, nodes)
+                return plan.Below(field, declared.of, layout.column(f"{row}id"), asked, shape, nodes)
             case None:
                 attribute = row + self._strawberry(kind, name).python_name
                 is_id = str(kind.fields[name].type).rstrip("!") == "ID"
-                return plan.identifier(attribute) if is_id else plan.attribute(attribute)
+                return layout.identifier(attribute) if is_id else layout.attribute(attribute)
             case _:
                 raise NotCompiledError(f"{kind.name}.{name} is of no kind that is compiled")
 
@@ -168,7 +172,7 @@ class Compiler:
             case "__typename":
                 return _quoted(kind.name)
             case "totalCount":
-                return plan.attribute("page.count")
+                return layout.attribute("page.count")
             case "pageInfo" as name:
                 return self._page_info(_object(kind, name), nodes)
             case "nodes" as name:
@@ -184,7 +188,7 @@ class Compiler:
                 case "__typename":
                     return _quoted(kind.name)
                 case "cursor":
-                    return plan.place()
+                    return layout.PLACE
                 case name:
                     return self._shape(_object(kind, name), nodes)
 
@@ -197,7 +201,7 @@ class Compiler:
 
     def _asked(
         self, kind: GraphQLObjectType, declared: Many, nodes: Sequence[FieldNode], selected: frozenset[str]
-    ) -> Asked:
+    ) -> plan.Arguments:
         name = nodes[0].name.value
         arguments = Arguments(kind.fields[name], nodes[0], self._strawberry(kind, name), declared.convert)
 
@@ -245,30 +249,16 @@ def _assembled(members: Mapping[str, Placed]) -> plan.Shape:
                 texts[key] = part.text
                 gaps += [plan.Gap(gap.part, (key, *gap.path)) for gap in part.gaps]
             case _:
-                texts[key] = part.gap if isinstance(part, plan.Value) else plan.GAP
+                texts[key] = part.gap if isinstance(part, layout.Value) else layout.GAP
                 gaps.append(plan.Gap(part, (key,)))
     return plan.Shape(_object_text(texts), tuple(gaps))
 
 
-def _end(at: int) -> plan.Value:
-    """The cursor of the first or the last row of each page."""
-
-    def of(rows: Sequence[plan.Shown], _by: str) -> Iterator[bytes]:
-        for shown in rows:
-            if not shown.page.items:
-                yield plan.NULL
-                continue
-            row = shown.page.items[at]
-            yield _quoted(cursor(shown.ordered_by, getattr(row, shown.ordered_by), row.id))
-
-    return plan.Value(of)
-
-
-PAGE_INFO: dict[str, plan.Value] = {
-    "hasNextPage": plan.attribute("page.has_next"),
-    "hasPreviousPage": plan.attribute("page.has_previous"),
-    "startCursor": _end(0),
-    "endCursor": _end(-1),
+PAGE_INFO: dict[str, layout.Value] = {
+    "hasNextPage": layout.attribute("page.has_next"),
+    "hasPreviousPage": layout.attribute("page.has_previous"),
+    "startCursor": layout.FIRST,
+    "endCursor": layout.LAST,
 }
 
 

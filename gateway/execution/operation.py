@@ -28,7 +28,7 @@ from graphql.execution.values import VariableValues, get_variable_values
 from gateway import metrics
 from gateway.context import Context
 from gateway.execution.compiler import Compiler, NotCompiledError, steering
-from gateway.execution.plan import Plan, Run
+from gateway.execution.plan import Plan
 from gateway.limits.bounds import Limits, refuse_over
 from gateway.limits.cost import Price, price
 from gateway.limits.rules import rules
@@ -146,7 +146,7 @@ class Executor:
             metrics.BY_REFERENCE.value += 1
             return replace(await self.reference(document, operation, variables, context), cost=cost)
         metrics.BY_PLAN.value += 1
-        data, failures = await compiled.plan.run(Run(context.loaders, coerced))
+        data, failures = await compiled.plan.run(context.loaders, coerced)
         errors = [located_error(one.reason, one.nodes, list(one.path)) for one in failures]
         return Executed(data, errors, cost)
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from gateway.execution.plan import Below, Items, Link, Plan, Root, Shape, Value
+from gateway.execution.layout import Value
+from gateway.execution.plan import Below, Items, Link, Plan, Root, Shape
 
 
 def picture(plan: Plan) -> str:

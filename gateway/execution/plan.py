@@ -26,22 +26,17 @@ with an error at its path, as there, and nothing is read twice.
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, repeat
-from operator import attrgetter
 from typing import Any, Protocol
 
-import orjson
 from graphql import FieldNode
 
-from chassis.pagination import cursor
+from gateway.execution.layout import NULL, Shown, Value, Write, writer
 from gateway.loaders import Loaders
 from gateway.resources import AnyResource
-from gateway.rows import Page
 
-NULL = b"null"
-GAP = b"%b"
 Path = tuple[str | int, ...]
 
 
@@ -71,56 +66,27 @@ class Run:
 
     loaders: Loaders
     variables: Any
-
-
-@dataclass(slots=True)
-class Shown:
-    """A page as the parts of a connection see it: with the field it is ordered by, which cursors need."""
-
-    page: Page[Any]
-    ordered_by: str
-
-
-# -- fields that a row holds -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A field that nothing need be read for: what fills its gap over many rows, which are in a list ordered by `by`."""
-
-    of: Callable[[Sequence[Any], str], Iterable[Any]]
-    gap: bytes = GAP
-
-
-def attribute(name: str) -> Value:
-    """The row's own attribute (`categoria.nome_categoria`: of what it holds)."""
-    get = attrgetter(name)
-    return Value(lambda rows, _by: map(orjson.dumps, map(get, rows)))
-
-
-def identifier(name: str) -> Value:
-    """The row's own attribute, an integer, as an `ID`: a string."""
-    get = attrgetter(name)
-    return Value(lambda rows, _by: map(get, rows), gap=b'"%d"')
-
-
-def place() -> Value:
-    """The cursor of each row."""
-
-    def of(rows: Sequence[Any], by: str) -> Iterable[bytes]:
-        get = attrgetter(by)
-        return [b'"%b"' % cursor(by, get(row), row.id).encode() for row in rows]
-
-    return Value(of)
+    often: frozenset[str]
+    """Paths of the resources that more than one part reads by id: those reads are put together."""
 
 
 # -- objects ---------------------------------------------------------------------------------------------------------
+
+Asked = Callable[[], Awaitable[Column]]
+"""What has been asked for: waits for it, and writes it."""
 
 
 class Part(Protocol):
     """A field that must be read for, over many rows."""
 
-    async def column(self, rows: Sequence[Any], run: Run) -> Column: ...
+    @property
+    def deep(self) -> bool:
+        """Whether it reads more when its first answer is there."""
+        ...
+
+    def ask(self, rows: Sequence[Any], run: Run) -> Asked:
+        """Begins to read; what can be asked at once is on its way when this returns."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,56 +97,57 @@ class Gap:
     path: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Shape:
     """The plan of one object type: its text, with a gap for each field that differs from row to row."""
 
-    text: bytes
-    gaps: tuple[Gap, ...]
+    def __init__(self, text: bytes, gaps: tuple[Gap, ...]) -> None:
+        self.text, self.gaps = text, gaps
+        self._write: Write = writer(tuple(gap.part.expression if isinstance(gap.part, Value) else None for gap in gaps))
+        self._parts = [(gap.part, gap.path) for gap in gaps if not isinstance(gap.part, Value)]
+        self._in_turn = len(self._parts) == 1 or not any(part.deep for part, _ in self._parts)
+        self.reads = bool(self._parts)
+        """Whether anything must be read to write it."""
 
     async def column(self, rows: Sequence[Any], run: Run, by: str = "") -> Column:
         """Each row's text. Parts that must be read are read at the same time."""
         if not rows:
             return Column([])
-        if not self.gaps:
-            return Column([self.text] * len(rows))
-        pieces: list[Iterable[Any]] = []
-        failures: list[tuple[int, Failure]] = []
-        columns = iter(
-            await together([gap.part.column(rows, run) for gap in self.gaps if not isinstance(gap.part, Value)])
-        )
-        for gap in self.gaps:
-            if isinstance(gap.part, Value):
-                pieces.append(gap.part.of(rows, by))
-                continue
-            column = next(columns)
-            pieces.append(column.values)
-            failures += [(n, failure.below(*gap.path)) for n, failure in column.failures]
-        return Column(list(map(self.text.__mod__, zip(*pieces, strict=True))), failures)
-
-
-async def together(columns: list[Any]) -> list[Any]:
-    """Awaits all of them at the same time; one alone needs no task of its own."""
-    if len(columns) > 1:
-        return await asyncio.gather(*columns)
-    return [await columns[0]] if columns else []
+        if not self._parts:
+            return Column(self._write(self.text, rows, by))
+        asked = [part.ask(rows, run) for part, _ in self._parts]
+        # All are on their way: who only writes when his answer is there needs no task to wait in.
+        columns = [await one() for one in asked] if self._in_turn else await asyncio.gather(*[one() for one in asked])
+        column = Column(self._write(self.text, rows, by, *[one.values for one in columns]))
+        for one, (_, path) in zip(columns, self._parts, strict=True):
+            if one.failures:
+                column.failures += [(n, failure.below(*path)) for n, failure in one.failures]
+        return column
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
     """A row of another collection, by a key of this one: the distinct keys are read in one go, each written once."""
 
-    get: Callable[[Any], int]
+    keys: Callable[[Sequence[Any]], list[int]]
     to: AnyResource
     shape: Shape
     nodes: Sequence[FieldNode]
 
-    async def column(self, rows: Sequence[Any], run: Run) -> Column:
-        keys = list(map(self.get, rows))
-        found = await run.loaders.many(self.to).get(keys)
-        there = found.rows
-        written = await self.shape.column(list(there.values()), run)
-        return _shared(keys, there, written, found.failed, self.nodes)
+    @property
+    def deep(self) -> bool:
+        return self.shape.reads
+
+    def ask(self, rows: Sequence[Any], run: Run) -> Asked:
+        keys = self.keys(rows)
+        reading = run.loaders.rows(self.to, set(keys), alone=self.to.path not in run.often)
+
+        async def column() -> Column:
+            found = await reading()
+            there = found.rows
+            written = await self.shape.column(list(there.values()), run)
+            return _shared(keys, there, written, found.failed, self.nodes)
+
+        return column
 
 
 def _shared(
@@ -204,7 +171,7 @@ def _shared(
 
 # -- connections -----------------------------------------------------------------------------------------------------
 
-Asked = Callable[[Run], Awaitable[dict[str, Any]]]
+Arguments = Callable[[Run], Awaitable[dict[str, Any]]]
 """A connection's arguments as the services' rich read. Raises what the arguments deserve."""
 
 
@@ -218,17 +185,33 @@ class Items:
 
     shape: Shape
 
-    async def column(self, rows: Sequence[Shown], run: Run) -> Column:
-        column = await self.shape.column([row for shown in rows for row in shown.page.items], run, rows[0].ordered_by)
-        starts = [0]
-        for shown in rows:
-            starts.append(starts[-1] + len(shown.page.items))
-        lists = [b"[%b]" % b",".join(column.values[start:end]) for start, end in pairwise(starts)]
-        failures: list[tuple[int, Failure]] = []
-        for n, failure in column.failures:
-            of = bisect_right(starts, n) - 1
-            failures.append((of, failure.below(n - starts[of])))
-        return Column(lists, failures)
+    @property
+    def deep(self) -> bool:
+        return self.shape.reads
+
+    def ask(self, rows: Sequence[Shown], run: Run) -> Asked:
+        async def column() -> Column:
+            items = rows[0].page.items if len(rows) == 1 else [row for shown in rows for row in shown.page.items]
+            written = await self.shape.column(items, run, rows[0].ordered_by)
+            starts = [0]
+            for shown in rows:
+                starts.append(starts[-1] + len(shown.page.items))
+            column = Column([_list(written.values[start:end]) for start, end in pairwise(starts)])
+            for n, failure in written.failures:
+                of = bisect_right(starts, n) - 1
+                column.failures.append((of, failure.below(n - starts[of])))
+            return column
+
+        return column
+
+
+def _list(texts: list[bytes]) -> bytes:
+    """A JSON array. It may be long: its brackets are put to its ends, so that the whole is copied once."""
+    if not texts:
+        return b"[]"
+    texts[0] = b"[" + texts[0]
+    texts[-1] += b"]"
+    return b",".join(texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,23 +220,30 @@ class Below:
 
     field: str
     resource: AnyResource
-    parent: Callable[[Any], int]
-    asked: Asked
+    parents: Callable[[Sequence[Any]], list[int]]
+    arguments: Arguments
     shape: Shape
     nodes: Sequence[FieldNode]
 
-    async def column(self, rows: Sequence[Any], run: Run) -> Column:
-        parents = list(map(self.parent, rows))
-        try:
-            query = await self.asked(run)
-        except Exception as refused:  # as the reference: whatever a field raises is its error
-            failure = Failure((), refused, self.nodes)
-            return Column([NULL] * len(rows), [(n, failure) for n in range(len(rows))])
-        found = await run.loaders.pages(self.resource, self.field, query).get(parents)
-        by = ordered_by(query)
-        there = {key: Shown(page, by) for key, page in found.rows.items()}
-        written = await self.shape.column(list(there.values()), run)
-        return _shared(parents, there, written, found.failed, self.nodes)
+    @property
+    def deep(self) -> bool:
+        return True
+
+    def ask(self, rows: Sequence[Any], run: Run) -> Asked:
+        async def column() -> Column:
+            parents = self.parents(rows)
+            try:
+                query = await self.arguments(run)
+            except Exception as refused:  # as the reference: whatever a field raises is its error
+                failure = Failure((), refused, self.nodes)
+                return Column([NULL] * len(rows), [(n, failure) for n in range(len(rows))])
+            found = await run.loaders.pages(self.resource, self.field, query).get(parents)
+            by = ordered_by(query)
+            there = {key: Shown(page, by) for key, page in found.rows.items()}
+            written = await self.shape.column(list(there.values()), run)
+            return _shared(parents, there, written, found.failed, self.nodes)
+
+        return column
 
 
 # -- the operation ---------------------------------------------------------------------------------------------------
@@ -264,12 +254,12 @@ class Root:
     """A connection over a whole collection."""
 
     resource: AnyResource
-    asked: Asked
+    arguments: Arguments
     shape: Shape
     nodes: Sequence[FieldNode]
 
     async def value(self, run: Run) -> Column:
-        query = await self.asked(run)
+        query = await self.arguments(run)
         page = await run.loaders.page(self.resource, query)
         return await self.shape.column([Shown(page, ordered_by(query))], run)
 
@@ -285,7 +275,7 @@ class Single:
 
     async def value(self, run: Run) -> Column:
         id = self.id(run)
-        found = await run.loaders.many(self.resource).get((id,))
+        found = await run.loaders.rows(self.resource, {id}, alone=self.resource.path not in run.often)()
         if id in found.failed:
             raise found.failed[id]
         return await self.shape.column([found.rows[id]], run) if id in found.rows else Column([NULL])
@@ -297,14 +287,18 @@ class Plan:
 
     text: bytes
     roots: Mapping[str, Root | Single]
+    often: frozenset[str]
+    """Paths of the resources that more than one part reads by id."""
 
-    async def run(self, run: Run) -> tuple[bytes, list[Failure]]:
+    async def run(self, loaders: Loaders, variables: Any) -> tuple[bytes, list[Failure]]:
         """The data, as JSON text, and what failed, with whole paths."""
-        found = await together([_settled(root, run) for root in self.roots.values()])
+        run = Run(loaders, variables, self.often)
+        settled = [_settled(root, run) for root in self.roots.values()]
+        found = [await settled[0]] if len(settled) == 1 else await asyncio.gather(*settled)
         failures = [
             failure.below(key) for key, one in zip(self.roots, found, strict=True) for _, failure in one.failures
         ]
-        return self.text % tuple(one.values[0] for one in found), failures
+        return self.text % tuple([one.values[0] for one in found]), failures
 
 
 async def _settled(root: Root | Single, run: Run) -> Column:
