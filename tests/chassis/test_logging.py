@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from datetime import UTC, datetime
@@ -19,7 +20,8 @@ from tests.applications import Services
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
-def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+async def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    await asyncio.sleep(0)  # a request's line is written when the event loop has done its turn
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
@@ -30,7 +32,7 @@ async def test_a_request_is_one_json_line_with_its_id(
 
     await services.pessoas.get("/api/pessoas/?x=1", headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-00"})
 
-    [line] = lines(capsys)
+    [line] = await lines(capsys)
     assert datetime.fromisoformat(line.pop("time")).tzinfo == UTC
     assert line.pop("milliseconds") >= 0
     assert line.pop("process")
@@ -50,14 +52,14 @@ async def test_paths_that_are_no_text_are_still_one_line(
 
     await services.pessoas.get("/api/pessoas/%0a%22%ff/")
 
-    [line] = lines(capsys)
+    [line] = await lines(capsys)
     assert line["message"].startswith('GET /api/pessoas/\n"')
 
 
 async def test_a_request_has_no_line_above_info(services: Services, capsys: pytest.CaptureFixture[str]) -> None:
     await services.pessoas.get("/api/pessoas/")
 
-    assert lines(capsys) == []
+    assert await lines(capsys) == []
 
 
 async def test_health_and_metrics_have_no_line(
@@ -68,7 +70,7 @@ async def test_health_and_metrics_have_no_line(
     await services.pessoas.get("/health/live")
     await services.pessoas.get("/metrics")
 
-    assert lines(capsys) == []
+    assert await lines(capsys) == []
 
 
 async def test_an_open_breaker_writes_one_line_and_its_refusals_none(caplog: pytest.LogCaptureFixture) -> None:
