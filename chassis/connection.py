@@ -30,6 +30,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from chassis import turn
 from chassis.errors import TITLES
 from chassis.middleware import QUIET
 from chassis.settings import ServerSettings
@@ -153,6 +154,7 @@ class Answering:
             return
         self._head = None
         if cycle.flow.write_paused or not self._write_whole(head, message):
+            turn.flush()
             await cycle.send(head)
             await cycle.send(message)
 
@@ -171,12 +173,14 @@ class Answering:
         if not cycle.keep_alive:
             lines += CLOSE.encode() + b"\r\n"
         if len(body) > COPIED:
+            turn.flush()
             cycle.transport.writelines((lines + b"\r\n", body))
         else:
-            cycle.transport.write(b"%b\r\n%b" % (lines, body))
+            turn.write(cycle.transport, b"%b\r\n%b" % (lines, body))
         cycle.response_started = cycle.response_complete = True
         cycle.message_event.set()
         if not cycle.keep_alive:
+            turn.flush()
             cycle.transport.close()
         cycle.on_response()
         return True
@@ -369,6 +373,7 @@ class Connection(HttpToolsProtocol):
     def _answer_at_once(self, answer: bytes, closing: bytes) -> None:
         """Answers the request whose head has just arrived without the application, which costs a tenth."""
         self.state.refused[503] += 1
+        turn.flush()  # answers come in the order of their requests
         if self.flow.write_paused:  # it asks on without reading what it is told
             self._deaf = True
             self.transport.abort()
@@ -389,6 +394,7 @@ class Connection(HttpToolsProtocol):
         """Ends the connection. Answers come in the order of their requests: what was asked before is answered first."""
         self._deaf = True
         self.state.refused[status] += 1
+        turn.flush()
         log.info("refused", extra={"status": status, "peer": self._address})
         if self._running and self._busy:
             if self.pipeline and self.pipeline[0][0].more_body:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import httptools
 
+from chassis import turn
 from chassis.wire import MAX_ANSWER_BYTES, Answer, Ended, Garbled, Lost, Refused, Stale, TimedOut, WireError
 
 CONNECT_SECONDS = 0.5
@@ -181,7 +182,7 @@ class Connection(asyncio.Protocol):
         """Bytes of the answer that have come."""
         self.due = due = time.monotonic() + seconds
         self._pool.watch(due)
-        self.transport.write(request)
+        turn.write(self.transport, request)
 
     def cancel(self) -> None:
         """Nobody waits for the answer any more."""

@@ -1,6 +1,5 @@
 """Logs are JSON, one object a line, on standard output (12-factor); each carries the request's id."""
 
-import asyncio
 import contextlib
 import logging
 import sys
@@ -9,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from chassis import trace
+from chassis import trace, turn
 
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message", "taskName"}
 
@@ -73,8 +72,7 @@ def access(method: str, path: str, status: int, seconds: float, operation: str |
     line["status"], line["milliseconds"] = status, round(seconds * 1000, 2)
     if operation:
         line["operation"] = operation
-    if not _lines:
-        asyncio.get_running_loop().call_soon(flush)
+    turn.at_end(flush)
     _lines.append(orjson.dumps(line, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE))
 
 

@@ -62,6 +62,7 @@ async def test_the_line_of_a_request_names_its_operation(
     caplog.set_level(logging.INFO, "http")
 
     await gateway.run(PAGE)
+    await asyncio.sleep(0)  # lines are written when the event loop has done its turn
 
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line.get("operation") for line in found if line["message"] == "POST /graphql"] == ["Painel"]
