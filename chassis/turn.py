@@ -1,8 +1,8 @@
 """What many do in one turn of the event loop, done for all of them when it ends.
 
-A write to a socket or a pipe wakes up whoever reads at its other end. That is most of its cost, and it is paid once when
-a turn's writes follow one another: 10 % of the CPU of a short query under load. Nothing waits for longer than the
-callbacks that are ready now.
+A write to a socket or a pipe wakes up whoever reads at its other end. That is most of its cost, and it is paid once
+when a turn's writes follow one another: a tenth of the CPU of a short query under load. Nothing waits for longer than
+the callbacks that are ready now take.
 """
 
 import asyncio

@@ -33,6 +33,8 @@ if TYPE_CHECKING:  # loaded where there is a limit only
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
+Fields = dict[bytes, bytes]
+"""A request's headers, by their names in lower case."""
 ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
@@ -59,22 +61,21 @@ class Asked:
             raise Malformed("variables deve ser um objeto")
         if parts.get("extensions") is not None and not isinstance(parts["extensions"], dict):
             raise Malformed("extensions deve ser um objeto")
-        if variables:
-            _require_unicode(variables)
         return cls(query, name, cast("dict[str, Any] | None", variables))
 
 
 async def endpoint(request: Request) -> Response:
     """`/graphql`."""
-    accept = request.headers.get("accept", "*/*")
+    fields: Fields = dict(request.scope["headers"])
+    accept = fields.get(b"accept", b"*/*").decode("latin-1")
     if request.method in ("GET", "HEAD") and "query" not in request.query_params and "text/html" in accept:
         return playground.page(asks_for_token=identity.current().anonymous)
     media_type, began = JSON, time.perf_counter()
     try:
         media_type = negotiate(accept)
         identity.current().require()
-        asked = Asked.of(await _parameters(request))
-        return await _executed(request, asked, media_type, began)
+        asked = Asked.of(await _parameters(request, fields))
+        return await _executed(request, fields, asked, media_type, began)
     except Refusal as refusal:
         metrics.refused(began)
         refusal = await _charged(request, refusal)
@@ -117,10 +118,15 @@ def negotiate(accept: str) -> str:
     return GRAPHQL_JSON if GRAPHQL_JSON in accept.lower() and wanted >= plain else JSON
 
 
-async def _parameters(request: Request) -> Any:
+async def _parameters(request: Request, fields: Fields) -> Any:
     if request.method == "POST":
-        require_media_type(request, (JSON,))
-        return parse(await request.body())
+        if fields.get(b"content-type") != JSON.encode() or b"content-encoding" in fields:
+            require_media_type(request, (JSON,))
+        raw = await request.body()
+        parameters = parse(raw)
+        if b"\\u" in raw:
+            _require_unicode(parameters)
+        return parameters
     # In a URL the empty string stands for a parameter that is absent.
     found: dict[str, Any] = {name: text for name, text in given(request.scope["query_string"]) if text}
     if wrong := [name for name, text in found.items() if not is_text(text)]:
@@ -128,20 +134,21 @@ async def _parameters(request: Request) -> Any:
     for name in ("variables", "extensions"):
         if name in found:
             found[name] = parse(found[name].encode())
+            _require_unicode(found)
     return found
 
 
-def _require_unicode(variables: Any) -> None:
+def _require_unicode(parameters: Any) -> None:
     """Raises Malformed for a lone surrogate: JSON can spell one (`"\\ud800"`), but nothing can be sent on with it."""
     try:
-        ENCODER.encode(variables).encode()
+        ENCODER.encode(parameters).encode()
     except UnicodeEncodeError:
-        raise Malformed("variables tem um texto que não é Unicode: um surrogate sem o seu par") from None
+        raise Malformed("há um texto que não é Unicode: um surrogate sem o seu par") from None
     except RecursionError:
-        raise Malformed("variables está aninhado demais") from None
+        raise Malformed("o corpo está aninhado demais") from None
 
 
-async def _executed(request: Request, asked: Asked, media_type: str, began: float) -> Response:
+async def _executed(request: Request, fields: Fields, asked: Asked, media_type: str, began: float) -> Response:
     executor: Executor = request.app.state.executor
     rates: Rates | None = request.app.state.rates
     standing: dict[str, str] = {}
@@ -166,10 +173,9 @@ async def _executed(request: Request, asked: Asked, media_type: str, began: floa
         raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
     request.scope["operation"] = metrics.name_of(operation)
     loaders = Loaders(request.app.state.remotes, request.app.state.filter_max_ids)
+    context = Context(loaders, key_of(request) if b"idempotency-key" in fields else None)
     try:
-        result = await executor.run(
-            document, operation, asked.variables, Context(loaders, key_of(request)), charge if rates else None
-        )
+        result = await executor.run(document, operation, asked.variables, context, charge if rates else None)
     finally:
         loaders.give_up()
     if result.data is None and not standing:
@@ -177,15 +183,14 @@ async def _executed(request: Request, asked: Asked, media_type: str, began: floa
     metrics.ended(operation, began, result.data, result.errors)
     if result.data is None:
         return _request_error(result.errors, media_type, standing)
-    body = b'{"data":' + result.data
+    body = [b'{"data":', result.data]
     if result.errors:
         log_faults(result.errors)
-        body += b',"errors":' + orjson.dumps([formatted(error) for error in result.errors])
-    if request.headers.get("x-query-cost") == "1":
-        body += b',"extensions":' + orjson.dumps(
-            {"cost": {"requested": result.cost, "allowed": executor.limits.max_cost}}
-        )
-    return _written(body + b"}", media_type, headers=standing)
+        body += b',"errors":', orjson.dumps([formatted(error) for error in result.errors])
+    if fields.get(b"x-query-cost") == b"1":
+        cost = {"requested": result.cost, "allowed": executor.limits.max_cost}
+        body += b',"extensions":', orjson.dumps({"cost": cost})
+    return Written(b"".join((*body, b"}")), media_type, headers=standing)
 
 
 def _request_error(errors: Sequence[GraphQLError], media_type: str, headers: dict[str, str] | None = None) -> Response:
@@ -195,8 +200,20 @@ def _request_error(errors: Sequence[GraphQLError], media_type: str, headers: dic
 
 
 def _response(answer: Any, media_type: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return _written(orjson.dumps(answer), media_type, status, headers)
+    return Written(orjson.dumps(answer), media_type, status, headers)
 
 
-def _written(body: bytes, media_type: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(body, status, {"Vary": "Accept", **(headers or {})}, media_type=f"{media_type}; charset=utf-8")
+class Written(Response):
+    """An answer whose usual headers are ready as they are sent: Starlette makes them anew for each."""
+
+    def __init__(self, body: bytes, media_type: str, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        self.status_code, self.body, self.background = status, body, None
+        self.raw_headers = [(b"content-length", b"%d" % len(body)), *USUAL[media_type]]
+        if headers:
+            self.raw_headers += [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+USUAL = {
+    media_type: ((b"content-type", f"{media_type}; charset=utf-8".encode()), (b"vary", b"Accept"))
+    for media_type in (JSON, GRAPHQL_JSON)
+}

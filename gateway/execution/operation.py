@@ -23,12 +23,13 @@ from graphql import (
     parse,
     validate,
 )
-from graphql.execution.values import VariableValues, get_variable_values
+from graphql.execution.values import VariableValues
 
 from gateway import metrics
 from gateway.context import Context
 from gateway.execution.compiler import Compiler, NotCompiledError, steering
 from gateway.execution.plan import Plan
+from gateway.execution.variables import MOST_ERRORS, Variables
 from gateway.limits.bounds import Limits, refuse_over
 from gateway.limits.cost import Price, price
 from gateway.limits.rules import rules
@@ -68,10 +69,6 @@ class Executed:
     """As estimated before: requests to the services plus rows."""
 
 
-MOST_ERRORS = 20
-"""Errors answered about one document, or about its variables: each costs a look for what may have been meant."""
-
-
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """An operation for one outcome of its `@include` and `@skip`: its plan, if it has one, and its price."""
@@ -89,6 +86,8 @@ class Document:
     steering: tuple[str, ...] = ()
     compiled: dict[tuple[Any, ...], Compiled] = field(default_factory=dict[tuple[Any, ...], Compiled])
     """By operation, and by the values of the steering variables."""
+    variables: dict[str | None, Variables] = field(default_factory=dict[str | None, Variables])
+    """By operation."""
     introspection: bool = True
     """Whether the caller may learn the schema: not from suggestions either, if not."""
 
@@ -188,13 +187,16 @@ class Executor:
         return document.compiled[key]
 
     def _coerced(
-        self, document: Document, operation: OperationDefinitionNode, variables: dict[str, Any]
+        self, document: Document, operation: OperationDefinitionNode, given: dict[str, Any]
     ) -> VariableValues | list[GraphQLError]:
-        declared = operation.variable_definitions
-        if not declared:
+        if not operation.variable_definitions:
             return NO_VARIABLES
-        hidden = not document.introspection
-        return get_variable_values(self.schema, declared, variables, MOST_ERRORS, hide_suggestions=hidden)
+        name = operation.name and operation.name.value
+        variables = document.variables.get(name)
+        if variables is None:
+            hidden = not document.introspection
+            variables = document.variables[name] = Variables(self.schema, operation, hide_suggestions=hidden)
+        return variables.coerced(given)
 
     def _prepare(self, text: str, introspection: bool) -> Document:
         metrics.DOCUMENT_MISSES.value += 1
