@@ -77,6 +77,7 @@ class Remote:
         self._retry_ratio = settings.retry_budget
         self._retry_tokens = MAX_TOKENS if settings.retry_budget else 0.0
         self.calls = metrics.Calls(name)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.shared: dict[_Key, _Shared[Any]] = {}
         """Reads under way that others may join."""
         self._writes = 0
@@ -121,6 +122,13 @@ class Remote:
             self.shared[key] = reading
         reading.start(min(self.timeout, left))
         return reading.join()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that all calls run in; asyncio asks the kernel for our pid each time that one asks for it."""
+        if self._loop is None or self._loop.is_closed():
+            self._loop = asyncio.get_running_loop()
+        return self._loop
 
     async def write(
         self,
@@ -365,7 +373,7 @@ class _Shared(Generic[T]):
         self._go_on(None)
 
     def join(self) -> Reading[T]:
-        value: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        value: asyncio.Future[T] = self._remote.loop.create_future()
         self._waiting.append(value)
         return Reading(self, value)
 
@@ -407,7 +415,7 @@ class _Shared(Generic[T]):
             began=self._began,
             first=first,
         )
-        self._task = asyncio.get_running_loop().create_task(call, context=self._context)
+        self._task = self._remote.loop.create_task(call, context=self._context)
         self._task.add_done_callback(self._done)
 
     def _done(self, task: "asyncio.Task[T]") -> None:

@@ -6,44 +6,53 @@ the callbacks that are ready now take.
 """
 
 import asyncio
+import threading
 from collections.abc import Callable
 
-_loop: asyncio.AbstractEventLoop | None = None
-"""The loop that will call `_end`."""
-_callbacks: list[Callable[[], None]] = []
-_writes: list[tuple[asyncio.Transport, bytes]] = []
+
+class _Turn(threading.local):
+    """Of this thread's event loop."""
+
+    def __init__(self) -> None:
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """The loop that will call `_end`."""
+        self.callbacks: list[Callable[[], None]] = []
+        self.writes: list[tuple[asyncio.Transport, bytes]] = []
+
+
+_turn = _Turn()
 
 
 def at_end(callback: Callable[[], None]) -> None:
     """Calls `callback` when this turn ends, once however often it is asked for."""
-    global _loop
-    running = asyncio.get_running_loop()
-    if _loop is not running:
-        _loop = running
-        running.call_soon(_end)
-    if callback not in _callbacks:
-        _callbacks.append(callback)
+    turn = _turn
+    if turn.loop is None or turn.loop.is_closed():
+        turn.loop = asyncio.get_running_loop()  # which asks the kernel for our pid: once a turn is enough
+        turn.loop.call_soon(_end)
+    if callback not in turn.callbacks:
+        turn.callbacks.append(callback)
 
 
 def write(transport: asyncio.Transport, data: bytes) -> None:
     """Writes when this turn ends. Who writes to the same transport at once, or closes it, calls `flush` before."""
-    if not _writes:
+    writes = _turn.writes
+    if not writes:
         at_end(flush)
-    _writes.append((transport, data))
+    writes.append((transport, data))
 
 
 def flush() -> None:
     """Writes what is to be written by now."""
-    for transport, data in _writes:
+    writes = _turn.writes
+    for transport, data in writes:
         if not transport.is_closing():
             transport.write(data)
-    _writes.clear()
+    writes.clear()
 
 
 def _end() -> None:
-    global _loop
-    _loop = None
-    due = _callbacks.copy()
-    _callbacks.clear()
+    _turn.loop = None
+    due = _turn.callbacks.copy()
+    _turn.callbacks.clear()
     for callback in due:
         callback()
