@@ -7,7 +7,7 @@ import json
 from typing import Any, NoReturn, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from chassis.errors import (
     MOST_ERRORS,
@@ -32,7 +32,19 @@ MOST_MEMBERS = MOST_ERRORS + 50
 async def read_json(request: Request, media_types: tuple[str, ...] = JSON) -> Any:
     """The body as Python values. Raises UnsupportedMedia, Malformed, or TooLarge (from the edge)."""
     require_media_type(request, media_types)
-    return parse(await request.body())
+    return parse(await received(request))
+
+
+async def received(request: Request) -> bytes:
+    """The body, which mostly comes in one message. Raises TooLarge (from the edge), ClientDisconnect."""
+    message = await request.receive()
+    pieces: list[bytes] = [message.get("body", b"")]
+    while message.get("more_body"):
+        message = await request.receive()
+        pieces.append(message.get("body", b""))
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return b"".join(pieces)
 
 
 def require_media_type(request: Request, media_types: tuple[str, ...]) -> None:

@@ -95,12 +95,13 @@ class LeanWire:
         return connection
 
     def _request(self, method: str, path: str, headers: Mapping[str, str], content: bytes | None) -> bytes:
-        lines = [f"{method} {self._prefix}{path} HTTP/1.1\r\n{self._head}"]
-        lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
+        head = f"{method} {self._prefix}{path} HTTP/1.1\r\n{self._head}"
+        for name, value in headers.items():
+            head += f"{name}: {value}\r\n"
         if content is not None:
-            lines.append(f"content-length: {len(content)}\r\n")
-        head = "".join(lines)
-        if head.count("\n") != head.count("\r\n") or head.count("\n") != len(lines) + 2:
+            head += f"content-length: {len(content)}\r\n"
+        lines = 3 + len(headers) + (content is not None)
+        if not lines == head.count("\r\n") == head.count("\n") == head.count("\r"):
             raise ValueError("a line break in a header")
         return head.encode("latin-1") + b"\r\n" + (content or b"")
 

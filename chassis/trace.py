@@ -12,7 +12,7 @@ from dataclasses import dataclass
 TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(?:-.*)?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Trace:
     """The part of a trace this process holds: `trace_id` 32 hex digits, `flags` two (01 is sampled)."""
 

@@ -49,21 +49,25 @@ def create_app(
                 await stack.enter_async_context(remote)
             yield
 
+    graphql = http.GraphQL(
+        Executor(schema.core(schema.build()), settings),
+        remotes,
+        filter_max_ids=settings.filter_max_ids,
+        introspection=settings.introspection == "on",
+    )
     app = chassis_app.build(
         "gateway",
         "GraphQL sobre os quatro serviços, em /graphql.",
         settings,
         lifespan=lifespan,
-        direct={"/graphql": http.endpoint},
+        direct={"/graphql": graphql.endpoint},
         needs=_nothing,
         rate_limit=settings.rate_limit,
         docs_url=None,
         openapi_url=None,
     )
-    app.state.executor = Executor(schema.core(schema.build()), settings)
-    app.state.introspection = settings.introspection == "on"
-    app.state.remotes = remotes
-    app.state.filter_max_ids = settings.filter_max_ids
+    graphql.rates = app.state.rates
+    app.state.graphql = graphql
     app.mount("/playground", playground.files())
     app.add_route("/", _to_graphiql, methods=["GET"])
     return app

@@ -7,7 +7,7 @@ A browser's GET shows GraphiQL.
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,11 +17,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis import identity
-from chassis.body import parse, require_media_type
+from chassis.body import parse, received, require_media_type
 from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, RateLimited, Refusal, TooLarge
 from chassis.idempotency import key_of
 from chassis.negotiation import quality
 from chassis.parameters import given, is_text
+from chassis.remote import Remote
 from gateway import metrics, playground
 from gateway.context import Context
 from gateway.errors import code_of, formatted, log_faults
@@ -64,49 +65,105 @@ class Asked:
         return cls(query, name, cast("dict[str, Any] | None", variables))
 
 
-async def endpoint(request: Request) -> Response:
-    """`/graphql`."""
-    fields: Fields = dict(request.scope["headers"])
-    accept = fields.get(b"accept", b"*/*").decode("latin-1")
-    if request.method in ("GET", "HEAD") and "query" not in request.query_params and "text/html" in accept:
-        return playground.page(asks_for_token=identity.current().anonymous)
-    media_type, began = JSON, time.perf_counter()
-    try:
-        media_type = negotiate(accept)
-        identity.current().require()
-        asked = Asked.of(await _parameters(request, fields))
-        return await _executed(request, fields, asked, media_type, began)
-    except Refusal as refusal:
-        metrics.refused(began)
-        refusal = await _charged(request, refusal)
-        error: dict[str, Any] = {"message": refusal.detail, "extensions": {"code": code_of(refusal)}}
-        if error["extensions"]["code"] == "INTERNAL":  # a refusal of HTTP's own: 405, 406, 415
-            error["extensions"]["code"] = "BAD_USER_INPUT"
-        if isinstance(refusal, TooLarge):
-            error["extensions"] |= _too_large(request)
-        if isinstance(refusal, RateLimited):
-            error["extensions"] |= {"limit": "RATE_LIMIT", "retry_after": refusal.retry_after}
-        return _response({"errors": [error]}, media_type, refusal.status, refusal.headers)
+class GraphQL:
+    """`/graphql`, over one schema and the services that `remotes` names."""
 
+    def __init__(
+        self, executor: Executor, remotes: Mapping[str, Remote], *, filter_max_ids: int, introspection: bool
+    ) -> None:
+        self.executor, self.remotes = executor, remotes
+        self.filter_max_ids, self.introspection = filter_max_ids, introspection
+        self.rates: Rates | None = None
 
-async def _charged(request: Request, refusal: Refusal) -> Refusal:
-    """The refusal of a request that was charged nothing yet, charged like a refused document; or that there was no room
-    for it either."""
-    rates: Rates | None = request.app.state.rates
-    if not rates or isinstance(refusal, RateLimited):
+    async def endpoint(self, request: Request) -> Response:
+        """Answers one request."""
+        fields: Fields = dict(request.scope["headers"])
+        accept = fields.get(b"accept", b"*/*").decode("latin-1")
+        if request.method in ("GET", "HEAD") and "query" not in request.query_params and "text/html" in accept:
+            return playground.page(asks_for_token=identity.current().anonymous)
+        media_type, began = JSON, time.perf_counter()
+        try:
+            media_type = negotiate(accept)
+            identity.current().require()
+            asked = Asked.of(await _parameters(request, fields))
+            return await self._executed(request, fields, asked, media_type, began)
+        except Refusal as refusal:
+            metrics.refused(began)
+            refusal = await self._charged(request, refusal)
+            error: dict[str, Any] = {"message": refusal.detail, "extensions": {"code": code_of(refusal)}}
+            if error["extensions"]["code"] == "INTERNAL":  # a refusal of HTTP's own: 405, 406, 415
+                error["extensions"]["code"] = "BAD_USER_INPUT"
+            if isinstance(refusal, TooLarge):
+                error["extensions"] |= self._too_large(request)
+            if isinstance(refusal, RateLimited):
+                error["extensions"] |= {"limit": "RATE_LIMIT", "retry_after": refusal.retry_after}
+            return _response({"errors": [error]}, media_type, refusal.status, refusal.headers)
+
+    async def _charged(self, request: Request, refusal: Refusal) -> Refusal:
+        """The refusal of a request that was charged nothing yet, charged like a refused document; or that there was
+        no room for it either."""
+        if not self.rates or isinstance(refusal, RateLimited):
+            return refusal
+        try:
+            refusal.headers |= await self.rates.charge(request.scope, 1)
+        except RateLimited as limited:
+            return limited
         return refusal
-    try:
-        refusal.headers |= await rates.charge(request.scope, 1)
-    except RateLimited as limited:
-        return limited
-    return refusal
 
+    def _too_large(self, request: Request) -> dict[str, Any]:
+        """Which limit a body was over, in the words of the other limits."""
+        allowed: int = self.executor.limits.max_body_bytes
+        length = request.headers.get("content-length", "")
+        return {
+            "limit": "MAX_BODY_BYTES",
+            "asked": int(length) if length.isdecimal() else allowed + 1,
+            "allowed": allowed,
+        }
 
-def _too_large(request: Request) -> dict[str, Any]:
-    """Which limit a body was over, in the words of the other limits."""
-    allowed: int = request.app.state.executor.limits.max_body_bytes
-    length = request.headers.get("content-length", "")
-    return {"limit": "MAX_BODY_BYTES", "asked": int(length) if length.isdecimal() else allowed + 1, "allowed": allowed}
+    async def _executed(
+        self, request: Request, fields: Fields, asked: Asked, media_type: str, began: float
+    ) -> Response:
+        executor, rates = self.executor, self.rates
+        standing: dict[str, str] = {}
+
+        async def charge(cost: int) -> None:
+            if rates:
+                standing.update(await rates.charge(request.scope, cost))
+
+        async def refuse(errors: Sequence[GraphQLError]) -> Response:
+            await charge(1)  # judging a document is work too
+            metrics.refused(began)
+            return _request_error(errors, media_type, standing)
+
+        try:
+            document = executor.prepare(asked.query, self.introspection)
+            if document.errors:
+                return await refuse(document.errors)
+            operation = document.operation(asked.operation_name)
+        except GraphQLError as failure:
+            return await refuse([failure])
+        if request.method != "POST" and not is_query(operation):
+            raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
+        request.scope["operation"] = metrics.name_of(operation)
+        loaders = Loaders(self.remotes, self.filter_max_ids)
+        context = Context(loaders, key_of(request) if b"idempotency-key" in fields else None)
+        try:
+            result = await executor.run(document, operation, asked.variables, context, charge if rates else None)
+        finally:
+            loaders.give_up()
+        if result.data is None and not standing:
+            await charge(1)
+        metrics.ended(operation, began, result.data, result.errors)
+        if result.data is None:
+            return _request_error(result.errors, media_type, standing)
+        body = [b'{"data":', result.data]
+        if result.errors:
+            log_faults(result.errors)
+            body += b',"errors":', orjson.dumps([formatted(error) for error in result.errors])
+        if fields.get(b"x-query-cost") == b"1":
+            cost = {"requested": result.cost, "allowed": executor.limits.max_cost}
+            body += b',"extensions":', orjson.dumps({"cost": cost})
+        return Written(b"".join((*body, b"}")), media_type, headers=standing)
 
 
 def negotiate(accept: str) -> str:
@@ -122,7 +179,7 @@ async def _parameters(request: Request, fields: Fields) -> Any:
     if request.method == "POST":
         if fields.get(b"content-type") != JSON.encode() or b"content-encoding" in fields:
             require_media_type(request, (JSON,))
-        raw = await request.body()
+        raw = await received(request)
         parameters = parse(raw)
         if b"\\u" in raw:
             _require_unicode(parameters)
@@ -146,51 +203,6 @@ def _require_unicode(parameters: Any) -> None:
         raise Malformed("há um texto que não é Unicode: um surrogate sem o seu par") from None
     except RecursionError:
         raise Malformed("o corpo está aninhado demais") from None
-
-
-async def _executed(request: Request, fields: Fields, asked: Asked, media_type: str, began: float) -> Response:
-    executor: Executor = request.app.state.executor
-    rates: Rates | None = request.app.state.rates
-    standing: dict[str, str] = {}
-
-    async def charge(cost: int) -> None:
-        if rates:
-            standing.update(await rates.charge(request.scope, cost))
-
-    async def refuse(errors: Sequence[GraphQLError]) -> Response:
-        await charge(1)  # judging a document is work too
-        metrics.refused(began)
-        return _request_error(errors, media_type, standing)
-
-    try:
-        document = executor.prepare(asked.query, request.app.state.introspection)
-        if document.errors:
-            return await refuse(document.errors)
-        operation = document.operation(asked.operation_name)
-    except GraphQLError as failure:
-        return await refuse([failure])
-    if request.method != "POST" and not is_query(operation):
-        raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
-    request.scope["operation"] = metrics.name_of(operation)
-    loaders = Loaders(request.app.state.remotes, request.app.state.filter_max_ids)
-    context = Context(loaders, key_of(request) if b"idempotency-key" in fields else None)
-    try:
-        result = await executor.run(document, operation, asked.variables, context, charge if rates else None)
-    finally:
-        loaders.give_up()
-    if result.data is None and not standing:
-        await charge(1)
-    metrics.ended(operation, began, result.data, result.errors)
-    if result.data is None:
-        return _request_error(result.errors, media_type, standing)
-    body = [b'{"data":', result.data]
-    if result.errors:
-        log_faults(result.errors)
-        body += b',"errors":', orjson.dumps([formatted(error) for error in result.errors])
-    if fields.get(b"x-query-cost") == b"1":
-        cost = {"requested": result.cost, "allowed": executor.limits.max_cost}
-        body += b',"extensions":', orjson.dumps({"cost": cost})
-    return Written(b"".join((*body, b"}")), media_type, headers=standing)
 
 
 def _request_error(errors: Sequence[GraphQLError], media_type: str, headers: dict[str, str] | None = None) -> Response:

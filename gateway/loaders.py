@@ -6,7 +6,7 @@ plan asks for a whole set at once (`Sets`). A loader answers in key order, `None
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -43,6 +43,14 @@ class Found:
     """What a set of keys has: rows by key, absent where there is none; and why some keys could not be read."""
 
     rows: Mapping[int, Any]
+    failed: Mapping[int, Exception]
+
+
+@dataclass(slots=True)
+class Rows:
+    """The rows that there are of those asked for; and why some could not be read."""
+
+    rows: Sequence[Any]
     failed: Mapping[int, Exception]
 
 
@@ -103,8 +111,8 @@ class Sets:
             raise
 
 
-async def _at_once(found: Found) -> Found:
-    return found
+async def _at_once(rows: Rows) -> Rows:
+    return rows
 
 
 async def _found(asked: set[int], batches: list[Batch]) -> Found:
@@ -142,32 +150,31 @@ class Loaders:
         make = lambda: OneByOne(self._kept(self._by_id(resource)), MAX_IDS)  # noqa: E731
         return self._once(("one", resource.path), make).load(id)
 
-    def many(self, resource: AnyResource) -> Sets:
-        """Rows by whole sets of ids."""
-        return self._once(("many", resource.path), lambda: Sets(self._by_id(resource), MAX_IDS))
-
-    def rows(self, resource: AnyResource, keys: set[int], *, alone: bool) -> Callable[[], Awaitable[Found]]:
+    def rows(self, resource: AnyResource, keys: set[int], *, alone: bool) -> Callable[[], Awaitable[Rows]]:
         """Begins to read these rows; what it returns waits for them. Who asks `alone` for rows of this resource need
         not wait for others that may want some too: the request is on its way when this returns."""
         if not alone or len(keys) > MAX_IDS:
-            task = asyncio.ensure_future(self.many(resource).get(keys))
+            task = asyncio.ensure_future(self._put_together(resource, keys))
             self._reading.add(task)
             return lambda: task
         try:
             reading = self._begin(resource, keys)
         except Refusal as refused:
-            failed = Found({}, dict.fromkeys(keys, refused))
-            return lambda: _at_once(failed)
+            nothing = Rows((), dict.fromkeys(keys, refused))
+            return lambda: _at_once(nothing)
         self._reading.add(reading)
 
-        async def found() -> Found:
+        async def rows() -> Rows:
             try:
-                items = (await reading).items
+                return Rows((await reading).items, NONE)
             except Exception as failure:  # whatever it is, it is these rows' error
-                return Found({}, dict.fromkeys(keys, failure))
-            return Found({row.id: row for row in items}, NONE)
+                return Rows((), dict.fromkeys(keys, failure))
 
-        return found
+        return rows
+
+    async def _put_together(self, resource: AnyResource, keys: set[int]) -> Rows:
+        found = await self._once(("many", resource.path), lambda: Sets(self._by_id(resource), MAX_IDS)).get(keys)
+        return Rows(list(found.rows.values()), found.failed)
 
     def children(self, resource: Resource[R], field: str, parent: int, query: Query) -> "asyncio.Future[Page[R]]":
         """The page of rows whose `field` is `parent`."""

@@ -147,13 +147,13 @@ class Compiler:
         match declared:
             case ByKey():
                 self._by_id[declared.to.path] += 1
-                return plan.Link(layout.column(row + declared.key), declared.to, self._shape(below, nodes), nodes)
+                return plan.Link(row + declared.key, declared.to, self._shape(below, nodes), nodes)
             case Held():
                 return self._shape(below, nodes, f"{row}{declared.attribute}.")
             case Many(field=str(field)):
                 shape, selected = self._connection(below, nodes)
                 asked = self._asked(kind, declared, nodes, selected)
-                return plan.Below(field, declared.of, layout.column(f"{row}id"), asked, shape, nodes)
+                return plan.Below(field, declared.of, f"{row}id", asked, shape, nodes)
             case None:
                 attribute = row + self._strawberry(kind, name).python_name
                 is_id = str(kind.fields[name].type).rstrip("!") == "ID"

@@ -67,20 +67,39 @@ def _end(shown: Shown, at: int) -> bytes:
 NAMES = {"dumps": orjson.dumps, "place": _place, "end": _end}
 
 
-@lru_cache(1000)
-def writer(expressions: tuple[str | None, ...]) -> Write:
-    """Fills a text whose gaps have these values in their order; where there is none, the next column's."""
-    given = [f"c{n}" for n, expression in enumerate(expressions) if expression is None]
-    filled = "".join(f"{expression or f'c{n}'}, " for n, expression in enumerate(expressions))
-    rows = f"({', '.join(['row', *given])}) in zip({', '.join(['rows', *(f'{one}s' for one in given)])})"
-    parameters = ", ".join(["text", "rows", "by", *(f"{one}s" for one in given)])
-    return _compiled(f"lambda {parameters}: [text % ({filled}) for {rows if given else 'row in rows'}]")
+COLUMN = "column"
+"""Stands in an expression for the column that fills its gap: `column[row.pessoa_id]`, or alone, for a column that has a
+value for each row in turn."""
 
 
 @lru_cache(1000)
-def column(name: str) -> Callable[[Sequence[Any]], list[Any]]:
-    """One attribute of many rows."""
+def writer(expressions: tuple[str, ...]) -> Write:
+    """Fills a text whose gaps have these values in their order."""
+    parameters, filled = ["text", "rows", "by"], ""
+    names, lists = ["row"], ["rows"]
+    for n, expression in enumerate(expressions):
+        if expression.startswith(COLUMN):
+            parameters.append(f"c{n}")
+            if expression == COLUMN:
+                names.append(f"v{n}")
+                lists.append(f"c{n}")
+                expression = f"v{n}"
+            expression = expression.replace(COLUMN, f"c{n}")
+        filled += f"{expression}, "
+    rows = f"({', '.join(names)}) in zip({', '.join(lists)})" if len(names) > 1 else "row in rows"
+    return _compiled(f"lambda {', '.join(parameters)}: [text % ({filled}) for {rows}]")
+
+
+@lru_cache(1000)
+def every(name: str) -> Callable[[Sequence[Any]], list[Any]]:
+    """One attribute of each row."""
     return _compiled(f"lambda rows: [row.{name} for row in rows]")
+
+
+@lru_cache(1000)
+def distinct(name: str) -> Callable[[Sequence[Any]], set[Any]]:
+    """What one attribute of many rows can be."""
+    return _compiled(f"lambda rows: {{row.{name} for row in rows}}")
 
 
 def _compiled(source: str) -> Any:

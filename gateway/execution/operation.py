@@ -55,7 +55,7 @@ OUTCOMES = 64
 NO_VARIABLES = VariableValues({}, {})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Executed:
     """What an operation came to: its data as JSON text, and its errors.
 

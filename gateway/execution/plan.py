@@ -28,12 +28,12 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise, repeat
+from itertools import pairwise
 from typing import Any, Protocol
 
 from graphql import FieldNode
 
-from gateway.execution.layout import NULL, Shown, Value, Write, writer
+from gateway.execution.layout import COLUMN, NULL, Shown, Value, Write, distinct, every, writer
 from gateway.loaders import Loaders
 from gateway.resources import AnyResource
 
@@ -61,6 +61,14 @@ class Column:
 
 
 @dataclass(slots=True)
+class Texts:
+    """The same of what many rows refer to: the values by their keys."""
+
+    values: dict[int, bytes]
+    failures: list[tuple[int, Failure]] = field(default_factory=list[tuple[int, Failure]])
+
+
+@dataclass(slots=True)
 class Run:
     """One execution of a plan: what it may read, and the values of its variables."""
 
@@ -72,12 +80,17 @@ class Run:
 
 # -- objects ---------------------------------------------------------------------------------------------------------
 
-Asked = Callable[[], Awaitable[Column]]
+Asked = Callable[[], Awaitable[Column | Texts]]
 """What has been asked for: waits for it, and writes it."""
 
 
 class Part(Protocol):
     """A field that must be read for, over many rows."""
+
+    @property
+    def expression(self) -> str:
+        """Where a row finds its value in the column."""
+        ...
 
     @property
     def deep(self) -> bool:
@@ -102,7 +115,7 @@ class Shape:
 
     def __init__(self, text: bytes, gaps: tuple[Gap, ...]) -> None:
         self.text, self.gaps = text, gaps
-        self._write: Write = writer(tuple(gap.part.expression if isinstance(gap.part, Value) else None for gap in gaps))
+        self._write: Write = writer(tuple(gap.part.expression for gap in gaps))
         self._parts = [(gap.part, gap.path) for gap in gaps if not isinstance(gap.part, Value)]
         self._in_turn = len(self._parts) == 1 or not any(part.deep for part, _ in self._parts)
         self.reads = bool(self._parts)
@@ -128,45 +141,49 @@ class Shape:
 class Link:
     """A row of another collection, by a key of this one: the distinct keys are read in one go, each written once."""
 
-    keys: Callable[[Sequence[Any]], list[int]]
+    key: str
     to: AnyResource
     shape: Shape
     nodes: Sequence[FieldNode]
+
+    @property
+    def expression(self) -> str:
+        return f"{COLUMN}[row.{self.key}]"
 
     @property
     def deep(self) -> bool:
         return self.shape.reads
 
     def ask(self, rows: Sequence[Any], run: Run) -> Asked:
-        keys = self.keys(rows)
-        reading = run.loaders.rows(self.to, set(keys), alone=self.to.path not in run.often)
+        keys = distinct(self.key)(rows)
+        reading = run.loaders.rows(self.to, keys, alone=self.to.path not in run.often)
 
-        async def column() -> Column:
+        async def column() -> Texts:
             found = await reading()
-            there = found.rows
-            written = await self.shape.column(list(there.values()), run)
-            return _shared(keys, there, written, found.failed, self.nodes)
+            written = await self.shape.column(found.rows, run)
+            ids = every("id")(found.rows)
+            return _by_key(keys, ids, written, found.failed, lambda: every(self.key)(rows), self.nodes)
 
         return column
 
 
-def _shared(
-    keys: Sequence[int],
-    there: Mapping[int, Any],
+def _by_key(
+    asked: set[int],
+    there: Sequence[int],
     written: Column,
     failed: Mapping[int, Exception],
+    keys: Callable[[], Sequence[int]],
     nodes: Sequence[FieldNode],
-) -> Column:
-    """The texts of what is `there`, for every row by its key; and for every row what failed below its key."""
-    texts = dict(zip(there, written.values, strict=True))
-    column = Column(list(map(texts.get, keys, repeat(NULL))))
+) -> Texts:
+    """The texts of what is `there` of what was asked for; and what failed, for each row by its key."""
+    texts = Texts(dict.fromkeys(asked, NULL))
+    texts.values.update(zip(there, written.values, strict=True))
     if failed or written.failures:
         below: dict[int, list[Failure]] = {key: [Failure((), why, nodes)] for key, why in failed.items()}
-        order = list(there)
         for n, failure in written.failures:
-            below.setdefault(order[n], []).append(failure)
-        column.failures = [(n, failure) for n, key in enumerate(keys) for failure in below.get(key, ())]
-    return column
+            below.setdefault(there[n], []).append(failure)
+        texts.failures = [(n, failure) for n, key in enumerate(keys()) for failure in below.get(key, ())]
+    return texts
 
 
 # -- connections -----------------------------------------------------------------------------------------------------
@@ -184,6 +201,10 @@ class Items:
     """`nodes` or `edges`: the rows of all pages are written together, then dealt out to their pages."""
 
     shape: Shape
+
+    @property
+    def expression(self) -> str:
+        return COLUMN
 
     @property
     def deep(self) -> bool:
@@ -220,28 +241,32 @@ class Below:
 
     field: str
     resource: AnyResource
-    parents: Callable[[Sequence[Any]], list[int]]
+    parent: str
     arguments: Arguments
     shape: Shape
     nodes: Sequence[FieldNode]
+
+    @property
+    def expression(self) -> str:
+        return f"{COLUMN}[row.{self.parent}]"
 
     @property
     def deep(self) -> bool:
         return True
 
     def ask(self, rows: Sequence[Any], run: Run) -> Asked:
-        async def column() -> Column:
-            parents = self.parents(rows)
+        async def column() -> Texts:
+            parents = distinct(self.parent)(rows)
             try:
                 query = await self.arguments(run)
             except Exception as refused:  # as the reference: whatever a field raises is its error
                 failure = Failure((), refused, self.nodes)
-                return Column([NULL] * len(rows), [(n, failure) for n in range(len(rows))])
+                return Texts(dict.fromkeys(parents, NULL), [(n, failure) for n in range(len(rows))])
             found = await run.loaders.pages(self.resource, self.field, query).get(parents)
             by = ordered_by(query)
-            there = {key: Shown(page, by) for key, page in found.rows.items()}
-            written = await self.shape.column(list(there.values()), run)
-            return _shared(parents, there, written, found.failed, self.nodes)
+            written = await self.shape.column([Shown(page, by) for page in found.rows.values()], run)
+            there = list(found.rows)
+            return _by_key(parents, there, written, found.failed, lambda: every(self.parent)(rows), self.nodes)
 
         return column
 
@@ -278,7 +303,8 @@ class Single:
         found = await run.loaders.rows(self.resource, {id}, alone=self.resource.path not in run.often)()
         if id in found.failed:
             raise found.failed[id]
-        return await self.shape.column([found.rows[id]], run) if id in found.rows else Column([NULL])
+        there = [row for row in found.rows if row.id == id]
+        return await self.shape.column(there, run) if there else Column([NULL])
 
 
 @dataclass(frozen=True, slots=True)

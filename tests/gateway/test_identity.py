@@ -198,8 +198,10 @@ async def test_both_executors_let_a_caller_see_the_same(
     builders.insert_solicitacoes(
         database_urls["solicitacoes"], [(1 + n % 7, 1 + n * 5 % 8, 1 + n * 3 % 7) for n in range(30)]
     )
-    executor = Executor(protected.front.state.executor.schema, Limits(max_cost=10**9))  # a random one may cost anything
-    remotes: Any = protected.front.state.remotes
+    executor = Executor(
+        protected.front.state.graphql.executor.schema, Limits(max_cost=10**9)
+    )  # a random one may cost anything
+    remotes: Any = protected.front.state.graphql.remotes
     may_ask = {scope.partition(":")[0] for scope in scopes}
     chance, forbidden = random.Random(str(scopes)), 0
     with identity.calling(Caller("ana", frozenset(scopes), mint(*scopes))):

@@ -350,7 +350,7 @@ async def test_no_random_query_causes_more_requests_than_its_cost(
         writer = Writer(CORE, seed, [])
         document = executor.prepare(writer.query())
         services.calls.clear()
-        context = Context(Loaders(applications.front.state.remotes))
+        context = Context(Loaders(applications.front.state.graphql.remotes))
         result = await executor.run(document, document.operation(None), writer.variables, context)
         asked += len(services.calls)
         if result.cost:
@@ -387,9 +387,9 @@ SUGGESTIVE: list[tuple[str, dict[str, Any]]] = [
 @pytest.fixture
 def closed(applications: Applications) -> Iterator[None]:
     """The gateway with INTROSPECTION=off."""
-    applications.front.state.introspection = False
+    applications.front.state.graphql.introspection = False
     yield
-    applications.front.state.introspection = True
+    applications.front.state.graphql.introspection = True
 
 
 @pytest.mark.parametrize(("query", "variables"), SUGGESTIVE)

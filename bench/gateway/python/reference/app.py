@@ -19,5 +19,5 @@ class Reference(Executor):
 
 def create_app() -> FastAPI:
     app = gateway_app.create_app()
-    app.state.executor = Reference(app.state.executor.schema, app.state.executor.limits)
+    app.state.graphql.executor = Reference(app.state.graphql.executor.schema, app.state.graphql.executor.limits)
     return app
