@@ -70,10 +70,10 @@ def calling(caller: Caller) -> Generator[None]:
         _current.reset(before)
 
 
-def outgoing() -> dict[str, str]:
-    """The headers that carry the caller to a neighbour, who judges the token again."""
+def outgoing() -> str | None:
+    """The `Authorization` for one call to a neighbour, who judges the token again."""
     token = _current.get().token
-    return {"Authorization": f"Bearer {token}"} if token else {}
+    return f"Bearer {token}" if token else None
 
 
 Needs = Callable[[str, str], str | None]

@@ -7,6 +7,7 @@ time is its caller's to bound; each has a connection to itself, and a connection
 """
 
 import asyncio
+import re
 import ssl
 import time
 from collections.abc import Mapping
@@ -23,8 +24,9 @@ IDLE_SECONDS = 30.0
 """A connection unused for longer is not used again: the other side closes its own after 75."""
 MAX_HEAD_BYTES = 65_536
 NEVER = float("inf")
-FRAMING = frozenset((b"content-length", b"transfer-encoding"))
-"""Headers that say where an answer ends; without one it ends with its connection."""
+FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
+"""A header that says where an answer ends; without one it ends with its connection."""
+INTERIM = re.compile(rb"HTTP/1\.[01] 1\d\d ")
 
 
 class LeanWire:
@@ -101,7 +103,7 @@ class LeanWire:
         if content is not None:
             head += f"content-length: {len(content)}\r\n"
         lines = 3 + len(headers) + (content is not None)
-        if not lines == head.count("\r\n") == head.count("\n") == head.count("\r"):
+        if not lines == head.count("\r\n") == head.count("\n"):
             raise ValueError("a line break in a header")
         return head.encode("latin-1") + b"\r\n" + (content or b"")
 
@@ -121,9 +123,10 @@ class Pool:
 
     def kept(self) -> "Connection | None":
         """The connection used last among those that are open, so that the others can grow old."""
+        now = time.monotonic()
         while self.idle:
             connection = self.idle.pop()
-            if connection.usable and time.monotonic() - connection.used < IDLE_SECONDS:
+            if connection.usable and now - connection.used < IDLE_SECONDS:
                 return connection
             connection.transport.abort()
         return None
@@ -171,7 +174,6 @@ class Connection(asyncio.Protocol):
         self._forget()
 
     def _forget(self) -> None:
-        self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self._in_body = False
         self._answer: Answer | None = None
@@ -181,6 +183,8 @@ class Connection(asyncio.Protocol):
         self._ended = ended
         self._size = 0
         """Bytes of the answer that have come."""
+        self._head = b""
+        """The first of them, up to the body at least."""
         self.due = due = time.monotonic() + seconds
         self._pool.watch(due)
         turn.write(self.transport, request)
@@ -248,6 +252,8 @@ class Connection(asyncio.Protocol):
             self._hang_up()  # an answer that nobody asked for
             return
         self._size += len(data)
+        if not self._in_body:
+            self._head += data
         try:
             self._parser.feed_data(data)
             if self._size > (MAX_ANSWER_BYTES if self._in_body else MAX_HEAD_BYTES) and not self._answer:
@@ -265,8 +271,8 @@ class Connection(asyncio.Protocol):
         self.usable = False
         if self._ended is None:
             return
-        if self._in_body and exc is None and FRAMING.isdisjoint(name.lower() for name, _ in self._headers):
-            self._complete(Answer(self._parser.get_status_code(), b"".join(self._body), self._headers))
+        if self._in_body and exc is None and _ends_with_its_connection(self._head):
+            self._complete(Answer(self._parser.get_status_code(), b"".join(self._body)))
         elif self._size:
             self._fail(Garbled("the answer ended too early"))
         elif self.used:
@@ -280,9 +286,6 @@ class Connection(asyncio.Protocol):
         if self._answer is not None:
             raise ValueError("more than one answer")
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name, value))
-
     def on_headers_complete(self) -> None:
         self._in_body = True
 
@@ -295,4 +298,11 @@ class Connection(asyncio.Protocol):
             self._forget()
         else:
             self.usable = self._parser.should_keep_alive()
-            self._answer = Answer(status, body[0] if len(body) == 1 else b"".join(body), self._headers)
+            self._answer = Answer(status, body[0] if len(body) == 1 else b"".join(body))
+
+
+def _ends_with_its_connection(begun: bytes) -> bool:
+    head, _, rest = begun.partition(b"\r\n\r\n")
+    while INTERIM.match(head):
+        head, _, rest = rest.partition(b"\r\n\r\n")
+    return not FRAMING.search(head)

@@ -115,12 +115,11 @@ class Remote:
         if shared is not None and shared.until <= until:
             self.calls.joined.value += 1
             return shared.join()
-        left = until - time.monotonic()
         reading = _Shared(self, path, content, decode, until)
-        if shared is None and left >= self.timeout:  # who is in a hurry must not hurry the others
+        if shared is None and reading.seconds == self.timeout:  # who is in a hurry must not hurry the others
             reading.key = key
             self.shared[key] = reading
-        reading.start(min(self.timeout, left))
+        reading.start()
         return reading.join()
 
     @property
@@ -161,7 +160,7 @@ class Remote:
         first: Answer | Exception | None = None,
     ) -> T:
         """One call, from its first attempt to its end; from `first`, what came of one that `began` already."""
-        began, ended = began or time.perf_counter(), None
+        began, ended = began or time.monotonic(), None
         try:
             answer = await self._called(method, path, content, headers, repeatable, first)
             if answer.status >= 400:
@@ -175,7 +174,7 @@ class Remote:
             ended = failure
             raise
         finally:
-            self.calls.ended(time.perf_counter() - began, ended)
+            self.calls.ended(time.monotonic() - began, ended)
 
     async def _called(
         self,
@@ -309,11 +308,11 @@ class Reading(Generic[T]):
 
     def cancel(self) -> None:
         """The caller waits no longer; if nobody else does, the call is given up, and its connection with it."""
-        if self._value.done() and not self._value.cancelled():
-            self._value.exception()  # has been seen: asyncio would complain
-            return
-        self._value.cancel()
-        self._shared.leave(self._value)
+        value = self._value
+        if not value.cancel() and not value.cancelled():
+            value.exception()  # has been seen: asyncio would complain
+        elif self._shared.waiting:
+            self._shared.leave(value)
 
 
 _Key = tuple[str, bytes | None, int, str | None]
@@ -335,11 +334,11 @@ class _Shared(Generic[T]):
         "_exchange",
         "_path",
         "_remote",
-        "_seconds",
         "_task",
-        "_waiting",
         "key",
+        "seconds",
         "until",
+        "waiting",
     )
 
     def __init__(
@@ -347,41 +346,46 @@ class _Shared(Generic[T]):
     ) -> None:
         self._remote, self._path, self._content, self._decode = remote, path, content, decode
         self.until = until
+        self._began = now = time.monotonic()
+        self.seconds = min(remote.timeout, until - now)
+        """How long it may take."""
         self.key: _Key | None = None
         """Where others find it, if they may."""
-        self._waiting: list[asyncio.Future[T]] = []
+        self.waiting: list[asyncio.Future[T]] = []
         self._exchange: Exchange | None = None
         self._task: asyncio.Task[T] | None = None
         self._context = copy_context()
-        self._began = time.perf_counter()
 
     @property
     def _method(self) -> str:
         return "GET" if self._content is None else "POST"
 
-    def start(self, seconds: float) -> None:
-        remote, content = self._remote, self._content
-        self._seconds = seconds
+    def start(self) -> None:
+        remote, content, seconds = self._remote, self._content, self.seconds
         if not remote.breaker.open and seconds > 0 and remote.bulkhead.take():
-            self._exchange = remote.wire.begin(
-                self._method, self._path, outgoing(seconds, content), content, seconds=seconds, ended=self._ended
-            )
+            try:
+                headers = outgoing(seconds, content)
+                self._exchange = remote.wire.begin(
+                    self._method, self._path, headers, content, seconds=seconds, ended=self._ended
+                )
+            finally:
+                if self._exchange is None:
+                    remote.bulkhead.leave()
             if self._exchange is not None:
                 remote.earn()
                 return
-            remote.bulkhead.leave()
         self._go_on(None)
 
     def join(self) -> Reading[T]:
         value: asyncio.Future[T] = self._remote.loop.create_future()
-        self._waiting.append(value)
+        self.waiting.append(value)
         return Reading(self, value)
 
     def leave(self, value: "asyncio.Future[T]") -> None:
         """One of those that wait does so no longer."""
-        if value in self._waiting:
-            self._waiting.remove(value)
-            if not self._waiting:
+        if value in self.waiting:
+            self.waiting.remove(value)
+            if not self.waiting:
                 self._stop()
 
     def _ended(self, outcome: Answer | Exception) -> None:
@@ -390,14 +394,14 @@ class _Shared(Generic[T]):
         remote = self._remote
         remote.bulkhead.leave()
         if not isinstance(outcome, Stale):
-            remote.note(outcome, self._seconds)
+            remote.note(outcome, self.seconds)
         if isinstance(outcome, Answer) and outcome.status == 200:
             try:
                 found = self._decode(outcome.content)
-            except ValueError:
-                pass  # the long way meets it again, and says so
+            except Exception:  # noqa: S110  # the long way meets it again, and says so
+                pass
             else:
-                remote.calls.ended(time.perf_counter() - self._began)
+                remote.calls.ended(time.monotonic() - self._began)
                 for value in self._over():
                     value.set_result(found)
                 return
@@ -433,7 +437,7 @@ class _Shared(Generic[T]):
         if self.key is not None:
             del self._remote.shared[self.key]
             self.key = None
-        waiting, self._waiting = self._waiting, []
+        waiting, self.waiting = self.waiting, []
         return [value for value in waiting if not value.done()]
 
     def _stop(self) -> None:
@@ -442,15 +446,18 @@ class _Shared(Generic[T]):
             self._exchange.cancel()
             self._exchange = None
             self._remote.bulkhead.leave()
-            self._remote.calls.ended(time.perf_counter() - self._began, asyncio.CancelledError())
+            self._remote.calls.ended(time.monotonic() - self._began, asyncio.CancelledError())
         elif self._task is not None:
             self._task.cancel()
 
 
 def outgoing(seconds: float, content: bytes | None) -> dict[str, str]:
     """The headers of a call that may take so many `seconds`."""
-    told = str(max(1, int(seconds * (1 - WAY_BACK) * 1000)))
-    headers = {deadline.HEADER: told, **trace.outgoing(), **identity.outgoing()}
+    headers = {deadline.HEADER: str(max(1, int(seconds * (1 - WAY_BACK) * 1000)))}
+    if traceparent := trace.outgoing():
+        headers["traceparent"] = traceparent
+    if authorization := identity.outgoing():
+        headers["Authorization"] = authorization
     if content is not None:
         headers["content-type"] = "application/json"
     return headers

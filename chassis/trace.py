@@ -32,10 +32,10 @@ def current() -> Trace | None:
     return _current.get()
 
 
-def outgoing() -> dict[str, str]:
-    """The headers that carry the trace to a neighbour."""
-    trace = current()
-    return {"traceparent": trace.outgoing()} if trace else {}
+def outgoing() -> str | None:
+    """The `traceparent` for one call to a neighbour."""
+    trace = _current.get()
+    return trace.outgoing() if trace else None
 
 
 def sampled() -> str | None:

@@ -5,7 +5,7 @@ to stand for a neighbour, and a deployment that needs what the lean wire lacks (
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,17 +18,10 @@ many of them as a neighbour has connections may be held at a time."""
 
 @dataclass(slots=True)
 class Answer:
-    """What came back: the whole of it, whatever its status."""
+    """What came back, whatever its status: the whole of its content. None of our dialect's reads needs its headers."""
 
     status: int
     content: bytes
-    fields: Sequence[tuple[bytes, bytes]] = ()
-    """Its headers, as they came."""
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The headers by their names in lower case."""
-        return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.fields}
 
 
 class WireError(Exception):
@@ -139,7 +132,7 @@ class HttpxWire:
             raise Garbled(str(failure)) from failure
         except (httpx2.TransportError, httpx2.InvalidURL) as failure:
             raise Lost(str(failure)) from failure
-        return Answer(response.status_code, bytes(found), response.headers.raw)
+        return Answer(response.status_code, bytes(found))
 
     def begin(
         self,
