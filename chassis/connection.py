@@ -280,6 +280,7 @@ class Connection(HttpToolsProtocol):
             if self.receiving:
                 self._refuse(408)
             else:
+                turn.flush()
                 self.transport.close()
 
     # -- the parser's calls ------------------------------------------------------------------------------------

@@ -119,7 +119,11 @@ class Remote:
         if shared is None and reading.seconds == self.timeout:  # who is in a hurry must not hurry the others
             reading.key = key
             self.shared[key] = reading
-        reading.start()
+        try:
+            reading.start()
+        except BaseException:
+            reading.over()
+            raise
         return reading.join()
 
     @property
@@ -402,7 +406,7 @@ class _Shared(Generic[T]):
                 pass
             else:
                 remote.calls.ended(time.monotonic() - self._began)
-                for value in self._over():
+                for value in self.over():
                     value.set_result(found)
                 return
         self._go_on(outcome)
@@ -424,7 +428,7 @@ class _Shared(Generic[T]):
 
     def _done(self, task: "asyncio.Task[T]") -> None:
         failure = None if task.cancelled() else task.exception()
-        for value in self._over():
+        for value in self.over():
             if task.cancelled():
                 value.cancel()
             elif failure is not None:
@@ -432,7 +436,7 @@ class _Shared(Generic[T]):
             else:
                 value.set_result(task.result())
 
-    def _over(self) -> "list[asyncio.Future[T]]":
+    def over(self) -> "list[asyncio.Future[T]]":
         """Nobody may join any more; returns those that wait."""
         if self.key is not None:
             del self._remote.shared[self.key]
@@ -441,7 +445,7 @@ class _Shared(Generic[T]):
         return [value for value in waiting if not value.done()]
 
     def _stop(self) -> None:
-        self._over()
+        self.over()
         if self._exchange is not None:
             self._exchange.cancel()
             self._exchange = None

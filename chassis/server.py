@@ -15,6 +15,7 @@ from typing import Any
 
 import uvicorn
 
+from chassis import turn
 from chassis.connection import Connection, State
 from chassis.settings import ServerSettings
 
@@ -92,6 +93,7 @@ class Server(uvicorn.Server):
             if passed > GRACE_SECONDS:
                 for connection in self._connections():
                     if connection.idle:
+                        turn.flush()  # its answer may be one of this turn
                         connection.transport.close()
         for connection in self._connections():
             connection.transport.abort()
