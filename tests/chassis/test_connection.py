@@ -209,6 +209,73 @@ async def test_pipelined_requests_are_answered_in_order_up_to_a_bound(served: Se
     assert await peer.is_cut_off()
 
 
+async def test_what_is_refused_at_once_does_not_overtake_an_answer_of_the_same_turn() -> None:
+    """The next request arrives while the answer before it is written but has not left."""
+
+    async def answers_and_hears_more(scope: Scope, _receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+            await send({"type": "http.response.body", "body": b"ok"})
+            [connection] = served.connections
+            connection.data_received(b"GET /next HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+    async with serving(answers_and_hears_more, max_concurrency=1) as served:
+        peer = await served.peer()
+        peer.get("/first")
+
+        assert [(await peer.answer()).status for _ in range(2)] == [200, 503]
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "bodies"),
+    [
+        (200, [(b"content-length", b"4")], [b"okay"]),
+        (200, [(b"content-length", b"100000")], [b"x" * 100_000]),
+        (200, [], [b"okay"]),
+        (200, [(b"content-length", b"4")], [b"ok", b"ay"]),
+        (200, [(b"content-length", b"4"), (b"connection", b"close")], [b"okay"]),
+        (204, [], [b""]),
+        (304, [(b"etag", b'"1"')], [b""]),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_an_answer_is_the_same_whether_it_comes_whole_or_not(
+    status: int, headers: list[tuple[bytes, bytes]], bodies: list[bytes], method: str
+) -> None:
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            for n, body in enumerate(bodies, 1):
+                await send({"type": "http.response.body", "body": body, "more_body": n < len(bodies)})
+
+    async with serving(app) as served, asyncio.timeout(10):
+        peer = await served.peer()
+        lines = [f"{method} / HTTP/1.1", "Host: localhost", "Connection: close", "", ""]
+        peer.send("\r\n".join(lines).encode())
+        head, _, body = (await peer.reader.read(-1)).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert all(b"%b: %b" % header in head for header in headers)
+    expected = b"" if method == "HEAD" or status != 200 else b"".join(bodies)
+    assert body == (b"4\r\nokay\r\n0\r\n\r\n" if b"transfer-encoding: chunked" in head and expected else expected)
+
+
+async def test_a_header_with_a_line_break_is_never_sent(caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = [(b"content-length", b"0"), (b"x", b"a\r\nset-cookie: b")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+
+    async with serving(app) as served, asyncio.timeout(10):
+        peer = await served.peer()
+        peer.get("/")
+        answer = await peer.reader.read()
+
+    assert answer == b""
+    assert "Invalid HTTP header value" in caplog.text
+
+
 async def test_nonsense_after_a_request_does_not_spoil_its_answer(served: Served, echo: Echo) -> None:
     peer = await served.peer()
     peer.get("/held")

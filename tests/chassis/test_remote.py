@@ -11,6 +11,7 @@ import pytest
 
 from chassis import deadline
 from chassis.errors import Conflict, DeadlineExceeded, Invalid, NotFound, PreconditionFailed, Refusal, Unavailable
+from chassis.lean import LeanWire
 from chassis.remote import Remote
 from chassis.settings import NeighbourSettings
 
@@ -362,6 +363,62 @@ async def test_whoever_shares_a_read_gets_it_though_the_first_one_goes_away() ->
     first.cancel()
 
     assert await asyncio.gather(*others) == [{"id": 1}] * 2
+
+
+async def test_a_read_that_nobody_waits_for_any_more_is_given_up() -> None:
+    neighbour = Neighbour(asyncio.Event())
+    asking = remote(neighbour)
+    readings = [asking.begin(*READ) for _ in range(2)]
+    await until(lambda: bool(neighbour.asked))
+
+    readings[0].cancel()
+    assert asking.bulkhead.busy == 1, "the other one still waits"
+    readings[1].cancel()
+
+    assert (asking.bulkhead.busy, asking.shared) == (0, {})
+
+
+async def test_a_read_that_is_repeated_can_be_given_up_too() -> None:
+    neighbour = Neighbour(httpx2.ReadError, asyncio.Event())
+    asking = remote(neighbour)
+    reading = asking.begin(*READ)
+    await until(lambda: len(neighbour.asked) == 2)
+
+    reading.cancel()
+    await until(lambda: not asking.bulkhead.busy)
+
+    assert asking.shared == {}
+
+
+async def test_whatever_decoding_meets_reaches_all_that_wait() -> None:
+    def decode(_content: bytes) -> None:
+        raise RecursionError("as deep as it goes")
+
+    asking = remote(Neighbour(GOOD))
+    answers = await asyncio.gather(*(asking.read("/q/", decode) for _ in range(2)), return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [RecursionError] * 2
+    assert (asking.bulkhead.busy, asking.shared) == (0, {})
+
+
+async def test_a_read_that_cannot_be_sent_leaves_nothing_behind() -> None:
+    asking = Remote("pessoas", "http://127.0.0.1:9")
+    asking.wire = Unsendable()
+    for _ in range(2):
+        with pytest.raises(ValueError, match="line break"):
+            asking.begin(*READ)
+
+    assert (asking.bulkhead.busy, asking.shared) == (0, {})
+
+
+class Unsendable(LeanWire):
+    """A wire with a connection at hand whose requests cannot be written."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:9")
+
+    def begin(self, *_: Any, **__: Any) -> Any:
+        raise ValueError("a line break in a header")
 
 
 async def test_a_neighbour_is_told_of_less_time_than_it_has_so_that_its_own_account_arrives() -> None:

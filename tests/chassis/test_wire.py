@@ -12,7 +12,7 @@ import pytest
 
 from chassis import wire
 from chassis.lean import LeanWire
-from chassis.wire import Answer, Garbled, HttpxWire, Lost, Refused, TimedOut, Wire
+from chassis.wire import Answer, Garbled, HttpxWire, Lost, Refused, Stale, TimedOut, Wire
 from deploy.postgres import free_ports
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -228,6 +228,68 @@ async def test_a_kept_connection_that_ends_under_a_request_is_replaced_where_tha
 
     assert met == 1
     assert isinstance(answered[0], Answer if meets == 2 else Lost)
+
+
+async def test_each_of_many_requests_ends_when_its_own_time_is_over() -> None:
+    """They share one timer, which must ring for the first of them, and again for the next."""
+    ended: list[float] = []
+
+    async def late(on: Wire, seconds: float) -> None:
+        with pytest.raises(TimedOut):
+            await send(on, seconds=seconds)
+        ended.append(seconds)
+
+    async def serve(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with peer(LeanWire, serve) as on:
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(late(on, seconds) for seconds in (0.3, 0.1, 0.2)))
+
+    assert ended == [0.1, 0.2, 0.3]
+
+
+async def begun(on: LeanWire, seconds: float = 5) -> Answer | Exception:
+    """What comes of a request that is sent at once."""
+    ended: asyncio.Future[Answer | Exception] = asyncio.get_running_loop().create_future()
+    assert on.begin("GET", "/q/", {}, None, seconds=seconds, ended=ended.set_result)
+    return await ended
+
+
+async def test_a_request_can_be_sent_at_once_where_a_connection_is_at_hand() -> None:
+    async with peer(LeanWire, says(OK)) as on:
+        assert isinstance(on, LeanWire)
+        assert on.begin("GET", "/q/", {}, None, seconds=5, ended=lambda _: None) is None
+        await send(on)
+        assert await begun(on) == Answer(200, b"{}")
+        assert await begun(on) == Answer(200, b"{}"), "the connection is kept"
+
+
+async def test_a_kept_connection_that_had_ended_is_stale() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _request(reader)
+        writer.write(OK)
+        await _request(reader)
+        writer.close()
+
+    async with peer(LeanWire, serve) as on:
+        assert isinstance(on, LeanWire)
+        await send(on)
+        assert isinstance(await begun(on), Stale)
+
+
+async def test_an_answer_in_single_bytes_after_an_interim_one_is_whole() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await _request(reader):
+            for byte in b"HTTP/1.1 103 Early Hints\r\ncontent-length: 9\r\n\r\n" + OK:
+                writer.write(bytes([byte]))
+                await writer.drain()
+                await asyncio.sleep(0)
+
+    async with peer(LeanWire, serve) as on:
+        assert isinstance(on, LeanWire)
+        await send(on)
+        assert await begun(on) == Answer(200, b"{}")
 
 
 async def test_bytes_that_nobody_asked_for_end_a_kept_connection() -> None:

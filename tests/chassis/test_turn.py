@@ -1,0 +1,77 @@
+"""What is done at the end of a turn of the event loop: once, for all, in order, and not on what has closed since."""
+
+import asyncio
+from typing import cast
+
+import pytest
+
+from chassis import turn
+
+
+class Sink:
+    """The end of a transport that is written to."""
+
+    def __init__(self, said: list[bytes], closing: bool = False) -> None:
+        self._said, self._closing = said, closing
+
+    def write(self, data: bytes) -> None:
+        self._said.append(data)
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+
+def sink(said: list[bytes], *, closing: bool = False) -> asyncio.Transport:
+    return cast("asyncio.Transport", Sink(said, closing))
+
+
+async def test_writes_of_one_turn_leave_together_in_their_order() -> None:
+    said: list[bytes] = []
+    one, other = sink(said), sink(said)
+
+    turn.write(one, b"a")
+    turn.write(other, b"b")
+    turn.write(one, b"c")
+    assert not said
+    await asyncio.sleep(0)
+
+    assert said == [b"a", b"b", b"c"]
+
+
+async def test_what_closed_in_the_meantime_is_not_written_to() -> None:
+    said: list[bytes] = []
+
+    turn.write(sink(said, closing=True), b"a")
+    turn.write(sink(said), b"b")
+    turn.flush()
+
+    assert said == [b"b"]
+
+
+async def test_a_callback_is_called_once_a_turn() -> None:
+    called: list[int] = []
+
+    def callback() -> None:
+        called.append(1)
+
+    for _ in range(2):
+        turn.at_end(callback)
+        turn.at_end(callback)
+        await asyncio.sleep(0)
+
+    assert len(called) == 2
+
+
+@pytest.mark.parametrize("_again", range(2))
+def test_a_loop_that_ends_before_its_turn_does_takes_nothing_from_the_next(_again: int) -> None:
+    said: list[bytes] = []
+
+    async def write(data: bytes) -> None:
+        turn.write(sink(said), data)
+
+    asyncio.run(write(b"first"))
+    asyncio.run(write(b"second"))
+    asyncio.run(asyncio.sleep(0))
+    turn.flush()
+
+    assert said == [b"first", b"second"]
