@@ -16,7 +16,6 @@ whose client has hung up. Here
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -343,8 +342,10 @@ class Connection(HttpToolsProtocol):
         """Replaces uvicorn's, to keep the task and to let its cancellation be quiet."""
 
         async def quiet(scope: Any, receive: Any, _send: Any) -> None:
-            with contextlib.suppress(asyncio.CancelledError):
+            try:
                 await app(scope, receive, Answering(cycle).send)
+            except asyncio.CancelledError:  # its client has hung up
+                return
 
         self._running = cycle
         self._task = self.loop.create_task(cycle.run_asgi(quiet))

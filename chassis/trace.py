@@ -18,10 +18,13 @@ class Trace:
 
     trace_id: str
     flags: str = "00"
+    _outgoing: str = ""
 
     def outgoing(self) -> str:
-        """The `traceparent` for one call to a neighbour: the same trace, a new parent span."""
-        return f"00-{self.trace_id}-{random.getrandbits(64) or 1:016x}-{self.flags}"
+        """The `traceparent` for all calls to neighbours: the same trace, and this request as their parent span."""
+        if not self._outgoing:
+            self._outgoing = f"00-{self.trace_id}-{random.getrandbits(64) or 1:016x}-{self.flags}"
+        return self._outgoing
 
 
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)

@@ -6,7 +6,7 @@ plan asks for a whole set at once (`Sets`). A loader answers in key order, `None
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -50,7 +50,7 @@ class Found:
 class Rows:
     """The rows that there are of those asked for; and why some could not be read."""
 
-    rows: Sequence[Any]
+    items: Sequence[Any]
     failed: Mapping[int, Exception]
 
 
@@ -60,9 +60,6 @@ class Batch:
 
     keys: set[int]
     done: "asyncio.Future[Mapping[int, Any]]"
-
-
-NONE: Mapping[int, Exception] = {}
 
 
 class Sets:
@@ -111,8 +108,15 @@ class Sets:
             raise
 
 
-async def _at_once(rows: Rows) -> Rows:
-    return rows
+class Refused:
+    """What may not be read: awaited, it raises why."""
+
+    def __init__(self, why: Refusal) -> None:
+        self._why = why
+
+    def __await__(self) -> Generator[Any, None, Rows]:
+        raise self._why
+        yield
 
 
 async def _found(asked: set[int], batches: list[Batch]) -> Found:
@@ -150,27 +154,18 @@ class Loaders:
         make = lambda: OneByOne(self._kept(self._by_id(resource)), MAX_IDS)  # noqa: E731
         return self._once(("one", resource.path), make).load(id)
 
-    def rows(self, resource: AnyResource, keys: set[int], *, alone: bool) -> Callable[[], Awaitable[Rows]]:
-        """Begins to read these rows; what it returns waits for them. Who asks `alone` for rows of this resource need
-        not wait for others that may want some too: the request is on its way when this returns."""
+    def rows(self, resource: AnyResource, keys: set[int], *, alone: bool) -> "Awaitable[Rows | Items[Any]]":
+        """Begins to read these rows; awaited, it raises what none of them could be read for. Who asks `alone` for rows
+        of this resource need not wait for others that may want some too: the request is on its way on return."""
         if not alone or len(keys) > MAX_IDS:
-            task = asyncio.ensure_future(self._put_together(resource, keys))
-            self._reading.add(task)
-            return lambda: task
-        try:
-            reading = self._begin(resource, keys)
-        except Refusal as refused:
-            nothing = Rows((), dict.fromkeys(keys, refused))
-            return lambda: _at_once(nothing)
-        self._reading.add(reading)
-
-        async def rows() -> Rows:
+            reading = asyncio.ensure_future(self._put_together(resource, keys))
+        else:
             try:
-                return Rows((await reading).items, NONE)
-            except Exception as failure:  # whatever it is, it is these rows' error
-                return Rows((), dict.fromkeys(keys, failure))
-
-        return rows
+                reading = self._begin(resource, keys)
+            except Refusal as refused:
+                return Refused(refused)
+        self._reading.add(reading)
+        return reading
 
     async def _put_together(self, resource: AnyResource, keys: set[int]) -> Rows:
         found = await self._once(("many", resource.path), lambda: Sets(self._by_id(resource), MAX_IDS)).get(keys)
@@ -206,7 +201,8 @@ class Loaders:
     def remote(self, resource: AnyResource, right: Literal["read", "write"] = "read") -> Remote:
         """The owner of `resource`, through which every read and write of it passes. Raises Forbidden for a caller who
         may not: nothing is asked then."""
-        self._caller.require(f"{resource.service}:{right}")
+        if self._caller is not identity.ANYBODY:
+            self._caller.require(f"{resource.service}:{right}")
         return self._remotes[resource.service]
 
     def forget(self) -> None:

@@ -1,6 +1,7 @@
 """What the services answer, as typed rows: decoding checks it, and what a row has more is ignored (tolerant reader)."""
 
-from typing import Generic, TypeVar
+from collections.abc import Mapping
+from typing import ClassVar, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -44,6 +45,8 @@ class Items(Struct, Generic[R]):
     """The answer to a bulk read."""
 
     items: list[R]
+    failed: ClassVar[Mapping[int, Exception]] = {}
+    """None of them, where there is an answer."""
 
 
 class Page(Struct, Generic[R]):

@@ -34,7 +34,7 @@ from typing import Any, Protocol
 from graphql import FieldNode
 
 from gateway.execution.layout import COLUMN, NULL, Shown, Value, Write, distinct, every, writer
-from gateway.loaders import Loaders
+from gateway.loaders import Loaders, Rows
 from gateway.resources import AnyResource
 
 Path = tuple[str | int, ...]
@@ -121,12 +121,16 @@ class Shape:
         self.reads = bool(self._parts)
         """Whether anything must be read to write it."""
 
+    def write(self, rows: Sequence[Any], by: str = "") -> Column:
+        """Each row's text, of a shape that reads nothing."""
+        return Column(self._write(self.text, rows, by))
+
     async def column(self, rows: Sequence[Any], run: Run, by: str = "") -> Column:
         """Each row's text. Parts that must be read are read at the same time."""
         if not rows:
             return Column([])
-        if not self._parts:
-            return Column(self._write(self.text, rows, by))
+        if not self.reads:
+            return self.write(rows, by)
         asked = [part.ask(rows, run) for part, _ in self._parts]
         # All are on their way: who only writes when his answer is there needs no task to wait in.
         columns = [await one() for one in asked] if self._in_turn else await asyncio.gather(*[one() for one in asked])
@@ -137,34 +141,32 @@ class Shape:
         return column
 
 
-@dataclass(frozen=True, slots=True)
 class Link:
     """A row of another collection, by a key of this one: the distinct keys are read in one go, each written once."""
 
-    key: str
-    to: AnyResource
-    shape: Shape
-    nodes: Sequence[FieldNode]
-
-    @property
-    def expression(self) -> str:
-        return f"{COLUMN}[row.{self.key}]"
-
-    @property
-    def deep(self) -> bool:
-        return self.shape.reads
+    def __init__(self, key: str, to: AnyResource, shape: Shape, nodes: Sequence[FieldNode]) -> None:
+        self.to, self.shape, self._nodes = to, shape, nodes
+        self.expression = f"{COLUMN}[row.{key}]"
+        self.deep = shape.reads
+        self._keys, self._distinct = every(key), distinct(key)
 
     def ask(self, rows: Sequence[Any], run: Run) -> Asked:
-        keys = distinct(self.key)(rows)
+        keys = self._distinct(rows)
         reading = run.loaders.rows(self.to, keys, alone=self.to.path not in run.often)
 
         async def column() -> Texts:
-            found = await reading()
-            written = await self.shape.column(found.rows, run)
-            ids = every("id")(found.rows)
-            return _by_key(keys, ids, written, found.failed, lambda: every(self.key)(rows), self.nodes)
+            try:
+                found = await reading
+            except Exception as failure:  # whatever it is, it is these rows' error
+                found = Rows([], dict.fromkeys(keys, failure))
+            there = found.items
+            written = await self.shape.column(there, run) if self.deep else self.shape.write(there)
+            return _by_key(keys, IDS(there), written, found.failed, lambda: self._keys(rows), self._nodes)
 
         return column
+
+
+IDS = every("id")
 
 
 def _by_key(
@@ -212,8 +214,11 @@ class Items:
 
     def ask(self, rows: Sequence[Shown], run: Run) -> Asked:
         async def column() -> Column:
-            items = rows[0].page.items if len(rows) == 1 else [row for shown in rows for row in shown.page.items]
-            written = await self.shape.column(items, run, rows[0].ordered_by)
+            by = rows[0].ordered_by
+            if len(rows) == 1:
+                written = await self.shape.column(rows[0].page.items, run, by)
+                return Column([_list(written.values)], [(0, failure.below(n)) for n, failure in written.failures])
+            written = await self.shape.column([row for shown in rows for row in shown.page.items], run, by)
             starts = [0]
             for shown in rows:
                 starts.append(starts[-1] + len(shown.page.items))
@@ -300,10 +305,10 @@ class Single:
 
     async def value(self, run: Run) -> Column:
         id = self.id(run)
-        found = await run.loaders.rows(self.resource, {id}, alone=self.resource.path not in run.often)()
+        found = await run.loaders.rows(self.resource, {id}, alone=self.resource.path not in run.often)
         if id in found.failed:
             raise found.failed[id]
-        there = [row for row in found.rows if row.id == id]
+        there = [row for row in found.items if row.id == id]
         return await self.shape.column(there, run) if there else Column([NULL])
 
 

@@ -141,7 +141,7 @@ def refuse_shape(document: DocumentNode, limits: Limits) -> None:
 def refuse_values(variables: Any, limits: Limits) -> None:
     """Raises LimitExceededError for variables that hold more values, or nest deeper, than coercion should see."""
     count, depth = 0, 0
-    level: Iterable[Any] = (variables,) if variables else ()
+    level: Iterable[Any] = (variables,)
     while True:
         below: list[Any] = []
         for one in level:
