@@ -177,6 +177,7 @@ class Answering:
         else:
             turn.write(cycle.transport, b"%b\r\n%b" % (lines, body))
         cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
         cycle.message_event.set()
         if not cycle.keep_alive:
             turn.flush()
@@ -346,6 +347,9 @@ class Connection(HttpToolsProtocol):
                 await app(scope, receive, Answering(cycle).send)
             except asyncio.CancelledError:  # its client has hung up
                 return
+            except BaseException:
+                turn.flush()  # uvicorn closes the connection: what was answered before must have left
+                raise
 
         self._running = cycle
         self._task = self.loop.create_task(cycle.run_asgi(quiet))

@@ -73,9 +73,10 @@ class LeanWire:
         seconds: float,
         ended: Ended,
     ) -> "Connection | None":
+        request = self._request(method, path, headers, content)
         connection = self._pool.kept()
         if connection is not None:
-            connection.begin(self._request(method, path, headers, content), seconds, ended)
+            connection.begin(request, seconds, ended)
         return connection
 
     async def close(self) -> None:
@@ -154,6 +155,7 @@ class Pool:
             connection.transport.close()
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
 
 
 class Connection(asyncio.Protocol):
@@ -174,6 +176,8 @@ class Connection(asyncio.Protocol):
         self._forget()
 
     def _forget(self) -> None:
+        self._head = b""
+        """The first bytes of the answer, up to its body at least."""
         self._body: list[bytes] = []
         self._in_body = False
         self._answer: Answer | None = None
@@ -183,8 +187,6 @@ class Connection(asyncio.Protocol):
         self._ended = ended
         self._size = 0
         """Bytes of the answer that have come."""
-        self._head = b""
-        """The first of them, up to the body at least."""
         self.due = due = time.monotonic() + seconds
         self._pool.watch(due)
         turn.write(self.transport, request)
@@ -212,7 +214,8 @@ class Connection(asyncio.Protocol):
         try:
             return await waiting
         except asyncio.CancelledError:
-            self.cancel()
+            if self._ended is ended:  # else it has been answered, and another request may be on its way by now
+                self.cancel()
             raise
 
     def late(self) -> None:
@@ -295,7 +298,7 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         status, body = self._parser.get_status_code(), self._body
         if status < 200:  # an interim answer: the real one follows
-            self._forget()
+            self._body, self._in_body = [], False
         else:
             self.usable = self._parser.should_keep_alive()
             self._answer = Answer(status, body[0] if len(body) == 1 else b"".join(body))

@@ -6,8 +6,11 @@ the callbacks that are ready now take.
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
+
+log = logging.getLogger("turn")
 
 
 class _Turn(threading.local):
@@ -35,24 +38,23 @@ def at_end(callback: Callable[[], None]) -> None:
 
 def write(transport: asyncio.Transport, data: bytes) -> None:
     """Writes when this turn ends. Who writes to the same transport at once, or closes it, calls `flush` before."""
-    writes = _turn.writes
-    if not writes:
-        at_end(flush)
-    writes.append((transport, data))
+    at_end(flush)
+    _turn.writes.append((transport, data))
 
 
 def flush() -> None:
     """Writes what is to be written by now."""
-    writes = _turn.writes
+    writes, _turn.writes = _turn.writes, []
     for transport, data in writes:
         if not transport.is_closing():
-            transport.write(data)
-    writes.clear()
+            try:
+                transport.write(data)
+            except Exception:  # one that is broken is not the others' trouble
+                log.exception("write failed")
 
 
 def _end() -> None:
     _turn.loop = None
-    due = _turn.callbacks.copy()
-    _turn.callbacks.clear()
+    due, _turn.callbacks = _turn.callbacks, []
     for callback in due:
         callback()

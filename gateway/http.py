@@ -77,7 +77,7 @@ class GraphQL:
 
     async def endpoint(self, request: Request) -> Response:
         """Answers one request."""
-        fields: Fields = dict(request.scope["headers"])
+        fields: Fields = dict(reversed(request.scope["headers"]))  # of those that come twice, the first
         accept = fields.get(b"accept", b"*/*").decode("latin-1")
         if request.method in ("GET", "HEAD") and "query" not in request.query_params and "text/html" in accept:
             return playground.page(asks_for_token=identity.current().anonymous)

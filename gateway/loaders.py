@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 from aiodataloader import DataLoader
 
 from chassis import identity
-from chassis.errors import Refusal, Unavailable
+from chassis.errors import Unavailable
 from chassis.pagination import MAX_IDS, MAX_PARENTS
 from chassis.remote import Reading, Remote
 from gateway import metrics
@@ -109,9 +109,9 @@ class Sets:
 
 
 class Refused:
-    """What may not be read: awaited, it raises why."""
+    """What cannot be asked for: awaited, it raises why."""
 
-    def __init__(self, why: Refusal) -> None:
+    def __init__(self, why: Exception) -> None:
         self._why = why
 
     def __await__(self) -> Generator[Any, None, Rows]:
@@ -162,8 +162,8 @@ class Loaders:
         else:
             try:
                 reading = self._begin(resource, keys)
-            except Refusal as refused:
-                return Refused(refused)
+            except Exception as failure:  # a caller who may not; a key that no request can carry
+                return Refused(failure)
         self._reading.add(reading)
         return reading
 

@@ -1,22 +1,24 @@
 """A compiled operation: what to read and how to write the answer, decided once, then run on whole pages, not on fields.
 
 The reference executor visits every field of every row: ten microseconds and more each, and the Painel has twelve
-hundred fields per hundred rows. A plan visits every field of the *operation* once and works on columns:
+hundred fields per hundred rows. A plan visits every field of the *operation* once and works on whole pages:
 
     Painel
       solicitacoes ............ read one page                      1 request
         totalCount, pageInfo .. from the page
-        edges.node ............ columns of its rows: id, dataSolicitacao
+        edges.node ............ from its rows: id, dataSolicitacao
           pessoa .............. the distinct pessoa_ids, one read   1 request   ┐
           servico ............. the distinct servico_ids, one read  1 request   ├ at the same time
           produto ............. the distinct produto_ids, one read  1 request   ┘
             categoria ......... already in the produto
 
-A column holds JSON text, one piece for each row: what is written once need not become an object first. Each object type
-of the operation is a *shape*, a text with gaps (`{"id":%b,"pessoa":%b}`), that a row's pieces fill; objects that are
-always there, an edge's node or a produto's categoria, are part of the text around them. A row that many others refer to
-is written once and its text shared by them all. So a page of a thousand rows costs a few calls into C for each selected
-field, and hardly an object that the garbage collector has to look at.
+Rows become JSON text at once; nothing becomes an object first that is only to be serialised. Each object type of the
+operation is a *shape*, a text with gaps (`{"id":%b,"pessoa":%b}`), which `gateway.execution.layout` fills for all rows
+in one comprehension. Objects that are always there, an edge's node or a produto's categoria, are part of the text
+around them. A row that many others refer to is written once, and its text found by its key wherever it is shown.
+
+A page's links are all asked for before any answer is waited for, so that they need no tasks to be under way at the same
+time. Only where an answer leads to further reads, two links deep, does each wait in a task of its own.
 
 Names: a *selection* is what an operation asks of a type, a *plan* is a selection compiled, a *part* is one of its
 fields, a *column* is one field's values over many rows. `gateway.execution.compiler` makes plans; what it cannot
@@ -182,8 +184,10 @@ def _by_key(
     texts.values.update(zip(there, written.values, strict=True))
     if failed or written.failures:
         below: dict[int, list[Failure]] = {key: [Failure((), why, nodes)] for key, why in failed.items()}
+        shown = {key: n for n, key in enumerate(there)}  # of a row that came twice, the last
         for n, failure in written.failures:
-            below.setdefault(there[n], []).append(failure)
+            if shown[there[n]] == n:
+                below.setdefault(there[n], []).append(failure)
         texts.failures = [(n, failure) for n, key in enumerate(keys()) for failure in below.get(key, ())]
     return texts
 
@@ -308,7 +312,7 @@ class Single:
         found = await run.loaders.rows(self.resource, {id}, alone=self.resource.path not in run.often)
         if id in found.failed:
             raise found.failed[id]
-        there = [row for row in found.items if row.id == id]
+        there = [row for row in found.items if row.id == id][-1:]
         return await self.shape.column(there, run) if there else Column([NULL])
 
 
