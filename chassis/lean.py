@@ -143,6 +143,10 @@ class Pool:
         self._timer = asyncio.get_running_loop().call_later(due - time.monotonic() + 0.001, self._ring)
 
     def _ring(self) -> None:
+        # This process may have been stopped, or busy, for long: what has arrived meanwhile is read before it is late.
+        self._timer = asyncio.get_running_loop().call_later(0.001, self._end_what_is_late)
+
+    def _end_what_is_late(self) -> None:
         self._timer = None
         now = time.monotonic()
         for connection in [one for one in self.open if one.due <= now]:

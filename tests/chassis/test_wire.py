@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -247,6 +249,40 @@ async def test_each_of_many_requests_ends_when_its_own_time_is_over() -> None:
             await asyncio.gather(*(late(on, seconds) for seconds in (0.3, 0.1, 0.2)))
 
     assert ended == [0.1, 0.2, 0.3]
+
+
+ASKS = """
+import asyncio, sys, uvloop
+from chassis.lean import LeanWire
+
+async def main():
+    answer = await LeanWire(sys.argv[1]).send("GET", "/", {}, None, seconds=0.5, repeatable=False)
+    print(answer.content)
+
+uvloop.run(main())
+"""
+
+
+async def test_an_answer_that_came_while_the_process_was_stopped_is_not_late() -> None:
+    """Its timers have run out when it goes on, and what they wait for is there."""
+    asking: asyncio.Future[asyncio.subprocess.Process] = asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _request(reader)
+        process = await asking
+        process.send_signal(signal.SIGSTOP)
+        writer.write(OK)
+        await asyncio.sleep(1)
+        process.send_signal(signal.SIGCONT)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", ASKS, url, stdout=asyncio.subprocess.PIPE)
+    asking.set_result(process)
+    said, _ = await process.communicate()
+    server.close()
+
+    assert said.strip() == b"b'{}'"
 
 
 async def begun(on: LeanWire, seconds: float = 5) -> Answer | Exception:

@@ -259,7 +259,11 @@ def on_processes() -> list[Scenario]:
             Scenario(f"STOP of {name} for 5 s", _with(stopped, name, seconds=5), fault(name, down=[name]))
             for name in SERVICES
         ),
-        Scenario("STOP of the gateway for 5 s", _with(stopped, "gateway", seconds=5), fault(down=["gateway"])),
+        Scenario(
+            "STOP of the gateway for 5 s",
+            _with(stopped, "gateway", seconds=5),
+            Fault(down=frozenset({"gateway"}), overdue=True),
+        ),
         Scenario("kill -9 of all four services", _with(killed, *SERVICES), fault(*SERVICES, down=SERVICES)),
         Scenario(
             "STOP of all four services for 5 s",
