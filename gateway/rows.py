@@ -1,11 +1,15 @@
 """What the services answer, as typed rows: decoding checks it, and what a row has more is ignored (tolerant reader)."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Generic, TypeVar
+from typing import Annotated, ClassVar, Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+from chassis.pagination import INT8
 
 R = TypeVar("R")
+Id = Annotated[int, Meta(ge=0, le=INT8)]
+"""What is no id of any row is no answer: asking for it would fail for all that are asked for with it."""
 
 
 class Row(Struct, gc=False):
@@ -13,31 +17,31 @@ class Row(Struct, gc=False):
 
 
 class Categoria(Row):
-    id: int
+    id: Id
     nome_categoria: str
 
 
 class Produto(Row):
-    id: int
+    id: Id
     nome_produto: str
     categoria: Categoria
 
 
 class Pessoa(Row):
-    id: int
+    id: Id
     nome_pessoa: str
 
 
 class Servico(Row):
-    id: int
+    id: Id
     nome_servico: str
 
 
 class Solicitacao(Row):
-    id: int
-    servico_id: int
-    pessoa_id: int
-    produto_id: int
+    id: Id
+    servico_id: Id
+    pessoa_id: Id
+    produto_id: Id
     data_solicitacao: str
 
 

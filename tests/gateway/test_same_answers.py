@@ -57,7 +57,24 @@ def dangling(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Respon
     return httpx2.Response(answer.status_code, json=found)
 
 
-DISTURBANCES = (down, slow, missing, truncated, wrong_types, dangling)
+def twice(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+    """Every third row comes again, and refers to something else then."""
+    found = json.loads(answer.content)
+    for page in [found, *found.get("groups", ())]:
+        if "items" in page:
+            again = [row | {key: row[key] + 1 for key in row if key.endswith("_id")} for row in page["items"]]
+            page["items"] += [row for row in again if row["id"] % 3 == 0]
+    return httpx2.Response(answer.status_code, json=found)
+
+
+def huge(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+    """References that no request can carry."""
+    return httpx2.Response(
+        answer.status_code, content=answer.content.replace(b'_id":1,', b'_id":99999999999999999999,')
+    )
+
+
+DISTURBANCES = (down, slow, missing, truncated, wrong_types, dangling, twice, huge)
 
 
 @pytest.fixture
