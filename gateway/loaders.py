@@ -15,7 +15,8 @@ from aiodataloader import DataLoader
 from chassis import identity
 from chassis.errors import Unavailable
 from chassis.pagination import MAX_IDS, MAX_PARENTS
-from chassis.remote import Reading, Remote
+from chassis.reading import Reading
+from chassis.remote import Remote
 from gateway import metrics
 from gateway.resources import AnyResource, Resource, decode_ids
 from gateway.rows import Group, Ids, Items, Page

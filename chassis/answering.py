@@ -1,0 +1,65 @@
+"""How an answer leaves: head and body in one write, at the end of the event loop's turn."""
+
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from chassis import turn
+
+FRAMING = frozenset((b"content-length", b"transfer-encoding", b"connection"))
+BODILESS = frozenset((204, 304))
+COPIED = 64 * 1024
+"""Bytes of a body that is copied behind its head; a longer one is handed on as it is."""
+
+
+class Answering:
+    """Sends one answer. When it comes whole, as ours do, head and body leave in one write: uvicorn makes two, each with
+    its own way through the kernel. What is streamed, or has framing of its own, is left to uvicorn."""
+
+    __slots__ = ("_cycle", "_head")
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._head: Any = None
+
+    async def send(self, message: Any) -> None:
+        cycle, head = self._cycle, self._head
+        if head is None:
+            if message["type"] == "http.response.start" and not cycle.response_started:
+                self._head = message
+            else:
+                await cycle.send(message)
+            return
+        self._head = None
+        if cycle.flow.write_paused or not self._write_whole(head, message):
+            turn.flush()
+            await cycle.send(head)
+            await cycle.send(message)
+
+    def _write_whole(self, head: Any, message: Any) -> bool:
+        """Writes the answer, if it is one that can be written here."""
+        cycle, status, body = self._cycle, head["status"], message.get("body", b"")
+        if cycle.disconnected or message.get("more_body") or status in BODILESS or cycle.scope["method"] == "HEAD":
+            return False
+        fields = [*cycle.default_headers, *head.get("headers", ())]
+        framing = [field for field in fields if field[0] in FRAMING]
+        if len(framing) != 1 or framing[0] != (b"content-length", b"%d" % len(body)):
+            return False
+        lines = b"".join([STATUS_LINE[status], *[b"%b: %b\r\n" % field for field in fields]])
+        if not len(fields) + 1 == lines.count(b"\r\n") == lines.count(b"\n") == lines.count(b"\r"):
+            return False  # a line break in a header, which uvicorn refuses
+        if not cycle.keep_alive:
+            lines += b"connection: close\r\n"
+        if len(body) > COPIED:
+            turn.flush()
+            cycle.transport.writelines((lines + b"\r\n", body))
+        else:
+            turn.write(cycle.transport, b"%b\r\n%b" % (lines, body))
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            turn.flush()
+            cycle.transport.close()
+        cycle.on_response()
+        return True

@@ -1,0 +1,188 @@
+"""Reads under way: one call, and all that wait for what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Generator
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from chassis import deadline, identity, trace
+from chassis.wire import Answer, Exchange, Stale
+
+if TYPE_CHECKING:
+    from chassis.remote import Remote
+
+T = TypeVar("T")
+
+WAY_BACK = 0.05
+"""The part of an attempt's time that the neighbour is not told of, so that its own account of what failed, which may be
+somebody else beyond it, arrives before we give it up and blame it."""
+Key = tuple[str, bytes | None, int, str | None]
+"""What makes two reads the same: path, body, the writes made before, and the caller's token."""
+
+
+class Reading(Generic[T]):
+    """One caller's wait for a read under way: to be awaited or cancelled."""
+
+    __slots__ = ("_shared", "_value")
+
+    def __init__(self, shared: Shared[T], value: asyncio.Future[T]) -> None:
+        self._shared, self._value = shared, value
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return self._value.__await__()
+
+    def cancel(self) -> None:
+        """The caller waits no longer; if nobody else does, the call is given up, and its connection with it."""
+        value = self._value
+        if not value.cancel() and not value.cancelled():
+            value.exception()  # has been seen: asyncio would complain
+        elif self._shared.waiting:
+            self._shared.leave(value)
+
+
+class Shared(Generic[T]):
+    """A read under way that ends before `until`, for all that wait for it.
+
+    The short way is a request written on a connection at hand and an answer decoded where it arrives: no coroutine, no
+    task. Whatever is not as it should be (no connection, no place, an open breaker, no good answer) goes on the long
+    way, `Remote.decoded`, as a task in the context of whoever began.
+    """
+
+    __slots__ = (
+        "_began",
+        "_content",
+        "_context",
+        "_decode",
+        "_exchange",
+        "_path",
+        "_remote",
+        "_task",
+        "key",
+        "seconds",
+        "until",
+        "waiting",
+    )
+
+    def __init__(
+        self, remote: Remote, path: str, content: bytes | None, decode: Callable[[bytes], T], until: float
+    ) -> None:
+        self._remote, self._path, self._content, self._decode = remote, path, content, decode
+        self.until = until
+        self._began = now = time.monotonic()
+        self.seconds = min(remote.timeout, until - now)
+        """How long it may take."""
+        self.key: Key | None = None
+        """Where others find it, if they may."""
+        self.waiting: list[asyncio.Future[T]] = []
+        self._exchange: Exchange | None = None
+        self._task: asyncio.Task[T] | None = None
+        self._context = copy_context()
+
+    @property
+    def _method(self) -> str:
+        return "GET" if self._content is None else "POST"
+
+    def start(self) -> None:
+        remote, content, seconds = self._remote, self._content, self.seconds
+        if not remote.breaker.open and seconds > 0 and remote.bulkhead.take():
+            try:
+                headers = outgoing(seconds, content)
+                self._exchange = remote.wire.begin(
+                    self._method, self._path, headers, content, seconds=seconds, ended=self._ended
+                )
+            finally:
+                if self._exchange is None:
+                    remote.bulkhead.leave()
+            if self._exchange is not None:
+                remote.earn()
+                return
+        self._go_on(None)
+
+    def join(self) -> Reading[T]:
+        value: asyncio.Future[T] = self._remote.loop.create_future()
+        self.waiting.append(value)
+        return Reading(self, value)
+
+    def leave(self, value: asyncio.Future[T]) -> None:
+        """One of those that wait does so no longer."""
+        if value in self.waiting:
+            self.waiting.remove(value)
+            if not self.waiting:
+                self._stop()
+
+    def _ended(self, outcome: Answer | Exception) -> None:
+        """The short way has come to its end: a good answer, as nearly always, or something for the long way."""
+        self._exchange = None
+        remote = self._remote
+        remote.bulkhead.leave()
+        if not isinstance(outcome, Stale):
+            remote.note(outcome, self.seconds)
+        if isinstance(outcome, Answer) and outcome.status == 200:
+            try:
+                found = self._decode(outcome.content)
+            except Exception:  # noqa: S110  # the long way meets it again, and says so
+                pass
+            else:
+                remote.calls.ended(time.monotonic() - self._began)
+                for value in self.over():
+                    value.set_result(found)
+                return
+        self._go_on(outcome)
+
+    def _go_on(self, first: Answer | Exception | None) -> None:
+        """The long way, from what has come so far."""
+        call = self._remote.decoded(
+            self._method,
+            self._path,
+            self._decode,
+            self._content,
+            {},
+            repeatable=True,
+            began=self._began,
+            first=first,
+        )
+        self._task = self._remote.loop.create_task(call, context=self._context)
+        self._task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[T]) -> None:
+        failure = None if task.cancelled() else task.exception()
+        for value in self.over():
+            if task.cancelled():
+                value.cancel()
+            elif failure is not None:
+                value.set_exception(failure)
+            else:
+                value.set_result(task.result())
+
+    def over(self) -> list[asyncio.Future[T]]:
+        """Nobody may join any more; returns those that wait."""
+        if self.key is not None:
+            del self._remote.shared[self.key]
+            self.key = None
+        waiting, self.waiting = self.waiting, []
+        return [value for value in waiting if not value.done()]
+
+    def _stop(self) -> None:
+        self.over()
+        if self._exchange is not None:
+            self._exchange.cancel()
+            self._exchange = None
+            self._remote.bulkhead.leave()
+            self._remote.calls.ended(time.monotonic() - self._began, asyncio.CancelledError())
+        elif self._task is not None:
+            self._task.cancel()
+
+
+def outgoing(seconds: float, content: bytes | None) -> dict[str, str]:
+    """The headers of a call that may take so many `seconds`."""
+    headers = {deadline.HEADER: str(max(1, int(seconds * (1 - WAY_BACK) * 1000)))}
+    if traceparent := trace.outgoing():
+        headers["traceparent"] = traceparent
+    if authorization := identity.outgoing():
+        headers["Authorization"] = authorization
+    if content is not None:
+        headers["content-type"] = "application/json"
+    return headers
