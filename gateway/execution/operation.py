@@ -3,6 +3,7 @@
 Before each step stands the limit that protects it (`gateway.limits`).
 """
 
+import gc
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -209,6 +210,9 @@ class Executor:
         refuse_shape(node, self.limits)
         chosen, hidden = self._rules[introspection], not introspection
         errors = validate(self.schema, node, chosen, MOST_ERRORS, hide_suggestions=hidden)
+        # graphql-core's visitors are circles, 1,300 objects a document. Found while they are young they cost less than
+        # later: an ever-new document takes 1.4 ms with this and 1.65 without, and the memory stays as it is.
+        gc.collect(0)
         return Document(node, tuple(errors), steering(node), introspection=introspection)
 
 
