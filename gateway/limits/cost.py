@@ -15,6 +15,7 @@ Introspection reads no service: see `gateway.limits.introspection`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from math import ceil
 from typing import Any, cast
 
@@ -43,6 +44,8 @@ from gateway.execution.compiler import ById, ByKey, Declaration, Many
 from gateway.limits.introspection import Introspection
 
 VALUES_OF_A_ROW = 10
+SIZES = 64
+"""Combinations of page sizes whose price is remembered, for each operation."""
 
 Given = Mapping[str, Any]
 """The values of the request's variables, as coerced."""
@@ -64,7 +67,10 @@ class Pricer:
     def __init__(self, schema: GraphQLSchema, collector: Collector) -> None:
         self._schema, self._collect = schema, collector.collect
         self._introspection = Introspection(schema, collector)
+        self._sizes: dict[str, None] = {}
+        """Variables that sizes of pages depend on."""
         self._varies = False
+        """Whether it depends on filters too."""
 
     def price(self, operation: OperationDefinitionNode) -> Price:
         writes = operation.operation is OperationType.MUTATION
@@ -78,8 +84,13 @@ class Pricer:
 
         if self._varies:
             return total
-        always = total({})
-        return lambda _given: always
+        names = tuple(self._sizes)
+
+        @lru_cache(SIZES)
+        def of_sizes(*sizes: int | None) -> int:
+            return total(dict(zip(names, sizes, strict=True)))
+
+        return lambda given: of_sizes(*map(given.get, names))
 
     def _object(self, kind: GraphQLObjectType, sets: Sequence[SelectionSetNode]) -> tuple[int, list[Part]]:
         """How many values of its own an object shows, and what else it reads."""
@@ -132,7 +143,7 @@ class Pricer:
         otherwise = fixed[0] if fixed else DEFAULT_SIZE
         if not names:
             return lambda _given: otherwise
-        self._varies = True
+        self._sizes.update(dict.fromkeys(names))
 
         def size(given: Given) -> int:
             return next((_bounded(one) for name in names if (one := given.get(name)) is not None), otherwise)
