@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from chassis import turn
-from chassis.wire import MAX_ANSWER_BYTES, Answer, Ended, Garbled, Lost, Refused, Stale, TimedOut, WireError
+from chassis.wire import MAX_ANSWER_BYTES, Answer, Ended, Garbled, Lost, Refused, Request, Stale, TimedOut, WireError
 
 CONNECT_SECONDS = 0.5
 IDLE_SECONDS = 30.0
@@ -43,40 +43,36 @@ class LeanWire:
 
     async def send(
         self,
-        method: str,
-        path: str,
+        request: Request,
         headers: Mapping[str, str],
-        content: bytes | None,
         *,
         seconds: float,
         repeatable: bool,
     ) -> Answer:
         until = time.monotonic() + seconds
-        request = self._request(method, path, headers, content)
+        written = self._written(request, headers)
         connection = self._pool.kept()
         if connection is not None:
             try:
-                return await connection.exchange(request, seconds)
+                return await connection.exchange(written, seconds)
             except Stale:
                 if not repeatable:
                     raise
         connection = await self._connect(until - time.monotonic())
-        return await connection.exchange(request, until - time.monotonic())
+        return await connection.exchange(written, until - time.monotonic())
 
     def begin(
         self,
-        method: str,
-        path: str,
+        request: Request,
         headers: Mapping[str, str],
-        content: bytes | None,
         *,
         seconds: float,
         ended: Ended,
     ) -> "Connection | None":
-        request = self._request(method, path, headers, content)
+        written = self._written(request, headers)
         connection = self._pool.kept()
         if connection is not None:
-            connection.begin(request, seconds, ended)
+            connection.begin(written, seconds, ended)
         return connection
 
     async def close(self) -> None:
@@ -97,7 +93,8 @@ class LeanWire:
             raise Refused(str(failure)) from failure
         return connection
 
-    def _request(self, method: str, path: str, headers: Mapping[str, str], content: bytes | None) -> bytes:
+    def _written(self, request: Request, headers: Mapping[str, str]) -> bytes:
+        method, path, content = request
         head = f"{method} {self._prefix}{path} HTTP/1.1\r\n{self._head}"
         for name, value in headers.items():
             head += f"{name}: {value}\r\n"

@@ -9,7 +9,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from chassis import deadline, identity, trace
-from chassis.wire import Answer, Exchange, Stale
+from chassis.wire import Answer, Exchange, Request, Stale
 
 if TYPE_CHECKING:
     from chassis.remote import Remote
@@ -53,12 +53,11 @@ class Shared(Generic[T]):
 
     __slots__ = (
         "_began",
-        "_content",
         "_context",
         "_decode",
         "_exchange",
-        "_path",
         "_remote",
+        "_request",
         "_task",
         "key",
         "seconds",
@@ -66,10 +65,8 @@ class Shared(Generic[T]):
         "waiting",
     )
 
-    def __init__(
-        self, remote: Remote, path: str, content: bytes | None, decode: Callable[[bytes], T], until: float
-    ) -> None:
-        self._remote, self._path, self._content, self._decode = remote, path, content, decode
+    def __init__(self, remote: Remote, request: Request, decode: Callable[[bytes], T], until: float) -> None:
+        self._remote, self._request, self._decode = remote, request, decode
         self.until = until
         self._began = now = time.monotonic()
         self.seconds = min(remote.timeout, until - now)
@@ -81,18 +78,12 @@ class Shared(Generic[T]):
         self._task: asyncio.Task[T] | None = None
         self._context = copy_context()
 
-    @property
-    def _method(self) -> str:
-        return "GET" if self._content is None else "POST"
-
     def start(self) -> None:
-        remote, content, seconds = self._remote, self._content, self.seconds
+        remote, request, seconds = self._remote, self._request, self.seconds
         if not remote.breaker.open and seconds > 0 and remote.bulkhead.take():
             try:
-                headers = outgoing(seconds, content)
-                self._exchange = remote.wire.begin(
-                    self._method, self._path, headers, content, seconds=seconds, ended=self._ended
-                )
+                headers = outgoing(seconds, request.content)
+                self._exchange = remote.wire.begin(request, headers, seconds=seconds, ended=self._ended)
             finally:
                 if self._exchange is None:
                     remote.bulkhead.leave()
@@ -123,27 +114,18 @@ class Shared(Generic[T]):
         if isinstance(outcome, Answer) and outcome.status == 200:
             try:
                 found = self._decode(outcome.content)
-            except Exception:  # noqa: S110  # the long way meets it again, and says so
-                pass
-            else:
-                remote.calls.ended(time.monotonic() - self._began)
-                for value in self.over():
-                    value.set_result(found)
+            except Exception:  # the long way meets it again, and says so
+                self._go_on(outcome)
                 return
-        self._go_on(outcome)
+            remote.calls.ended(time.monotonic() - self._began)
+            for value in self.over():
+                value.set_result(found)
+        else:
+            self._go_on(outcome)
 
     def _go_on(self, first: Answer | Exception | None) -> None:
         """The long way, from what has come so far."""
-        call = self._remote.decoded(
-            self._method,
-            self._path,
-            self._decode,
-            self._content,
-            {},
-            repeatable=True,
-            began=self._began,
-            first=first,
-        )
+        call = self._remote.decoded(self._request, self._decode, {}, repeatable=True, began=self._began, first=first)
         self._task = self._remote.loop.create_task(call, context=self._context)
         self._task.add_done_callback(self._done)
 

@@ -25,7 +25,7 @@ from chassis.errors import BY_STATUS, DeadlineExceeded, FieldError, Refusal, Una
 from chassis.lean import LeanWire
 from chassis.reading import Key, Reading, Shared, outgoing
 from chassis.settings import NeighbourSettings
-from chassis.wire import Answer, HttpxWire, Refused, Stale, TimedOut, Wire, WireError
+from chassis.wire import Answer, HttpxWire, Refused, Request, Stale, TimedOut, Wire, WireError
 
 log = logging.getLogger("remote")
 T = TypeVar("T")
@@ -112,7 +112,7 @@ class Remote:
         if shared is not None and shared.until <= until:
             self.calls.joined.value += 1
             return shared.join()
-        reading = Shared(self, path, content, decode, until)
+        reading = Shared(self, Request("GET" if body is None else "POST", path, content), decode, until)
         if shared is None and reading.seconds == self.timeout:  # who is in a hurry must not hurry the others
             reading.key = key
             self.shared[key] = reading
@@ -141,18 +141,15 @@ class Remote:
         """Changes something; repeated, when the answer is lost, only under an `Idempotency-Key`. Raises like `read`."""
         content, sent = None if body is None else _dumps(body), headers or {}
         try:
-            return await self.decoded(
-                method, path, decode, content, sent, repeatable="Idempotency-Key" in sent, wrote=True
-            )
+            request = Request(method, path, content)
+            return await self.decoded(request, decode, sent, repeatable="Idempotency-Key" in sent, wrote=True)
         finally:
             self._writes += 1
 
     async def decoded(
         self,
-        method: str,
-        path: str,
+        request: Request,
         decode: Callable[[bytes], T],
-        content: bytes | None,
         headers: Mapping[str, str],
         *,
         repeatable: bool,
@@ -163,7 +160,7 @@ class Remote:
         """One call, from its first attempt to its end; from `first`, what came of one that `began` already."""
         began, ended = began or time.monotonic(), None
         try:
-            answer = await self._called(method, path, content, headers, repeatable, first)
+            answer = await self._called(request, headers, repeatable, first)
             if answer.status >= 400:
                 raise self._refused(answer, wrote)
             try:
@@ -178,13 +175,7 @@ class Remote:
             self.calls.ended(time.monotonic() - began, ended)
 
     async def _called(
-        self,
-        method: str,
-        path: str,
-        content: bytes | None,
-        headers: Mapping[str, str],
-        repeatable: bool,
-        first: Answer | Exception | None,
+        self, request: Request, headers: Mapping[str, str], repeatable: bool, first: Answer | Exception | None
     ) -> Answer:
         """The answer, after one retry at most."""
         if first is None:
@@ -195,7 +186,7 @@ class Remote:
         while True:
             try:
                 if first is None:
-                    return await self._attempt(method, path, content, headers, repeatable)
+                    return await self._attempt(request, headers, repeatable)
                 if isinstance(first, Answer):
                     return first
                 raise first
@@ -211,9 +202,7 @@ class Remote:
             self.calls.retries.value += 1
             await asyncio.sleep(RETRY_PAUSE * random.random())  # noqa: S311 - jitter, not a secret
 
-    async def _attempt(
-        self, method: str, path: str, content: bytes | None, headers: Mapping[str, str], repeatable: bool
-    ) -> Answer:
+    async def _attempt(self, request: Request, headers: Mapping[str, str], repeatable: bool) -> Answer:
         """One attempt. Raises WireError, or a refusal of our own that asks nobody."""
         if self.breaker.open:
             raise self._quietly(Unavailable(f"{self.name} não está respondendo"))
@@ -227,8 +216,8 @@ class Remote:
             raise self._failed(Unavailable(f"{self.name} está ocupado"), failure) from failure
         try:
             left = until - time.monotonic()
-            sent = {**outgoing(left, content), **headers}
-            answer = await self.wire.send(method, path, sent, content, seconds=left, repeatable=repeatable)
+            sent = {**outgoing(left, request.content), **headers}
+            answer = await self.wire.send(request, sent, seconds=left, repeatable=repeatable)
         except WireError as failure:
             self.note(failure, seconds)
             raise
@@ -289,7 +278,7 @@ class Remote:
     async def _is_ready(self) -> bool:
         try:
             answer = await self.wire.send(
-                "GET", "/health/ready", {}, None, seconds=min(PROBE_SECONDS, self.timeout), repeatable=True
+                Request("GET", "/health/ready"), {}, seconds=min(PROBE_SECONDS, self.timeout), repeatable=True
             )
         except WireError:
             return False

@@ -7,13 +7,21 @@ to stand for a neighbour, and a deployment that needs what the lean wire lacks (
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import httpx2
 
 MAX_ANSWER_BYTES = 20_000_000
 """A longer answer is given up. It is hardly more than the longest of our dialect, 100,000 rows with the largest ids: as
 many of them as a neighbour has connections may be held at a time."""
+
+
+class Request(NamedTuple):
+    """What is asked for; the headers that it is sent with are each attempt's own."""
+
+    method: str
+    path: str
+    content: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -70,10 +78,8 @@ class Wire(Protocol):
 
     async def send(
         self,
-        method: str,
-        path: str,
+        request: Request,
         headers: Mapping[str, str],
-        content: bytes | None,
         *,
         seconds: float,
         repeatable: bool,
@@ -81,10 +87,8 @@ class Wire(Protocol):
 
     def begin(
         self,
-        method: str,
-        path: str,
+        request: Request,
         headers: Mapping[str, str],
-        content: bytes | None,
         *,
         seconds: float,
         ended: Ended,
@@ -103,18 +107,17 @@ class HttpxWire:
 
     async def send(
         self,
-        method: str,
-        path: str,
+        request: Request,
         headers: Mapping[str, str],
-        content: bytes | None,
         *,
         seconds: float,
         repeatable: bool,
     ) -> Answer:
-        request = httpx2.Request(method, self._base_url + path, headers=dict(headers), content=content)
+        url = self._base_url + request.path
+        sent = httpx2.Request(request.method, url, headers=dict(headers), content=request.content)
         try:
             async with asyncio.timeout(seconds):
-                response = await self._transport.handle_async_request(request)
+                response = await self._transport.handle_async_request(sent)
                 assert isinstance(response.stream, httpx2.AsyncByteStream)
                 found = bytearray()
                 try:
@@ -136,10 +139,8 @@ class HttpxWire:
 
     def begin(
         self,
-        method: str,
-        path: str,
+        request: Request,
         headers: Mapping[str, str],
-        content: bytes | None,
         *,
         seconds: float,
         ended: Ended,
@@ -147,7 +148,7 @@ class HttpxWire:
         async def exchange() -> None:
             outcome: Answer | Exception
             try:
-                outcome = await self.send(method, path, headers, content, seconds=seconds, repeatable=True)
+                outcome = await self.send(request, headers, seconds=seconds, repeatable=True)
             except Exception as failure:  # whoever waits is told, whatever it is
                 outcome = failure
             ended(outcome)

@@ -85,7 +85,8 @@ def writer(expressions: tuple[str, ...]) -> Write:
                 names.append(f"v{n}")
                 lists.append(f"c{n}")
                 expression = f"v{n}"
-            expression = expression.replace(COLUMN, f"c{n}")
+            else:
+                expression = f"c{n}{expression.removeprefix(COLUMN)}"
         filled += f"{expression}, "
     rows = f"({', '.join(names)}) in zip({', '.join(lists)})" if len(names) > 1 else "row in rows"
     return _compiled(f"lambda {', '.join(parameters)}: [text % ({filled}) for {rows}]")

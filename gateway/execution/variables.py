@@ -15,6 +15,7 @@ from graphql import (
     GraphQLSchema,
     GraphQLString,
     OperationDefinitionNode,
+    print_ast,
 )
 from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
 from graphql.execution.values import VariableValues, VariableValueSource, get_variable_values
@@ -45,7 +46,7 @@ class Variables:
         self._plain: dict[str, Plain] | None = {}
         for node in self._declared:
             signature = get_variable_signature(schema, node)
-            declared = "" if isinstance(signature, GraphQLError) else str(getattr(signature, "type"))  # noqa: B009
+            declared = print_ast(node.type)
             kind = PLAIN.get(declared.rstrip("!"))
             if isinstance(signature, GraphQLError) or kind is None:
                 self._plain = None
