@@ -46,7 +46,7 @@ class Answering:
         if len(framing) != 1 or framing[0] != (b"content-length", b"%d" % len(body)):
             return False
         lines = b"".join([STATUS_LINE[status], *[b"%b: %b\r\n" % field for field in fields]])
-        if not len(fields) + 1 == lines.count(b"\r\n") == lines.count(b"\n") == lines.count(b"\r"):
+        if not len(fields) + 1 == lines.count(b"\n") == lines.count(b"\r"):
             return False  # a line break in a header, which uvicorn refuses
         if not cycle.keep_alive:
             lines += b"connection: close\r\n"

@@ -19,7 +19,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from itertools import chain
 from math import inf
 from typing import Any, cast
 
@@ -239,10 +238,12 @@ class Connection(HttpToolsProtocol):
         self._due = self.loop.time() + self.state.patience
         if len(self.url) > MAX_TARGET_BYTES:
             self._refuse_and_stop(414)
-        head = 4 * len(self.headers) + sum(map(len, chain.from_iterable(self.headers)))
+        head = hosts = 0
+        for name, value in self.headers:
+            head += len(name) + len(value) + 4
+            hosts += name == b"host"
         if len(self.headers) > MAX_HEADERS or head > MAX_HEAD_BYTES:
             self._refuse_and_stop(431)
-        hosts = [name for name, _ in self.headers].count(b"host")
         if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):  # RFC 9112, 3.2: no guess whom it is for
             self._refuse_and_stop(400)
         if len(self.pipeline) >= MAX_PIPELINED:

@@ -10,7 +10,6 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import Mapping
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -44,7 +43,7 @@ class LeanWire:
     async def send(
         self,
         request: Request,
-        headers: Mapping[str, str],
+        headers: str,
         *,
         seconds: float,
         repeatable: bool,
@@ -64,7 +63,7 @@ class LeanWire:
     def begin(
         self,
         request: Request,
-        headers: Mapping[str, str],
+        headers: str,
         *,
         seconds: float,
         ended: Ended,
@@ -93,17 +92,14 @@ class LeanWire:
             raise Refused(str(failure)) from failure
         return connection
 
-    def _written(self, request: Request, headers: Mapping[str, str]) -> bytes:
+    def _written(self, request: Request, headers: str) -> bytes:
         method, path, content = request
-        head = f"{method} {self._prefix}{path} HTTP/1.1\r\n{self._head}"
-        for name, value in headers.items():
-            head += f"{name}: {value}\r\n"
-        if content is not None:
-            head += f"content-length: {len(content)}\r\n"
-        lines = 3 + len(headers) + (content is not None)
-        if not lines == head.count("\r\n") == head.count("\n"):
-            raise ValueError("a line break in a header")
-        return head.encode("latin-1") + b"\r\n" + (content or b"")
+        if "\r" in path or "\n" in path:
+            raise ValueError("a line break in a path")
+        head = f"{method} {self._prefix}{path} HTTP/1.1\r\n{self._head}{headers}"
+        if content is None:
+            return f"{head}\r\n".encode("latin-1")
+        return f"{head}content-length: {len(content)}\r\n\r\n".encode("latin-1") + content
 
 
 class Pool:

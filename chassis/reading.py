@@ -9,7 +9,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from chassis import deadline, identity, trace
-from chassis.wire import Answer, Exchange, Request, Stale
+from chassis.wire import Answer, Exchange, Request, Stale, header
 
 if TYPE_CHECKING:
     from chassis.remote import Remote
@@ -109,9 +109,8 @@ class Shared(Generic[T]):
         self._exchange = None
         remote = self._remote
         remote.bulkhead.leave()
-        if not isinstance(outcome, Stale):
-            remote.note(outcome, self.seconds)
         if isinstance(outcome, Answer) and outcome.status == 200:
+            remote.breaker.record(failed=False)
             try:
                 found = self._decode(outcome.content)
             except Exception:  # the long way meets it again, and says so
@@ -120,12 +119,14 @@ class Shared(Generic[T]):
             remote.calls.ended(time.monotonic() - self._began)
             for value in self.over():
                 value.set_result(found)
-        else:
-            self._go_on(outcome)
+            return
+        if not isinstance(outcome, Stale):
+            remote.note(outcome, self.seconds)
+        self._go_on(outcome)
 
     def _go_on(self, first: Answer | Exception | None) -> None:
         """The long way, from what has come so far."""
-        call = self._remote.decoded(self._request, self._decode, {}, repeatable=True, began=self._began, first=first)
+        call = self._remote.decoded(self._request, self._decode, "", repeatable=True, began=self._began, first=first)
         self._task = self._remote.loop.create_task(call, context=self._context)
         self._task.add_done_callback(self._done)
 
@@ -158,13 +159,13 @@ class Shared(Generic[T]):
             self._task.cancel()
 
 
-def outgoing(seconds: float, content: bytes | None) -> dict[str, str]:
+def outgoing(seconds: float, content: bytes | None) -> str:
     """The headers of a call that may take so many `seconds`."""
-    headers = {deadline.HEADER: str(max(1, int(seconds * (1 - WAY_BACK) * 1000)))}
+    lines = header(deadline.HEADER, str(max(1, int(seconds * (1 - WAY_BACK) * 1000))))
     if traceparent := trace.outgoing():
-        headers["traceparent"] = traceparent
+        lines += header("traceparent", traceparent)
     if authorization := identity.outgoing():
-        headers["Authorization"] = authorization
+        lines += header("Authorization", authorization)
     if content is not None:
-        headers["content-type"] = "application/json"
-    return headers
+        lines += header("content-type", "application/json")
+    return lines

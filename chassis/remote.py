@@ -25,7 +25,7 @@ from chassis.errors import BY_STATUS, DeadlineExceeded, FieldError, Refusal, Una
 from chassis.lean import LeanWire
 from chassis.reading import Key, Reading, Shared, outgoing
 from chassis.settings import NeighbourSettings
-from chassis.wire import Answer, HttpxWire, Refused, Request, Stale, TimedOut, Wire, WireError
+from chassis.wire import Answer, HttpxWire, Refused, Request, Stale, TimedOut, Wire, WireError, header
 
 log = logging.getLogger("remote")
 T = TypeVar("T")
@@ -139,10 +139,11 @@ class Remote:
         headers: Mapping[str, str] | None = None,
     ) -> T:
         """Changes something; repeated, when the answer is lost, only under an `Idempotency-Key`. Raises like `read`."""
-        content, sent = None if body is None else _dumps(body), headers or {}
+        request = Request(method, path, None if body is None else _dumps(body))
+        given = headers or {}
+        lines = "".join(header(name, value) for name, value in given.items())
         try:
-            request = Request(method, path, content)
-            return await self.decoded(request, decode, sent, repeatable="Idempotency-Key" in sent, wrote=True)
+            return await self.decoded(request, decode, lines, repeatable="Idempotency-Key" in given, wrote=True)
         finally:
             self._writes += 1
 
@@ -150,7 +151,7 @@ class Remote:
         self,
         request: Request,
         decode: Callable[[bytes], T],
-        headers: Mapping[str, str],
+        headers: str,
         *,
         repeatable: bool,
         wrote: bool = False,
@@ -175,7 +176,7 @@ class Remote:
             self.calls.ended(time.monotonic() - began, ended)
 
     async def _called(
-        self, request: Request, headers: Mapping[str, str], repeatable: bool, first: Answer | Exception | None
+        self, request: Request, headers: str, repeatable: bool, first: Answer | Exception | None
     ) -> Answer:
         """The answer, after one retry at most."""
         if first is None:
@@ -202,7 +203,7 @@ class Remote:
             self.calls.retries.value += 1
             await asyncio.sleep(RETRY_PAUSE * random.random())  # noqa: S311 - jitter, not a secret
 
-    async def _attempt(self, request: Request, headers: Mapping[str, str], repeatable: bool) -> Answer:
+    async def _attempt(self, request: Request, headers: str, repeatable: bool) -> Answer:
         """One attempt. Raises WireError, or a refusal of our own that asks nobody."""
         if self.breaker.open:
             raise self._quietly(Unavailable(f"{self.name} não está respondendo"))
@@ -216,7 +217,7 @@ class Remote:
             raise self._failed(Unavailable(f"{self.name} está ocupado"), failure) from failure
         try:
             left = until - time.monotonic()
-            sent = {**outgoing(left, request.content), **headers}
+            sent = outgoing(left, request.content) + headers
             answer = await self.wire.send(request, sent, seconds=left, repeatable=repeatable)
         except WireError as failure:
             self.note(failure, seconds)
@@ -278,7 +279,7 @@ class Remote:
     async def _is_ready(self) -> bool:
         try:
             answer = await self.wire.send(
-                Request("GET", "/health/ready"), {}, seconds=min(PROBE_SECONDS, self.timeout), repeatable=True
+                Request("GET", "/health/ready"), "", seconds=min(PROBE_SECONDS, self.timeout), repeatable=True
             )
         except WireError:
             return False

@@ -5,7 +5,7 @@ to stand for a neighbour, and a deployment that needs what the lean wire lacks (
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -22,6 +22,13 @@ class Request(NamedTuple):
     method: str
     path: str
     content: bytes | None = None
+
+
+def header(name: str, value: str) -> str:
+    """One header, as the line that stands in a request. Raises ValueError for a value that would be more than one."""
+    if "\r" in value or "\n" in value:
+        raise ValueError("a line break in a header")
+    return f"{name}: {value}\r\n"
 
 
 @dataclass(slots=True)
@@ -71,7 +78,8 @@ class Exchange(Protocol):
 
 
 class Wire(Protocol):
-    """Every request ends within `seconds`; one that is cancelled takes its connection with it.
+    """Every request ends within `seconds`; one that is cancelled takes its connection with it. `headers` are the lines
+    that `header` makes, one after the other.
 
     `repeatable` says that sending it twice does no harm: a kept connection may have ended unnoticed.
     """
@@ -79,7 +87,7 @@ class Wire(Protocol):
     async def send(
         self,
         request: Request,
-        headers: Mapping[str, str],
+        headers: str,
         *,
         seconds: float,
         repeatable: bool,
@@ -88,7 +96,7 @@ class Wire(Protocol):
     def begin(
         self,
         request: Request,
-        headers: Mapping[str, str],
+        headers: str,
         *,
         seconds: float,
         ended: Ended,
@@ -108,13 +116,14 @@ class HttpxWire:
     async def send(
         self,
         request: Request,
-        headers: Mapping[str, str],
+        headers: str,
         *,
         seconds: float,
         repeatable: bool,
     ) -> Answer:
         url = self._base_url + request.path
-        sent = httpx2.Request(request.method, url, headers=dict(headers), content=request.content)
+        fields = dict(line.split(": ", 1) for line in headers.split("\r\n")[:-1])
+        sent = httpx2.Request(request.method, url, headers=fields, content=request.content)
         try:
             async with asyncio.timeout(seconds):
                 response = await self._transport.handle_async_request(sent)
@@ -140,7 +149,7 @@ class HttpxWire:
     def begin(
         self,
         request: Request,
-        headers: Mapping[str, str],
+        headers: str,
         *,
         seconds: float,
         ended: Ended,

@@ -19,9 +19,9 @@ from gateway.rows import Page
 NULL = b"null"
 GAP = b"%b"
 
-Write = Callable[..., list[bytes]]
-"""`write(text, rows, by, *columns)`: each row's text. The rows are in a list ordered by `by`; the columns fill the gaps
-that the rows do not fill themselves."""
+Write = Callable[..., Any]
+"""`write(text, rows, by, *columns)`: each row's text, a list or, by the rows' ids, a dict. The rows are in a list
+ordered by `by`; the columns fill the gaps that the rows do not fill themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ value for each row in turn."""
 
 
 @lru_cache(1000)
-def writer(expressions: tuple[str, ...]) -> Write:
+def writer(expressions: tuple[str, ...], *, by_id: bool = False) -> Write:
     """Fills a text whose gaps have these values in their order."""
     parameters, filled = ["text", "rows", "by"], ""
     names, lists = ["row"], ["rows"]
@@ -89,7 +89,8 @@ def writer(expressions: tuple[str, ...]) -> Write:
                 expression = f"c{n}{expression.removeprefix(COLUMN)}"
         filled += f"{expression}, "
     rows = f"({', '.join(names)}) in zip({', '.join(lists)})" if len(names) > 1 else "row in rows"
-    return _compiled(f"lambda {', '.join(parameters)}: [text % ({filled}) for {rows}]")
+    written = f"{{row.id: text % ({filled}) for {rows}}}" if by_id else f"[text % ({filled}) for {rows}]"
+    return _compiled(f"lambda {', '.join(parameters)}: {written}")
 
 
 @lru_cache(1000)

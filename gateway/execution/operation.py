@@ -19,7 +19,6 @@ from graphql import (
     GraphQLSchema,
     GraphQLSyntaxError,
     OperationDefinitionNode,
-    OperationType,
     located_error,
     parse,
     validate,
@@ -226,4 +225,4 @@ def _unchain(document: DocumentNode) -> None:
 
 
 def is_query(operation: OperationDefinitionNode) -> bool:
-    return operation.operation is OperationType.QUERY
+    return operation.operation is metrics.QUERY

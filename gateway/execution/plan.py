@@ -117,7 +117,8 @@ class Shape:
 
     def __init__(self, text: bytes, gaps: tuple[Gap, ...]) -> None:
         self.text, self.gaps = text, gaps
-        self._write: Write = writer(tuple(gap.part.expression for gap in gaps))
+        self._expressions = tuple(gap.part.expression for gap in gaps)
+        self._write: Write = writer(self._expressions)
         self._parts = [(gap.part, gap.path) for gap in gaps if not isinstance(gap.part, Value)]
         self._in_turn = len(self._parts) == 1 or not any(part.deep for part, _ in self._parts)
         self.reads = bool(self._parts)
@@ -127,6 +128,10 @@ class Shape:
         """Each row's text, of a shape that reads nothing."""
         return Column(self._write(self.text, rows, by))
 
+    def by_id(self, rows: Sequence[Any]) -> dict[int, bytes]:
+        """The same by the rows' ids; of rows that come twice, the last."""
+        return writer(self._expressions, by_id=True)(self.text, rows, "")
+
     async def column(self, rows: Sequence[Any], run: Run, by: str = "") -> Column:
         """Each row's text. Parts that must be read are read at the same time."""
         if not rows:
@@ -134,8 +139,12 @@ class Shape:
         if not self.reads:
             return self.write(rows, by)
         asked = [part.ask(rows, run) for part, _ in self._parts]
-        # All are on their way: who only writes when his answer is there needs no task to wait in.
-        columns = [await one() for one in asked] if self._in_turn else await asyncio.gather(*[one() for one in asked])
+        if self._in_turn:
+            # All are on their way: who only writes when his answer is there needs no task to wait in. What was asked
+            # for last is the likeliest to come last: after it, the others are there, and nobody need be woken again.
+            columns = [await one() for one in reversed(asked)][::-1]
+        else:
+            columns = await asyncio.gather(*[one() for one in asked])
         column = Column(self._write(self.text, rows, by, *[one.values for one in columns]))
         for one, (_, path) in zip(columns, self._parts, strict=True):
             if one.failures:
@@ -162,8 +171,13 @@ class Link:
             except Exception as failure:  # whatever it is, it is these rows' error
                 found = Rows([], dict.fromkeys(keys, failure))
             there = found.items
-            written = await self.shape.column(there, run) if self.deep else self.shape.write(there)
-            return _by_key(keys, IDS(there), written, found.failed, lambda: self._keys(rows), self._nodes)
+            if self.deep or found.failed:
+                written = await self.shape.column(there, run)
+                return _by_key(keys, IDS(there), written, found.failed, lambda: self._keys(rows), self._nodes)
+            texts = self.shape.by_id(there)
+            for key in keys.difference(texts):
+                texts[key] = NULL
+            return Texts(texts)
 
         return column
 

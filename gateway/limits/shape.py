@@ -154,4 +154,5 @@ def refuse_values(variables: Any, limits: Limits) -> None:
         if not below:
             return
         count, depth, level = count + len(below), depth + 1, below
-        refuse_over(limits, max_depth=depth)
+        if depth > limits.max_depth:
+            raise LimitExceededError("max_depth", depth, limits.max_depth)

@@ -14,7 +14,7 @@ import pytest
 
 from chassis import wire
 from chassis.lean import LeanWire
-from chassis.wire import Answer, Garbled, HttpxWire, Lost, Refused, Request, Stale, TimedOut, Wire
+from chassis.wire import Answer, Garbled, HttpxWire, Lost, Refused, Request, Stale, TimedOut, Wire, header
 from deploy.postgres import free_ports
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -42,7 +42,7 @@ async def peer(make: Callable[[str], Wire], serve: Serve, prefix: str = "") -> A
 
 
 async def send(on: Wire, content: bytes | None = None, *, seconds: float = 5, repeatable: bool = True) -> Answer:
-    headers = {"x-asked": "1"}
+    headers = header("x-asked", "1")
     return await on.send(Request("POST", "/q/", content), headers, seconds=seconds, repeatable=repeatable)
 
 
@@ -257,7 +257,7 @@ from chassis.lean import LeanWire
 from chassis.wire import Request
 
 async def main():
-    answer = await LeanWire(sys.argv[1]).send(Request("GET", "/"), {}, seconds=0.5, repeatable=False)
+    answer = await LeanWire(sys.argv[1]).send(Request("GET", "/"), "", seconds=0.5, repeatable=False)
     print(answer.content)
 
 uvloop.run(main())
@@ -289,14 +289,14 @@ async def test_an_answer_that_came_while_the_process_was_stopped_is_not_late() -
 async def begun(on: LeanWire, seconds: float = 5) -> Answer | Exception:
     """What comes of a request that is sent at once."""
     ended: asyncio.Future[Answer | Exception] = asyncio.get_running_loop().create_future()
-    assert on.begin(Request("GET", "/q/"), {}, seconds=seconds, ended=ended.set_result)
+    assert on.begin(Request("GET", "/q/"), "", seconds=seconds, ended=ended.set_result)
     return await ended
 
 
 async def test_a_request_can_be_sent_at_once_where_a_connection_is_at_hand() -> None:
     async with peer(LeanWire, says(OK)) as on:
         assert isinstance(on, LeanWire)
-        assert on.begin(Request("GET", "/q/"), {}, seconds=5, ended=lambda _: None) is None
+        assert on.begin(Request("GET", "/q/"), "", seconds=5, ended=lambda _: None) is None
         await send(on)
         assert await begun(on) == Answer(200, b"{}")
         assert await begun(on) == Answer(200, b"{}"), "the connection is kept"
@@ -338,10 +338,12 @@ async def test_bytes_that_nobody_asked_for_end_a_kept_connection() -> None:
 
 
 @pytest.mark.parametrize("value", ["a\r\nx: 1", "a\nb", "a\rb\n"])
-async def test_a_header_cannot_smuggle_a_line(value: str) -> None:
+async def test_neither_a_header_nor_a_path_can_smuggle_a_line(value: str) -> None:
+    with pytest.raises(ValueError, match="line break"):
+        header("x-asked", value)
     async with peer(LeanWire, says(OK)) as on:
         with pytest.raises(ValueError, match="line break"):
-            await on.send(Request("GET", "/"), {"x-asked": value}, seconds=1, repeatable=True)
+            await on.send(Request("GET", f"/{value}"), "", seconds=1, repeatable=True)
 
 
 def test_the_longest_answer_of_the_dialect_fits() -> None:
