@@ -109,8 +109,9 @@ class Shared(Generic[T]):
         self._exchange = None
         remote = self._remote
         remote.bulkhead.leave()
+        if not isinstance(outcome, Stale):
+            remote.note(outcome, self.seconds)
         if isinstance(outcome, Answer) and outcome.status == 200:
-            remote.breaker.record(failed=False)
             try:
                 found = self._decode(outcome.content)
             except Exception:  # the long way meets it again, and says so
@@ -119,10 +120,8 @@ class Shared(Generic[T]):
             remote.calls.ended(time.monotonic() - self._began)
             for value in self.over():
                 value.set_result(found)
-            return
-        if not isinstance(outcome, Stale):
-            remote.note(outcome, self.seconds)
-        self._go_on(outcome)
+        else:
+            self._go_on(outcome)
 
     def _go_on(self, first: Answer | Exception | None) -> None:
         """The long way, from what has come so far."""

@@ -38,10 +38,8 @@ def at_end(callback: Callable[[], None]) -> None:
 
 def write(transport: asyncio.Transport, data: bytes) -> None:
     """Writes when this turn ends. Who writes to the same transport at once, or closes it, calls `flush` before."""
-    turn = _turn
-    if not turn.writes or turn.loop is None or turn.loop.is_closed():  # else it has been asked for
-        at_end(flush)
-    turn.writes.append((transport, data))
+    at_end(flush)
+    _turn.writes.append((transport, data))
 
 
 def flush() -> None:

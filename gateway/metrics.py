@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 
-from graphql import GraphQLError, OperationDefinitionNode, OperationType
+from graphql import GraphQLError, OperationDefinitionNode
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
 from chassis.meters import Counter, Histogram, Number, Read
@@ -44,16 +44,13 @@ class _Operation:
         }
 
 
-QUERY = OperationType.QUERY
-"""Looked up once: each time, an enum's member costs as much as the rest of what is done with it here."""
-KINDS = ("mutation", "query")
 _names: set[str] = set()
 _operations: dict[tuple[str, str], _Operation] = {}
 
 
 def ended(operation: OperationDefinitionNode, began: float, data: bytes | None, errors: Sequence[GraphQLError]) -> None:
     """An operation that began at `began`, by `time.perf_counter()`, came to `data` and `errors`."""
-    key = (_told_apart(name_of(operation)), KINDS[operation.operation is QUERY])
+    key = (_told_apart(name_of(operation)), operation.operation.value)
     meters = _operations.get(key)
     if meters is None:
         meters = _operations[key] = _Operation(*key)

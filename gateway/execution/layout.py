@@ -75,7 +75,7 @@ value for each row in turn."""
 
 @lru_cache(1000)
 def writer(expressions: tuple[str, ...], *, by_id: bool = False) -> Write:
-    """Fills a text whose gaps have these values in their order."""
+    """Fills a text whose gaps have these values in their order; `by_id`, into a dict by the rows' ids."""
     parameters, filled = ["text", "rows", "by"], ""
     names, lists = ["row"], ["rows"]
     for n, expression in enumerate(expressions):

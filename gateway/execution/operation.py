@@ -19,6 +19,7 @@ from graphql import (
     GraphQLSchema,
     GraphQLSyntaxError,
     OperationDefinitionNode,
+    OperationType,
     located_error,
     parse,
     validate,
@@ -225,4 +226,4 @@ def _unchain(document: DocumentNode) -> None:
 
 
 def is_query(operation: OperationDefinitionNode) -> bool:
-    return operation.operation is metrics.QUERY
+    return operation.operation is OperationType.QUERY

@@ -171,7 +171,7 @@ class Link:
             except Exception as failure:  # whatever it is, it is these rows' error
                 found = Rows([], dict.fromkeys(keys, failure))
             there = found.items
-            if self.deep or found.failed:
+            if self.deep or found.failed:  # then what failed must find its rows
                 written = await self.shape.column(there, run)
                 return _by_key(keys, IDS(there), written, found.failed, lambda: self._keys(rows), self._nodes)
             texts = self.shape.by_id(there)

@@ -154,5 +154,4 @@ def refuse_values(variables: Any, limits: Limits) -> None:
         if not below:
             return
         count, depth, level = count + len(below), depth + 1, below
-        if depth > limits.max_depth:
-            raise LimitExceededError("max_depth", depth, limits.max_depth)
+        refuse_over(limits, max_depth=depth)
