@@ -68,10 +68,12 @@ def twice(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
 
 
 def huge(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
-    """References that no request can carry."""
-    return httpx2.Response(
-        answer.status_code, content=answer.content.replace(b'_id":1,', b'_id":99999999999999999999,')
-    )
+    """Ids that no request can carry. Of parents that are asked about together, each gets one: who is asked about
+    together is a matter of time, and an answer with one such id is no answer for any of them."""
+    found = json.loads(answer.content.replace(b'_id":1,', b'_id":99999999999999999999,'))
+    for group in found.get("groups", ()):
+        group["items"].append({"id": 99999999999999999999})
+    return httpx2.Response(answer.status_code, content=json.dumps(found))
 
 
 DISTURBANCES = (down, slow, missing, truncated, wrong_types, dangling, twice, huge)
