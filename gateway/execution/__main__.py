@@ -1,4 +1,4 @@
-"""Prints the plan of a query: `python -m gateway.execution FILE`, of the Painel without one. `make plan` does that."""
+"""Prints an operation's plan: `python -m gateway.execution FILE`, the Painel's without one. `make plan` does that."""
 
 import argparse
 import sys
@@ -15,7 +15,9 @@ PAINEL = Path(__file__).parent.parent / "playground/examples/1-painel.graphql"
 def main() -> str:
     """The plan, or why there is none."""
     parser = argparse.ArgumentParser(prog="python -m gateway.execution", description=__doc__)
-    parser.add_argument("file", nargs="?", type=Path, default=PAINEL, help="a document with one query, no variables")
+    parser.add_argument(
+        "file", nargs="?", type=Path, default=PAINEL, help="a document with one operation, no variables"
+    )
     text = parser.parse_args().file.read_text()
     executor = Executor(schema.core(schema.build()), Limits())
     document = executor.prepare(text)

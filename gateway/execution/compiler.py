@@ -1,10 +1,8 @@
-"""Compiles a validated query into a plan, from the declarations that the schema's fields carry.
+"""Compiles a validated operation into a plan, from the declarations that the schema's fields carry.
 
 A field of the Strawberry schema says once what it is (`metadata["plan"]`: a link, a connection, one row by id); its
-resolver for the reference executor and its part of a plan both come from that. Not compiled, and why:
-
-- mutations: their fields run one after the other, and most of their time is the write;
-- introspection (`__schema`, `__type`): it reads no service.
+resolver for the reference executor and its part of a plan both come from that. Not compiled: introspection (`__schema`,
+`__type`), which reads no service.
 """
 
 from collections import Counter
@@ -25,10 +23,10 @@ from graphql import (
 )
 from strawberry.types.field import StrawberryField
 
-from gateway.execution import layout, plan
+from gateway.execution import layout, parts, plan
 from gateway.execution.arguments import Arguments, Convert
 from gateway.execution.collect import Collector, selections
-from gateway.execution.plan import Run
+from gateway.execution.parts import Run
 from gateway.resources import AnyResource
 
 
@@ -73,10 +71,28 @@ class Many:
     field: str | None = None
 
 
-Declaration = ByKey | Held | ById | Many
+@dataclass(frozen=True)
+class Writes:
+    """Declares a mutation: `write` takes the context, and the arguments as a resolver takes them."""
+
+    write: Callable[..., Awaitable[plan.Outcome]]
+    convert: Convert
 
 
-Placed = layout.Value | plan.Part | plan.Shape | bytes
+@dataclass(frozen=True)
+class Changed:
+    """Declares the object of a mutation's payload: the row that was written, null if it was refused."""
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """Declares what a mutation's caller can mend; empty if it was done."""
+
+
+Declaration = ByKey | Held | ById | Many | Writes | Changed | Refusals
+
+
+Placed = layout.Value | parts.Part | parts.Shape | bytes
 """What a member of an object is made of: what fills a gap; or a shape, or a text, that needs none."""
 
 
@@ -108,33 +124,54 @@ class Compiler:
 
     def compile(self, operation: OperationDefinitionNode) -> plan.Plan:
         """The plan. Raises NotCompiledError."""
-        if operation.operation is not OperationType.QUERY:
-            raise NotCompiledError("only queries are compiled")
-        query = cast("GraphQLObjectType", self._schema.query_type)
+        kind = cast("GraphQLObjectType", self._schema.get_root_type(operation.operation))
         texts: dict[str, bytes] = {}
-        roots: dict[str, plan.Root | plan.Single] = {}
-        for key, nodes in self._collect(query, [operation.selection_set]).items():
+        roots: dict[str, plan.AnyRoot] = {}
+        for key, nodes in self._collect(kind, [operation.selection_set]).items():
             if nodes[0].name.value == "__typename":
-                texts[key] = _quoted(query.name)
+                texts[key] = _quoted(kind.name)
             else:
                 texts[key] = layout.GAP
-                roots[key] = self._root(query, nodes)
-        often = frozenset(path for path, parts in self._by_id.items() if parts > 1)
-        return plan.Plan(_object_text(texts), roots, often)
+                roots[key] = self._root(kind, nodes)
+        often = frozenset(path for path, times in self._by_id.items() if times > 1)
+        in_turn = operation.operation is OperationType.MUTATION
+        return plan.Plan(_object_text(texts), roots, often, in_turn)
 
-    def _root(self, query: GraphQLObjectType, nodes: Sequence[FieldNode]) -> plan.Root | plan.Single:
-        declared, below = self._declared(query, nodes)
+    def _root(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> plan.AnyRoot:
+        declared, below = self._declared(kind, nodes)
         match declared:
             case ById():
                 self._by_id[declared.of.path] += 1
-                return plan.Single(declared.of, self._id(query, declared, nodes), self._shape(below, nodes), nodes)
+                return plan.Single(declared.of, self._id(kind, declared, nodes), self._shape(below, nodes), nodes)
             case Many():
                 shape, selected = self._connection(below, nodes)
-                return plan.Root(declared.of, self._asked(query, declared, nodes, selected), shape, nodes)
+                return plan.Root(declared.of, self._asked(kind, declared, nodes, selected), shape, nodes)
+            case Writes():
+                done, refused = self._payload(below, nodes)
+                return plan.Write(self._write(kind, declared, nodes), done, refused, nodes)
             case _:
                 raise NotCompiledError(f"{nodes[0].name.value} reads no service")
 
-    def _shape(self, kind: GraphQLObjectType, parents: Sequence[FieldNode], row: str = "") -> plan.Shape:
+    def _payload(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> tuple[parts.Shape, parts.Shape]:
+        """A mutation's payload when it was done, over the row; and when it was refused, over the outcome."""
+        done: dict[str, Placed] = {}
+        refused: dict[str, Placed] = {}
+        for key, nodes in self._collect(kind, selections(parents)).items():
+            if nodes[0].name.value == "__typename":
+                done[key] = refused[key] = _quoted(kind.name)
+                continue
+            declared, below = self._declared(kind, nodes)
+            shape = self._shape(below, nodes)
+            match declared:
+                case Changed():
+                    done[key], refused[key] = shape, layout.NULL
+                case Refusals():
+                    done[key], refused[key] = layout.EMPTY, parts.Errors(shape)
+                case _:
+                    raise NotCompiledError(f"{kind.name}.{nodes[0].name.value} is of no kind that is compiled")
+        return _assembled(done), _assembled(refused)
+
+    def _shape(self, kind: GraphQLObjectType, parents: Sequence[FieldNode], row: str = "") -> parts.Shape:
         """What `parents` select of `kind`. `row` is where it stands in the row: `categoria.` in a row of a produto."""
         fields = self._collect(kind, selections(parents))
         return _assembled({key: self._part(kind, nodes, row) for key, nodes in fields.items()})
@@ -147,13 +184,13 @@ class Compiler:
         match declared:
             case ByKey():
                 self._by_id[declared.to.path] += 1
-                return plan.Link(row + declared.key, declared.to, self._shape(below, nodes), nodes)
+                return parts.Link(row + declared.key, declared.to, self._shape(below, nodes), nodes)
             case Held():
                 return self._shape(below, nodes, f"{row}{declared.attribute}.")
             case Many(field=str(field)):
                 shape, selected = self._connection(below, nodes)
                 asked = self._asked(kind, declared, nodes, selected)
-                return plan.Below(field, declared.of, f"{row}id", asked, shape, nodes)
+                return parts.Below(field, declared.of, f"{row}id", asked, shape, nodes)
             case None:
                 attribute = row + self._strawberry(kind, name).python_name
                 is_id = str(kind.fields[name].type).rstrip("!") == "ID"
@@ -161,7 +198,7 @@ class Compiler:
             case _:
                 raise NotCompiledError(f"{kind.name}.{name} is of no kind that is compiled")
 
-    def _connection(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> tuple[plan.Shape, frozenset[str]]:
+    def _connection(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> tuple[parts.Shape, frozenset[str]]:
         """The shape of a page, and the names of its selected fields."""
         fields = self._collect(kind, selections(parents))
         shape = _assembled({key: self._of_connection(kind, nodes) for key, nodes in fields.items()})
@@ -176,13 +213,13 @@ class Compiler:
             case "pageInfo" as name:
                 return self._page_info(_object(kind, name), nodes)
             case "nodes" as name:
-                return plan.Items(self._shape(_object(kind, name), nodes))
+                return parts.Items(self._shape(_object(kind, name), nodes))
             case "edges" as name:
-                return plan.Items(self._edge(_object(kind, name), nodes))
+                return parts.Items(self._edge(_object(kind, name), nodes))
             case name:
                 raise NotCompiledError(f"{kind.name}.{name} is of no kind that is compiled")
 
-    def _edge(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> plan.Shape:
+    def _edge(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> parts.Shape:
         def part(nodes: Sequence[FieldNode]) -> Placed:
             match nodes[0].name.value:
                 case "__typename":
@@ -194,19 +231,19 @@ class Compiler:
 
         return _assembled({key: part(nodes) for key, nodes in self._collect(kind, selections(parents)).items()})
 
-    def _page_info(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> plan.Shape:
+    def _page_info(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> parts.Shape:
         fields = self._collect(kind, selections(parents))
         typename = _quoted(kind.name)
         return _assembled({key: PAGE_INFO.get(nodes[0].name.value, typename) for key, nodes in fields.items()})
 
     def _asked(
         self, kind: GraphQLObjectType, declared: Many, nodes: Sequence[FieldNode], selected: frozenset[str]
-    ) -> plan.Arguments:
+    ) -> parts.Arguments:
         name = nodes[0].name.value
         arguments = Arguments(kind.fields[name], nodes[0], self._strawberry(kind, name), declared.convert)
 
         async def asked(run: Run) -> dict[str, Any]:
-            return await declared.asked(run.loaders, selected, **arguments.of(run.variables))
+            return await declared.asked(run.context.loaders, selected, **arguments.of(run.variables))
 
         return asked
 
@@ -214,6 +251,17 @@ class Compiler:
         name = nodes[0].name.value
         arguments = Arguments(kind.fields[name], nodes[0], self._strawberry(kind, name), declared.convert)
         return lambda run: declared.read(arguments.of(run.variables)["id"])
+
+    def _write(
+        self, kind: GraphQLObjectType, declared: Writes, nodes: Sequence[FieldNode]
+    ) -> Callable[[Run], Awaitable[plan.Outcome]]:
+        name = nodes[0].name.value
+        arguments = Arguments(kind.fields[name], nodes[0], self._strawberry(kind, name), declared.convert)
+
+        async def write(run: Run) -> plan.Outcome:
+            return await declared.write(run.context, **arguments.of(run.variables))
+
+        return write
 
     def _declared(
         self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]
@@ -237,21 +285,21 @@ def _quoted(name: str) -> bytes:
     return b'"%b"' % name.encode()
 
 
-def _assembled(members: Mapping[str, Placed]) -> plan.Shape:
+def _assembled(members: Mapping[str, Placed]) -> parts.Shape:
     """An object of these members; a shape that is always there is part of the text around it."""
     texts: dict[str, bytes] = {}
-    gaps: list[plan.Gap] = []
+    gaps: list[parts.Gap] = []
     for key, part in members.items():
         match part:
             case bytes():
                 texts[key] = part
-            case plan.Shape():
+            case parts.Shape():
                 texts[key] = part.text
-                gaps += [plan.Gap(gap.part, (key, *gap.path)) for gap in part.gaps]
+                gaps += [parts.Gap(gap.part, (key, *gap.path)) for gap in part.gaps]
             case _:
                 texts[key] = part.gap if isinstance(part, layout.Value) else layout.GAP
-                gaps.append(plan.Gap(part, (key,)))
-    return plan.Shape(_object_text(texts), tuple(gaps))
+                gaps.append(parts.Gap(part, (key,)))
+    return parts.Shape(_object_text(texts), tuple(gaps))
 
 
 PAGE_INFO: dict[str, layout.Value] = {

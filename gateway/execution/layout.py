@@ -17,6 +17,7 @@ from chassis.pagination import cursor
 from gateway.rows import Page
 
 NULL = b"null"
+EMPTY = b"[]"
 GAP = b"%b"
 
 Write = Callable[..., Any]

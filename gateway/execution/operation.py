@@ -146,7 +146,7 @@ class Executor:
             metrics.BY_REFERENCE.value += 1
             return replace(await self.reference(document, operation, variables, context), cost=cost)
         metrics.BY_PLAN.value += 1
-        data, failures = await compiled.plan.run(context.loaders, coerced)
+        data, failures = await compiled.plan.run(context, coerced)
         errors = [located_error(one.reason, one.nodes, list(one.path)) for one in failures]
         return Executed(data, errors, cost)
 

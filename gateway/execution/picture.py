@@ -3,13 +3,18 @@
 from collections.abc import Iterator
 
 from gateway.execution.layout import Value
-from gateway.execution.plan import Below, Items, Link, Plan, Root, Shape
+from gateway.execution.parts import Below, Errors, Items, Link, Shape
+from gateway.execution.plan import Plan, Root, Write
 
 
 def picture(plan: Plan) -> str:
-    """The plan's lines: one for each read, indented below what it waits for."""
+    """The plan's lines: one for each read or write, indented below what it waits for."""
     lines = [plan.text.decode()]
     for key, root in plan.roots.items():
+        if isinstance(root, Write):
+            lines += [f"{key}: writes; when it was done", *_shape(root.done, "  ")]
+            lines += [f"{key}: when it was refused", *_shape(root.refused, "  ")]
+            continue
         what = "a page" if isinstance(root, Root) else "one row"
         lines.append(f"{key}: reads {what} of {root.resource.service} {root.resource.path}")
         lines += _shape(root.shape, "  ")
@@ -25,6 +30,9 @@ def _shape(shape: Shape, indent: str) -> Iterator[str]:
                 continue  # the row has it: it is where the text says
             case Items(shape=inner):
                 yield f"{indent}{name}: for each row"
+                yield from _shape(inner, indent + "  ")
+            case Errors(shape=inner):
+                yield f"{indent}{name}: each"
                 yield from _shape(inner, indent + "  ")
             case Link(to=to, shape=inner):
                 yield f"{indent}{name}: reads the distinct keys of all rows from {to.service} {to.path}, in one go"

@@ -1,17 +1,20 @@
 """What every mutation shares: an input as a REST body, a mendable refusal as the payload's `errors`."""
 
 import dataclasses
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import strawberry
 from strawberry import UNSET
 
 from chassis.errors import Conflict, FieldError, Invalid, NotFound, PreconditionFailed
-from gateway.context import Info
+from gateway.context import Context, Info
+from gateway.execution.compiler import Changed, Refusals, Writes
+from gateway.execution.plan import Outcome
 from gateway.names import camel
 from gateway.resources import AnyResource
 from gateway.schema.links import ById
-from gateway.schema.scalars import int_id
+from gateway.schema.scalars import int_id, python_arguments
 
 
 @strawberry.type(description="Um erro que quem chamou pode corrigir.")
@@ -21,22 +24,16 @@ class Erro:
     message: str = strawberry.field(description="A explicação, em português, para pessoas.")
 
 
-@dataclasses.dataclass
-class Outcome:
-    """What a mutation came to: the row, or the errors."""
-
-    row: Any
-    errors: list[Erro]
-
-
 @strawberry.type
 class Payload:
-    errors: list[Erro] = strawberry.field(description="O que corrigir; vazio se deu certo.")
+    errors: list[Erro] = strawberry.field(
+        description="O que corrigir; vazio se deu certo.", metadata={"plan": Refusals()}
+    )
 
 
 def changed(description: str) -> Any:
     """The payload's object."""
-    return strawberry.field(resolver=_row, description=description)
+    return strawberry.field(resolver=_row, description=description, metadata={"plan": Changed()})
 
 
 def _row(root: Any) -> Any:
@@ -46,36 +43,50 @@ def _row(root: Any) -> Any:
 def creates(resource: AnyResource, given: type, description: str) -> Any:
     """POSTs the input."""
 
+    async def write(context: Context, input: Any) -> Outcome:
+        return await _write(context, resource, "POST", resource.path, input)
+
     async def resolve(root: Any, info: Info, input: Any) -> Any:
-        return await _write(info, resource, "POST", resource.path, input)
+        return await write(info.context, input)
 
     resolve.__annotations__["input"] = Annotated[given, strawberry.argument(description="Os campos.")]
-    return strawberry.mutation(resolver=resolve, description=description)
+    return _mutation(resolve, write, description)
 
 
 def updates(resource: AnyResource, given: type, description: str) -> Any:
     """PATCHes what the input gives."""
 
+    async def write(context: Context, id: str, input: Any) -> Outcome:
+        return await _write(context, resource, "PATCH", _member(resource, id), input)
+
     async def resolve(root: Any, info: Info, id: ById, input: Any) -> Any:
-        return await _write(info, resource, "PATCH", _member(resource, id), input)
+        return await write(info.context, id, input)
 
     resolve.__annotations__["input"] = Annotated[given, strawberry.argument(description="O que mudar.")]
-    return strawberry.mutation(resolver=resolve, description=description)
+    return _mutation(resolve, write, description)
 
 
 def deletes(resource: AnyResource, description: str) -> Any:
     """DELETEs, and answers what was deleted."""
 
+    async def write(context: Context, id: str) -> Outcome:
+        return await _write(context, resource, "DELETE", _member(resource, id), None)
+
     async def resolve(root: Any, info: Info, id: ById) -> Any:
-        return await _write(info, resource, "DELETE", _member(resource, id), None)
+        return await write(info.context, id)
 
-    return strawberry.mutation(resolver=resolve, description=description)
+    return _mutation(resolve, write, description)
 
 
-async def _write(info: Info, resource: AnyResource, method: str, path: str | None, given: Any) -> Outcome:
+def _mutation(resolve: Callable[..., Any], write: Callable[..., Awaitable[Outcome]], description: str) -> Any:
+    declared = Writes(write, python_arguments)
+    return strawberry.mutation(resolver=resolve, description=description, metadata={"plan": declared})
+
+
+async def _write(context: Context, resource: AnyResource, method: str, path: str | None, given: Any) -> Outcome:
     """One write under a key of its own. The next one's key must not depend on how this one ends."""
-    headers = {"Idempotency-Key": info.context.next_key(), "Prefer": "return=representation"}
-    remote = info.context.loaders.remote(resource, "write")
+    headers = {"Idempotency-Key": context.next_key(), "Prefer": "return=representation"}
+    remote = context.loaders.remote(resource, "write")
     try:
         if path is None:
             return Outcome(None, [Erro(code="INVALID_ID", field="id", message="não é um id")])
@@ -87,7 +98,7 @@ async def _write(info: Info, resource: AnyResource, method: str, path: str | Non
         return Outcome(
             None, [Erro(code=one.code, field=camel(one.field) or None, message=one.message) for one in found]
         )
-    info.context.loaders.forget()
+    context.loaders.forget()
     return Outcome(row, [])
 
 

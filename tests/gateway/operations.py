@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
-from graphql import GraphQLArgument, GraphQLEnumType, GraphQLField, GraphQLNamedType, GraphQLObjectType, GraphQLSchema
+from graphql import (
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+)
 
 NAMES = ("maria", "JOÃO", "a", "zzz", "Mesa", "é")
 DEPTH = 4
+IDS: dict[str, list[int | str]] = {
+    "other": [1, 2, 3, 5, 8, 999, "abc"],
+    "atualiz": [1, 2, 3, 999, "abc"],
+    "excluir": [9, 10, 11, 12, 999, "abc"],
+}
+"""By what is done to them."""
 
 
 class Writer:
-    """Writes one query. `variables` are the values it needs."""
+    """Writes one operation. `variables` are the values it needs."""
 
     def __init__(self, schema: GraphQLSchema, seed: int, cursors: list[str]) -> None:
         self._schema, self._random, self._cursors = schema, random.Random(seed), cursors
@@ -21,13 +37,20 @@ class Writer:
         self._fragments: list[str] = []
 
     def query(self) -> str:
-        kind = self._schema.query_type
+        return self._operation("query", self._schema.query_type)
+
+    def mutation(self) -> str:
+        """Run again under the same key it finds what it found: it creates nothing that it changes or deletes, and
+        deletes nothing that it changes or refers to."""
+        return self._operation("mutation", self._schema.mutation_type)
+
+    def _operation(self, word: str, kind: GraphQLObjectType | None) -> str:
         assert kind
         fields = self._fields(kind, 0, self._random.randint(1, 3))
         declared = f"({', '.join(self._declared)})" if self._declared else ""
-        return f"query Aleatoria{declared} {{ {fields} }} {' '.join(self._fragments)}"
+        return f"{word} Aleatoria{declared} {{ {fields} }} {' '.join(self._fragments)}"
 
-    def _named(self, field: GraphQLField | GraphQLArgument) -> GraphQLNamedType:
+    def _named(self, field: GraphQLField | GraphQLArgument | GraphQLInputField) -> GraphQLNamedType:
         """The field's type without its `[]` and `!`."""
         shown = str(getattr(field, "type"))  # noqa: B009  # graphql-core types it in part only
         return self._schema.type_map[shown.strip("[]!")]
@@ -61,7 +84,7 @@ class Writer:
         # A field with arguments, twice under one key, could contradict itself: it gets an alias of its own.
         alias = f"a{self._random.randrange(10**6)}: " if field.args or self._chance(0.2) else ""
         selection = f" {{ {self._fields(below, depth + 1)} }}" if isinstance(below, GraphQLObjectType) else ""
-        return f"{alias}{name}{self._arguments(field)}{self._directive()}{selection}"
+        return f"{alias}{name}{self._arguments(name, field)}{self._directive()}{selection}"
 
     def _directive(self) -> str:
         if not self._chance(0.15):
@@ -79,11 +102,17 @@ class Writer:
             return f"...{name}"
         return written
 
-    def _arguments(self, field: GraphQLField) -> str:
+    def _arguments(self, name: str, field: GraphQLField) -> str:
         given: dict[str, str] = {}
         if "id" in field.args:
-            id = str(self._random.choice([1, 2, 3, 5, 8, 999, "abc"]))
+            id = str(self._random.choice(IDS.get(name[:7], IDS["other"])))
             given["id"] = self._variable("ID!", id) if self._chance(0.5) else f'"{id}"'
+        if "input" in field.args:
+            kind = self._named(field.args["input"])
+            assert isinstance(kind, GraphQLInputObjectType)
+            value = self._input(kind)
+            literal = ", ".join(f"{key}: {json.dumps(one)}" for key, one in value.items())
+            given["input"] = self._variable(f"{kind.name}!", value) if self._chance(0.5) else f"{{{literal}}}"
         if "first" in field.args:
             if self._chance(0.8):
                 size = self._random.choice([0, 1, 2, 3, 5, 5, 10, 1001, -1] if self._chance(0.2) else [1, 2, 3, 5])
@@ -99,6 +128,14 @@ class Writer:
             if self._chance(0.3):
                 given["filter"] = self._filter(self._named(field.args["filter"]).name.removesuffix("Filter"))
         return f"({', '.join(f'{name}: {value}' for name, value in given.items())})" if given else ""
+
+    def _input(self, kind: GraphQLInputObjectType) -> dict[str, str]:
+        """Right or wrong, and of what may be left out, not all."""
+        return {
+            name: self._random.choice(["1", "2", "3", "999", "abc"] if name.endswith("Id") else [*NAMES, " "])
+            for name, field in kind.fields.items()
+            if str(getattr(field, "type")).endswith("!") or self._chance(0.7)  # noqa: B009  # as above
+        }
 
     def _filter(self, noun: str, depth: int = 0) -> str:
         id = f'{{eq: "{self._random.randint(1, 12)}"}}'
