@@ -2,9 +2,9 @@
 
 All gateways stand before the same stub of the four services (stub.c) and are asked the same; they share core 0, one at
 a time, the stub and the load generator share core 1. Answers are compared with ours before anything is timed, and
-every request asks for another page. CPU is user and system time of the gateway's whole process tree, per query. Rounds
-are interleaved and each reverses the order; a figure is the median of the rounds, a ratio the median of the rounds'
-ratios.
+every request asks for another page. CPU is user and system time of the gateway's whole process tree, per query. A
+round has everybody and every size, and reverses the order of the one before; a figure is the median of the rounds, a
+ratio the median of the rounds' ratios.
 """
 
 import argparse

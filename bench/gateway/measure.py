@@ -175,18 +175,27 @@ def _at_once(one: Running, workload: Workload) -> int:
 async def rounds(
     everybody: Sequence[Running], stub: Stub, workloads: Sequence[Workload], count: int, seconds: float
 ) -> None:
-    """`count` rounds of every workload, each round in the opposite order of the one before."""
+    """`count` rounds of all workloads, each round with the contestants in the opposite order of the one before.
+
+    Everybody has met every workload before the first round: what a just-in-time compiler makes of one hangs on which
+    it met before. Mercurius answers 100 rows in 0.55 ms when it was asked for single rows first, and in 0.95 when not.
+    """
     for workload in workloads:
         await compare(everybody, stub, workload)
-        able = [one for one in everybody if _requests(one, workload)]
-        for one in able:
+        for one in _able(everybody, workload):
             await _attempt(one, stub, workload, max(seconds, 1.5))
-            one.rounds.pop(workload.name, None)  # that was to warm up: just-in-time compilers need it
-        for n in range(count):
+            one.rounds.pop(workload.name, None)  # that was to warm up
+    for n in range(count):
+        for workload in workloads:
+            able = _able(everybody, workload)
             for one in able if n % 2 == 0 else able[::-1]:
                 await _attempt(one, stub, workload, seconds, n)
             figures = [f"{one.key} {found * 1000:.2f}" for one in able if (found := one.cpu_of(workload))]
-            say(f"{workload.name}, round {n + 1} of {count}, median ms: {', '.join(figures)}")
+            say(f"round {n + 1} of {count}, {workload.name}, median ms: {', '.join(figures)}")
+
+
+def _able(everybody: Sequence[Running], workload: Workload) -> list[Running]:
+    return [one for one in everybody if _requests(one, workload)]
 
 
 async def _attempt(one: Running, stub: Stub, workload: Workload, seconds: float, number: int = 0) -> None:
