@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run restart token test check bench bench-rest bench-gateway format plan schema openapi fuzz fuzz-plans faults attack migration peers ready
+.PHONY: help setup run restart token test check bench bench-rest bench-gateway format plan schema openapi fuzz fuzz-rest fuzz-plans faults attack migration peers ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,7 +51,9 @@ schema: setup ## Write gateway/schema.graphql anew from the code
 openapi: setup ## Write every service's openapi.json anew from the code
 	$(RUN) -m deploy.openapi
 
-fuzz: setup ## Fuzz the four services for long (ARGS="--cases 5000 --seeds 3 pessoas")
+fuzz: fuzz-rest fuzz-plans ## Fuzz both of the following
+
+fuzz-rest: setup ## Fuzz the four services for long (ARGS="--cases 5000 --seeds 3 pessoas")
 	$(RUN) -m tests.fuzz $(ARGS)
 
 fuzz-plans: setup ## Hold plans against the reference executor, 50,000 random operations (CASES=50000 SEED=1; 20 minutes)

@@ -1,4 +1,4 @@
-"""Fuzzes all four services for long: `python -m tests.fuzz --cases 5000 --seeds 3`, which is `make fuzz`.
+"""Fuzzes all four services for long: `python -m tests.fuzz --cases 5000 --seeds 3`, which is `make fuzz-rest`.
 
 Fails unless no check failed, each service met `--cases` requests in all, and each operation gave 30 good answers.
 """
