@@ -1,4 +1,4 @@
-"""A few hundred requests to each service, good and bad, by Schemathesis with all checks; `make fuzz-rest` makes more."""
+"""A few hundred requests to each service, good and bad, by Schemathesis with all checks. `make fuzz-rest` is longer."""
 
 from __future__ import annotations
 
