@@ -238,10 +238,8 @@ class Connection(HttpToolsProtocol):
         self._due = self.loop.time() + self.state.patience
         if len(self.url) > MAX_TARGET_BYTES:
             self._refuse_and_stop(414)
-        head = hosts = 0
-        for name, value in self.headers:
-            head += len(name) + len(value) + 4
-            hosts += name == b"host"
+        head = sum([len(name) + len(value) + 4 for name, value in self.headers])
+        hosts = [name for name, _ in self.headers].count(b"host")
         if len(self.headers) > MAX_HEADERS or head > MAX_HEAD_BYTES:
             self._refuse_and_stop(431)
         if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):  # RFC 9112, 3.2: no guess whom it is for

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-WAY_BACK = 0.05
-"""The part of an attempt's time that the neighbour is not told of, so that its own account of what failed, which may be
-somebody else beyond it, arrives before we give it up and blame it."""
+TOLD = 0.95
+"""The part of an attempt's time that the neighbour is told of: its own account of what failed, which may be somebody
+else beyond it, must arrive before we give it up and blame it."""
 Key = tuple[str, bytes | None, int, str | None]
 """What makes two reads the same: path, body, the writes made before, and the caller's token."""
 
@@ -160,11 +160,11 @@ class Shared(Generic[T]):
 
 def outgoing(seconds: float, content: bytes | None) -> str:
     """The headers of a call that may take so many `seconds`."""
-    lines = header(deadline.HEADER, str(max(1, int(seconds * (1 - WAY_BACK) * 1000))))
+    lines = f"{deadline.HEADER}: {max(1, int(seconds * TOLD * 1000))}\r\n"
     if traceparent := trace.outgoing():
-        lines += header("traceparent", traceparent)
+        lines += f"traceparent: {traceparent}\r\n"
     if authorization := identity.outgoing():
         lines += header("Authorization", authorization)
     if content is not None:
-        lines += header("content-type", "application/json")
+        lines += "content-type: application/json\r\n"
     return lines
