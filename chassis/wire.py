@@ -144,6 +144,11 @@ class HttpxWire:
             raise Garbled(str(failure)) from failure
         except (httpx2.TransportError, httpx2.InvalidURL) as failure:
             raise Lost(str(failure)) from failure
+        except asyncio.CancelledError as failure:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise Lost("the transport gave it up") from failure  # nobody here did: whoever waits must be told
         return Answer(response.status_code, bytes(found))
 
     def begin(

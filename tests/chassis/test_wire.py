@@ -286,7 +286,7 @@ async def test_an_answer_that_came_while_the_process_was_stopped_is_not_late() -
     assert said.strip() == b"b'{}'"
 
 
-async def begun(on: LeanWire, seconds: float = 5) -> Answer | Exception:
+async def begun(on: Wire, seconds: float = 5) -> Answer | Exception:
     """What comes of a request that is sent at once."""
     ended: asyncio.Future[Answer | Exception] = asyncio.get_running_loop().create_future()
     assert on.begin(Request("GET", "/q/"), "", seconds=seconds, ended=ended.set_result)
@@ -300,6 +300,17 @@ async def test_a_request_can_be_sent_at_once_where_a_connection_is_at_hand() -> 
         await send(on)
         assert await begun(on) == Answer(200, b"{}")
         assert await begun(on) == Answer(200, b"{}"), "the connection is kept"
+
+
+async def test_a_transport_that_gives_a_request_up_by_itself_has_lost_it() -> None:
+    async def give_up(_request: httpx2.Request) -> httpx2.Response:
+        raise asyncio.CancelledError
+
+    on = HttpxWire("http://pessoas.test", httpx2.MockTransport(give_up))
+    with pytest.raises(Lost):
+        await send(on)
+    async with asyncio.timeout(5):
+        assert isinstance(await begun(on), Lost)
 
 
 async def test_a_kept_connection_that_had_ended_is_stale() -> None:
