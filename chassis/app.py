@@ -84,6 +84,7 @@ def build(
         version=version,
         lifespan=measured,
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
         **more,
     )

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 
 from chassis import app as chassis_app
-from chassis import identity, openapi
+from chassis import identity, openapi, swagger
 from chassis.collection import Collection
 from chassis.db.database import Database
 from chassis.db.migrate import head
@@ -94,4 +94,5 @@ def build(
     app.add_api_route("/api/", index, **openapi.index(paths))
     app.add_api_route("/api/", index, methods=["HEAD"], include_in_schema=False)
     openapi.describe(app, collections, needs(name))
+    swagger.add_to(app)
     return app

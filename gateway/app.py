@@ -63,7 +63,6 @@ def create_app(
         direct={"/graphql": graphql.endpoint},
         needs=_nothing,
         rate_limit=settings.rate_limit,
-        docs_url=None,
         openapi_url=None,
     )
     graphql.rates = app.state.rates

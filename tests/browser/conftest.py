@@ -1,8 +1,9 @@
-"""A real Chromium in front of the gateway's GraphiQL, with the rest of the internet cut off."""
+"""A real Chromium in front of the system's pages, with the rest of the internet cut off."""
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
@@ -39,21 +40,27 @@ async def browser() -> AsyncIterator[Browser]:
         await chromium.close()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def visit(browser: Browser, gateway_url: str) -> AsyncIterator[Visit]:
-    """A first visit, with nothing in localStorage and no way to reach anything but the gateway."""
+@asynccontextmanager
+async def first_visit(browser: Browser, origin: str) -> AsyncGenerator[Visit]:
+    """A first visit, with nothing in localStorage and no way to reach anything but `origin`."""
     context = await browser.new_context(viewport={"width": 1400, "height": 860}, locale="pt-BR")
-    gateway = f"{gateway_url}/"
-    await context.route(lambda url: not url.startswith(gateway), lambda route: route.abort("internetdisconnected"))
+    within = f"{origin}/"
+    await context.route(lambda url: not url.startswith(within), lambda route: route.abort("internetdisconnected"))
     visit = Visit(await context.new_page())
     context.on("request", lambda request: visit.urls.append(request.url))
     context.on("requestfailed", lambda request: visit.trouble.append(f"{request.url}: {request.failure}"))
     context.on("response", lambda got: visit.trouble.append(f"{got.url}: {got.status}") if got.status >= 400 else None)
     context.on("console", lambda said: visit.trouble.append(said.text) if said.type in ("error", "warning") else None)
     context.on("weberror", lambda thrown: visit.trouble.append(str(thrown.error)))
-    await visit.open(f"{gateway}graphql")
     yield visit
     await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def visit(browser: Browser, gateway_url: str) -> AsyncIterator[Visit]:
+    async with first_visit(browser, gateway_url) as visit:
+        await visit.open(f"{gateway_url}/graphql")
+        yield visit
 
 
 def executable(playwright: Playwright) -> str:

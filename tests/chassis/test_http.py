@@ -90,7 +90,19 @@ async def test_the_openapi_document_and_its_page_are_served(services: Services) 
         "/api/produtos/query/",
         "/api/produtos/{id}/",
     }
-    assert (await services.catalogo.get("/docs")).status_code == 200
+
+
+async def test_the_page_at_docs_names_its_files_by_their_version_and_each_may_be_kept(services: Services) -> None:
+    page = (await services.catalogo.get("/docs")).text
+    named = re.findall(r'(?:src|href)="([^"]+)"', page)
+
+    assert len(named) == 3
+    for url in named:
+        assert re.fullmatch(r"docs/[\w.-]+\?[\d.]+", url), "relative: a proxy may have a prefix for the service"
+        answer = await services.catalogo.get(f"/{url}")
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["cache-control"]
+    assert (await services.catalogo.get("/docs/__init__.py")).status_code == 404
 
 
 SECRET = "password=hunter2"
