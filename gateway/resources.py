@@ -21,7 +21,7 @@ class Resource(Generic[R]):
     path: str
     row: type[R]
 
-    @property
+    @cached_property
     def query_path(self) -> str:
         """Where the richer read is."""
         return self.path + "query/"
