@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from graphql import GraphQLError
+
 from gateway import schema
 from gateway.execution.operation import NO_VARIABLES, Executor
 from gateway.execution.picture import picture
@@ -23,7 +25,10 @@ def main() -> str:
     document = executor.prepare(text)
     if document.errors:
         sys.exit("\n".join(error.message for error in document.errors))
-    plan = executor.compiled(document, document.operation(None), NO_VARIABLES).plan
+    try:
+        plan = executor.compiled(document, document.operation(None), NO_VARIABLES).plan
+    except GraphQLError as failure:
+        sys.exit(failure.message)
     return picture(plan) if plan else "not compiled: the reference executor runs it (gateway/execution/compiler.py)"
 
 

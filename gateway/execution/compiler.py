@@ -2,7 +2,8 @@
 
 A field of the Strawberry schema says once what it is (`metadata["plan"]`: a link, a connection, one row by id); its
 resolver for the reference executor and its part of a plan both come from that. Not compiled: introspection (`__schema`,
-`__type`), which reads no service.
+`__type`), which reads no service. Not executed at all: an operation whose `@include` or `@skip` depends on a null, as a
+variable with a default may be. graphql-core would come upon it field by field, when a part of a mutation is done.
 """
 
 from collections import Counter
@@ -13,6 +14,8 @@ from typing import Any, cast
 from graphql import (
     DocumentNode,
     FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
@@ -96,20 +99,21 @@ Placed = layout.Value | parts.Part | parts.Shape | bytes
 """What a member of an object is made of: what fills a gap; or a shape, or a text, that needs none."""
 
 
-def steering(document: DocumentNode) -> tuple[str, ...]:
-    """The variables that `@include` and `@skip` depend on: a plan for each of their outcomes."""
-    found: set[str] = set()
-
-    def visit(selections: SelectionSetNode | None) -> None:
-        for node in selections.selections if selections else ():
+def steering(document: DocumentNode, operation: OperationDefinitionNode) -> tuple[str, ...]:
+    """The operation's variables that its `@include` and `@skip` depend on: a plan for each of their outcomes."""
+    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+    found, waiting = set[str](), [operation.selection_set]
+    while waiting:
+        for node in waiting.pop().selections:
             for directive in node.directives or ():
                 found.update(
                     one.value.name.value for one in directive.arguments or () if isinstance(one.value, VariableNode)
                 )
-            visit(getattr(node, "selection_set", None))
-
-    for definition in document.definitions:
-        visit(getattr(definition, "selection_set", None))
+            below: SelectionSetNode | None = getattr(node, "selection_set", None)
+            if isinstance(node, FragmentSpreadNode) and (fragment := fragments.pop(node.name.value, None)):  # once
+                below = fragment.selection_set
+            if below:
+                waiting.append(below)
     return tuple(sorted(found))
 
 

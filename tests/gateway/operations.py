@@ -27,8 +27,12 @@ IDS: dict[str, list[int | str]] = {
 """By what is done to them."""
 
 
+OTHER = "query Outra($v0: Boolean!, $v1: Boolean!) { a: __typename @skip(if: $v0) b: __typename @skip(if: $v1) }"
+"""Stands beside one in a document: its conditions are called like that one's variables, whatever those are."""
+
+
 class Writer:
-    """Writes one operation. `variables` are the values it needs."""
+    """Writes one operation, `Aleatoria`. `variables` are the values it needs."""
 
     def __init__(self, schema: GraphQLSchema, seed: int, cursors: list[str]) -> None:
         self._schema, self._random, self._cursors = schema, random.Random(seed), cursors
@@ -90,7 +94,8 @@ class Writer:
         if not self._chance(0.15):
             return ""
         value = self._chance(0.6)
-        given = self._variable("Boolean!", value) if self._chance(0.7) else str(value).lower()
+        kind = "Boolean!" if self._chance(0.5) else f"Boolean = {str(not value).lower()}"
+        given = self._variable(kind, value) if self._chance(0.7) else str(value).lower()
         return f" @{self._random.choice(['include', 'skip'])}(if: {given})"
 
     def _wrapped(self, kind: GraphQLObjectType, written: str) -> str:

@@ -21,7 +21,7 @@ from gateway.limits.bounds import Limits
 from gateway.loaders import Loaders
 from tests import builders
 from tests.applications import Applications, Services
-from tests.gateway.operations import Writer
+from tests.gateway.operations import OTHER, Writer
 
 CASES = int(os.environ.get("CASES", "2000"))
 SEED = int(os.environ.get("SEED", "1"))
@@ -114,9 +114,10 @@ async def test_a_plan_answers_as_the_reference_does(
         writer = Writer(executor.schema, seed, populated)
         mutates = chance.random() < 0.2
         text = writer.mutation() if mutates else writer.query()
+        text += f" {OTHER}" if chance.random() < 0.1 else ""
         document = executor.prepare(text)
         assert not document.errors, (seed, text, document.errors)
-        operation = document.operation(None)
+        operation = document.operation("Aleatoria")
         if mutates:  # done once before: under the same key the services repeat what they answered, and change nothing
             await executor.reference(document, operation, writer.variables, Context(Loaders(remotes), str(seed)))
         for wire in services.wires.values():
