@@ -6,6 +6,7 @@ A browser's GET shows GraphiQL.
 """
 
 import json
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +17,9 @@ from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis import identity
+from chassis import identity, trace
 from chassis.body import parse, received, require_media_type
-from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, RateLimited, Refusal, TooLarge
+from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, RateLimited, Refusal, TooLarge, broken
 from chassis.idempotency import key_of
 from chassis.negotiation import quality
 from chassis.parameters import given, is_text
@@ -31,6 +32,8 @@ from gateway.loaders import Loaders
 
 if TYPE_CHECKING:  # loaded where there is a limit only
     from chassis.rates import Rates
+
+log = logging.getLogger("graphql")
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
@@ -88,16 +91,26 @@ class GraphQL:
             asked = Asked.of(await _parameters(request, fields))
             return await self._executed(request, fields, asked, media_type, began)
         except Refusal as refusal:
-            metrics.refused(began)
-            refusal = await self._charged(request, refusal)
-            error: dict[str, Any] = {"message": refusal.detail, "extensions": {"code": code_of(refusal)}}
-            if error["extensions"]["code"] == "INTERNAL":  # a refusal of HTTP's own: 405, 406, 415
-                error["extensions"]["code"] = "BAD_USER_INPUT"
-            if isinstance(refusal, TooLarge):
-                error["extensions"] |= self._too_large(request)
-            if isinstance(refusal, RateLimited):
-                error["extensions"] |= {"limit": "RATE_LIMIT", "retry_after": refusal.retry_after}
-            return _response({"errors": [error]}, media_type, refusal.status, refusal.headers)
+            return await self._refused(request, refusal, media_type, began)
+        except Exception:  # a fault of ours outside of any field: GraphQL's clients must be able to read it too
+            log.exception("unhandled exception", extra={"method": request.method, "path": request.url.path})
+            return await self._refused(request, broken(), media_type, began)
+
+    async def _refused(self, request: Request, refusal: Refusal, media_type: str, began: float) -> Response:
+        metrics.refused(began)
+        refusal = await self._charged(request, refusal)
+        code = code_of(refusal)
+        if code == "INTERNAL" and refusal.status < 500:  # a refusal of HTTP's own: 405, 406, 415
+            code = "BAD_USER_INPUT"
+        extensions: dict[str, Any] = {"code": code}
+        if code == "INTERNAL" and (current := trace.current()):
+            extensions["trace_id"] = current.trace_id
+        if isinstance(refusal, TooLarge):
+            extensions |= self._too_large(request)
+        if isinstance(refusal, RateLimited):
+            extensions |= {"limit": "RATE_LIMIT", "retry_after": refusal.retry_after}
+        error = {"message": refusal.detail, "extensions": extensions}
+        return _response({"errors": [error]}, media_type, refusal.status, refusal.headers)
 
     async def _charged(self, request: Request, refusal: Refusal) -> Refusal:
         """The refusal of a request that was charged nothing yet, charged like a refused document; or that there was

@@ -10,8 +10,9 @@ import httpx2
 import psycopg
 import pytest
 
+from chassis.errors import broken
 from tests import builders
-from tests.applications import Gateway, Services
+from tests.applications import Applications, Gateway, Services
 
 PAGE = "query Painel { solicitacoes(first: 100) { nodes { id pessoa { nomePessoa } servico { nomeServico } } } }"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -67,6 +68,25 @@ async def test_the_line_of_a_request_names_its_operation(
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line.get("operation") for line in found if line["message"] == "POST /graphql"] == ["Painel"]
     assert len({line["request_id"] for line in found}) == 1
+
+
+async def test_a_fault_of_ours_outside_of_any_field_is_graphqls_answer_too_and_shows_nothing(
+    gateway: Gateway, applications: Applications, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fault(*_: object) -> None:
+        raise TypeError("senha=segredo")
+
+    caplog.set_level(logging.WARNING)
+    monkeypatch.setattr(applications.front.state.graphql.executor, "compiled", fault)
+
+    answer = await gateway.client.post("/graphql", json={"query": PAGE})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/json; charset=utf-8")
+    extensions = {"code": "INTERNAL", "trace_id": answer.headers["x-request-id"]}
+    assert answer.json() == {"errors": [{"message": broken().detail, "extensions": extensions}]}
+    [record] = caplog.records
+    assert record.message == "unhandled exception"
+    assert record.exc_info
 
 
 @pytest.mark.parametrize(("flags", "shown"), [("01", True), ("00", False)])
