@@ -5,7 +5,12 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from chassis import turn
+from chassis.errors import TITLES
 
+STATUS_LINES = STATUS_LINE | {
+    status: b"HTTP/1.1 %d %b\r\n" % (status, words.encode()) for status, words in TITLES.items()
+}
+"""RFC 9110's own words: Python's differ by version."""
 FRAMING = frozenset((b"content-length", b"transfer-encoding", b"connection"))
 BODILESS = frozenset((204, 304))
 COPIED = 64 * 1024
@@ -45,7 +50,7 @@ class Answering:
         framing = [field for field in fields if field[0] in FRAMING]
         if len(framing) != 1 or framing[0] != (b"content-length", b"%d" % len(body)):
             return False
-        lines = b"".join([STATUS_LINE[status], *[b"%b: %b\r\n" % field for field in fields]])
+        lines = b"".join([STATUS_LINES[status], *[b"%b: %b\r\n" % field for field in fields]])
         if not len(fields) + 1 == lines.count(b"\n") == lines.count(b"\r"):
             return False  # a line break in a header, which uvicorn refuses
         if not cycle.keep_alive:

@@ -11,6 +11,7 @@ import ctypes
 import gc
 import socket
 import sys
+from importlib.util import find_spec
 
 from chassis import leash
 from chassis.server import Server, listen
@@ -50,12 +51,22 @@ def keep_memory() -> None:
         mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)
 
 
+def is_process(name: str) -> bool:
+    """Whether there is an application to serve under this name."""
+    try:
+        return find_spec(f"{name}.app") is not None
+    except ImportError:
+        return False
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m chassis.serve", description=__doc__)
     parser.add_argument("name", help="catalogo, pessoas, servicos, solicitacoes or gateway")
     parser.add_argument("--fd", type=int, action="append", help="a listening socket inherited from the parent")
     parser.add_argument("--leash", type=int, help="a pipe inherited from the parent, which ends when it does")
     arguments = parser.parse_args()
+    if not is_process(arguments.name):
+        parser.error(f"there is no process called {arguments.name}")
     settings = read(ServerSettings)
     # Not uvicorn's own `fd`: it takes the socket for a Unix one, so asyncio leaves Nagle's algorithm on, and every
     # answer on a kept-alive connection waits 40 ms for the client to acknowledge its headers.

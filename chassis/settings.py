@@ -1,6 +1,7 @@
 """A process is configured by its environment only (12-factor); what is missing or malformed stops it by name."""
 
 import re
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -84,6 +85,14 @@ class Settings(BaseSettings):
         return value
 
 
+def _proxies(text: str) -> str:
+    """Addresses or networks, or `*` for everybody; uvicorn takes a misspelt one for the name of a Unix socket."""
+    for one in text.split(","):
+        if text and one.strip() != "*":
+            ip_network(one.strip())
+    return text
+
+
 class ServerSettings(Settings):
     """What `chassis.serve` reads besides, whatever it serves."""
 
@@ -96,7 +105,7 @@ class ServerSettings(Settings):
     """Requests that one process works on at a time: more are refused at once, since they would make all late."""
     max_concurrency_per_address: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Those of one peer, so that others find a place; 0: two thirds. A proxy is one peer: behind one, all of them."""
-    forwarded_allow_ips: str = ""
+    forwarded_allow_ips: Annotated[str, AfterValidator(_proxies)] = ""
     """The proxies whose X-Forwarded-For says who the client is, separated by commas; of nobody else is it believed."""
 
 

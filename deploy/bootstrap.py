@@ -67,7 +67,9 @@ def use_supported_python() -> None:
     if sys.version_info[:2] >= OLDEST_PYTHON:
         return
     for minor in range(19, OLDEST_PYTHON[1] - 1, -1):
-        if newer := shutil.which(f"python3.{minor}"):
+        newer = shutil.which(f"python3.{minor}")
+        # A version manager puts names on PATH that do not run.
+        if newer and subprocess.run([newer, "-c", ""], capture_output=True, check=False).returncode == 0:
             os.execv(newer, [newer, *sys.argv])  # noqa: S606 - no shell is meant
     raise SetupError(
         f"this is Python {platform.python_version()}, and {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed: "

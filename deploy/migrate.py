@@ -29,10 +29,9 @@ def upgrade_all() -> None:
 def revision(url: str) -> str | None:
     """The revision of the database at `url`; None when it has none yet."""
     with psycopg.connect(url) as connection:
-        try:
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        except psycopg.errors.UndefinedTable:
-            return None
+        if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
+            return None  # asking it all the same would put an error into PostgreSQL's log
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return row[0] if row else None
 
 

@@ -83,7 +83,7 @@ def main() -> None:
     print(mint(data_dir, subject=subject, scopes=scopes, seconds=int(seconds)))
     print(
         f"\n{subject}, for {seconds} s, may: {' '.join(scopes) or 'nothing'}\n"
-        "For `AUTH_MODE=jwt make run`: paste it into GraphiQL's field below the editor, "
+        "For `AUTH_MODE=jwt make run`: paste it into GraphiQL's field `Token de acesso`, below the answer, "
         "or send it as the header `Authorization: Bearer <token>`.",
         file=sys.stderr,
     )

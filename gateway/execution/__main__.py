@@ -20,7 +20,10 @@ def main() -> str:
     parser.add_argument(
         "file", nargs="?", type=Path, default=PAINEL, help="a document with one operation, no variables"
     )
-    text = parser.parse_args().file.read_text()
+    try:
+        text = parser.parse_args().file.read_text()
+    except OSError as failure:
+        sys.exit(str(failure))
     executor = Executor(schema.core(schema.build()), Limits())
     document = executor.prepare(text)
     if document.errors:

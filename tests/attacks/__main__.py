@@ -1,4 +1,4 @@
-"""Attacks the running system: `python -m tests.attacks --write`, which is `make attack`.
+"""Attacks the running system: `python -m tests.attacks`, which is `make attack`; `--write` renews docs/security.md.
 
 Fails when a verdict is not the expected one, when the canary is not answered, or when a process was restarted. Each
 attack that is not slow by its nature goes on for `--seconds` by one attacker, then for as long by several at once; the

@@ -40,6 +40,8 @@ GOOD = {
         ("pessoas", "API_RATE_LIMIT", "many"),
         ("pessoas", "RATE_LIMIT_URL", "localhost:6379"),
         ("gateway", "RATE_LIMIT_URL", "http://localhost:6379"),
+        ("gateway", "FORWARDED_ALLOW_IPS", "proxy"),
+        ("pessoas", "FORWARDED_ALLOW_IPS", "10.0.0.1,10.0.0.1/8"),
         ("gateway", "CORS_ORIGINS", "*"),
         ("gateway", "CORS_ORIGINS", "https://app.example.com/"),
         ("gateway", "CORS_ORIGINS", "https://app.example.com,null"),

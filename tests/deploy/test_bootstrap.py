@@ -162,9 +162,14 @@ def test_a_page_that_cannot_be_built_does_not_stop_the_rest(checkout: Path) -> N
     assert "going on without GraphiQL's page" in set_up(checkout)
 
 
-def test_an_old_python_can_read_the_file_and_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_python_can_read_the_file_and_is_told_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ast.parse(Path(bootstrap.__file__).read_text(), feature_version=(3, 8))
-    monkeypatch.setattr(bootstrap, "OLDEST_PYTHON", (3, 99))
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(bootstrap.SetupError, match=r"3\.99 or newer is needed.*PYTHON="):
+    shim = tmp_path / "python3.19"  # a version manager's: a name for what is not installed
+    shim.write_text("#!/bin/sh\nexit 127\n")
+    shim.chmod(0o755)
+    monkeypatch.setattr(bootstrap, "OLDEST_PYTHON", (3, 19))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(bootstrap.SetupError, match=r"3\.19 or newer is needed.*PYTHON="):
         bootstrap.use_supported_python()

@@ -68,6 +68,13 @@ def test_the_tutorials_six_steps_end_in_the_whole_solicitacao(client: Client) ->
     }
 
 
+def test_a_refusal_has_the_same_words_in_its_status_line_and_in_its_title(client: Client) -> None:
+    answer = client.get(8002, "/api/pessoas/?nada=1")
+
+    assert (answer.status_code, answer.reason_phrase) == (422, "Unprocessable Content")
+    assert answer.json()["title"] == answer.reason_phrase
+
+
 def test_the_painel_shows_the_demo_data(client: Client) -> None:
     found = client.graphql(PAINEL)
 
