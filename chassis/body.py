@@ -19,6 +19,7 @@ from chassis.errors import (
     too_many_errors,
 )
 from chassis.pagination import INT8
+from chassis.parameters import is_text
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -106,6 +107,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen = set[str]()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))
         raise Malformed(f"JSON malformado: o membro {twice!a} aparece mais de uma vez")
+    for name in members:
+        if not name.isascii() and not is_text(name):
+            raise Malformed(f"JSON malformado: o nome {name!a} tem um surrogate sem o seu par")
     return members
 
 

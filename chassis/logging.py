@@ -1,6 +1,7 @@
 """Logs are JSON, one object a line, on standard output (12-factor); each carries the request's id."""
 
 import contextlib
+import json
 import logging
 import sys
 from datetime import UTC, datetime
@@ -36,7 +37,10 @@ class JsonFormatter(logging.Formatter):
         line |= {key: value for key, value in record.__dict__.items() if key not in STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
+        try:
+            return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
+        except orjson.JSONEncodeError:  # a lone surrogate: what is wrong with a request may be what must be logged
+            return json.dumps(line, default=str)
 
 
 def configure(process: str, level: str) -> None:

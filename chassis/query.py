@@ -25,6 +25,7 @@ from chassis.pagination import DEFAULT_SIZE, INT8, MAX_IDS, MAX_PARENTS, MAX_SIZ
 
 MAX_FILTER_TERMS = 200
 MAX_FILTER_DEPTH = 10
+FILTER_BOUNDS = f"no máximo {MAX_FILTER_TERMS} termos e {MAX_FILTER_DEPTH} níveis"
 
 
 def _absent() -> Any:
@@ -92,14 +93,21 @@ class Filter(Strict):
     @model_validator(mode="before")
     @classmethod
     def bounded(cls, value: Any) -> Any:
-        terms, level, depth = 0, [value], 0
-        while level:
-            depth += 1
-            terms += len(level)
-            if depth > 2 * MAX_FILTER_DEPTH or terms > MAX_FILTER_TERMS:
-                raise ValueError(f"LIMIT_EXCEEDED: no máximo {MAX_FILTER_TERMS} termos e {MAX_FILTER_DEPTH} níveis")
-            level = [child for node in level for child in _children(node)]
+        if over_bounds(value):
+            raise ValueError(f"LIMIT_EXCEEDED: {FILTER_BOUNDS}")
         return value
+
+
+def over_bounds(filter: Any) -> bool:
+    """Whether a filter, as JSON, has more terms or levels than there may be."""
+    terms, level, depth = 0, [filter], 0
+    while level:
+        depth += 1
+        terms += len(level)
+        if depth > 2 * MAX_FILTER_DEPTH or terms > MAX_FILTER_TERMS:
+            return True
+        level = [child for node in level for child in _children(node)]
+    return False
 
 
 def _children(node: Any) -> list[Any]:

@@ -26,7 +26,7 @@ from chassis.parameters import given, is_text
 from chassis.remote import Remote
 from gateway import metrics, playground
 from gateway.context import Context
-from gateway.errors import code_of, formatted, log_faults
+from gateway.errors import code_of, formatted, log_faults, shown
 from gateway.execution.operation import Executor, is_query
 from gateway.loaders import Loaders
 
@@ -172,7 +172,7 @@ class GraphQL:
         body = [b'{"data":', result.data]
         if result.errors:
             log_faults(result.errors)
-            body += b',"errors":', orjson.dumps([formatted(error) for error in result.errors])
+            body += b',"errors":', orjson.dumps(shown(result.errors))
         if fields.get(b"x-query-cost") == b"1":
             cost = {"requested": result.cost, "allowed": executor.limits.max_cost}
             body += b',"extensions":', orjson.dumps({"cost": cost})
@@ -199,8 +199,8 @@ async def _parameters(request: Request, fields: Fields) -> Any:
         return parameters
     # In a URL the empty string stands for a parameter that is absent.
     found: dict[str, Any] = {name: text for name, text in given(request.scope["query_string"]) if text}
-    if wrong := [name for name, text in found.items() if not is_text(text)]:
-        raise Malformed(f"{wrong[0]} não é UTF-8 válido")
+    if wrong := [name for name, text in found.items() if not is_text(name + text)]:
+        raise Malformed(f"{wrong[0].encode(errors='backslashreplace').decode()} não é UTF-8 válido")
     for name in ("variables", "extensions"):
         if name in found:
             found[name] = parse(found[name].encode())

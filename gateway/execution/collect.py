@@ -23,6 +23,9 @@ class Collector:
     """Collects from one document, for one outcome of its `@include` and `@skip`."""
 
     def __init__(self, document: DocumentNode, variables: Any) -> None:
+        self.document = document
+        self.collected = 0
+        """Fields so far: what is made of them weighs as much."""
         self._variables = variables
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
@@ -34,6 +37,7 @@ class Collector:
         for one in selections:
             for node in self._fields(kind, one):
                 fields.setdefault(node.alias.value if node.alias else node.name.value, []).append(node)
+        self.collected += len(fields)
         return fields
 
     def _fields(self, kind: GraphQLObjectType, selections: SelectionSetNode) -> Iterator[FieldNode]:

@@ -1,9 +1,11 @@
 """Compiles a validated operation into a plan, from the declarations that the schema's fields carry.
 
 A field of the Strawberry schema says once what it is (`metadata["plan"]`: a link, a connection, one row by id); its
-resolver for the reference executor and its part of a plan both come from that. Not compiled: introspection (`__schema`,
-`__type`), which reads no service. Not executed at all: an operation whose `@include` or `@skip` depends on a null, as a
-variable with a default may be. graphql-core would come upon it field by field, when a part of a mutation is done.
+resolver for the reference executor and its part of a plan both come from that.
+
+Nothing is left to the reference but introspection (`__schema`, `__type`), which reads no service: each such field is an
+operation of its own in the plan. Not executed at all is an operation whose `@include` or `@skip` depends on a null, as
+a variable with a default may be: graphql-core would come upon it field by field, when a part of a mutation is done.
 """
 
 from collections import Counter
@@ -23,6 +25,7 @@ from graphql import (
     SelectionSetNode,
     VariableNode,
     get_named_type,
+    print_ast,
 )
 from strawberry.types.field import StrawberryField
 
@@ -120,9 +123,9 @@ def steering(document: DocumentNode, operation: OperationDefinitionNode) -> tupl
 class Compiler:
     """Compiles one operation of one document, for one outcome of its `@include` and `@skip`."""
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Any) -> None:
-        self._schema = schema
-        self._collect = Collector(document, variables).collect
+    def __init__(self, schema: GraphQLSchema, collector: Collector) -> None:
+        self._schema, self._document = schema, collector.document
+        self._collect = collector.collect
         self._by_id = Counter[str]()
         """Parts that read a resource by id, by its path."""
 
@@ -136,7 +139,8 @@ class Compiler:
                 texts[key] = _quoted(kind.name)
             else:
                 texts[key] = layout.GAP
-                roots[key] = self._root(kind, nodes)
+                known = nodes[0].name.value in kind.fields
+                roots[key] = self._root(kind, nodes) if known else self._of_schema(operation, nodes)
         often = frozenset(path for path, times in self._by_id.items() if times > 1)
         in_turn = operation.operation is OperationType.MUTATION
         return plan.Plan(_object_text(texts), roots, often, in_turn)
@@ -155,6 +159,22 @@ class Compiler:
                 return plan.Write(self._write(kind, declared, nodes), done, refused, nodes)
             case _:
                 raise NotCompiledError(f"{nodes[0].name.value} reads no service")
+
+    def _of_schema(self, operation: OperationDefinitionNode, nodes: Sequence[FieldNode]) -> plan.OfSchema:
+        """`__schema` or `__type`, as an operation of its own. Its variables can be texts and truth values only."""
+        declared = [
+            one
+            for one in operation.variable_definitions or ()
+            if print_ast(one.type).rstrip("!") in ("String", "Boolean")
+        ]
+        alone = OperationDefinitionNode(
+            operation=operation.operation,
+            variable_definitions=tuple(declared),
+            selection_set=SelectionSetNode(selections=tuple(nodes)),
+        )
+        fragments = [one for one in self._document.definitions if isinstance(one, FragmentDefinitionNode)]
+        names = [one.variable.name.value for one in declared]
+        return plan.OfSchema(self._schema, DocumentNode(definitions=(alone, *fragments)), names, nodes)
 
     def _payload(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> tuple[parts.Shape, parts.Shape]:
         """A mutation's payload when it was done, over the row; and when it was refused, over the outcome."""
@@ -271,8 +291,6 @@ class Compiler:
         self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]
     ) -> tuple[Declaration | None, GraphQLObjectType]:
         name = nodes[0].name.value
-        if name not in kind.fields:
-            raise NotCompiledError(f"{name} is introspection")
         found = cast("Declaration | None", self._strawberry(kind, name).metadata.get("plan"))
         return found, cast("GraphQLObjectType", get_named_type(kind.fields[name].type))
 

@@ -1,12 +1,11 @@
-"""Runs one operation: parse, validate, choose, execute; the first two are remembered by the document's text.
+"""Runs one operation: parse, validate, choose, compile, execute; all but the last are remembered (`documents`).
 
 Before each step stands the limit that protects it (`gateway.limits`).
 """
 
 import gc
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from inspect import isawaitable
 from typing import Any
 
@@ -28,11 +27,12 @@ from graphql.execution.values import VariableValues
 
 from gateway import metrics
 from gateway.context import Context
+from gateway.execution.collect import Collector
 from gateway.execution.compiler import Compiler, NotCompiledError, steering
-from gateway.execution.plan import Plan
+from gateway.execution.documents import Compiled, Document, Documents
 from gateway.execution.variables import MOST_ERRORS, Variables
 from gateway.limits.bounds import Limits, refuse_over
-from gateway.limits.cost import Price, price
+from gateway.limits.cost import price
 from gateway.limits.rules import rules
 from gateway.limits.shape import refuse_shape, refuse_values
 from gateway.limits.text import scan
@@ -42,16 +42,6 @@ execute: Execute = getattr(graphql, "execute")  # noqa: B009  # graphql-core typ
 
 Charge = Callable[[int], Awaitable[None]]
 """Takes an operation's cost from its caller's share."""
-
-REMEMBERED = 500
-"""Documents kept, the least recently used dropped first."""
-REMEMBERED_LENGTH = 20_000
-"""Characters of the longest document worth keeping: what is longer is no frontend's, and would fill the memory."""
-
-
-OUTCOMES = 64
-"""Plans kept for one document: its operations, times the outcomes of their `@include` and `@skip`."""
-
 
 NO_VARIABLES = VariableValues({}, {})
 
@@ -70,55 +60,22 @@ class Executed:
     """As estimated before: requests to the services plus rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """An operation for one outcome of its `@include` and `@skip`: its plan, if it has one, and its price."""
-
-    plan: Plan | None
-    price: Price
-
-
-@dataclass(frozen=True)
-class Document:
-    """A document as parsed and validated; it can be run when it has no errors."""
-
-    node: DocumentNode | None
-    errors: tuple[GraphQLError, ...] = ()
-    steering: dict[str | None, tuple[str, ...]] = field(default_factory=dict[str | None, tuple[str, ...]])
-    """By operation: the variables that its `@include` and `@skip` depend on."""
-    compiled: dict[tuple[Any, ...], Compiled] = field(default_factory=dict[tuple[Any, ...], Compiled])
-    """By operation, and by the values of its steering variables."""
-    variables: dict[str | None, Variables] = field(default_factory=dict[str | None, Variables])
-    """By operation."""
-    introspection: bool = True
-    """Whether the caller may learn the schema: not from suggestions either, if not."""
-
-    def operation(self, name: str | None) -> OperationDefinitionNode:
-        """The operation called `name`, or the only one. Raises GraphQLError, as the specification asks."""
-        assert self.node
-        found = [node for node in self.node.definitions if isinstance(node, OperationDefinitionNode)]
-        if name is not None:
-            found = [node for node in found if node.name and node.name.value == name]
-            if not found:
-                raise GraphQLError(f"não há operação chamada {name!r} no documento")
-        if len(found) != 1:
-            raise GraphQLError("o documento deve ter uma operação, ou operationName deve dizer qual")
-        return found[0]
-
-
 class Executor:
     """Runs operations on one schema."""
 
-    def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
+    def __init__(self, schema: GraphQLSchema, limits: Limits, documents: Documents | None = None) -> None:
         self.schema, self.limits = schema, limits
+        self.documents = Documents() if documents is None else documents
         self._rules = {introspection: rules(limits, introspection) for introspection in (True, False)}
-        self._remembered = lru_cache(REMEMBERED)(self._prepare)
 
     def prepare(self, text: str, introspection: bool = True) -> Document:
         """The document, from memory where it was met before. Raises LimitExceededError, and then remembers nothing."""
         metrics.DOCUMENTS.value += 1
-        prepare = self._remembered if len(text) <= REMEMBERED_LENGTH else self._prepare
-        return prepare(text, introspection)
+        document = self.documents.get((text, introspection))
+        if document is None:
+            document = self._prepare(text, introspection)
+            self.documents.keep((text, introspection), document)
+        return document
 
     async def run(
         self,
@@ -186,13 +143,13 @@ class Executor:
             metrics.PLAN_MISS.value += 1
             if missing := [f"${one}" for one in names if variables.coerced.get(one) is None]:
                 raise GraphQLError(f"{missing[0]} decide um @include ou @skip e não pode ser null")
-            if len(document.compiled) >= OUTCOMES:
-                document.compiled.clear()
+            collector = Collector(document.node, variables)
             try:
-                plan = Compiler(self.schema, document.node, variables).compile(operation)
+                plan = Compiler(self.schema, collector).compile(operation)
             except NotCompiledError:
                 plan = None
-            document.compiled[key] = Compiled(plan, price(self.schema, document.node, operation, variables))
+            compiled = Compiled(plan, price(self.schema, collector, operation))
+            self.documents.add(document, key, compiled, collector.collected)
         return document.compiled[key]
 
     def _coerced(

@@ -6,17 +6,20 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Protocol
 
 from graphql import FieldNode
 
 from gateway.context import Context
+from gateway.errors import MOST_SHOWN
 from gateway.execution.layout import COLUMN, EMPTY, NULL, Shown, Value, Write, distinct, every, writer
 from gateway.loaders import Rows
 from gateway.resources import AnyResource
 
 Path = tuple[str | int, ...]
+ENOUGH = MOST_SHOWN + 1
+"""Failures of one answer that are worth following: one more than are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +127,8 @@ class Shape:
             columns = await asyncio.gather(*[one() for one in asked])
         column = Column(self._write(self.text, rows, by, *[one.values for one in columns]))
         for one, (_, path) in zip(columns, self._parts, strict=True):
-            if one.failures:
-                column.failures += [(n, failure.below(*path)) for n, failure in one.failures]
+            for n, failure in one.failures[: ENOUGH - len(column.failures)]:
+                column.failures.append((n, failure.below(*path)))
         return column
 
 
@@ -179,7 +182,8 @@ def _by_key(
         for n, failure in written.failures:
             if shown[there[n]] == n:
                 below.setdefault(there[n], []).append(failure)
-        texts.failures = [(n, failure) for n, key in enumerate(keys()) for failure in below.get(key, ())]
+        each = ((n, failure) for n, key in enumerate(keys()) for failure in below.get(key, ()))
+        texts.failures = list(islice(each, ENOUGH))
     return texts
 
 
@@ -261,7 +265,7 @@ class Below:
                 query = await self.arguments(run)
             except Exception as refused:  # as the reference: whatever a field raises is its error
                 failure = Failure((), refused, self.nodes)
-                return Texts(dict.fromkeys(parents, NULL), [(n, failure) for n in range(len(rows))])
+                return Texts(dict.fromkeys(parents, NULL), [(n, failure) for n in range(min(len(rows), ENOUGH))])
             found = await run.context.loaders.pages(self.resource, self.field, query).get(parents)
             by = ordered_by(query)
             written = await self.shape.column([Shown(page, by) for page in found.rows.values()], run)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gateway.execution.layout import Value
 from gateway.execution.parts import Below, Errors, Items, Link, Shape
-from gateway.execution.plan import Plan, Root, Write
+from gateway.execution.plan import OfSchema, Plan, Root, Write
 
 
 def picture(plan: Plan) -> str:
@@ -14,6 +14,9 @@ def picture(plan: Plan) -> str:
         if isinstance(root, Write):
             lines += [f"{key}: writes; when it was done", *_shape(root.done, "  ")]
             lines += [f"{key}: when it was refused", *_shape(root.refused, "  ")]
+            continue
+        if isinstance(root, OfSchema):
+            lines.append(f"{key}: reads the schema itself")
             continue
         what = "a page" if isinstance(root, Root) else "one row"
         lines.append(f"{key}: reads {what} of {root.resource.service} {root.resource.path}")

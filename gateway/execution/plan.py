@@ -25,8 +25,8 @@ then written like any row: with what the row links to, or with what the caller c
 
 Names: a *selection* is what an operation asks of a type, a *plan* is a selection compiled, a *part* is one of its
 fields (`gateway.execution.parts`), a *column* is one field's values over many rows. `gateway.execution.compiler` makes
-plans; what it cannot compile runs on the reference executor, so GraphQL's semantics are always the reference's. A part
-that fails is null with an error at its path, as there, and nothing is read twice.
+plans; what it could not compile would run on the reference executor, so GraphQL's semantics are always the reference's.
+A part that fails is null with an error at its path, as there, and nothing is read twice.
 """
 
 import asyncio
@@ -34,12 +34,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import FieldNode
+import graphql
+import orjson
+from graphql import DocumentNode, ExecutionResult, FieldNode, GraphQLSchema
 
 from gateway.context import Context
 from gateway.execution.layout import NULL
-from gateway.execution.parts import Arguments, Column, Failure, Run, Shape, Shown, ordered_by
+from gateway.execution.parts import ENOUGH, Arguments, Column, Failure, Run, Shape, Shown, ordered_by
 from gateway.resources import AnyResource
+
+execute: Callable[..., ExecutionResult] = getattr(graphql, "execute_sync")  # noqa: B009  # typed in part only
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,24 @@ class Write:
         return await self.done.column([outcome.row], run)
 
 
-AnyRoot = Root | Single | Write
+@dataclass(frozen=True, slots=True)
+class OfSchema:
+    """What a root field shows of the schema itself: no service is read for it, and graphql-core answers it."""
+
+    schema: GraphQLSchema
+    document: DocumentNode
+    names: Sequence[str]
+    """The variables that it declares."""
+    nodes: Sequence[FieldNode]
+
+    async def value(self, run: Run) -> Column:
+        given = {name: run.variables.coerced[name] for name in self.names if name in run.variables.coerced}
+        found = execute(self.schema, self.document, variable_values=given)
+        [value] = (found.data or {"": None}).values()
+        return Column([orjson.dumps(value)], [(0, Failure((), error, self.nodes)) for error in found.errors or ()])
+
+
+AnyRoot = Root | Single | Write | OfSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +135,7 @@ class Plan:
     """Whether each root field waits for the one before it, as those of a mutation do; else all run at the same time."""
 
     async def run(self, context: Context, variables: Any) -> tuple[bytes, list[Failure]]:
-        """The data, as JSON text, and what failed, with whole paths."""
+        """The data, as JSON text, and what failed, with whole paths: the first failures, one more than are shown."""
         run, roots = Run(context, variables, self.often), self.roots.values()
         if self.in_turn or len(roots) == 1:
             found = [await _settled(root, run) for root in roots]
@@ -122,7 +143,7 @@ class Plan:
             found = await asyncio.gather(*[_settled(root, run) for root in roots])
         failures = [
             failure.below(key) for key, one in zip(self.roots, found, strict=True) for _, failure in one.failures
-        ]
+        ][:ENOUGH]
         return self.text % tuple([one.values[0] for one in found]), failures
 
 

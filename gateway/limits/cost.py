@@ -10,8 +10,10 @@ comes from the declarations that the schema's fields carry, as a plan does, and 
     filter: {pessoa: …} ........ 1 request
     criarPessoa ................ 1 request
 
-A row counts once for each ten values that are selected of it: no type has more, but an alias can repeat a field.
-Introspection reads no service: see `gateway.limits.introspection`.
+A row counts once for each ten values that are selected of it: no type has more, but an alias can repeat a field. A page
+counts likewise for what is selected of itself, and below parents as a row for each of them at least. What a filter
+lists, and its long texts, count too: each use of a variable is read and sent anew. Introspection reads no service: see
+`gateway.limits.introspection`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +22,6 @@ from math import ceil
 from typing import Any, cast
 
 from graphql import (
-    DocumentNode,
     FieldNode,
     GraphQLField,
     GraphQLInputObjectType,
@@ -33,10 +34,10 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    StringValueNode,
     VariableNode,
     get_named_type,
 )
-from graphql.execution.values import VariableValues
 
 from chassis.pagination import DEFAULT_SIZE, MAX_IDS, MAX_PARENTS, MAX_SIZE
 from gateway.execution.collect import Collector, selections
@@ -44,6 +45,8 @@ from gateway.execution.compiler import ById, ByKey, Declaration, Many
 from gateway.limits.introspection import Introspection
 
 VALUES_OF_A_ROW = 10
+LETTERS = 100
+"""Of a text in a filter, that count one."""
 SIZES = 64
 """Combinations of page sizes whose price is remembered, for each operation."""
 
@@ -54,11 +57,9 @@ Part = Callable[[int, Given], int]
 """What a field costs below so many parents."""
 
 
-def price(
-    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: VariableValues
-) -> Price:
+def price(schema: GraphQLSchema, collector: Collector, operation: OperationDefinitionNode) -> Price:
     """The operation's price, for one outcome of its `@include` and `@skip`."""
-    return Pricer(schema, Collector(document, variables)).price(operation)
+    return Pricer(schema, collector).price(operation)
 
 
 class Pricer:
@@ -110,27 +111,35 @@ class Pricer:
             match _declared(definition):
                 case ById() | ByKey():
                     parts.append(_rows(MAX_IDS, of_it, in_it))
-                case Many():
-                    parts.append(self._connection(definition, below, nodes))
+                case Many() as declared:
+                    parts.append(self._connection(definition, below, nodes, 1 if declared.field else 0))
                 case _:  # it is part of what its parent was read with
                     values += of_it
                     parts += in_it
         return values, parts
 
-    def _connection(self, definition: GraphQLField, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> Part:
-        values, parts, shown = 0, list[Part](), False
+    def _connection(
+        self, definition: GraphQLField, kind: GraphQLObjectType, nodes: Sequence[FieldNode], least: int
+    ) -> Part:
+        """A page for each parent, which counts as `least` rows or more."""
+        values, of_page, parts, shown = 0, 0, list[Part](), False
         for of in self._collect(kind, selections(nodes)).values():
             shown |= of[0].name.value != "totalCount"  # the count alone is read without rows
             found = kind.fields.get(of[0].name.value)
+            of_it, in_it = 1, list[Part]()
+            if found and isinstance(below := _named(found), GraphQLObjectType):
+                of_it, in_it = self._object(below, selections(of))
             if found and "[" in str(found.type):  # edges or nodes; the others are once for the page
-                of_it, in_it = self._object(cast("GraphQLObjectType", _named(found)), selections(of))
                 values += of_it
                 parts += in_it
+            else:
+                of_page += of_it
         size, filters = self._size(nodes[0]), self._filters(definition, nodes[0])
         rows = _rows(MAX_IDS, values, parts, requests=False)
 
         def cost(parents: int, given: Given) -> int:
-            return filters(given) + ceil(parents / MAX_PARENTS) + (rows(parents * size(given), given) if shown else 0)
+            here = parents * (of_page // VALUES_OF_A_ROW) + (rows(parents * size(given), given) if shown else 0)
+            return filters(given) + ceil(parents / MAX_PARENTS) + max(here, parents * least)
 
         return cost
 
@@ -151,33 +160,35 @@ class Pricer:
         return size
 
     def _filters(self, definition: GraphQLField, node: FieldNode) -> Price:
-        """The requests that a filter causes: one for each condition on what another service owns."""
-        fixed, varying = 0, list[tuple[str, GraphQLInputObjectType]]()
+        """The requests that a filter causes, one for each condition on what another service owns; and what it lists."""
+        fixed, varying = 0, list[tuple[str, GraphQLNamedType]]()
 
         def visit(kind: GraphQLNamedType, value: Any) -> None:
             nonlocal fixed
-            if not isinstance(kind, GraphQLInputObjectType):
-                return
             match value:
                 case VariableNode():
                     varying.append((value.name.value, kind))
                 case ListValueNode():
+                    fixed += 0 if isinstance(kind, GraphQLInputObjectType) else len(value.values)
                     for one in value.values:
                         visit(kind, one)
-                case ObjectValueNode():
+                case ObjectValueNode() if isinstance(kind, GraphQLInputObjectType):
                     for one in value.fields:
                         found = kind.fields[one.name.value]
                         fixed += _nested(found)
                         visit(_named(found), one.value)
+                case StringValueNode():
+                    fixed += len(value.value) // LETTERS
                 case _:
                     pass
 
         for argument in node.arguments or ():
-            visit(_named(definition.args[argument.name.value]), argument.value)
+            if argument.name.value == "filter":
+                visit(_named(definition.args["filter"]), argument.value)
         if not varying:
             return lambda _given: fixed
         self._varies = True
-        return lambda given: fixed + sum(_requests(kind, given.get(name)) for name, kind in varying)
+        return lambda given: fixed + sum(_of_filter(kind, given.get(name)) for name, kind in varying)
 
 
 def _rows(most: int, values: int, parts: Sequence[Part], requests: bool = True) -> Part:
@@ -195,14 +206,18 @@ def _bounded(size: int) -> int:
     return min(max(size, 0), MAX_SIZE)
 
 
-def _requests(kind: GraphQLNamedType, value: Any) -> int:
-    """The same as `Pricer._filters` for a filter that came in a variable."""
+def _of_filter(kind: GraphQLNamedType, value: Any) -> int:
+    """The same as `Pricer._filters` for a filter, or a part of one, that came in a variable."""
+    if isinstance(value, str):
+        return len(value) // LETTERS
     if isinstance(value, list):
-        return sum(_requests(kind, one) for one in cast("list[Any]", value))
+        items = cast("list[Any]", value)
+        listed = 0 if isinstance(kind, GraphQLInputObjectType) else len(items)
+        return listed + sum(_of_filter(kind, one) for one in items)
     if not isinstance(kind, GraphQLInputObjectType) or not isinstance(value, dict):
         return 0
     members = cast("dict[str, Any]", value)
-    return sum(_nested(kind.fields[name]) + _requests(_named(kind.fields[name]), one) for name, one in members.items())
+    return sum(_nested(kind.fields[name]) + _of_filter(_named(kind.fields[name]), one) for name, one in members.items())
 
 
 def _nested(field: Any) -> bool:

@@ -21,6 +21,8 @@ from gateway.schema.filters import rest_filter
 from gateway.schema.scalars import python_arguments
 
 N = TypeVar("N")
+MOST_LETTERS = 2000
+"""Of a cursor; a longer one is none."""
 
 First = Annotated[
     int | None,
@@ -182,7 +184,11 @@ async def _asked(
     if size > MAX_SIZE:
         raise over_limit(name, f"foram pedidos {size} itens; o máximo é {MAX_SIZE}")
     asked: dict[str, Any] = {"ordering": order_by.value, name: size}
-    asked |= {key: value for key, value in (("after", after), ("before", before)) if isinstance(value, str)}
+    for key, value in (("after", after), ("before", before)):
+        if isinstance(value, str):
+            if len(value) > MOST_LETTERS:  # as the service would say, to each of many fields
+                raise invalid(key, "INVALID_CURSOR", "não é um cursor desta listagem e desta ordenação")
+            asked[key] = value
     if filter is not None and filter is not UNSET:
         asked["filter"] = await rest_filter(filter, loaders)
     if "totalCount" in selected:

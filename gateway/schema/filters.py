@@ -9,7 +9,7 @@ from strawberry import UNSET
 
 from chassis.errors import invalid, over_limit
 from chassis.pagination import MAX_IDS
-from chassis.query import MAX_FILTER_TERMS
+from chassis.query import FILTER_BOUNDS, MAX_FILTER_TERMS, over_bounds
 from gateway.loaders import Loaders
 from gateway.names import camel
 from gateway.resources import AnyResource
@@ -68,7 +68,23 @@ async def rest_filter(given: Any, loaders: Loaders) -> dict[str, Any]:
     """
     if (terms := _terms(given)) > MAX_FILTER_TERMS:  # before any of its parts is asked of somebody
         raise over_limit("filter", f"foram pedidas {terms} condições; o máximo é {MAX_FILTER_TERMS}")
-    return await _rest(given, loaders, "filter", {})
+    parts: list[Part] = []
+    filter = _rest(given, "filter", {}, parts)
+    if over_bounds(filter) or any(over_bounds(one.filter) for one in parts):  # the services would refuse it
+        raise over_limit("filter", FILTER_BOUNDS)
+    for one in parts:  # those that others hang on come first
+        one.ids.extend(await _matching(one, loaders))
+    return filter
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A part of a filter that another service answers: `ids` are to hold what matches."""
+
+    nested: Nested
+    filter: dict[str, Any]
+    path: str
+    ids: list[int]
 
 
 def _terms(given: Any) -> int:
@@ -80,7 +96,8 @@ def _terms(given: Any) -> int:
     return 1 + sum(_terms(getattr(given, field.name)) for field in dataclasses.fields(given))
 
 
-async def _rest(given: Any, loaders: Loaders, path: str, names: Mapping[str, str]) -> dict[str, Any]:
+def _rest(given: Any, path: str, names: Mapping[str, str], parts: list[Part]) -> dict[str, Any]:
+    """The filter as JSON; to `parts` comes what must be asked before it is whole."""
     members: dict[str, Any] = {}
     for field in dataclasses.fields(given):
         value = getattr(given, field.name)
@@ -92,16 +109,17 @@ async def _rest(given: Any, loaders: Loaders, path: str, names: Mapping[str, str
         name = field.name.removesuffix("_")
         nested = getattr(field, "metadata", {}).get("nested")
         if name in ("and", "or"):
-            found = [await _rest(one, loaders, f"{here}.{n}", names) for n, one in enumerate(value)]
+            found = [_rest(one, f"{here}.{n}", names, parts) for n, one in enumerate(value)]
             members.setdefault(name, []).extend(found)
         elif name == "not":
-            members[name] = await _rest(value, loaders, here, names)
+            members[name] = _rest(value, here, names, parts)
         elif isinstance(nested, Joined):
-            members.setdefault("and", []).append(await _rest(value, loaders, here, nested.names))
+            members.setdefault("and", []).append(_rest(value, here, nested.names, parts))
         elif isinstance(nested, Nested):
-            ids = await _matching(nested, await _rest(value, loaders, here, {}), loaders, here)
+            part = Part(nested, _rest(value, here, {}, parts), here, [])
+            parts.append(part)
             # Beside a condition on the id itself, both must hold.
-            members.setdefault("and", []).append({nested.becomes: {"in": ids}})
+            members.setdefault("and", []).append({nested.becomes: {"in": part.ids}})
         else:
             members[names.get(name, name)] = _operators(value, here)
     return members
@@ -125,9 +143,9 @@ def _operators(given: Any, path: str) -> dict[str, Any]:
     return operators
 
 
-async def _matching(nested: Nested, filter: dict[str, Any], loaders: Loaders, path: str) -> list[int]:
-    found = await loaders.ids(nested.resource, filter)
+async def _matching(part: Part, loaders: Loaders) -> list[int]:
+    found = await loaders.ids(part.nested.resource, part.filter)
     most = loaders.filter_max_ids
     if found.has_next or len(found.ids) > most:
-        raise over_limit(path, f"mais de {most} resultados correspondem; restrinja este filtro")
+        raise over_limit(part.path, f"mais de {most} resultados correspondem; restrinja este filtro")
     return found.ids

@@ -93,6 +93,7 @@ async def test_every_fault_of_a_body_is_named_at_once(services: Services) -> Non
         b"{'nome_pessoa': 'x'}",
         b'{"nome_pessoa": NaN}',
         b'{"nome_pessoa": "a", "nome_pessoa": "b"}',
+        b'{"nome_pessoa": "a", "\\ud800": 1}',
         b'{"nome_pessoa": "\xff"}',
         '{"nome_pessoa": "Ana"}'.encode("utf-16"),
         b'\xef\xbb\xbf{"nome_pessoa": "Ana"}',

@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from chassis.errors import Unavailable
+from chassis.logging import JsonFormatter
 from chassis.remote import Remote
 from chassis.settings import NeighbourSettings
 from tests.applications import Services
@@ -23,6 +24,14 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 async def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     await asyncio.sleep(0)  # a request's line is written when the event loop has done its turn
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_what_is_no_unicode_is_a_json_line_too() -> None:
+    record = logging.makeLogRecord({"msg": "wrong", "levelname": "INFO", "name": "x", "given": "a\udcff"})
+
+    line = json.loads(JsonFormatter("pessoas").format(record))
+
+    assert (line["message"], line["given"]) == ("wrong", "a\udcff")
 
 
 async def test_a_request_is_one_json_line_with_its_id(

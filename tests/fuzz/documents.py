@@ -21,6 +21,7 @@ from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, parse
 from graphql.execution.values import get_variable_values
 
 from gateway import schema
+from gateway.execution.collect import Collector
 from gateway.execution.operation import Executor
 from gateway.limits.bounds import LimitExceededError, Limits
 from gateway.limits.cost import price
@@ -210,7 +211,7 @@ def limits(text: str, node: DocumentNode | None, priced: bool) -> None:
         if isinstance(one, OperationDefinitionNode):
             given = get_variable_values(EXECUTOR.schema, one.variable_definitions or (), {})
             if node and not isinstance(given, list):
-                price(EXECUTOR.schema, node, one, given)(given.coerced)
+                price(EXECUTOR.schema, Collector(node, given), one)(given.coerced)
 
 
 def main() -> int:

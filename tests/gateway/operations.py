@@ -73,6 +73,8 @@ class Writer:
         if depth >= DEPTH:
             names = [name for name in names if not isinstance(self._named(kind.fields[name]), GraphQLObjectType)]
         chosen = self._random.sample(names, min(len(names), count or self._random.randint(1, 4))) if names else []
+        if kind is self._schema.query_type and self._chance(0.1):
+            chosen.append("__type")
         if self._chance(0.2):
             chosen.append("__typename")
         if chosen and self._chance(0.2):
@@ -83,6 +85,9 @@ class Writer:
     def _field(self, kind: GraphQLObjectType, name: str, depth: int) -> str:
         if name == "__typename":
             return name
+        if name == "__type":
+            named = self._variable("String!", self._random.choice(["Pessoa", "Nada"]))
+            return f"a{self._random.randrange(10**6)}: __type(name: {named}){self._directive()} {{ name kind }}"
         field = kind.fields[name]
         below = self._named(field)
         # A field with arguments, twice under one key, could contradict itself: it gets an alias of its own.

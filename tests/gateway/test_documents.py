@@ -1,12 +1,15 @@
 """Documents that were met: what is kept of them, a bounded number, and which plan each operation has."""
 
 import gc
+import tracemalloc
 from typing import Any
 
 import pytest
+from graphql.execution.values import VariableValues, get_variable_values
 
 from gateway import schema
-from gateway.execution.operation import NO_VARIABLES, REMEMBERED, Executor
+from gateway.execution.documents import LONGEST, Documents
+from gateway.execution.operation import NO_VARIABLES, Executor
 from gateway.limits.bounds import Limits
 from tests.applications import Applications, Gateway
 
@@ -19,8 +22,9 @@ def meet(executor: Executor, count: int, start: int) -> None:
 
 
 def test_ever_new_documents_leave_nothing_behind() -> None:
-    executor = Executor(schema.core(schema.build()), Limits())
-    meet(executor, REMEMBERED + 50, 0)
+    executor = Executor(schema.core(schema.build()), Limits(), Documents(5_000_000))
+    meet(executor, 500, 0)
+    kept = len(executor.documents)
     gc.collect()
     gc.disable()
     try:
@@ -30,7 +34,53 @@ def test_ever_new_documents_leave_nothing_behind() -> None:
     finally:
         gc.enable()
 
+    assert abs(len(executor.documents) - kept) < 10 < kept < 500
     assert after < before + 1_000, "each of them makes some 1,300 objects, in circles"
+
+
+def test_what_is_kept_is_bounded_by_its_weight_however_large_the_plans_of_a_short_text_are() -> None:
+    """Eight conditions are 256 plans, each of 2,000 selections by its fragments: 360 MB, if all were kept."""
+    executor = Executor(schema.core(schema.build()), Limits(), Documents(20_000_000))
+    declared = ", ".join(f"$b{n}: Boolean!" for n in range(8))
+    conditions = " ".join(f"b{n}: id @include(if: $b{n})" for n in range(8))
+    roots = " ".join(f"r{n}: solicitacoes(first: 0) {{ nodes {{ ...F }} }}" for n in range(11))
+    links = " ".join(f"p{n}: pessoa {{ id }}" for n in range(80))
+    text = f"query ({declared}) {{ {roots} }} fragment F on Solicitacao {{ {conditions} {links} }}"
+    document = executor.prepare(text)
+    operation = document.operation(None)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for outcome in range(40):
+            given = {f"b{n}": bool(outcome >> n & 1) for n in range(8)}
+            coerced = get_variable_values(executor.schema, operation.variable_definitions or (), given)
+            assert isinstance(coerced, VariableValues)
+            executor.compiled(document, operation, coerced)
+        gc.collect()
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert executor.documents.weight <= 20_000_000
+    assert used < 20_000_000
+
+
+def test_the_documents_used_least_recently_are_dropped_first() -> None:
+    executor = Executor(schema.core(schema.build()), Limits(), Documents(200_000))
+    often = "{ pessoas { totalCount } }"
+    first = executor.prepare(often)
+    for n in range(100):
+        executor.prepare(f"{{ pessoa(id: {n}) {{ id }} }}")
+        assert executor.prepare(often) is first
+    assert executor.prepare("{ pessoa(id: 99) { id } }") is executor.prepare("{ pessoa(id: 99) { id } }")
+    assert len(executor.documents) < 50
+
+
+def test_a_long_document_is_not_kept() -> None:
+    executor = Executor(schema.core(schema.build()), Limits())
+    text = "{ pessoas { totalCount } }" + " " * LONGEST
+    assert executor.prepare(text) is not executor.prepare(text)
+    assert len(executor.documents) == 0
 
 
 CONDITION = "query A($v: Boolean!) { pessoas @include(if: $v) { totalCount } }"

@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from gateway.errors import CODES
+from gateway.errors import CODES, MOST_SHOWN
 from tests import builders
 from tests.applications import Gateway, Services
 
@@ -77,3 +77,24 @@ async def test_a_neighbours_trouble_is_an_error_at_its_path_that_shows_nothing_i
     assert {error["extensions"]["service"] for error in found["errors"]} == {"pessoas"}
     assert {"trace_id" in error["extensions"] for error in found["errors"]} == {code == "INTERNAL"}
     assert SECRET not in json.dumps(found)
+
+
+async def test_of_very_many_errors_the_first_are_shown_and_that_there_are_more(
+    gateway: Gateway, services: Services, database_urls: dict[str, str]
+) -> None:
+    builders.insert_pessoas(database_urls["pessoas"], (f"Pessoa {n}" for n in range(600)))
+    query = """{ pessoas(first: 1000) { nodes {
+        a: solicitacoes(first: -1) { totalCount } b: solicitacoes(first: -1) { totalCount }
+    } } }"""
+
+    answer = await gateway.run(query)
+
+    *shown, last = answer["errors"]
+    assert len(shown) == MOST_SHOWN == 1000
+    assert len({tuple(error["path"]) for error in shown}) == 1000
+    assert {error["extensions"]["code"] for error in shown} == {"BAD_USER_INPUT"}
+    assert last == {
+        "message": "há mais erros; são mostrados os primeiros 1000",
+        "extensions": {"code": "LIMIT_EXCEEDED", "limit": "MAX_ERRORS", "allowed": 1000},
+    }
+    assert answer["data"]["pessoas"]["nodes"] == [{"a": None, "b": None}] * 600

@@ -1,5 +1,6 @@
 """Filters on what a row holds, on what its service joins, and on what another service owns; and their bounds."""
 
+import functools
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -162,6 +163,26 @@ async def test_a_filter_over_a_bound_says_what_was_asked_and_the_most(
     assert answer["data"] == {"solicitacoes": None}
     assert [(error["message"], error["extensions"]) for error in answer["errors"]] == [
         (f"{field}: {message}", {"code": "LIMIT_EXCEEDED", "field": field})
+    ]
+    assert services.calls == []
+
+
+@pytest.mark.parametrize(
+    "filter",
+    [
+        {"or": [{"pessoa": {"nomePessoa": {"contains": f"{n}"}}} for n in range(40)]},
+        functools.reduce(lambda inner, _: {"not": inner}, range(18), {"pessoa": {"id": {"eq": "1"}}}),
+        {"pessoa": functools.reduce(lambda inner, _: {"not": inner}, range(19), {"id": {"eq": "1"}})},
+    ],
+    ids=["terms", "levels", "levels below"],
+)
+async def test_a_filter_that_a_service_would_refuse_is_refused_before_anybody_is_asked(
+    gateway: Gateway, services: Services, filter: dict[str, Any]
+) -> None:
+    answer = await gateway.run("query ($f: SolicitacaoFilter) { solicitacoes(filter: $f) { totalCount } }", f=filter)
+
+    assert [(error["message"], error["extensions"]) for error in answer["errors"]] == [
+        ("filter: no máximo 200 termos e 10 níveis", {"code": "LIMIT_EXCEEDED", "field": "filter"})
     ]
     assert services.calls == []
 

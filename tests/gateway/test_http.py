@@ -78,6 +78,13 @@ async def test_a_target_that_is_not_utf_8_is_400(gateway: Gateway) -> None:
     assert answer.json()["errors"][0]["message"] == "operationName não é UTF-8 válido"
 
 
+async def test_a_parameters_name_that_is_not_utf_8_is_400(gateway: Gateway) -> None:
+    answer = await gateway.client.get("/graphql?query=%7B__typename%7D&%ff=1")
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["message"] == "\\udcff não é UTF-8 válido"
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

@@ -292,6 +292,39 @@ def test_the_cost_is_requests_plus_rows(text: str, expected: int) -> None:
     assert cost(text) == expected
 
 
+def test_a_page_below_a_parent_counts_a_row_at_least() -> None:
+    many = " ".join(f"a{n}: solicitacoes(first: -1) {{ totalCount }}" for n in range(98))
+
+    for one in ("solicitacoes { totalCount }", "solicitacoes(first: 0) { nodes { id } }"):
+        assert cost(f"{{ pessoas(first: 500) {{ nodes {{ {one} }} }} }}") == (1 + 500) + (1 + 500)
+    assert cost(f"{{ pessoas(first: 1000) {{ nodes {{ {many} }} }} }}") == 1 + 1000 + 98 * (1 + 1000)
+
+
+def test_what_is_selected_of_the_page_itself_counts_for_each_parent() -> None:
+    wide = " ".join(f"a{n}: startCursor" for n in range(45))
+    page = f"solicitacoes(first: 1) {{ nodes {{ id }} pageInfo {{ {wide} }} }}"
+
+    assert cost(f"{{ pessoas(first: 100) {{ nodes {{ {page} }} }} }}") == (1 + 100) + (1 + 100 + 4 * 100)
+
+
+def test_what_a_filter_lists_counts_at_each_use() -> None:
+    query = """query ($f: SolicitacaoFilter!, $ids: [ID!]!) {
+        a: solicitacoes(first: 0, filter: $f) { nodes { id } }
+        b: solicitacoes(first: 0, filter: {or: [$f, {id: {in: $ids}}, {id: {in: ["1", "2"]}}]}) { nodes { id } }
+    }"""
+
+    assert cost(query, ids=[], f={}) == 2 + 2
+    assert cost(query, ids=["1"] * 300, f={"pessoaId": {"in": ["1"] * 1000}}) == 2 + 2 + 300 + 2 * 1000
+
+
+def test_a_long_text_in_a_filter_counts_too() -> None:
+    query = "query ($t: String!) { pessoas(first: 0, filter: {nomePessoa: {contains: $t}}) { nodes { id } } }"
+
+    assert cost(query, t="a" * 99) == 1
+    assert cost(query, t="a" * 5000) == 1 + 50
+    assert cost(query.replace("$t}", '"' + "a" * 5000 + '"}').replace("($t: String!)", "")) == 1 + 50
+
+
 def test_a_row_that_shows_a_field_many_times_counts_more() -> None:
     wide = " ".join(f"a{n}: nomePessoa" for n in range(30))
 

@@ -193,3 +193,28 @@ async def test_a_connection_without_first_and_last_is_a_page_of_a_hundred(
     assert len(data["pessoas"]["nodes"]) == 100
     assert data["pessoas"]["totalCount"] == 101
     assert data["pessoas"]["pageInfo"] == {"hasNextPage": True}
+
+
+async def test_introspection_beside_data_is_answered_with_it(gateway: Gateway, services: Services) -> None:
+    row = await builders.pessoa(services, "Ana")
+    text = """
+        query ($name: String!, $id: ID!, $with: Boolean!, $f: PessoaFilter) {
+            a: __type(name: $name) { ...T }
+            pessoa(id: $id) { nomePessoa }
+            b: __type(name: "Nada") { name }
+            __schema { queryType { ...T fields @include(if: $with) { name } } }
+            pessoas(filter: $f) { totalCount }
+        }
+        fragment T on __Type { kind name }
+    """
+
+    data = await gateway.data(text, **{"name": "Pessoa", "id": row["id"], "with": False, "f": {}})
+
+    assert data == {
+        "a": {"kind": "OBJECT", "name": "Pessoa"},
+        "pessoa": {"nomePessoa": "Ana"},
+        "b": None,
+        "__schema": {"queryType": {"kind": "OBJECT", "name": "Query"}},
+        "pessoas": {"totalCount": 1},
+    }
+    assert list(data) == ["a", "pessoa", "b", "__schema", "pessoas"]
