@@ -70,8 +70,8 @@ class Pricer:
         self._introspection = Introspection(schema, collector)
         self._sizes: dict[str, None] = {}
         """Variables that sizes of pages depend on."""
-        self._varies = False
-        """Whether it depends on filters too."""
+        self._filters_given: dict[str, tuple[str, GraphQLNamedType]] = {}
+        """Variables that filters are made of, and the types they have there, by both."""
 
     def price(self, operation: OperationDefinitionNode) -> Price:
         writes = operation.operation is OperationType.MUTATION
@@ -83,8 +83,14 @@ class Pricer:
         def total(given: Given) -> int:
             return requests + sum(part(1, given) for part in parts)
 
-        if self._varies:
-            return total
+        if self._filters_given:
+
+            def with_filters(given: Given) -> int:
+                # Each is weighed once, however often it is used.
+                filters = {key: _of_filter(kind, given.get(name)) for key, (name, kind) in self._filters_given.items()}
+                return total({**given, **filters})
+
+            return with_filters
         names = tuple(self._sizes)
 
         @lru_cache(SIZES)
@@ -161,13 +167,15 @@ class Pricer:
 
     def _filters(self, definition: GraphQLField, node: FieldNode) -> Price:
         """The requests that a filter causes, one for each condition on what another service owns; and what it lists."""
-        fixed, varying = 0, list[tuple[str, GraphQLNamedType]]()
+        fixed, varying = 0, list[str]()
 
         def visit(kind: GraphQLNamedType, value: Any) -> None:
             nonlocal fixed
             match value:
                 case VariableNode():
-                    varying.append((value.name.value, kind))
+                    key = f"{value.name.value}: {kind.name}"  # no variable's name
+                    self._filters_given[key] = value.name.value, kind
+                    varying.append(key)
                 case ListValueNode():
                     fixed += 0 if isinstance(kind, GraphQLInputObjectType) else len(value.values)
                     for one in value.values:
@@ -187,8 +195,7 @@ class Pricer:
                 visit(_named(definition.args["filter"]), argument.value)
         if not varying:
             return lambda _given: fixed
-        self._varies = True
-        return lambda given: fixed + sum(_of_filter(kind, given.get(name)) for name, kind in varying)
+        return lambda given: fixed + sum(given[key] for key in varying)
 
 
 def _rows(most: int, values: int, parts: Sequence[Part], requests: bool = True) -> Part:
