@@ -43,7 +43,67 @@ LOOP = (
 )
 PAGES = "query ($n: Int) { pessoas(first: $n) { nodes { solicitacoes(first: $n) { nodes { id } } } } }"
 
+WRONG = "a%: solicitacoes(first: -1) { totalCount }"
+USES = (
+    f"query ($f: SolicitacaoFilter) {{ {many(20, 'r%: pessoa(id: 1) { ...F }')} }} fragment F on Pessoa {{ "
+    f"{many(48, 'a%: solicitacoes(first: 0, filter: $f) { totalCount }')} }}"
+)
+OUTCOMES = (
+    f"query ({many(7, '$b%: Boolean!')}) {{ {many(11, 'r%: solicitacoes(first: 0) { nodes { ...F } }')} }} fragment F "
+    f"on Solicitacao {{ {many(7, 'b%: id @include(if: $b%)')} {many(80, 'p%: pessoa { id }')} }}"
+)
+TWO = "query A($v: Boolean!) { pessoas @include(if: $v) { totalCount } } "
+
 ATTACKS: list[Attack] = [
+    request(
+        "a mistake in each of 45,000 pages",
+        graphql("{ pessoas(first: 500) { nodes {" + many(90, WRONG) + "} } }"),
+        "200 BAD_USER_INPUT first",
+    ),
+    request(
+        "a mistake in each of a million pages",
+        graphql(
+            "{"
+            + many(24, "r%: pessoas(first: 1000) { nodes { ...F } }")
+            + "} fragment F on Pessoa {"
+            + many(38, WRONG)
+            + "}"
+        ),
+        f"{LIMIT} MAX_COST",
+    ),
+    request(
+        "a filter of 9,900 ids in 960 places",
+        graphql(USES, variables={"f": {"id": {"in": ["1"] * 5_000}, "pessoaId": {"in": ["1"] * 4_900}}}),
+        f"{LIMIT} MAX_COST",
+    ),
+    request(
+        "a large plan of a short text",
+        graphql(OUTCOMES, variables={f"b{n}": bool(n % 2) for n in range(7)}),
+        "200",
+    ),
+    request(
+        "introspection beside ten pages of 1,000",
+        graphql('{ __type(name: "Erro") { name }' + many(10, "r%: solicitacoes(first: 1000) { nodes { id } }") + "}"),
+        "200",
+    ),
+    request(
+        "another operation's condition, called like a filter",
+        graphql(TWO + FILTER.replace("query", "query B").replace("$f", "$v"), operationName="B", variables={"v": {}}),
+        "200",
+    ),
+    request(
+        "a null condition",
+        graphql("query ($v: Boolean = true) { __typename @skip(if: $v) }", variables={"v": None}),
+        BAD,
+    ),
+    request(
+        "a filter that only a service would refuse",
+        graphql(
+            "query ($f: SolicitacaoFilter) { solicitacoes(filter: $f) { totalCount } }",
+            variables={"f": {"or": [{"pessoa": {"nomePessoa": {"eq": str(n)}}} for n in range(45)]}},
+        ),
+        "200 LIMIT_EXCEEDED filter",
+    ),
     request("fields nested 300 deep", graphql("{ a " * 300 + "}" * 300), f"{LIMIT} MAX_DEPTH"),
     request("fields nested 20,000 deep", graphql("{a" * 20_000), f"{LIMIT} MAX_TOKENS"),
     request(

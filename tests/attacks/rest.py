@@ -49,6 +49,7 @@ ATTACKS: list[Attack] = [
         f"{BAD} nome_pessoa:INVALID_CHARACTER",
     ),
     create("a NUL in a name", {"nome_pessoa": "a\0b"}, f"{BAD} nome_pessoa:INVALID_CHARACTER"),
+    create("a lone surrogate in a member's name", b'{"\\ud800": 1}', "400 MALFORMED"),
     create("a lone surrogate in a name", b'{"nome_pessoa": "\\ud800"}', f"{BAD} nome_pessoa:INVALID_CHARACTER"),
     create("a name of invisible spaces", {"nome_pessoa": "\u2003\u00a0\u3000"}, f"{BAD} nome_pessoa:BLANK"),
     create("a name of 900,000 characters", {"nome_pessoa": "a" * 900_000}, f"{BAD} nome_pessoa:TOO_LONG"),
