@@ -39,6 +39,7 @@ class Writer:
         self.variables: dict[str, Any] = {}
         self._declared: list[str] = []
         self._fragments: list[str] = []
+        self._aliases = 0
 
     def query(self) -> str:
         return self._operation("query", self._schema.query_type)
@@ -68,6 +69,10 @@ class Writer:
         self.variables[name] = value
         return f"${name}"
 
+    def _alias(self) -> str:
+        self._aliases += 1
+        return f"a{self._aliases}: "
+
     def _fields(self, kind: GraphQLObjectType, depth: int, count: int | None = None) -> str:
         names = list(kind.fields)
         if depth >= DEPTH:
@@ -87,11 +92,11 @@ class Writer:
             return name
         if name == "__type":
             named = self._variable("String!", self._random.choice(["Pessoa", "Nada"]))
-            return f"a{self._random.randrange(10**6)}: __type(name: {named}){self._directive()} {{ name kind }}"
+            return f"{self._alias()}__type(name: {named}){self._directive()} {{ name kind }}"
         field = kind.fields[name]
         below = self._named(field)
         # A field with arguments, twice under one key, could contradict itself: it gets an alias of its own.
-        alias = f"a{self._random.randrange(10**6)}: " if field.args or self._chance(0.2) else ""
+        alias = self._alias() if field.args or self._chance(0.2) else ""
         selection = f" {{ {self._fields(below, depth + 1)} }}" if isinstance(below, GraphQLObjectType) else ""
         return f"{alias}{name}{self._arguments(name, field)}{self._directive()}{selection}"
 

@@ -45,7 +45,9 @@ def truncated(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Respo
 
 
 def wrong_types(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
-    return httpx2.Response(answer.status_code, content=answer.content.replace(b'"id":', b'"id":"x","was":'))
+    """Also where nothing is found: what is asked together with what is a matter of time."""
+    wrong = answer.content.replace(b'"id":', b'"id":"x","was":').replace(b'"items":[]', b'"items":["x"]')
+    return httpx2.Response(answer.status_code, content=wrong)
 
 
 def dangling(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
