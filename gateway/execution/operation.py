@@ -9,11 +9,9 @@ from dataclasses import dataclass, replace
 from inspect import isawaitable
 from typing import Any
 
-import graphql
 import orjson
 from graphql import (
     DocumentNode,
-    ExecutionResult,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
@@ -30,15 +28,13 @@ from gateway.context import Context
 from gateway.execution.collect import Collector
 from gateway.execution.compiler import Compiler, NotCompiledError, steering
 from gateway.execution.documents import Compiled, Document, Documents
+from gateway.execution.plan import execute
 from gateway.execution.variables import MOST_ERRORS, Variables
 from gateway.limits.bounds import Limits, refuse_over
 from gateway.limits.cost import price
 from gateway.limits.rules import rules
 from gateway.limits.shape import refuse_shape, refuse_values
 from gateway.limits.text import scan
-
-Execute = Callable[..., Awaitable[ExecutionResult] | ExecutionResult]
-execute: Execute = getattr(graphql, "execute")  # noqa: B009  # graphql-core types it in part only
 
 Charge = Callable[[int], Awaitable[None]]
 """Takes an operation's cost from its caller's share."""

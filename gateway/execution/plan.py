@@ -43,7 +43,8 @@ from gateway.execution.layout import NULL
 from gateway.execution.parts import ENOUGH, Arguments, Column, Failure, Run, Shape, Shown, ordered_by
 from gateway.resources import AnyResource
 
-execute: Callable[..., ExecutionResult] = getattr(graphql, "execute_sync")  # noqa: B009  # typed in part only
+Execute = Callable[..., Awaitable[ExecutionResult] | ExecutionResult]
+execute: Execute = getattr(graphql, "execute")  # noqa: B009  # graphql-core types it in part only
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ class OfSchema:
     async def value(self, run: Run) -> Column:
         given = {name: run.variables.coerced[name] for name in self.names if name in run.variables.coerced}
         found = execute(self.schema, self.document, variable_values=given)
+        assert isinstance(found, ExecutionResult)  # none of its resolvers waits for anything
         [value] = (found.data or {"": None}).values()
         return Column([orjson.dumps(value)], [(0, Failure((), error, self.nodes)) for error in found.errors or ()])
 
