@@ -36,11 +36,11 @@ format: setup ## Format the code and mend what lint can mend
 
 bench: bench-rest bench-gateway ## Measure both of the following
 
-bench-rest: peers ## Measure the REST hot path against the floor and the usual ways (3 minutes)
-	$(RUN) -m bench.rest
+bench-rest: peers ## Measure REST against the floor and the usual ways, 8 minutes (BASE=v1.0.0: against that revision)
+	$(RUN) -m bench.rest $(if $(BASE),--base $(BASE)) $(ARGS)
 
-bench-gateway: peers ## Measure the gateway against its peers, 15 minutes (ARGS="--only mercurius --rows 1,100 --rounds 3")
-	$(RUN) -m bench.gateway $(ARGS)
+bench-gateway: peers ## Measure the gateway against its peers, 15 minutes (BASE=v1.0.0: against that revision; ARGS="--only mercurius --rows 1,100 --rounds 3")
+	$(RUN) -m bench.gateway $(if $(BASE),--base $(BASE)) $(ARGS)
 
 plan: setup ## Show how a query is executed (ARGS=file.graphql, without it the Painel)
 	$(RUN) -m gateway.execution $(ARGS)

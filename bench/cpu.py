@@ -1,23 +1,24 @@
 """CPU time of processes, from /proc: the steadiest figure on a shared machine. Linux only."""
 
+import contextlib
 import os
+from pathlib import Path
 
 import psutil
-
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def seconds(*roots: psutil.Process) -> float:
     """User and system time so far of each process and all its descendants, in seconds."""
-    total = 0.0
-    for root in roots:
-        for process in (root, *root.children(recursive=True)):
-            try:
-                times = process.cpu_times()
-            except psutil.NoSuchProcess:
-                continue
-            total += times.user + times.system
-    return total
+    return sum(_of(process.pid) for root in roots for process in (root, *root.children(recursive=True)))
+
+
+def _of(pid: int) -> float:
+    """That of one process' threads, as the scheduler counts it: the usual counters have steps of 10 ms."""
+    total = 0
+    for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            total += int(thread.read_text().split()[0])
+    return total / 1e9
 
 
 class Others:

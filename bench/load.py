@@ -14,12 +14,13 @@ from time import perf_counter
 from typing import cast
 
 ERRORS = b'"errors"'
+SUCCESS = b"http/1.1 2"
 HEAD_END = b"\r\n\r\n"
 LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
 class NotServedError(Exception):
-    """An answer that is none: not a 200, or one that carries errors."""
+    """An answer that is none: its status is not 2xx, or it carries errors."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Request:
     raw: bytes
 
     @classmethod
-    def of(cls, method: str, path: str, body: bytes = b"") -> "Request":
-        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n"
+    def of(cls, method: str, path: str, body: bytes = b"", headers: str = "") -> "Request":
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n{headers}"
         if body:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         return cls(head.encode() + b"\r\n" + body)
@@ -41,9 +42,9 @@ async def once(port: int, request: Request) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request.raw)
     head = (await reader.readuntil(HEAD_END)).lower()
-    if b" 200 " not in head.split(b"\r\n", 1)[0]:
+    if not head.startswith(SUCCESS):
         writer.close()
-        raise NotServedError(f"not a 200: {head[:200]!r} {await reader.read(1000)!r}")
+        raise NotServedError(f"not a success: {head[:200]!r} {await reader.read(1000)!r}")
     body = b""
     if b"transfer-encoding: chunked" in head:
         while size := int(await reader.readline(), 16):
@@ -99,8 +100,8 @@ class Connection(asyncio.Protocol):
             if end < 0:
                 return
             head = self._begun[: end + 2].lower()
-            if b" 200 " not in head[:16]:
-                self._failed(NotServedError(f"not a 200: {self._begun[:300]!r}"))
+            if not head.startswith(SUCCESS):
+                self._failed(NotServedError(f"not a success: {self._begun[:300]!r}"))
                 return
             if b"transfer-encoding: chunked" in head:
                 self._left, self._begun, data = -1, b"", self._begun[end + 2 :]

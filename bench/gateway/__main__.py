@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import uvloop
 
-from bench import cpu
+from bench import base, cpu
 from bench.gateway import contestants, data, measure, memory, report, scaling, stub, workloads
 from bench.gateway.measure import OTHER_CORE, say
 
@@ -28,6 +28,7 @@ def asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.gateway", description=__doc__)
     keys = ", ".join(one.key for one in contestants.ALL)
     parser.add_argument("--only", metavar="NAMES", help=f"contestants besides ours, with commas, of: {keys}")
+    parser.add_argument("--base", metavar="REVISION", help="measure that one of this project beside today's, alone")
     parser.add_argument("--parts", default=",".join(PARTS), help="what to measure, with commas (default: all)")
     parser.add_argument("--rows", default="1,100,1000", help="page sizes, with commas (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
@@ -47,6 +48,9 @@ async def main() -> None:
     parts = arguments.parts.split(",")
     keys = {contestants.OURS, *arguments.only.split(",")} if arguments.only else None
     chosen = [one for one in contestants.ALL if keys is None or one.key in keys]
+    if arguments.base:
+        parts = ["peers"]
+        chosen = [one for one in contestants.ALL if one.key in (keys or {contestants.OURS})]
     if arguments.glibc:
         chosen = [
             contestants.on_newer_glibc(one, arguments.glibc) if one in contestants.RUST else one for one in chosen
@@ -57,6 +61,8 @@ async def main() -> None:
     text = [f"{report.machine()}. {report.versions(chosen)}."]
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
+        if arguments.base:
+            chosen.append(contestants.at(arguments.base, base.checkout(arguments.base, directory)))
         program = stub.build(directory)
         if "peers" in parts:
             text += await peers(chosen, arguments, program, directory)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 
+from bench import base
 from bench.gateway.workloads import GRAPHQL, HIVE, REST, TAILCALL, TUTORIAL, Dialect
 from deploy.bootstrap import BIN, ROOT
 
@@ -132,6 +133,11 @@ RUST = [
     )
 ]
 ALL: list[Contestant] = [*PYTHON, *NODE_JS, *RUST]
+
+
+def at(revision: str, folder: Path) -> Contestant:
+    """This gateway as it was at `revision`, whose files are in `folder`."""
+    return Contestant(base.KEY, f"this gateway at {revision}", (*SERVE, "gateway"), folder=folder)
 
 
 def on_newer_glibc(contestant: Contestant, folder: Path) -> Contestant:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 
+from bench import base
 from bench.gateway.contestants import NODE_JS, Contestant, version
 from bench.gateway.measure import Running, ours_of, percentile, ratio
 from bench.gateway.workloads import Workload, pages
@@ -75,6 +76,11 @@ def summary(everybody: Sequence[Running], workloads: Sequence[Workload]) -> str:
         best = min(((times, one.key) for one in in_node if (times := ratio(one, ours, workload))), default=None)
         cells.append(f"{best[0]:.2f} ({best[1]})" if best else NOTHING)
     lines.append(f"| best in Node | {' | '.join(cells)} |")
+    if base.KEY in found:
+        ratios = [ratio(ours, found[base.KEY], workload) for workload in workloads]
+        lines += ["", f"| Ours, times {found[base.KEY].contestant.title} | {' | '.join(w.name for w in workloads)} |"]
+        lines += ["|---" * (len(workloads) + 1) + "|"]
+        lines += [f"| CPU | {' | '.join(f'{one:.3f}' if one else NOTHING for one in ratios)} |"]
     return "\n".join(lines)
 
 

@@ -1,15 +1,16 @@
-"""Measures the REST hot path: `python -m bench.rest`. CPU per request of the server and of PostgreSQL, in one run.
+"""Measures REST: `python -m bench.rest`. CPU per request of the server and of PostgreSQL together, in one run.
 
-Every server answers the same requests over the same table, alone on one core with PostgreSQL, the load on the other;
-answers are compared before anything is timed. Rounds are interleaved and each reverses the order; a figure is the
-median of the rounds, a ratio the median of the rounds' ratios.
+Every server answers the same requests over a table of the same rows, alone on one core with PostgreSQL, the load on the
+other; answers are compared before anything is timed. Rounds are interleaved and each reverses the order; a figure is
+the median of the rounds, a ratio the median of the rounds' ratios. The others know no Idempotency-Key and ignore it.
+
+With `--base REVISION` that revision of this project is measured beside today's, each over a database of its own, and
+the floor; the other ways are left out.
 """
 
 import argparse
 import asyncio
-import json
 import os
-import random
 import statistics
 import subprocess
 import sys
@@ -20,15 +21,15 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from bench import cpu, load
+from bench import base, cpu, load
 from bench.load import Request
-from chassis.db.migrate import ROOT, upgrade
+from bench.rest.workloads import ALL, ROWS, Workload, comparable
+from chassis.db.migrate import ROOT
 from chassis.text import fold
 from deploy.postgres import Cluster, free_ports
 
-ROWS = 10_000
 CONCURRENCY = 16
-FLOOR = "bare psycopg + orjson"
+FLOOR, OURS = "bare psycopg + orjson", "this service"
 
 
 @dataclass
@@ -36,16 +37,17 @@ class Server:
     name: str
     command: list[str]
     port: int
+    folder: Path = ROOT
     process: psutil.Process | None = None
     cpu: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
 
     def start(self, url: str) -> None:
         environment = {**os.environ, "DATABASE_URL": url, "PORT": str(self.port), "LOG_LEVEL": "WARNING"}
         with open(os.devnull, "w") as quiet:
-            started = subprocess.Popen(self.command, cwd=ROOT, env=environment, stdout=quiet)
+            started = subprocess.Popen(self.command, cwd=self.folder, env=environment, stdout=quiet)
         self.process = psutil.Process(started.pid)
 
-    async def ready(self, request: Request) -> bytes:
+    async def answer(self, request: Request) -> bytes:
         """Its answer, as soon as it gives one."""
         for _ in range(300):
             try:
@@ -55,83 +57,98 @@ class Server:
         raise SystemExit(f"{self.name} does not answer")
 
 
-def servers() -> list[Server]:
+def servers(revision: str, directory: Path) -> list[Server]:
     first = free_ports(4)
     uvicorn = [sys.executable, "-m", "uvicorn", "--no-access-log", "--log-level", "warning", "--port"]
     gunicorn = [sys.executable, "-m", "gunicorn", "--workers", "1", "--threads", "4", "--log-level", "error"]
+    ours = [sys.executable, "-m", "chassis.serve", "pessoas"]
+    chosen = [Server(FLOOR, [*uvicorn, str(first), "bench.rest.bare:app"], first), Server(OURS, ours, first + 1)]
+    if revision:
+        return [*chosen, Server(f"this service at {revision}", ours, first + 2, base.checkout(revision, directory))]
     return [
-        Server(FLOOR, [*uvicorn, str(first), "bench.rest.bare:app"], first),
-        Server("this service", [sys.executable, "-m", "chassis.serve", "pessoas"], first + 1),
+        *chosen,
         Server("FastAPI + SQLModel", [*uvicorn, str(first + 2), "bench.rest.sqlmodel_way:app"], first + 2),
         Server("Django REST Framework", [*gunicorn, "-b", f"127.0.0.1:{first + 3}", "bench.rest.drf:app"], first + 3),
     ]
 
 
-def requests() -> dict[str, list[Request]]:
-    chosen = random.Random(1)  # noqa: S311  # the same ids in every run
-    bulk = [",".join(map(str, sorted(chosen.sample(range(1, ROWS + 1), 100)))) for _ in range(50)]
-    return {
-        "list of 100": [Request.of("GET", "/api/pessoas/?page_size=100")],
-        "bulk read of 100 ids": [Request.of("GET", f"/api/pessoas/?id={ids}") for ids in bulk],
-    }
-
-
-def fill(url: str) -> None:
+def make_database(cluster: Cluster, name: str, folder: Path) -> str:
+    """A database as the code in `folder` has it, filled with the same rows; its URL."""
+    url = cluster.create_database(name)
+    migrate = [sys.executable, "-m", "chassis.db.migrate", "pessoas"]
+    subprocess.run(migrate, cwd=folder, env={**os.environ, "DATABASE_URL": url}, check=True, stdout=subprocess.DEVNULL)
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
+        # The other ways know nothing of the folded name. And nobody's round must pay for a vacuum of all rounds.
+        cursor.execute("ALTER TABLE pessoa ALTER nome_busca SET DEFAULT '', SET (autovacuum_enabled = false)")
         with cursor.copy("COPY pessoa (nome_pessoa, nome_busca) FROM STDIN") as copy:
             for n in range(ROWS):
-                name = f"João da Conceição {n}"
-                copy.write_row((name, fold(name)))
+                nome = f"João da Conceição {n}"
+                copy.write_row((nome, fold(nome)))
         cursor.execute("ANALYZE pessoa")
+    return url
 
 
 async def measure(rounds: int, count: int, postmaster: psutil.Process, running: list[Server]) -> None:
-    for kind, asked in requests().items():
-        answers = {server.name: json.loads(await server.ready(asked[0])) for server in running}
+    for workload in ALL:
+        answers = {server.name: comparable(await server.answer(workload.requests(1)[0])) for server in running}
         if any(answer != answers[FLOOR] for answer in answers.values()):
-            raise SystemExit(f"the answers differ for {kind}")
+            raise SystemExit(f"the answers differ for {workload.name}: {answers}")
         for server in running:
-            server.cpu[kind] = []
-            await load.run(server.port, asked, CONCURRENCY, count=count // 4)  # warm
+            server.cpu[workload.name] = []
+            await load.run(server.port, workload.requests(count // 4), CONCURRENCY, count=count // 4)  # warm
         for n in range(rounds):
             for server in running if n % 2 == 0 else running[::-1]:
                 assert server.process
+                asked = workload.requests(count)
                 before = cpu.seconds(server.process, postmaster)
                 await load.run(server.port, asked, CONCURRENCY, count=count)
-                server.cpu[kind].append((cpu.seconds(server.process, postmaster) - before) / count)
-            print(f"{kind}: round {n + 1} of {rounds}", file=sys.stderr)
+                server.cpu[workload.name].append((cpu.seconds(server.process, postmaster) - before) / count)
+            print(f"{workload.name}: round {n + 1} of {rounds}", file=sys.stderr)
+
+
+def ratio(of: Server, to: Server, workload: Workload) -> float:
+    """The median of the rounds' ratios."""
+    rounds = zip(of.cpu[workload.name], to.cpu[workload.name], strict=True)
+    return statistics.median(a / b for a, b in rounds)
 
 
 def table(running: list[Server]) -> str:
     floor = next(server for server in running if server.name == FLOOR)
     lines = ["| server | request | CPU per request, µs | times the floor |", "|---|---|---|---|"]
-    for kind in requests():
+    for workload in ALL:
         for server in running:
-            ratio = statistics.median(a / b for a, b in zip(server.cpu[kind], floor.cpu[kind], strict=True))
-            lines.append(f"| {server.name} | {kind} | {statistics.median(server.cpu[kind]) * 1e6:.0f} | {ratio:.2f} |")
+            figure = statistics.median(server.cpu[workload.name]) * 1e6
+            lines.append(f"| {server.name} | {workload.name} | {figure:.0f} | {ratio(server, floor, workload):.2f} |")
     return "\n".join(lines)
+
+
+def beside(running: list[Server], revision: str) -> str:
+    """Today's against the earlier revision's."""
+    ours, earlier = running[1:]
+    lines = [f"| CPU, times that of {revision} | median of the rounds |", "|---|---|"]
+    return "\n".join(lines + [f"| {one.name} | {ratio(ours, earlier, one):.3f} |" for one in ALL])
 
 
 async def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.rest", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--requests", type=int, default=1500, help="for each server and round")
+    parser.add_argument("--base", metavar="REVISION", default="", help="measure that one beside today's")
     arguments = parser.parse_args()
-    running = servers()
     with (
-        tempfile.TemporaryDirectory() as directory,
-        Cluster(Path(directory), free_ports(), log=os.open(os.devnull, os.O_WRONLY)) as cluster,
+        tempfile.TemporaryDirectory() as name,
+        Cluster(Path(name) / "postgres", free_ports(), log=os.open(os.devnull, os.O_WRONLY)) as cluster,
     ):
-        url = cluster.create_database("pessoas")
-        upgrade("pessoas", url)
-        fill(url)
+        running = servers(arguments.base, Path(name))
+        url = make_database(cluster, "pessoas", ROOT)
+        urls = {one.name: make_database(cluster, "base", one.folder) for one in running if one.folder != ROOT}
         postmaster = next(one for one in psutil.Process().children(recursive=True) if one.name() == "postgres")
         cpu.pin(psutil.Process(), 1)
         try:
             for server in running:
-                server.start(url)
+                server.start(urls.get(server.name, url))
                 assert server.process
-                await server.ready(requests()["list of 100"][0])
+                await server.answer(ALL[0].requests(1)[0])
                 cpu.pin(server.process, 0)
             cpu.pin(postmaster, 0)
             await measure(arguments.rounds, arguments.requests, postmaster, running)
@@ -141,6 +158,8 @@ async def main() -> None:
                     server.process.terminate()
                     server.process.wait(20)
     print(table(running))
+    if arguments.base:
+        print(f"\n{beside(running, arguments.base)}")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,9 @@ POOL: AsyncConnectionPool[AsyncConnection[dict[str, Any]]] = AsyncConnectionPool
 )
 BULK = "SELECT id, nome_pessoa FROM pessoa WHERE id = ANY(%s) ORDER BY id LIMIT 1000"
 LIST = "SELECT id, nome_pessoa FROM pessoa ORDER BY id LIMIT %s"
+ONE = "SELECT id, nome_pessoa FROM pessoa WHERE id = %s"
+ADD = "INSERT INTO pessoa (nome_pessoa) VALUES (%s) RETURNING id, nome_pessoa"
+CHANGE = "UPDATE pessoa SET nome_pessoa = %s WHERE id = %s RETURNING id, nome_pessoa"
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -28,13 +31,23 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             await send({"type": message["type"] + ".complete"})
             if message["type"] == "lifespan.shutdown":
                 return
-    query = parse_qs(scope["query_string"].decode())
+    query, status = parse_qs(scope["query_string"].decode()), 200
+    member = scope["path"].split("/")[3]
+    written: Any = orjson.loads((await receive())["body"]) if scope["method"] != "GET" else None
     async with POOL.connection() as connection:
-        if "id" in query:
+        if scope["method"] == "POST":
+            status = 201
+            cursor = await connection.execute(ADD, [written["nome_pessoa"]])
+        elif scope["method"] == "PUT":
+            cursor = await connection.execute(CHANGE, [written["nome_pessoa"], int(member)])
+        elif member:
+            cursor = await connection.execute(ONE, [int(member)])
+        elif "id" in query:
             cursor = await connection.execute(BULK, [list(map(int, query["id"][0].split(",")))])
         else:
             cursor = await connection.execute(LIST, [int(query["page_size"][0])])
-        body = orjson.dumps(await cursor.fetchall())
+        rows = await cursor.fetchall()
+    body = orjson.dumps(rows[0] if member or status == 201 else rows)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

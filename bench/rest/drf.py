@@ -62,7 +62,7 @@ class PessoaViewSet(viewsets.ModelViewSet[Any]):
         rows = Pessoa.objects.order_by("id")
         if "id" in query:
             return rows.filter(id__in=map(int, query["id"].split(",")))[:1000]
-        return rows[: int(query.get("page_size", 100))]
+        return rows[: int(query["page_size"])] if "page_size" in query else rows
 
 
 router = routers.DefaultRouter()
