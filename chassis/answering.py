@@ -1,5 +1,6 @@
 """How an answer leaves: head and body in one write, at the end of the event loop's turn."""
 
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -21,10 +22,11 @@ class Answering:
     """Sends one answer. When it comes whole, as ours do, head and body leave in one write: uvicorn makes two, each with
     its own way through the kernel. What is streamed, or has framing of its own, is left to uvicorn."""
 
-    __slots__ = ("_cycle", "_head")
+    __slots__ = ("_begins", "_cycle", "_head")
 
-    def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle = cycle
+    def __init__(self, cycle: RequestResponseCycle, begins: Callable[[], None]) -> None:
+        """`begins` is called when the application begins to answer."""
+        self._cycle, self._begins = cycle, begins
         self._head: Any = None
 
     async def send(self, message: Any) -> None:
@@ -32,6 +34,7 @@ class Answering:
         if head is None:
             if message["type"] == "http.response.start" and not cycle.response_started:
                 self._head = message
+                self._begins()
             else:
                 await cycle.send(message)
             return

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis import cors, health, identity, logging, metrics, scrape
+from chassis.body import received
 from chassis.errors import MethodNotAllowed, NotFound, Refusal, broken, problem
 from chassis.middleware import Front
 from chassis.settings import Settings
@@ -26,6 +27,8 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+READING = ("POST", "PUT", "PATCH")
+"""The methods whose endpoints read the body before they do anything else."""
 
 
 class Application(FastAPI):
@@ -43,6 +46,8 @@ class Application(FastAPI):
 
     async def inside(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What the edge is around."""
+        if "arriving" in scope and scope["method"] not in READING:
+            await received(Request(scope, receive))  # nobody asks for it, but there is no place at work before its end
         if scope["type"] == "http" and scope["method"] in ("GET", "POST"):
             endpoint = self.direct.get(scope["path"])
             if endpoint is not None:

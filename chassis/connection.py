@@ -4,11 +4,12 @@ uvicorn itself waits for ever for a slow or mute peer, queues pipelined requests
 whose client has hung up. Here
 
 - who owes us something (a request's head, its body, to read its answer) has ten seconds, and is cut off;
-- heads, pipelines and connections, in all and of one address, are bounded;
+- heads, pipelines and connections, in all and of one address (of IPv6: one /64), are bounded;
 - what does not reach the application is refused as `application/problem+json` too, in prepared bytes;
 - a request whose client hangs up is cancelled, and with it what it asked of others;
 - beyond so many requests at work, in all and of one address, a further one is refused at once: it would only make the
-  others late.
+  others late. A request is at work from its last byte until its answer begins: nobody takes a place by a head alone,
+  nor by leaving an answer unread. What is still arriving is bounded apart, in time and in bytes.
 
 `State.sweep`, called once a second, looks for who is late: one timer a request would cost more than all the rest.
 """
@@ -29,13 +30,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from chassis import turn
+from chassis.addresses import network
 from chassis.answering import Answering
-from chassis.errors import TITLES
+from chassis.errors import TITLES, Unavailable
 from chassis.middleware import QUIET
 from chassis.settings import ServerSettings
 
 log = logging.getLogger("http")
-Application = Callable[..., Awaitable[Any]]
 
 MAX_TARGET_BYTES = 48 * 1024  # the documented 1,000 ids of a bulk read, twice; a whole query of GraphQL by GET
 MAX_HEAD_BYTES = 32 * 1024
@@ -94,18 +95,32 @@ class State(ServerState):
         self.keep_alive = keep_alive
         """Seconds that a connection may rest between two requests."""
         self.draining = False
-        self.addresses: Counter[str] = Counter()
-        """Open connections by peer."""
+        self.peers: Counter[str] = Counter()
+        """Open connections by peer, which is a network as `chassis.addresses` counts."""
+        self.at_work = 0
+        """Requests at work."""
         self.working: Counter[str] = Counter()
-        """Requests at work by peer."""
+        """The same by peer."""
         self.share = settings.max_concurrency_per_address or max(1, settings.max_concurrency * 2 // 3)
         """How many of those one peer may have."""
+        self.arriving_bytes = 0
+        """What is held of bodies whose requests are not at work yet."""
+        self.arriving: Counter[str] = Counter()
+        """The same by peer."""
         self.refused: Counter[int] = Counter()
         """Requests and connections refused here, by status."""
 
-    def overloaded(self, address: str) -> bool:
+    def overloaded(self, peer: str, target: bytes) -> bool:
         """Whether one more request is too many: for this process, or of this peer, who would starve the others."""
-        return len(self.tasks) >= self.settings.max_concurrency or self.working[address] >= self.share
+        full = self.at_work >= self.settings.max_concurrency or self.working[peer] >= self.share
+        return full and not target.startswith(ALWAYS)
+
+    def make_room(self) -> None:
+        """Turns bodies away that are arriving until the others have room: the longest of the peer who sends most."""
+        while self.arriving_bytes > self.settings.max_arriving_bytes:
+            [(greedy, _)] = self.arriving.most_common(1)
+            theirs = [one for one in cast("set[Connection]", self.connections) if one.peer == greedy]
+            max(theirs, key=lambda one: one.held).turn_away()
 
     def sweep(self, now: float) -> None:
         """Cuts off every connection whose peer is late."""
@@ -129,6 +144,21 @@ class _Answered:
 ANSWERED = cast("RequestResponseCycle", _Answered())
 
 
+class _Arriving:
+    """A request whose body is still arriving. It is not at work: its application may judge its head, and waits."""
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self.cycle = cycle
+        self.refused = False
+
+    async def receive(self) -> Any:
+        """The next piece. Raises Unavailable when there is no place at work for what is complete."""
+        message = await self.cycle.receive()
+        if self.refused:
+            raise Unavailable(OVERLOADED)
+        return message
+
+
 class _Enough(Exception):
     """Ends the parsing of what has arrived: the connection has been refused."""
 
@@ -137,6 +167,7 @@ class Connection(HttpToolsProtocol):
     """One connection. `state` is the process's, the rest its own."""
 
     parser: httptools.HttpRequestParser
+    app: Any
 
     def __init__(
         self,
@@ -156,6 +187,11 @@ class Connection(HttpToolsProtocol):
         self._deaf = False  # nothing that still arrives counts
         self._task: asyncio.Task[None] | None = None
         self._running: RequestResponseCycle | None = None  # base's `cycle` is the newest: with pipelining, another
+        self._opened = False  # its turn has come, and what has arrived is not read to its end
+        self._at_work = False  # what runs has a place
+        self._arriving: _Arriving | None = None  # what runs has none yet
+        self.held = 0
+        """Bytes of bodies, those that wait in the pipeline too, whose requests are not at work yet."""
 
     @property
     def _busy(self) -> bool:
@@ -172,16 +208,16 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self._due = self.loop.time() + self.state.patience
         self._address = self.client[0] if self.client else ""
-        self.state.addresses[self._address] += 1
+        self.peer = network(self._address)
+        self.state.peers[self.peer] += 1
         limit = self.state.settings.max_connections
-        if len(self.connections) > limit or self.state.addresses[self._address] > limit // 2:
+        if len(self.connections) > limit or self.state.peers[self.peer] > limit // 2:
             self._refuse(503)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self.state.addresses[self._address] -= 1
-        if not self.state.addresses[self._address]:
-            del self.state.addresses[self._address]
+        _subtract(self.state.peers, self.peer, 1)
+        self._let_go(self.held)
         self._cancel()
 
     def pause_writing(self) -> None:
@@ -210,6 +246,10 @@ class Connection(HttpToolsProtocol):
             if self.receiving and self._overhead > MAX_HEAD_BYTES + min(len(self.url), MAX_TARGET_BYTES):
                 self._refuse(414 if len(self.url) > MAX_TARGET_BYTES else 431)
                 return
+        if self._opened:
+            self._opened = False
+            self._begin_arriving(self.cycle)
+            self._hold(len(self.cycle.body))
 
     def check(self, now: float) -> None:
         """Cuts the peer off when it is late."""
@@ -250,7 +290,7 @@ class Connection(HttpToolsProtocol):
             if self.state.draining and self.url.startswith(b"/health/ready"):
                 self._answer_at_once(DRAINING, DRAINING)
                 return
-            if self.state.overloaded(self._address) and not self.url.startswith(ALWAYS):
+            if self.state.overloaded(self.peer, self.url):
                 self._answer_at_once(OVERLOAD, OVERLOAD_AND_CLOSE)
                 return
         super().on_headers_complete()
@@ -265,29 +305,83 @@ class Connection(HttpToolsProtocol):
             if self._unwanted > self.state.settings.max_body_bytes:
                 self._refuse_and_stop(413)
         super().on_body(body)
+        if not self._opened and not self.cycle.response_complete:
+            self._hold(len(body))
+            if self._deaf:
+                raise _Enough
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self.receiving = False
+        if self._opened:  # as nearly always: all of it came at once
+            self._opened = False
+            self._begin(self.cycle)
+        elif self._arriving is not None:
+            self._let_go(self.held)
+            self._arrived()
         self._due = self.loop.time() + self.state.keep_alive if self.cycle.response_complete else inf
 
     def on_response_complete(self) -> None:
         """Replaces uvicorn's, which arms a timer."""
         self.state.total_requests += 1
+        self._leave()
+        if self._arriving is not None:  # answered by its head
+            self._arriving = None
+            self._let_go(self.held)
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            self._take_turn(self.pipeline.pop()[0])
         elif not self.receiving:
             self._due = self.loop.time() + self.state.keep_alive
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Application) -> None:
-        """Replaces uvicorn's, to keep the task and to let its cancellation be quiet."""
+    # -- work --------------------------------------------------------------------------------------------------
 
-        async def quiet(scope: Any, receive: Any, _send: Any) -> None:
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Replaces uvicorn's, which starts with the head."""
+        self._opened = True
+
+    def _take_turn(self, cycle: RequestResponseCycle) -> None:
+        """What waited in the pipeline begins."""
+        if cycle.more_body:
+            self._begin_arriving(cycle)
+            return
+        self._let_go(len(cycle.body))
+        if self.state.overloaded(self.peer, cycle.scope["raw_path"]):
+            self._begin_arriving(cycle)
+            self._arrived()
+        else:
+            self._begin(cycle)
+
+    def _begin(self, cycle: RequestResponseCycle) -> None:
+        """Takes a place at work, and begins."""
+        self._enter()
+        self._run(cycle, cycle.receive)
+
+    def _begin_arriving(self, cycle: RequestResponseCycle) -> None:
+        """Begins without a place: what its head says can be refused before its body is here."""
+        cycle.scope["arriving"] = True  # type: ignore[typeddict-unknown-key]  # for `chassis.app`
+        self._arriving = _Arriving(cycle)
+        self._run(cycle, self._arriving.receive)
+
+    def _arrived(self) -> None:
+        """All of it is here: it takes a place, or is refused in its application's own way."""
+        arriving, self._arriving = self._arriving, None
+        if arriving is None:
+            return
+        if self.state.overloaded(self.peer, arriving.cycle.scope["raw_path"]):
+            self.state.refused[503] += 1
+            arriving.refused = True
+        else:
+            self._enter()
+
+    def _run(self, cycle: RequestResponseCycle, receive: Callable[[], Awaitable[Any]]) -> None:
+        """Runs the application in a task that is kept, and whose cancellation is quiet."""
+
+        async def quiet(scope: Any, _receive: Any, _send: Any) -> None:
             try:
-                await app(scope, receive, Answering(cycle).send)
+                await self.app(scope, receive, Answering(cycle, self._leave).send)
             except asyncio.CancelledError:  # its client has hung up
                 return
             except BaseException:
@@ -298,13 +392,34 @@ class Connection(HttpToolsProtocol):
         self._task = self.loop.create_task(cycle.run_asgi(quiet))
         self._task.add_done_callback(self._ended)
         self.tasks.add(self._task)
-        self.state.working[self._address] += 1
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
-        self.state.working[self._address] -= 1
-        if not self.state.working[self._address]:
-            del self.state.working[self._address]
+        if task is self._task:
+            self._leave()
+
+    def _enter(self) -> None:
+        self._at_work = True
+        self.state.at_work += 1
+        self.state.working[self.peer] += 1
+
+    def _leave(self) -> None:
+        """The work is done, or nobody wants it any more: how fast its answer is read is its reader's affair."""
+        if self._at_work:
+            self._at_work = False
+            self.state.at_work -= 1
+            _subtract(self.state.working, self.peer, 1)
+
+    def _hold(self, size: int) -> None:
+        self.held += size
+        self.state.arriving_bytes += size
+        self.state.arriving[self.peer] += size
+        self.state.make_room()
+
+    def _let_go(self, size: int) -> None:
+        self.held -= size
+        self.state.arriving_bytes -= size
+        _subtract(self.state.arriving, self.peer, size)
 
     # -- refusing ----------------------------------------------------------------------------------------------
 
@@ -312,6 +427,15 @@ class Connection(HttpToolsProtocol):
         """The answer under way is this connection's last, unless its head has already promised otherwise."""
         if self._running and self._busy and not self._running.response_started and not self.pipeline:
             self._running.keep_alive = False
+
+    def turn_away(self) -> None:
+        """Refuses what is arriving: there is no room for it."""
+        self._let_go(self.held)
+        if self._arriving is not None:
+            self._refuse(503, OVERLOAD_AND_CLOSE)
+        else:  # it waits in a pipeline, whose answers come in order
+            self._deaf = True
+            self.transport.abort()
 
     def _cancel(self) -> None:
         """Nobody waits for the answer any more."""
@@ -339,7 +463,7 @@ class Connection(HttpToolsProtocol):
         self._refuse(status)
         raise _Enough
 
-    def _refuse(self, status: int) -> None:
+    def _refuse(self, status: int, answer: bytes = b"") -> None:
         """Ends the connection. Answers come in the order of their requests: what was asked before is answered first."""
         self._deaf = True
         self.state.refused[status] += 1
@@ -357,5 +481,12 @@ class Connection(HttpToolsProtocol):
                 newest = self.pipeline[0][0] if self.pipeline else self._running
                 newest.keep_alive = False
                 return
-        self.transport.write(REFUSALS[status])
+        self.transport.write(answer or REFUSALS[status])
         self.transport.close()
+
+
+def _subtract(counts: Counter[str], peer: str, count: int) -> None:
+    """Less for `peer`, who is forgotten with the last."""
+    counts[peer] -= count
+    if not counts[peer]:
+        del counts[peer]

@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from ipaddress import IPv6Address
 from math import ceil, floor
 from typing import Any, NamedTuple, cast
 
@@ -27,6 +26,7 @@ from valkey.asyncio import ConnectionPool
 from valkey.exceptions import ValkeyError
 
 from chassis import identity
+from chassis.addresses import network
 from chassis.errors import RateLimited
 
 log = logging.getLogger("rates")
@@ -170,19 +170,9 @@ class Rates:
 def _caller(scope: Scope) -> str:
     """Who is charged, as a key of bounded length."""
     subject = identity.current().subject
-    who = f"address {_network(scope)}" if subject is None else f"subject {subject}"
-    return hashlib.blake2b(who.encode(), digest_size=16).hexdigest()
-
-
-def _network(scope: Scope) -> str:
     address: str = (scope.get("client") or ("",))[0]
-    if ":" not in address:
-        return address
-    try:
-        found = IPv6Address(address)
-    except ValueError:  # as a proxy has spelled it
-        return address
-    return str(found.ipv4_mapped or found.packed[:8].hex())
+    who = f"address {network(address)}" if subject is None else f"subject {subject}"
+    return hashlib.blake2b(who.encode(), digest_size=16).hexdigest()
 
 
 class Limited:

@@ -105,8 +105,17 @@ class ServerSettings(Settings):
     """Requests that one process works on at a time: more are refused at once, since they would make all late."""
     max_concurrency_per_address: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Those of one peer, so that others find a place; 0: two thirds. A proxy is one peer: behind one, all of them."""
+    max_arriving_bytes: Annotated[int, Field(ge=1024, le=10_000_000_000)] = 64_000_000
+    """Of bodies that are arriving, in one process: beyond it whoever sends most is refused."""
     forwarded_allow_ips: Annotated[str, AfterValidator(_proxies)] = ""
     """The proxies whose X-Forwarded-For says who the client is, separated by commas; of nobody else is it believed."""
+
+    @field_validator("max_arriving_bytes")
+    @classmethod
+    def _one_fits(cls, value: int, info: ValidationInfo) -> int:
+        if value < info.data.get("max_body_bytes", 0):
+            raise PydanticCustomError("room", "must be at least MAX_BODY_BYTES: one body must fit")
+        return value
 
 
 class DatabaseSettings(Settings):

@@ -14,7 +14,7 @@ DEAF_REQUESTS, DEAF_SECONDS = 15, 14
 """What a deaf peer asks for, and how long it does not listen: as long as it must be cut off, and the time to answer."""
 MALFORMED, HEADERS = "400 MALFORMED", "431 LIMIT_EXCEEDED"
 QUERY = b'{"query": "{ __typename }"}'
-TYPED = "Content-Type: application/json"
+TYPED, LONG = "Content-Type: application/json", "Content-Length: 9"
 SMUGGLED = b"GET /api/pessoas/1/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -117,6 +117,26 @@ async def connections(target: Target) -> str:
         for answer, peer in zip(answers, peers, strict=True):
             answer.cancel()
             peer.hang_up()
+
+
+HEADS = (128, 64)
+"""All places at work, as two addresses may have them."""
+ASKED = 20
+
+
+async def heads_alone(target: Target) -> str:
+    """What somebody else is told all the while that two addresses have sent many heads, and no body."""
+    heads = {"gateway": http("POST", "/graphql", TYPED, LONG), "pessoas": http("POST", "/api/pessoas/", TYPED, LONG)}
+    found = set[str]()
+    for process, head in heads.items():
+        crowd = [await target.peer(process, f"127.0.3.{n}") for n, count in enumerate(HEADS, 1) for _ in range(count)]
+        for peer in crowd:
+            peer.send(head)
+        asked = graphql("{ __typename }") if process == "gateway" else get()
+        found |= {f"{process} {await target.ask(process, asked)}" for _ in range(ASKED)}
+        for peer in crowd:
+            peer.hang_up()
+    return ", ".join(sorted(found))
 
 
 async def heavy(target: Target) -> str:
@@ -226,6 +246,7 @@ ATTACKS: list[Attack] = [
     # Many.
     Attack("1,000 requests at once on a connection", "cut off after a few", pipelined),
     Attack("1,000 connections of one address", "500 stay, 503 UNAVAILABLE", connections, slow=True),
+    Attack("128 and 64 heads of two addresses, and no body", "gateway 200, pessoas 200", heads_alone),
     Attack("300 expensive queries at once", "200, 503 UNAVAILABLE", heavy, slow=True),
     Attack("500 expensive queries whose clients hang up", "200", hang_up, slow=True),
     # Slow, mute and deaf.

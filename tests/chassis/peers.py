@@ -106,9 +106,10 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(app: Any, **settings: Any) -> AsyncGenerator[Served]:
+async def serving(app: Any, *, address: str = "127.0.0.1", **settings: Any) -> AsyncGenerator[Served]:
     """`app` behind our server with these settings."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listening = socket.create_server((address, 0), family=family)
     port: int = listening.getsockname()[1]
     server = Server(lambda: app, ServerSettings.model_validate(settings))
     running = asyncio.create_task(server.serve(sockets=[listening]))

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from starlette.types import Receive, Scope, Send
 
+from chassis.addresses import network
 from chassis.connection import MAX_HEAD_BYTES, MAX_HEADERS, MAX_PIPELINED, MAX_TARGET_BYTES
 from chassis.metrics import Requests
 from chassis.middleware import Front
@@ -217,9 +218,10 @@ async def test_what_is_refused_at_once_does_not_overtake_an_answer_of_the_same_t
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
             await send({"type": "http.response.body", "body": b"ok"})
             [connection] = served.connections
-            connection.data_received(b"GET /next HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            served.state.draining = True
+            connection.data_received(b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
-    async with serving(answers_and_hears_more, max_concurrency=1) as served:
+    async with serving(answers_and_hears_more) as served:
         peer = await served.peer()
         peer.get("/first")
 
@@ -306,6 +308,27 @@ async def test_one_address_has_at_most_half_of_the_connections(served: Served) -
     assert (await again.answer()).status == 200
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9"),
+        ("2001:db8:1:2::1", "2001:0db8:0001:0002:0:0:0:1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+    ],
+)
+def test_addresses_of_one_customer_count_as_one(one: str, other: str) -> None:
+    assert network(one) == network(other) != network("2001:db8:1:3::1")
+
+
+async def test_connections_are_counted_by_network(echo: Echo) -> None:
+    async with serving(echo, address="::1") as served:
+        _, writer = await asyncio.open_connection("::1", served.port)
+        await until(lambda: bool(served.connections), "the server sees it")
+
+        assert list(served.state.peers) == [network("::1")] != ["::1"]
+        writer.close()
+
+
 async def _held(served: Served, echo: Echo, count: int) -> list[Peer]:
     peers = [await served.peer() for _ in range(count)]
     for number, peer in enumerate(peers):
@@ -351,6 +374,105 @@ async def test_one_address_cannot_take_every_place_at_work(echo: Echo) -> None:
         assert served_now == [200] * 3
         assert (await beyond.answer()).status == 200
         await until(lambda: not served.state.working, "nothing is remembered of who has left")
+
+
+HALF = POST + b"Content-Length: 8\r\n\r\nhalf"
+
+
+async def _halves(served: Served, echo: Echo, count: int) -> list[Peer]:
+    """Peers of whose bodies a half has come."""
+    peers = [await served.peer() for _ in range(count)]
+    for peer in peers:
+        peer.send(HALF)
+    await until(lambda: len(echo.begun) == count, "every head is at its application")
+    return peers
+
+
+async def test_nobody_takes_a_place_at_work_by_a_head_alone(served: Served, echo: Echo) -> None:
+    await _halves(served, echo, 5)
+    other = await served.peer()
+    other.get("/a")
+
+    assert (await other.answer()).status == 200
+    assert served.state.at_work == 0
+
+
+async def test_a_body_that_is_complete_takes_a_place_or_is_refused_in_the_applications_own_way(
+    served: Served, echo: Echo
+) -> None:
+    first, second = await _halves(served, echo, 2)
+    held = [await served.peer() for _ in range(2)]
+    for peer in held:
+        peer.get("/held")
+    await until(lambda: served.state.at_work == 2, "one place is left")
+    taking = await served.peer()
+    first.send(b"half")
+    assert (await first.answer()).body == b"/a"
+    taking.get("/held")
+    await until(lambda: served.state.at_work == 3, "no place is left")
+    second.send(b"half" + HALF.replace(b"half", b"complete"))
+    refused, next_too = await second.answer(), await second.answer()
+    echo.release.set()
+    for peer in (*held, taking):
+        await peer.answer()
+    second.get("/b")
+
+    assert (refused.status, refused.headers["retry-after"], refused.closes) == (503, "1", False)
+    assert "x-request-id" in refused.headers, "the application's edge has answered"
+    assert (next_too.status, json.loads(next_too.body)["code"]) == (503, "UNAVAILABLE")
+    assert (await second.answer()).body == b"/b"
+
+
+async def test_who_does_not_read_an_answer_holds_no_place_with_the_next_request(served: Served, echo: Echo) -> None:
+    for _ in range(3):
+        deaf = await served.peer()
+        deaf.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport has it
+        deaf.get("/large")
+        deaf.get("/large")
+    await until(lambda: echo.begun.count("/large") == 6, "the second answer of each waits to be written")
+    other = await served.peer()
+    other.get("/a")
+
+    assert (await other.answer()).status == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
+async def test_where_there_is_no_room_for_a_body_whoever_sends_most_is_turned_away(echo: Echo) -> None:
+    front = Front(echo, 10_000, 5.0, Requests([]))
+
+    async def sends(address: str, size: int) -> Peer:
+        peer, before = await served.peer(address), served.state.arriving_bytes
+        peer.send(POST + b"Content-Length: 10000\r\n\r\n" + b"x" * size)
+        await until(lambda: served.state.arriving_bytes >= before + size or served.state.refused[503] > 0, "it comes")
+        return peer
+
+    async with serving(front, max_body_bytes=10_000, max_arriving_bytes=25_000) as served:
+        modest = await sends("127.0.0.3", 5_000)
+        short, long = await sends("127.0.0.2", 7_000), await sends("127.0.0.2", 9_000)
+        last = await sends("127.0.0.3", 6_000)
+        refused = await long.answer()
+        for peer, rest in ((modest, 5_000), (short, 3_000), (last, 4_000)):
+            peer.send(b"x" * rest)
+            assert (await peer.answer()).status == 200
+
+        assert (refused.status, refused.headers["retry-after"], refused.closes) == (503, "1", True)
+        assert await long.is_cut_off()
+        await until(lambda: not served.state.arriving, "nothing is remembered of who has left")
+        assert served.state.arriving_bytes == 0
+
+
+async def test_what_waits_in_pipelines_counts_as_arriving_until_its_turn(served: Served, echo: Echo) -> None:
+    peer = await served.peer()
+    peer.get("/held")
+    peer.send(POST + b"Content-Length: 8\r\n\r\ncomplete" + HALF)
+    await until(lambda: served.state.arriving_bytes == 12, "both wait")
+    echo.release.set()
+    answered = [(await peer.answer()).status for _ in range(2)]
+    assert served.state.arriving_bytes == 4
+    peer.send(b"half")
+
+    assert [*answered, (await peer.answer()).status] == [200] * 3
+    assert served.state.arriving_bytes == 0
 
 
 async def test_a_head_request_refused_under_overload_has_no_body_that_spoils_the_next(

@@ -40,6 +40,7 @@ GOOD = {
         ("pessoas", "API_RATE_LIMIT", "many"),
         ("pessoas", "RATE_LIMIT_URL", "localhost:6379"),
         ("gateway", "RATE_LIMIT_URL", "http://localhost:6379"),
+        ("gateway", "MAX_ARRIVING_BYTES", "999999"),  # less than one body may have
         ("gateway", "FORWARDED_ALLOW_IPS", "proxy"),
         ("pessoas", "FORWARDED_ALLOW_IPS", "10.0.0.1,10.0.0.1/8"),
         ("gateway", "CORS_ORIGINS", "*"),

@@ -1,0 +1,14 @@
+"""Who counts as one peer: an address; of IPv6 its /64, since one customer has all of it."""
+
+from ipaddress import IPv6Address
+
+
+def network(address: str) -> str:
+    """What `address` is counted under."""
+    if ":" not in address:
+        return address
+    try:
+        found = IPv6Address(address)
+    except ValueError:  # as a proxy has spelled it
+        return address
+    return str(found.ipv4_mapped or found.packed[:8].hex())

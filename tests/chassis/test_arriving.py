@@ -1,0 +1,121 @@
+"""Requests whose bodies are still to come: their heads are judged at once, and no work is done before their end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+import gateway.app
+import pessoas.app
+from chassis.settings import DatabaseSettings
+from tests import builders
+from tests.applications import Services
+from tests.chassis.peers import Served, serving
+from tests.issuer import Issuer, mint
+
+NEIGHBOURS = dict.fromkeys(("catalogo_url", "pessoas_url", "servicos_url", "solicitacoes_url"), "http://127.0.0.1:9")
+JSON = "Content-Type: application/json"
+TOKEN = "Authorization: Bearer " + mint("pessoas:read", "pessoas:write")
+READER = "Authorization: Bearer " + mint("pessoas:read")
+
+
+@pytest_asyncio.fixture
+async def processes(
+    services: Services, database_urls: dict[str, str], tmp_path: Path
+) -> AsyncIterator[dict[str, Served]]:
+    """A service and the gateway, which ask for tokens, behind their real server."""
+    await builders.pessoa(services)
+    common = {"log_level": "ERROR", "max_body_bytes": 10_000, **Issuer(tmp_path / "jwks.json").settings()}
+    service = DatabaseSettings.model_validate({**common, "database_url": database_urls["pessoas"]})
+    front = gateway.app.GatewaySettings.model_validate({**common, **NEIGHBOURS})
+    async with AsyncExitStack() as stack:
+        yield {
+            "pessoas": await stack.enter_async_context(serving(pessoas.app.create_app(service))),
+            "gateway": await stack.enter_async_context(serving(gateway.app.create_app(front))),
+        }
+
+
+def head(method: str, path: str, *headers: str, length: int = 2) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {length}", "Expect: 100-continue"]
+    return "".join(f"{line}\r\n" for line in [*lines, *headers, ""]).encode()
+
+
+@pytest.mark.parametrize(
+    ("process", "sent", "status"),
+    [
+        ("pessoas", head("POST", "/api/pessoas/", JSON), 401),
+        ("pessoas", head("POST", "/api/pessoas/", JSON, READER), 403),
+        ("pessoas", head("POST", "/api/pessoas/", JSON, TOKEN, "Accept: text/html"), 406),
+        ("pessoas", head("POST", "/api/pessoas/", JSON, TOKEN, "X-Timeout-Ms: soon"), 400),
+        ("pessoas", head("POST", "/api/pessoas/", JSON, TOKEN, length=10_001), 413),
+        ("pessoas", head("POST", "/api/pessoas/", TOKEN), 415),
+        ("pessoas", head("POST", "/api/pessoas/query/", TOKEN), 415),
+        ("pessoas", head("PUT", "/api/pessoas/1/", TOKEN), 415),
+        ("pessoas", head("PATCH", "/api/pessoas/1/", TOKEN), 415),
+        ("pessoas", head("GET", "/api/pessoas/1/", TOKEN, length=10_001), 413),
+        ("pessoas", head("DELETE", "/api/pessoas/1/", READER), 403),
+        ("gateway", head("POST", "/graphql", JSON), 401),
+        ("gateway", head("POST", "/graphql", JSON, TOKEN, "Accept: text/html"), 406),
+        ("gateway", head("POST", "/graphql", JSON, TOKEN, length=10_001), 413),
+        ("gateway", head("POST", "/graphql", TOKEN), 415),
+    ],
+    ids=lambda value: value.partition(b" HTTP")[0].decode() if isinstance(value, bytes) else str(value),
+)
+async def test_what_a_head_is_refused_for_is_told_before_any_of_the_body_is_asked_for(
+    processes: dict[str, Served], process: str, sent: bytes, status: int
+) -> None:
+    peer = await processes[process].peer()
+    peer.send(sent)
+
+    assert (await peer.answer()).status == status
+
+
+@pytest.mark.parametrize(
+    ("process", "sent", "body", "status"),
+    [
+        ("pessoas", head("POST", "/api/pessoas/", JSON, TOKEN, length=20), b'{"nome_pessoa":"Ana"}'[:20], 400),
+        ("pessoas", head("POST", "/api/pessoas/", JSON, TOKEN, length=21), b'{"nome_pessoa":"Ana"}', 201),
+        ("pessoas", head("GET", "/api/pessoas/1/", TOKEN), b"{}", 200),
+        ("pessoas", head("GET", "/health/ready"), b"{}", 200),
+        ("pessoas", head("DELETE", "/api/pessoas/1/", TOKEN), b"{}", 204),
+        ("gateway", head("POST", "/graphql", JSON, TOKEN, length=26), b'{"query":"{ __typename }"}', 200),
+        ("gateway", head("GET", "/graphql?query={__typename}", TOKEN), b"{}", 200),
+    ],
+    ids=lambda value: value.partition(b" HTTP")[0].decode() if isinstance(value, bytes) else str(value),
+)
+async def test_no_work_is_done_before_the_end_of_a_body_whether_it_is_read_or_not(
+    processes: dict[str, Served], process: str, sent: bytes, body: bytes, status: int
+) -> None:
+    served = processes[process]
+    peer = await served.peer()
+    peer.send(sent)
+    told = await peer.answer()
+    assert served.state.at_work == 0
+    peer.send(body)
+
+    assert (told.status, (await peer.answer()).status) == (100, status)
+
+
+async def test_a_complete_request_without_a_place_is_refused_by_each_api_in_its_own_form(
+    processes: dict[str, Served],
+) -> None:
+    found: dict[str, tuple[int, str, str]] = {}
+    for name, path in (("pessoas", "/api/pessoas/"), ("gateway", "/graphql")):
+        served = processes[name]
+        peer = await served.peer()
+        peer.send(head("POST", path, JSON, TOKEN, "Accept: application/json"))
+        assert (await peer.answer()).status == 100
+        served.state.at_work = served.state.settings.max_concurrency
+        peer.send(b"{}")
+        refused = await peer.answer()
+        served.state.at_work = 0
+        body = json.loads(refused.body)
+        code = body["code"] if name == "pessoas" else body["errors"][0]["extensions"]["code"]
+        found[name] = (refused.status, code, refused.headers["retry-after"])
+
+    assert found == dict.fromkeys(("pessoas", "gateway"), (503, "UNAVAILABLE", "1"))
