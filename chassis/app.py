@@ -1,7 +1,7 @@
 """Bolts a process together: one FastAPI application with the chassis' edge, errors, health and documentation."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from logging import getLogger
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from chassis.middleware import Front
 from chassis.settings import Settings
 
 if TYPE_CHECKING:
+    from chassis.jwks import Keys
     from chassis.rates import Rates
 
 log = getLogger("start")
@@ -75,10 +76,15 @@ def build(
     enter where, as far as a path can say; `rate_limit` is what one caller may ask for in a minute."""
     logging.configure(name, settings.log_level)
     metrics.built(name, version)
+    keys = _keys(settings)
 
     @asynccontextmanager
     async def measured(app: FastAPI) -> AsyncGenerator[None]:
-        async with scrape.kept(settings.metrics_dir), lifespan(app):
+        async with AsyncExitStack() as stack:
+            if keys:
+                await stack.enter_async_context(keys.kept())
+            await stack.enter_async_context(scrape.kept(settings.metrics_dir))
+            await stack.enter_async_context(lifespan(app))
             yield
         if app.state.rates:
             await app.state.rates.close()
@@ -93,7 +99,7 @@ def build(
         redoc_url=None,
         **more,
     )
-    health.add_to(app, ready)
+    health.add_to(app, *([keys.ready] if keys else []), *([ready] if ready else []))
     scrape.add_to(app, settings.metrics_dir)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _not_routed)
@@ -109,7 +115,7 @@ def build(
         app.state.rates = Rates(name, rate_limit, settings.rate_limit_url)
         inside = Limited(inside, app.state.rates)
     app.edge = Front(
-        _identified(inside, settings, needs, app.state.rates),
+        _identified(inside, settings, keys, needs, app.state.rates),
         settings.max_body_bytes,
         settings.operation_timeout,
         metrics.Requests(app.router.routes),
@@ -119,13 +125,24 @@ def build(
     return app
 
 
-def _identified(app: ASGIApp, settings: Settings, needs: identity.Needs, rates: "Rates | None") -> ASGIApp:
+def _keys(settings: Settings) -> "Keys | None":
+    """The keys by which tokens are judged; None where nobody is asked for one."""
     if settings.auth_mode == "off":
         log.warning("authentication is off: everybody may read and write; AUTH_MODE=jwt asks for tokens")
-        return app
-    from chassis.tokens import Tokens  # its cryptography is 10 MB that AUTH_MODE=off does not need
+        return None
+    from chassis.jwks import Keys  # its cryptography is 10 MB that AUTH_MODE=off does not need
 
-    return identity.Identified(app, tokens=Tokens(settings), needs=needs, rates=rates)
+    return Keys(settings.auth_jwks, settings.auth_algorithms)
+
+
+def _identified(
+    app: ASGIApp, settings: Settings, keys: "Keys | None", needs: identity.Needs, rates: "Rates | None"
+) -> ASGIApp:
+    if keys is None:
+        return app
+    from chassis.tokens import Tokens
+
+    return identity.Identified(app, tokens=Tokens(settings, keys), needs=needs, rates=rates)
 
 
 async def _refused(request: Request, failure: Exception) -> Response:

@@ -1,7 +1,7 @@
 """What can be refused, as a tree of exceptions, and how a refusal is written: `application/problem+json` (RFC 9457).
 
     Refusal
-     ├─ Malformed            400  the bytes are not the JSON they claim to be
+     ├─ Malformed            400  the bytes are not the JSON, or the header, they claim to be
      ├─ Unauthenticated      401  carries the challenge of RFC 6750
      ├─ Forbidden            403  names the missing scopes
      ├─ NotFound             404
@@ -72,11 +72,21 @@ class Malformed(Refusal):
     status, code = 400, "MALFORMED"
 
 
+REALM = "solicita"
+"""Where a token is good (RFC 9110, 11.5): one realm, since all processes share an audience."""
+
+
+def challenge(error: str | None = None, **parameters: str) -> dict[str, str]:
+    """The header that asks for a token (RFC 6750, 3). Without an error where none came: nothing is wrong with it."""
+    members = {"realm": REALM, **({"error": error} if error else {}), **parameters}
+    return {"WWW-Authenticate": "Bearer " + ", ".join(f'{name}="{value}"' for name, value in members.items())}
+
+
 class Unauthenticated(Refusal):
     status, code = 401, "UNAUTHENTICATED"
 
     def __init__(self, detail: str, **more: Any) -> None:
-        more["headers"] = {"WWW-Authenticate": "Bearer", **(more.get("headers") or {})}
+        more["headers"] = challenge() | dict(more.get("headers") or {})
         super().__init__(detail, **more)
 
 

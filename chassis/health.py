@@ -8,14 +8,14 @@ Check = Callable[[], Awaitable[None]]
 """Raises Unavailable, with the reason, when the process cannot serve."""
 
 
-def add_to(app: FastAPI, check: Check | None = None) -> None:
+def add_to(app: FastAPI, *checks: Check) -> None:
     """`/health/live` and `/health/ready`."""
 
     async def live() -> dict[str, str]:
         return {"status": "live"}
 
     async def ready() -> dict[str, str]:
-        if check is not None:
+        for check in checks:
             await check()
         return {"status": "ready"}
 

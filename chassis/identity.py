@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chassis.errors import Forbidden, Refusal
+from chassis.errors import Forbidden, Refusal, challenge
 
 if TYPE_CHECKING:  # with AUTH_MODE=off its cryptography is never loaded
     from chassis.rates import Rates
@@ -44,9 +44,8 @@ class Caller:
             raise self.refusal
         if missing := [scope for scope in scopes if scope not in self.scopes]:
             named = " ".join(missing)
-            challenge = f'Bearer error="insufficient_scope", scope="{named}"'
             detail = f"falta o escopo {named}" if len(missing) == 1 else f"faltam os escopos {', '.join(missing)}"
-            raise Forbidden(detail, headers={"WWW-Authenticate": challenge})
+            raise Forbidden(detail, headers=challenge("insufficient_scope", scope=named))
 
 
 ANYBODY = Caller()

@@ -84,7 +84,7 @@ HEADERS: dict[str, Schema] = {
         ("Retry-After", "Seconds to wait.", True, {"type": "integer", "minimum": 0}, 1),
         ("RateLimit", "What is left: r units, for t seconds.", False, {"type": "string"}, '"default";r=0;t=12'),
         ("RateLimit-Policy", "The share: q units in w seconds.", False, {"type": "string"}, '"default";q=600;w=60'),
-        ("WWW-Authenticate", "The challenge of RFC 6750.", False, {"type": "string"}, "Bearer"),
+        ("WWW-Authenticate", "The challenge of RFC 6750.", False, {"type": "string"}, 'Bearer realm="solicita"'),
         ("Accept", "The media types this takes.", False, {"type": "string"}, "application/json"),
         ("Accept-Encoding", "The codings this takes.", False, {"type": "string"}, "identity"),
     )
@@ -107,6 +107,7 @@ REFUSALS: dict[int, tuple[str, str]] = {
     503: ("UNAVAILABLE", "o banco de dados não está respondendo; tente de novo em instantes"),
 }
 REFUSAL_HEADERS = {
+    400: ("WWW-Authenticate",),
     401: ("WWW-Authenticate",),
     403: ("WWW-Authenticate",),
     412: ("ETag",),
@@ -124,7 +125,7 @@ SECURITY: Schema = {
     }
 }
 
-READ_REFUSALS = (401, 403, 406, 422, 429, 500, 503)
+READ_REFUSALS = (400, 401, 403, 406, 422, 429, 500, 503)
 BODY_REFUSALS = (400, 401, 403, 406, 413, 415, 422, 429, 500, 503)
 
 
@@ -225,7 +226,7 @@ class Described:
                 "parameters": parameters(*one, "If-Match", "Idempotency-Key", "Prefer"),
                 "responses": answer(204, None, None, "Idempotency-Replayed")
                 | answer(200, public, self.example, "Preference-Applied", "Idempotency-Replayed")
-                | refusals(*READ_REFUSALS, 400, 404, 409, 412),
+                | refusals(*READ_REFUSALS, 404, 409, 412),
             },
         }
         extra = described[action] | {"operationId": f"{action}{name}", "tags": [name]}

@@ -74,6 +74,13 @@ class Settings(BaseSettings):
         "ES256",
         "EdDSA",
     )
+    auth_scope_claims: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)] = (
+        "scope",
+        "scp",
+        "roles",
+        "permissions",
+    )
+    """Where a token says what it may: claims by name, or by a path of names with dots; all of them count."""
     auth_leeway: Annotated[int, Field(ge=0, le=120)] = 30
     """Seconds that clocks may differ."""
 

@@ -47,13 +47,15 @@ def mint(*scopes: str, key: Any = None, alg: str = "RS256", header: Json | None 
     """A token that is good but for what is said here; a claim or header that is None is left out."""
     now = int(time.time())
     said = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ana", "iat": now, "exp": now + 600, "scope": " ".join(scopes)}
+    said = {name: value for name, value in {**said, **claims}.items() if value is not None}
+    return signed(json.dumps(said).encode(), key=key, alg=alg, header=header)
+
+
+def signed(claims: bytes, *, key: Any = None, alg: str = "RS256", header: Json | None = None) -> str:
+    """A token of these claims, whatever a library would say of them."""
     headers = {"kid": alg, "typ": "at+jwt", **(header or {})}
-    return jwt.encode(
-        {name: value for name, value in {**said, **claims}.items() if value is not None},
-        KEYS[alg] if key is None else key,
-        alg,
-        headers={name: value for name, value in headers.items() if value is not None or name == "typ"},
-    )
+    headers = {name: value for name, value in headers.items() if value is not None or name == "typ"}
+    return jwt.PyJWS().encode(claims, KEYS[alg] if key is None else key, alg, headers=headers)
 
 
 def bearer(*scopes: str, **more: Any) -> dict[str, str]:

@@ -61,7 +61,7 @@ async def test_each_route_needs_the_scope_of_its_service_and_kind(
         assert {answer.status_code for answer in anonymous} == {401}
         assert {answer.status_code for answer in forbidden} == {403}
         assert {answer.headers["www-authenticate"] for answer in forbidden} == {
-            f'Bearer error="insufficient_scope", scope="{needed}"'
+            f'Bearer realm="solicita", error="insufficient_scope", scope="{needed}"'
         }
         assert [(name, answer.status_code) for name, answer in allowed if answer.status_code in (401, 403, 500)] == []
         refused = forbidden[0].json()

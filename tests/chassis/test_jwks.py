@@ -152,8 +152,8 @@ def short() -> dict[str, Any]:
         public("RS256", alg="HS256"),
         public("RS256", alg="RS512"),
         public("RS256", use="enc"),
-        public("RS256", kid=None),
         public("RS256", kid=["RS256"]),
+        public("RS256", kid=5),
         public("RS256", n="AQAB"),
         public("ES256", crv="P-384"),
         public("ES256", crv="secp256k1"),
@@ -166,16 +166,29 @@ def short() -> dict[str, Any]:
     ids=lambda jwk: str(jwk)[:60],
 )
 def test_a_key_that_is_not_to_be_used_is_passed_over(jwk: Any) -> None:
-    assert list(read(json.dumps({"keys": [jwk, public("EdDSA")]}).encode(), ALL)) == ["EdDSA"]
+    found = read(json.dumps({"keys": [jwk, public("EdDSA")]}).encode(), ALL)
+
+    assert [key.kid for key in found] == ["EdDSA"]
 
 
 def test_a_key_set_is_bounded_and_an_empty_one_withdraws_all() -> None:
     with pytest.raises(ValueError, match="keys"):
         read(json.dumps({"keys": [{}] * (MAX_KEYS + 1)}).encode(), ALL)
-    assert read(b'{"keys": []}', ALL) == {}
+    assert read(b'{"keys": []}', ALL) == []
 
 
 def test_a_key_that_does_not_say_may_be_used_with_every_configured_algorithm_of_its_kind() -> None:
-    found = read(jwks(public("RS256")).encode(), ("RS256", "PS512", "ES256"))
+    [found] = read(jwks(public("RS256")).encode(), ("RS256", "PS512", "ES256"))
 
-    assert found["RS256"].algorithms == ("RS256", "PS512")
+    assert found.algorithms == ("RS256", "PS512")
+
+
+async def test_a_token_that_names_no_key_gets_the_only_one_that_fits(tmp_path: Path) -> None:
+    path = tmp_path / "jwks.json"
+    path.write_text(jwks(public("RS256", kid="a"), public("RS256", kid="b", alg="RS256"), public("ES256", kid=None)))
+    keys = Keys(str(path), (*ALL, "PS256"))
+
+    assert [key and key.kid for key in [await keys.only("RS256"), await keys.only("PS256")]] == [None, "a"]
+    assert (found := await keys.only("ES256")) and found.kid is None
+    assert await keys.only("EdDSA") is None
+    assert await keys.only("none") is None

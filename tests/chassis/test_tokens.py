@@ -17,7 +17,7 @@ from chassis.jwks import Keys
 from chassis.settings import Settings
 from chassis.tokens import LONGEST_TOKEN, REMEMBERED, Tokens
 from tests.applications import Applications
-from tests.issuer import EC, FORGED, RSA, Issuer, bearer, jwks, mint, pem, public
+from tests.issuer import AUDIENCE, EC, FORGED, ISSUER, RSA, Issuer, bearer, jwks, mint, pem, public, signed
 from tests.resources import PESSOAS
 
 READ = "pessoas:read"
@@ -65,7 +65,13 @@ BAD = {
     "no audience": lambda: mint(READ, aud=None),
     "no expiry": lambda: mint(READ, exp=None),
     "no subject": lambda: mint(READ, sub=None),
-    "no kid": lambda: mint(READ, header={"kid": None}),
+    "no kid, another's signature": lambda: mint(READ, key=FORGED, header={"kid": None}),
+    "no kid, an algorithm that no key fits": lambda: mint(READ, key=RSA, alg="RS512", header={"kid": None}),
+    "no kid, no alg": lambda: unsigned({"typ": "at+jwt"}),
+    "no kid, alg none": lambda: unsigned({"alg": "none"}).rpartition(".")[0] + ".",
+    "kid null": lambda: unsigned({"alg": "RS256", "kid": None}),
+    "kid empty": lambda: mint(READ, header={"kid": ""}),
+    "kid a lone surrogate": lambda: mint(READ, header={"kid": "\ud800"}),
     "an unknown kid": lambda: mint(READ, header={"kid": "x"}),
     "kid a path": lambda: mint(READ, header={"kid": "../../../dev/null"}),
     "kid no text": lambda: unsigned({"alg": "RS256", "kid": {"a": 1}}),
@@ -74,6 +80,11 @@ BAD = {
     "its own key": lambda: unsigned({"alg": "RS256", "kid": "RS256", "jwk": public("RS256", FORGED)}),
     "a logout token": lambda: mint(READ, header={"typ": "logout+jwt"}),
     "critical and unknown": lambda: mint(READ, header={"crit": ["x"], "x": 1}),
+    "critical, and not a list": lambda: unsigned({"alg": "RS256", "kid": "RS256", "crit": {"b64": 1}}),
+    "a payload that is elsewhere": lambda: mint(READ, header={"crit": ["b64"], "b64": False}),
+    "more scopes than anybody has": lambda: mint(
+        scope=[f"a:{'b' * n}{m}" for n in range(17) for m in "cdefghijklmnopqr"]
+    ),
     "a body that is no object": lambda: f"{part({'alg': 'RS256', 'kid': 'RS256'})}.{part([1])}.AAAA",
     "two parts": lambda: "a.b",
     "five parts": lambda: "a.b.c.d.e",
@@ -90,31 +101,89 @@ async def test_a_bad_token_is_401_with_a_challenge(protected: Applications, name
     answer = await protected.services.pessoas.get(PESSOAS.path, headers=headers)
 
     assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHENTICATED")
-    assert answer.headers["www-authenticate"].startswith('Bearer error="invalid_token", error_description="')
+    assert answer.headers["www-authenticate"].startswith(
+        'Bearer realm="solicita", error="invalid_token", error_description="'
+    )
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["www-authenticate"].isascii()
 
 
-async def test_no_token_is_401_with_the_bare_challenge(protected: Applications) -> None:
-    answer = await protected.services.pessoas.get(PESSOAS.path)
+TIMES: list[Any] = [
+    *(None, True, False, "", "x", "1_0", str(now(600)), [], [now(600)], {}, -1),
+    *(float("nan"), float("inf"), -float("inf"), 1e300, 10**30, 10**400, 253_402_300_800, now(600) * 1000),
+]
+SUBJECTS: list[Any] = [
+    *(None, True, 5, [], ["ana"], {}, "", " ", "\t", "\u00a0", "\u2028", "\ud800", "ana\udfff", "ana\n", "\0"),
+    "a" * 256,
+]
+ODD: dict[str, list[Any]] = {
+    "exp": TIMES,
+    "nbf": TIMES,
+    "iat": TIMES,
+    "sub": SUBJECTS,
+    "iss": [None, True, 5, [ISSUER], {ISSUER: 1}, "", "\ud800", f" {ISSUER}", f"{ISSUER}\0"],
+    "aud": [None, True, 5, [], {}, {AUDIENCE: 1}, "", "\ud800", f"{AUDIENCE} ", [AUDIENCE, 5], [[AUDIENCE]], [None]],
+    "jti": [None, True, 5, [], {}],
+}
+"""Every claim that is read, but for the scopes, with values that it must not have."""
 
-    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in ODD.items() for value in values])
+async def test_a_signed_token_with_an_odd_claim_is_401_and_never_a_500(
+    protected: Applications, name: str, value: Any
+) -> None:
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ana", "exp": now(600), "scope": f"{READ} pessoas:write"}
+    token = signed(json.dumps(claims | {name: value}).encode())
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "1"}  # a key is kept under the subject
+
+    read = await protected.services.pessoas.get(PESSOAS.path, headers=headers)
+    written = await protected.services.pessoas.post(PESSOAS.path, json={"nome_pessoa": "Ana"}, headers=headers)
+    asked = await protected.gateway.client.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
+
+    assert [read.status_code, written.status_code, asked.status_code] == [401, 401, 401]
+    assert 'error="invalid_token"' in read.headers["www-authenticate"]
 
 
-@pytest.mark.parametrize("value", ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer a b", "Token x", "Bearer é"])
-async def test_another_kind_of_authorization_is_401(protected: Applications, value: str) -> None:
-    headers = {"Authorization": value.encode()}
-    answer = await protected.services.pessoas.get(PESSOAS.path, headers=headers)  # pyright: ignore[reportArgumentType]
+@pytest.mark.parametrize("claims", [b"", b"null", b"[]", b'"a"', b"{", b"[" * 5000, b'{"sub": "\xff"}', b"9" * 5000])
+async def test_signed_claims_that_are_no_json_object_are_401(protected: Applications, claims: bytes) -> None:
+    headers = {"Authorization": f"Bearer {signed(claims)}"}
 
-    assert answer.status_code == 401
-    assert 'error="invalid_request"' in answer.headers["www-authenticate"]
+    assert (await protected.services.pessoas.get(PESSOAS.path, headers=headers)).status_code == 401
 
 
-async def test_two_authorization_headers_are_401_even_when_both_are_good(protected: Applications) -> None:
-    twice = httpx2.Headers([("Authorization", f"Bearer {mint(READ)}")] * 2)
+@pytest.mark.parametrize(
+    "value", [None, "", "Bearer", "Bearer ", "bearer   ", "Basic YTpi", "Token x", "Bearer,x", "é"]
+)
+async def test_no_bearer_token_is_401_with_a_challenge_that_names_no_error(
+    protected: Applications, value: str | None
+) -> None:
+    """RFC 6750, 3.1: a client that knows nothing of tokens has made no mistake."""
+    headers: Any = {} if value is None else {"Authorization": value.encode()}
+    answer = await protected.services.pessoas.get(PESSOAS.path, headers=headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHENTICATED")
+    assert answer.headers["www-authenticate"] == 'Bearer realm="solicita"'
+
+
+@pytest.mark.parametrize("value", ["Bearer a b", "Bearer é", "Bearer a,b", "Bearer =", 'Bearer token="a"'])
+async def test_what_cannot_be_a_bearer_token_is_an_invalid_request(protected: Applications, value: str) -> None:
+    headers: Any = {"Authorization": value.encode()}
+    answer = await protected.services.pessoas.get(PESSOAS.path, headers=headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "MALFORMED")
+    assert answer.headers["www-authenticate"] == (
+        'Bearer realm="solicita", error="invalid_request", error_description="not a bearer token"'
+    )
+
+
+@pytest.mark.parametrize("other", ["Basic YTpi", "Bearer x", ""])
+async def test_two_authorization_headers_are_an_invalid_request_whatever_they_are(
+    protected: Applications, other: str
+) -> None:
+    twice = httpx2.Headers([("Authorization", f"Bearer {mint(READ)}"), ("Authorization", other)])
     answer = await protected.services.pessoas.get(PESSOAS.path, headers=twice)
 
-    assert answer.status_code == 401
+    assert (answer.status_code, answer.json()["code"]) == (400, "MALFORMED")
     assert 'error="invalid_request"' in answer.headers["www-authenticate"]
 
 
@@ -127,12 +196,24 @@ async def test_two_authorization_headers_are_401_even_when_both_are_good(protect
         {"header": {"typ": "JWT"}},
         {"header": {"typ": "application/AT+JWT"}},
         {"header": {"typ": None}},
+        {"header": {"kid": None}},
+        {"header": {"kid": None}, "alg": "ES256"},
+        {"header": {"kid": None}, "alg": "EdDSA"},
+        {"exp": 253_402_300_799},
+        {"exp": lambda: now(600) + 0.5},
+        {"iat": 1.5, "nbf": 0},
+        {"sub": "Zoë Ωmega 🦉 |" + "a" * 241},
         {"aud": ["another", "solicita"]},
         {"exp": lambda: now(-5)},
         {"nbf": lambda: now(5)},
         {"scope": None, "scp": [READ]},
         {"scope": None, "scp": f"a {READ}"},
         {"scope": [READ]},
+        {"scope": "openid profile", "scp": READ},
+        {"scope": None, "roles": [READ]},
+        {"scope": "openid profile", "roles": ["Task.Write", READ]},
+        {"scope": "openid profile", "permissions": [READ]},
+        {"scope": "", "roles": [f"role {n}" for n in range(300)] + [READ]},
     ],
     ids=lambda token: ",".join(token),
 )
@@ -151,15 +232,103 @@ async def test_the_scheme_is_read_as_http_has_it(protected: Applications, scheme
     assert (await protected.services.pessoas.get(PESSOAS.path, headers=headers)).status_code == 200
 
 
-@pytest.mark.parametrize("scope", [5, {"a": 1}, [1, None], "", "PESSOAS:READ", "pessoas", "pessoas:readx"])
-async def test_scopes_that_are_none_of_ours_let_nobody_in(protected: Applications, scope: Any) -> None:
-    answer = await protected.services.pessoas.get(PESSOAS.path, headers=bearer(scope=scope))
+@pytest.mark.parametrize("claim", ["scope", "scp", "roles", "permissions"])
+@pytest.mark.parametrize(
+    "scope",
+    [
+        5,
+        True,
+        {"a": 1},
+        {READ: True},
+        [1, None, [READ], {READ: 1}],
+        "",
+        "\ud800",
+        "PESSOAS:READ",
+        "pessoas",
+        f"{READ}x",
+    ],
+)
+async def test_scopes_that_are_none_of_ours_let_nobody_in(protected: Applications, claim: str, scope: Any) -> None:
+    answer = await protected.services.pessoas.get(PESSOAS.path, headers=bearer(**{"scope": None, claim: scope}))
 
     assert answer.status_code == 403
 
 
 def tokens(issuer: Issuer, **settings: Any) -> Tokens:
-    return Tokens(Settings(**(issuer.settings() | settings)), Keys(str(issuer.path), ("RS256", "ES256"), every=0))
+    keys = Keys(str(issuer.path), ("RS256", "ES256"), every=0, pause=0)
+    return Tokens(Settings(**(issuer.settings() | settings)), keys)
+
+
+async def scopes(judge: Tokens, **claims: Any) -> set[str]:
+    caller = await judge.caller([f"Bearer {mint(**claims)}".encode()])
+    assert not caller.anonymous, caller.refusal
+    return set(caller.scopes)
+
+
+async def test_all_claims_that_may_hold_scopes_count_together(issuer: Issuer) -> None:
+    claims = {"scope": "openid a:read", "scp": ["b:read"], "roles": ["c:read", "a:read"], "permissions": ["d:read"]}
+
+    assert await scopes(tokens(issuer), **claims) == {"a:read", "b:read", "c:read", "d:read"}
+
+
+NESTED: dict[str, dict[str, Any]] = {
+    "realm_access.roles": {"realm_access": {"roles": ["offline_access", READ]}},
+    "resource_access.https://api.example.com.roles": {
+        "resource_access": {"https://api.example.com": {"roles": [READ]}}
+    },
+    "https://example.com/roles": {"https://example.com/roles": [READ]},
+    "example.com/access.roles": {"example.com/access": {"roles": READ}},
+    "a.b": {"a": {"b": ["other:read"]}, "a.b": [READ]},
+}
+
+
+@pytest.mark.parametrize("path", NESTED)
+async def test_a_configured_claim_is_found_by_its_name_or_by_what_its_dots_lead_to(issuer: Issuer, path: str) -> None:
+    judge = tokens(issuer, auth_scope_claims=path)
+
+    assert await scopes(judge, **NESTED[path]) == {READ}
+    assert await scopes(judge, scope="a:read", roles=["b:read"], permissions=["c:read"]) == set()
+
+
+@pytest.mark.parametrize("claims", [{}, {"a": 5}, {"a": [{"b": READ}]}, {"a": {"b": {"c": READ}}}, {"a": {"": READ}}])
+async def test_a_path_that_leads_nowhere_holds_no_scope(issuer: Issuer, claims: dict[str, Any]) -> None:
+    assert await scopes(tokens(issuer, auth_scope_claims="a.b"), **claims) == set()
+
+
+async def test_a_token_without_a_kid_is_refused_where_two_keys_would_fit(issuer: Issuer) -> None:
+    judge, token = tokens(issuer), mint(READ, header={"kid": None})
+    assert await admitted(judge, token)
+
+    issuer.path.write_text(jwks(public("RS256"), public("RS256", FORGED, kid="another"), public("ES256")))
+    try:
+        await until_refused(judge, token)
+        assert await admitted(judge, mint(READ, alg="ES256", header={"kid": None}))
+        assert await admitted(judge, mint(READ))
+    finally:
+        issuer.path.write_text(jwks())
+
+
+async def test_a_key_without_a_kid_serves_the_tokens_that_name_none_and_no_others(issuer: Issuer) -> None:
+    nameless = public("RS256")
+    del nameless["kid"]
+    issuer.path.write_text(jwks(nameless, public("ES256")))
+    try:
+        judge = tokens(issuer)
+        assert await admitted(judge, mint(READ, header={"kid": None}))
+        assert not await admitted(judge, mint(READ))
+    finally:
+        issuer.path.write_text(jwks())
+
+
+async def test_a_new_key_is_found_though_no_token_names_it(issuer: Issuer) -> None:
+    judge = Tokens(Settings(**issuer.settings()), Keys(str(issuer.path), ("RS256",), every=1000, pause=0))
+    assert await admitted(judge, mint(READ, header={"kid": None}))
+
+    issuer.path.write_text(jwks(public("RS256", FORGED)))
+    try:
+        assert await admitted(judge, mint(READ, key=FORGED, header={"kid": None}))
+    finally:
+        issuer.path.write_text(jwks())
 
 
 async def admitted(judge: Tokens, token: str) -> bool:
