@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -157,6 +158,17 @@ class Applications:
 
         clients = {name: await client(name, wire.app) for name, wire in wires.items()}
         return cls(Services(**clients, wires=wires, calls=calls), Gateway(await client("gateway", front)), front)
+
+    def clients(self) -> list[httpx2.AsyncClient]:
+        """A client for each of the five."""
+        return [self.gateway.client, *(self.services.client(name) for name in self.services.wires)]
+
+    async def ready(self) -> None:
+        """Returns once every process says that it can serve."""
+        async with asyncio.timeout(60):
+            for client in self.clients():
+                while (await client.get("/health/ready")).status_code != 200:  # noqa: ASYNC110  # asked by asking
+                    await asyncio.sleep(0.05)
 
     def restore(self) -> None:
         """Every service can be reached again, and none has been asked anything."""

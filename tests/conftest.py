@@ -109,7 +109,9 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Issuer:
 @pytest_asyncio.fixture(scope="session")
 async def asking_for_tokens(database_urls: dict[str, str], issuer: Issuer) -> AsyncIterator[Applications]:
     async with AsyncExitStack() as stack:
-        yield await Applications.start(stack, database_urls, **issuer.settings())
+        started = await Applications.start(stack, database_urls, **issuer.settings())
+        await started.ready()
+        yield started
 
 
 @pytest.fixture

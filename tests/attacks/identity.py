@@ -21,6 +21,8 @@ ALL = tuple(
 )
 READ = "pessoas:read"
 WRONG, REFUSED = "401 UNAUTHENTICATED the token is not valid", "401 UNAUTHENTICATED"
+HALF = "\ud800"
+"""Half of a character: JSON can spell it, and nothing can be encoded with it."""
 QUERY = "{ pessoa(id: 1) { nomePessoa } }"
 
 
@@ -95,6 +97,9 @@ ATTACKS: list[Attack] = [
     ),
     with_token("alg none", lambda: spelled({"alg": "none", "kid": "RS256", "typ": "at+jwt"}, claims()), WRONG),
     with_token("alg None, without a kid", lambda: spelled({"alg": "None"}, claims()), f"{REFUSED} no such key"),
+    with_token(
+        "a key of somebody else, without a kid", lambda: mint(*ALL, key=issuer.FORGED, header={"kid": None}), WRONG
+    ),
     with_token("HS256 with the public key as secret", confused, WRONG),
     with_token("a signature cut off", lambda: mint(*ALL).rpartition(".")[0] + ".", WRONG),
     with_token(
@@ -110,6 +115,28 @@ ATTACKS: list[Attack] = [
     with_token(
         "not valid yet", lambda: mint(*ALL, nbf=int(time.time()) + 3600), f"{REFUSED} the token is not valid yet"
     ),
+    with_token("an expiry that is a text", lambda: mint(*ALL, exp=str(int(time.time()) + 3600)), WRONG),
+    with_token("an expiry in 10^30 seconds", lambda: mint(*ALL, exp=10**30), WRONG),
+    with_token("an expiry that is infinite", lambda: mint(*ALL, exp=float("inf")), WRONG),
+    with_token("times that are true", lambda: mint(*ALL, iat=True, nbf=True), WRONG),
+    with_token("an empty subject", lambda: mint(*ALL, sub=""), WRONG),
+    with_token("a subject that is a space", lambda: mint(*ALL, sub=" "), WRONG),
+    with_token("a subject that is half a character", lambda: mint(*ALL, sub=HALF), WRONG),
+    with_token("a subject of 5,000 letters", lambda: mint(*ALL, sub="a" * 5_000), WRONG),
+    request(
+        "a subject that is half a character, for a key of its own",
+        lambda: post(
+            PEOPLE,
+            {"nome_pessoa": "Eve"},
+            f"Authorization: Bearer {mint(*ALL, sub=HALF)}",
+            "Idempotency-Key: half",
+        ),
+        WRONG,
+        "pessoas",
+    ),
+    with_token("an audience as an object", lambda: mint(*ALL, aud={issuer.AUDIENCE: True}), WRONG),
+    with_token("300 scopes", lambda: mint(roles=[f"a{n}:b" for n in range(300)]), f"{REFUSED} too many scopes"),
+    with_token("scopes in a claim that nobody configured", lambda: mint(realm_access={"roles": ALL}), "403 FORBIDDEN"),
     with_token("without a subject", lambda: mint(*ALL, sub=None), WRONG),
     with_token(
         "an ID token's type", lambda: mint(*ALL, header={"typ": "logout+jwt"}), f"{REFUSED} not an access token"
@@ -138,14 +165,25 @@ ATTACKS: list[Attack] = [
     request(
         "two Authorization headers",
         lambda: http("GET", PEOPLE + "1/", f"Authorization: Bearer {mint(READ)}", "Authorization: Bearer a"),
-        f"{REFUSED} more than one Authorization header",
+        "400 MALFORMED more than one Authorization header",
         "pessoas",
     ),
     request(
         "a password instead of a token",
         http("GET", PEOPLE + "1/", "Authorization: Basic cm9vdDpyb290"),
-        f"{REFUSED} not a bearer token",
+        REFUSED,
         "pessoas",
+    ),
+    request(
+        "a token that a header cannot hold",
+        http("GET", PEOPLE + "1/", "Authorization: Bearer a, b"),
+        "400 MALFORMED not a bearer token",
+        "pessoas",
+    ),
+    request(
+        "two Authorization headers, to the gateway",
+        lambda: graphql(QUERY, f"Authorization: Bearer {mint(READ)}", "Authorization: Basic cm9vdDpyb290"),
+        "400 BAD_USER_INPUT more than one Authorization header",
     ),
     request("a token in the address", lambda: http("GET", f"{PEOPLE}1/?access_token={mint(READ)}"), REFUSED, "pessoas"),
     request(

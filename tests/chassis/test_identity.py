@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -9,7 +11,7 @@ import pytest
 
 from tests import builders
 from tests.applications import Applications, Services
-from tests.issuer import bearer, mint
+from tests.issuer import Issuer, bearer, jwks, mint
 from tests.resources import ALL, PESSOAS, SOLICITACOES, Resource, named
 
 every = pytest.mark.parametrize("resource", ALL, ids=named)
@@ -84,6 +86,25 @@ async def test_what_tells_nothing_of_anybody_is_open_even_to_a_bad_token(protect
 
     assert (await client.get(path)).status_code == 200
     assert (await client.get(path, headers={"Authorization": "Bearer bad"})).status_code == 200
+
+
+async def test_no_process_is_ready_before_it_has_had_the_issuers_keys_and_then_for_good(
+    database_urls: dict[str, str], issuer: Issuer, tmp_path: Path
+) -> None:
+    path = tmp_path / "jwks.json"
+    async with AsyncExitStack() as stack:
+        started = await Applications.start(stack, database_urls, **issuer.settings() | {"auth_jwks": str(path)})
+        for client in started.clients():
+            refused = await client.get("/health/ready")
+            assert (refused.status_code, refused.json()["code"]) == (503, "UNAVAILABLE")
+            assert refused.json()["detail"].startswith("as chaves do emissor dos tokens não puderam ser obtidas")
+            assert "jwks.json" not in refused.text
+            assert (await client.get("/health/live")).status_code == 200
+
+        path.write_text(jwks())
+        await started.ready()
+        path.unlink()
+        await started.ready()
 
 
 async def test_a_path_that_only_begins_like_an_open_one_is_not_open(protected: Applications) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 from pathlib import Path
@@ -139,6 +140,109 @@ async def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
     assert await keys.find("new")
 
 
+def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, dict[str, Any]]]:
+    """The lines of trouble: their level, and what they bring."""
+    names = ("variable", "location", "reason")
+    return [
+        (record.levelname, {name: record.__dict__[name] for name in names})
+        for record in caplog.records
+        if record.name == "jwks" and record.levelname != "INFO"
+    ]
+
+
+async def ready(keys: Keys) -> None:
+    """Returns once the keys are there, which nobody asks for but they themselves."""
+    async with asyncio.timeout(30):
+        while True:
+            with contextlib.suppress(Unavailable):
+                return await keys.ready()
+            await asyncio.sleep(0.01)
+
+
+async def until_told(caplog: pytest.LogCaptureFixture, lines: int) -> None:
+    async with asyncio.timeout(30):
+        while len(told(caplog)) < lines:  # noqa: ASYNC110  # a log does not wake anybody
+            await asyncio.sleep(0.01)
+
+
+async def test_a_file_that_is_not_there_at_the_start_is_one_error_line_and_is_found_once_it_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.jwks.FIRST_PAUSE", 0.01)
+    path = tmp_path / "jwks.json"
+    keys = Keys(str(path), ALL, pause=0)
+
+    async with keys.kept():
+        await until_told(caplog, 1)
+        for _ in range(5):  # a request that asks meanwhile adds no line
+            with pytest.raises(Unavailable):
+                await keys.find("RS256")
+        path.write_text("{}")
+        await until_told(caplog, 2)
+        path.write_text(jwks())
+        await ready(keys)
+
+    [(level, first), (_, second)] = told(caplog)
+    assert (level, first["variable"], first["location"]) == ("ERROR", "AUTH_JWKS", str(path))
+    assert "FileNotFoundError" in first["reason"]
+    assert "no JWK set" in second["reason"]
+
+
+async def test_an_issuer_that_comes_late_is_found_though_no_request_asks(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.jwks.FIRST_PAUSE", 0.01)
+    port = free_ports()
+    keys = Keys(f"http://127.0.0.1:{port}/jwks", ALL)
+
+    async with keys.kept():
+        await until_told(caplog, 1)
+        with pytest.raises(Unavailable):
+            await keys.ready()
+        with served(port) as server:
+            await ready(keys)
+        server.server_close()
+        await keys.ready()  # for good
+
+    assert told(caplog)[0][0] == "ERROR"
+
+
+@pytest.mark.parametrize("set_", ['{"keys": []}', jwks(public("RS256", use="enc")), jwks(public("RS256", alg="RS512"))])
+async def test_a_set_without_a_key_that_can_be_used_is_none_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, set_: str
+) -> None:
+    path = tmp_path / "jwks.json"
+    path.write_text(set_)
+    keys = Keys(str(path), ALL)
+
+    async with keys.kept():
+        await until_told(caplog, 1)
+        with pytest.raises(Unavailable):
+            await keys.ready()
+
+    assert "AUTH_ALGORITHMS" in told(caplog)[0][1]["reason"]
+
+
+async def test_an_outage_is_one_warning_and_its_end_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    with served() as server:
+        keys = Keys(server.url, ALL, pause=0)
+        assert await keys.find("RS256")
+        caplog.clear()
+
+        server.status = 500
+        for _ in range(5):
+            assert await keys.find("unknown") is None
+        server.status = 200
+        for _ in range(5):
+            assert await keys.find("unknown") is None
+
+    assert [(one.levelname, one.getMessage()) for one in caplog.records if one.name == "jwks"] == [
+        ("WARNING", "keys not renewed"),
+        ("INFO", "keys renewed"),
+    ]
+
+
 def short() -> dict[str, Any]:
     key = rsa.generate_private_key(65537, 1024)  # that it is too short is the point
     return {**RSAAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": "short"}
@@ -189,6 +293,7 @@ async def test_a_token_that_names_no_key_gets_the_only_one_that_fits(tmp_path: P
     keys = Keys(str(path), (*ALL, "PS256"))
 
     assert [key and key.kid for key in [await keys.only("RS256"), await keys.only("PS256")]] == [None, "a"]
-    assert (found := await keys.only("ES256")) and found.kid is None
+    assert (found := await keys.only("ES256"))
+    assert found.kid is None
     assert await keys.only("EdDSA") is None
     assert await keys.only("none") is None

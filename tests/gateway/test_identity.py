@@ -8,6 +8,7 @@ import random
 from itertools import combinations
 from typing import Any
 
+import httpx2
 import pytest
 
 from chassis import identity
@@ -55,13 +56,31 @@ async def test_without_a_good_token_nothing_is_executed_nor_told(
             "/graphql", json={"query": query}, headers=headers | {"Accept": accept}
         )
         assert answer.status_code == 401
-        assert answer.headers["www-authenticate"].startswith("Bearer")
+        challenge = answer.headers["www-authenticate"]
+        assert challenge.startswith('Bearer realm="solicita"')
+        assert ('error="invalid_token"' in challenge) == (token is not None)
         assert answer.headers["content-type"].startswith(accept)
         assert "data" not in answer.json()
         assert [one["extensions"]["code"] for one in answer.json()["errors"]] == ["UNAUTHENTICATED"]
     by_get = await protected.gateway.client.get("/graphql", params={"query": query}, headers=headers)
     assert by_get.status_code == 401
     assert protected.services.calls == []
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/graphql-response+json"])
+async def test_another_scheme_is_no_token_and_two_authorizations_are_an_invalid_request(
+    protected: Applications, accept: str
+) -> None:
+    async def asked(*authorization: str) -> tuple[int, str, str]:
+        headers = httpx2.Headers([("Accept", accept), *(("Authorization", one) for one in authorization)])
+        answer = await protected.gateway.client.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
+        [error] = answer.json()["errors"]
+        return answer.status_code, error["extensions"]["code"], answer.headers["www-authenticate"]
+
+    assert await asked("Basic YTpi") == (401, "UNAUTHENTICATED", 'Bearer realm="solicita"')
+    status, code, challenge = await asked(f"Bearer {mint(*READS)}", f"Bearer {mint(*READS)}")
+    assert (status, code) == (400, "BAD_USER_INPUT")
+    assert 'error="invalid_request"' in challenge
 
 
 async def test_the_page_is_for_everybody_and_has_a_place_for_the_token(
