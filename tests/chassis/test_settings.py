@@ -36,6 +36,7 @@ GOOD = {
         ("pessoas", "AUTH_ALGORITHMS", "HS256"),
         ("pessoas", "AUTH_ALGORITHMS", "RS256,none"),
         ("pessoas", "AUTH_ALGORITHMS", ","),
+        ("gateway", "AUTH_SCOPE_CLAIMS", ","),
         ("gateway", "RATE_LIMIT", "-1"),
         ("pessoas", "API_RATE_LIMIT", "many"),
         ("pessoas", "RATE_LIMIT_URL", "localhost:6379"),

@@ -109,8 +109,8 @@ async def test_a_bad_token_is_401_with_a_challenge(protected: Applications, name
 
 
 TIMES: list[Any] = [
-    *(None, True, False, "", "x", "1_0", str(now(600)), [], [now(600)], {}, -1),
-    *(float("nan"), float("inf"), -float("inf"), 1e300, 10**30, 10**400, 253_402_300_800, now(600) * 1000),
+    *(None, True, False, "", "x", "1_0", "9999999999", [], [9_999_999_999], {}, -1),
+    *(float("nan"), float("inf"), -float("inf"), 1e300, 10**30, 10**400, 253_402_300_800),
 ]
 SUBJECTS: list[Any] = [
     *(None, True, 5, [], ["ana"], {}, "", " ", "\t", "\u00a0", "\u2028", "\ud800", "ana\udfff", "ana\n", "\0"),
