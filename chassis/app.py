@@ -1,7 +1,7 @@
 """Bolts a process together: one FastAPI application with the chassis' edge, errors, health and documentation."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from logging import getLogger
 from typing import TYPE_CHECKING, Any
 
@@ -80,11 +80,7 @@ def build(
 
     @asynccontextmanager
     async def measured(app: FastAPI) -> AsyncGenerator[None]:
-        async with AsyncExitStack() as stack:
-            if keys:
-                await stack.enter_async_context(keys.kept())
-            await stack.enter_async_context(scrape.kept(settings.metrics_dir))
-            await stack.enter_async_context(lifespan(app))
+        async with scrape.kept(settings.metrics_dir), keys.kept() if keys else nullcontext(), lifespan(app):
             yield
         if app.state.rates:
             await app.state.rates.close()
