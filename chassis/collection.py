@@ -25,11 +25,11 @@ from starlette.responses import Response
 from chassis import openapi, parameters
 from chassis.body import MERGE_PATCH, parse, read_json, require_object, validate
 from chassis.conditional import etag, not_modified, require_match
-from chassis.db.database import Transaction
+from chassis.db.database import CHANGING, Transaction
 from chassis.db.filters import orderings, place
 from chassis.db.idempotency import Keyed
 from chassis.db.repository import Page, Repository, Row
-from chassis.errors import MOST_ERRORS, Conflict, FieldError, Invalid, invalid, too_many_errors
+from chassis.errors import MOST_ERRORS, Contended, FieldError, Invalid, invalid, too_many_errors
 from chassis.pagination import DEFAULT_SIZE, MAX_SIZE, cursor
 from chassis.query import GroupedQuery, Query, query_model
 
@@ -213,7 +213,7 @@ class Collection:
                 return await keyed.answer(attempt)
             except _ChangedSinceError:
                 continue
-        raise Conflict("o recurso está sendo alterado por outros; tente de novo", code="CONTENDED")
+        raise Contended(CHANGING)
 
     # -- bodies ------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@
      ├─ MethodNotAllowed     405
      ├─ NotAcceptable        406
      ├─ Conflict             409
+     │   └─ Contended             others hold it just now; carries Retry-After
      ├─ PreconditionFailed   412  somebody changed it first
      ├─ TooLarge             413
      ├─ UnsupportedMedia     415
@@ -15,7 +16,9 @@
      ├─ RateLimited          429  carries Retry-After
      ├─ Broken               500  a fault of ours: shows nothing, carries the trace id
      ├─ Unavailable          503  carries Retry-After
+     │   └─ Busy                  for requests of this kind only
      └─ DeadlineExceeded     504
+         └─ TooSlow               what was asked takes too long, here where all is well
 
 Raise the meaning where it is known; one handler writes it; `chassis.remote` raises the same class on the other side.
 """
@@ -110,6 +113,16 @@ class Conflict(Refusal):
     status, code = 409, "CONFLICT"
 
 
+class Contended(Conflict):
+    """Others hold what this needs: the same again may succeed in `retry_after` seconds."""
+
+    code = "CONTENDED"
+
+    def __init__(self, detail: str, *, retry_after: int = 1, **more: Any) -> None:
+        more["headers"] = {"Retry-After": str(retry_after), **(more.get("headers") or {})}
+        super().__init__(detail, **more)
+
+
 class PreconditionFailed(Refusal):
     status, code = 412, "PRECONDITION_FAILED"
 
@@ -151,8 +164,24 @@ class Unavailable(Refusal):
         super().__init__(detail, **more)
 
 
+class Busy(Unavailable):
+    """There is too much work of this kind; other requests are answered, so that nobody need think this service away."""
+
+    code = "BUSY"
+
+
 class DeadlineExceeded(Refusal):
     status, code = 504, "TIMEOUT"
+
+
+class TooSlow(DeadlineExceeded):
+    """This request takes too long, of a service that is well: asking for less helps, asking again does not."""
+
+    code = "TOO_SLOW"
+
+
+OF_THE_REQUEST = frozenset({Busy.code, TooSlow.code})
+"""Codes of a 5xx that says nothing against whoever answered it."""
 
 
 TITLES = {

@@ -1,22 +1,49 @@
 """Liveness says that the process runs; readiness that what it owns can serve. Neighbours are nobody's readiness."""
 
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 
 from fastapi import FastAPI
 
+from chassis.errors import Unavailable
+
+log = logging.getLogger("health")
 Check = Callable[[], Awaitable[None]]
 """Raises Unavailable, with the reason, when the process cannot serve."""
 
 
+class Readiness:
+    """What the probes are told, and one line of the log each time that it changes, however often they ask."""
+
+    def __init__(self, checks: Sequence[Check]) -> None:
+        self._checks = checks
+        self._reason = ""
+
+    async def judge(self) -> None:
+        """Raises Unavailable."""
+        try:
+            for check in self._checks:
+                await check()
+        except Unavailable as refusal:
+            reason = refusal.detail if refusal.__cause__ is None else f"{refusal.detail}: {refusal.__cause__}"
+            if reason != self._reason:
+                log.warning("not ready", extra={"reason": " ".join(reason.split())})
+            self._reason = reason
+            raise
+        if self._reason:
+            log.info("ready again")
+        self._reason = ""
+
+
 def add_to(app: FastAPI, *checks: Check) -> None:
     """`/health/live` and `/health/ready`."""
+    readiness = Readiness(checks)
 
     async def live() -> dict[str, str]:
         return {"status": "live"}
 
     async def ready() -> dict[str, str]:
-        for check in checks:
-            await check()
+        await readiness.judge()
         return {"status": "ready"}
 
     app.add_api_route("/health/live", live, include_in_schema=False)

@@ -93,7 +93,7 @@ class LeanWire:
         return connection
 
     def _written(self, request: Request, headers: str) -> bytes:
-        method, path, content = request
+        method, path, content, _ = request
         if "\r" in path or "\n" in path:
             raise ValueError("a line break in a path")
         head = f"{method} {self._prefix}{path} HTTP/1.1\r\n{self._head}{headers}"

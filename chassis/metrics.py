@@ -131,22 +131,25 @@ class Calls:
             self._cancelled.value += 1
 
 
-NEIGHBOURS: dict[str, tuple[Bulkhead, Breaker]] = {}
-"""What stands before each neighbour that this process asks: its state is read when it is asked for."""
+NEIGHBOURS: dict[str, tuple[tuple[Bulkhead, Bulkhead], Breaker]] = {}
+"""What stands before each neighbour that this process asks, the bulkhead of all calls and that of searches among it:
+its state is read when it is asked for."""
 
 
 def _neighbours() -> Iterable[Metric]:
     label = ("service",)
     busy = GaugeMetricFamily("bulkhead_calls_busy", "Calls under way.", labels=label)
     waiting = GaugeMetricFamily("bulkhead_calls_waiting", "Calls that wait for a place.", labels=label)
+    searching = GaugeMetricFamily("bulkhead_searches_busy", "Calls under way that are searches.", labels=label)
     opened = GaugeMetricFamily("breaker_open", "1 while the service is not asked.", labels=label)
     openings = CounterMetricFamily("breaker_openings_total", "How often the breaker opened.", labels=label)
-    for name, (bulkhead, breaker) in NEIGHBOURS.items():
+    for name, ((bulkhead, searches), breaker) in NEIGHBOURS.items():
         busy.add_metric((name,), bulkhead.busy)
-        waiting.add_metric((name,), bulkhead.waiting)
+        searching.add_metric((name,), searches.busy)
+        waiting.add_metric((name,), bulkhead.waiting + searches.waiting)
         opened.add_metric((name,), breaker.open)
         openings.add_metric((name,), breaker.openings)
-    return (busy, waiting, opened, openings)
+    return (busy, searching, waiting, opened, openings)
 
 
 Read(_neighbours)
@@ -160,6 +163,8 @@ POOL_GAUGES = {
     "pool_size": ("database_pool_connections", "Connections the pool has."),
     "pool_available": ("database_pool_connections_idle", "Connections of the pool that nobody uses."),
     "requests_waiting": ("database_pool_requests_waiting", "Requests that wait for a connection."),
+    "searches_busy": ("database_searches_busy", "Searches under way."),
+    "searches_waiting": ("database_searches_waiting", "Searches that wait for their share of the pool."),
 }
 POOL_COUNTERS = {
     "requests_num": ("database_pool_requests_total", "Requests for a connection."),

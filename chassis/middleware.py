@@ -38,7 +38,7 @@ class Front:
             await self.app(scope, receive, send)
             return
         began = time.perf_counter()
-        status = 0
+        status, gone = 0, False
         metrics.IN_PROGRESS.value += 1
         headers = dict(scope["headers"])
         current = trace.begin(headers.get(b"traceparent"), headers.get(b"x-request-id"))
@@ -61,7 +61,7 @@ class Front:
             if not status:
                 await problem(Request(scope), refusal)(scope, receive, answer)
         except asyncio.CancelledError:
-            status = 499  # as nginx logs a client that has hung up; nobody is there to be answered
+            gone = True  # the client has hung up: nobody is there to be answered
             raise
         except Exception:
             log.exception("unhandled exception", extra={"method": scope["method"], "path": scope["path"]})
@@ -73,8 +73,9 @@ class Front:
             metrics.IN_PROGRESS.value -= 1
             if not scope["path"].startswith(QUIET):
                 took = time.perf_counter() - began
-                self.requests.ended(scope["method"], scope["path"], status, took)
-                access(scope["method"], scope["path"], status, took, scope.get("operation"))
+                self.requests.ended(scope["method"], scope["path"], 0 if gone else status, took)
+                # 499, as nginx logs it.
+                access(scope["method"], scope["path"], 499 if gone else status, took, scope.get("operation"))
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"o corpo passa do limite de {self.max_body_bytes} bytes", headers={"Connection": "close"})

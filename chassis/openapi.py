@@ -105,11 +105,13 @@ REFUSALS: dict[int, tuple[str, str]] = {
     429: ("RATE_LIMITED", "a cota é de 600 por minuto; tente de novo em 12 s"),
     500: ("INTERNAL", "erro interno; informe o trace_id ao suporte"),
     503: ("UNAVAILABLE", "o banco de dados não está respondendo; tente de novo em instantes"),
+    504: ("TOO_SLOW", "esta consulta demora demais e foi interrompida; peça menos, com um filtro mais restrito"),
 }
 REFUSAL_HEADERS = {
     400: ("WWW-Authenticate",),
     401: ("WWW-Authenticate",),
     403: ("WWW-Authenticate",),
+    409: ("Retry-After",),
     412: ("ETag",),
     415: ("Accept", "Accept-Encoding"),
     429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
@@ -125,8 +127,8 @@ SECURITY: Schema = {
     }
 }
 
-READ_REFUSALS = (400, 401, 403, 406, 422, 429, 500, 503)
-BODY_REFUSALS = (400, 401, 403, 406, 413, 415, 422, 429, 500, 503)
+READ_REFUSALS = (400, 401, 403, 406, 422, 429, 500, 503, 504)
+BODY_REFUSALS = (400, 401, 403, 406, 413, 415, 422, 429, 500, 503, 504)
 
 
 def header(name: str, description: str, example: str, schema: Schema | None = None) -> Schema:

@@ -98,6 +98,23 @@ class Filter(Strict):
         return value
 
 
+def _pins(filter: Filter) -> bool:
+    """Whether an index leads to what `filter` lets through: one `eq` or `in`, each of which has one, must hold."""
+    for member in filter.model_fields_set:
+        given: Any = getattr(filter, member)
+        if member == "not_":
+            continue
+        if member == "and_":
+            pins = any(map(_pins, given))
+        elif member == "or_":
+            pins = all(map(_pins, given))
+        else:
+            pins = not given.model_fields_set.isdisjoint(("eq", "in_"))
+        if pins:
+            return True
+    return False
+
+
 def over_bounds(filter: Any) -> bool:
     """Whether a filter, as JSON, has more terms or levels than there may be."""
     terms, level, depth = 0, [filter], 0
@@ -173,6 +190,12 @@ class Query(Strict):
         return self
 
     @property
+    def is_search(self) -> bool:
+        """Whether rows may have to be looked for one by one: no index leads to just what is asked for."""
+        given = self.model_fields_set
+        return (self.count or "filter" in given) and not ("filter" in given and _pins(self.filter))
+
+    @property
     def backward(self) -> bool:
         return "last" in self.model_fields_set
 
@@ -187,6 +210,13 @@ class GroupedQuery(Query):
     """A rich read of a collection whose rows have parents."""
 
     per: Per = ABSENT
+
+    @property
+    def is_search(self) -> bool:
+        """Parents lead to their rows; a filter may then have to look at all of those."""
+        if "per" in self.model_fields_set:
+            return "filter" in self.model_fields_set
+        return super().is_search
 
 
 FILTERS: dict[str, type[Strict]] = {"integer": IntegerFilter, "name": NameFilter, "instant": InstantFilter}

@@ -80,13 +80,13 @@ class Shared(Generic[T]):
 
     def start(self) -> None:
         remote, request, seconds = self._remote, self._request, self.seconds
-        if not remote.breaker.open and seconds > 0 and remote.bulkhead.take():
+        if not remote.breaker.open and seconds > 0 and remote.take(request):
             try:
                 headers = outgoing(seconds, request.content)
                 self._exchange = remote.wire.begin(request, headers, seconds=seconds, ended=self._ended)
             finally:
                 if self._exchange is None:
-                    remote.bulkhead.leave()
+                    remote.leave(request)
             if self._exchange is not None:
                 remote.earn()
                 return
@@ -108,7 +108,7 @@ class Shared(Generic[T]):
         """The short way has come to its end: a good answer, as nearly always, or something for the long way."""
         self._exchange = None
         remote = self._remote
-        remote.bulkhead.leave()
+        remote.leave(self._request)
         if not isinstance(outcome, Stale):
             remote.note(outcome, self.seconds)
         if isinstance(outcome, Answer) and outcome.status == 200:
@@ -152,7 +152,7 @@ class Shared(Generic[T]):
         if self._exchange is not None:
             self._exchange.cancel()
             self._exchange = None
-            self._remote.bulkhead.leave()
+            self._remote.leave(self._request)
             self._remote.calls.ended(time.monotonic() - self._began, asyncio.CancelledError())
         elif self._task is not None:
             self._task.cancel()

@@ -21,7 +21,7 @@ import orjson
 from chassis import deadline, identity, metrics
 from chassis.breaker import Breaker
 from chassis.bulkhead import Bulkhead, FullError
-from chassis.errors import BY_STATUS, DeadlineExceeded, FieldError, Refusal, Unavailable
+from chassis.errors import BY_STATUS, OF_THE_REQUEST, DeadlineExceeded, FieldError, Refusal, Unavailable
 from chassis.lean import LeanWire
 from chassis.reading import Key, Reading, Shared, outgoing
 from chassis.settings import NeighbourSettings
@@ -69,6 +69,7 @@ class Remote:
         self.name = name
         self.timeout = settings.neighbour_timeout
         self.bulkhead = Bulkhead(settings.neighbour_connections, settings.neighbour_queue)
+        self.searches = Bulkhead(max(1, settings.neighbour_connections // 2), settings.neighbour_queue)
         self.breaker = Breaker(name, settings.breaker_share, self._is_ready)
         self.wire: Wire = HttpxWire(base_url, transport) if transport else LeanWire(base_url)
         self._retry_ratio = settings.retry_budget
@@ -81,7 +82,7 @@ class Remote:
         """Writes so far: a read that begins after a write must not join one that began before it."""
 
     async def __aenter__(self) -> Self:
-        metrics.NEIGHBOURS[self.name] = (self.bulkhead, self.breaker)
+        metrics.NEIGHBOURS[self.name] = ((self.bulkhead, self.searches), self.breaker)
         return self
 
     async def __aexit__(
@@ -90,19 +91,20 @@ class Remote:
         await self.breaker.close()
         await self.wire.close()
 
-    async def read(self, path: str, decode: Callable[[bytes], T], body: Any = None) -> T:
-        """Reads `path`: by GET or, with a body, by POST. Identical reads under way at the same time are made once.
+    async def read(self, path: str, decode: Callable[[bytes], T], body: Any = None, *, search: bool = False) -> T:
+        """Reads `path`: by GET or, with a body, by POST. Identical reads under way at the same time are made once. A
+        `search` is what the neighbour may have to look for: of those no more than half of all calls are made at a time.
 
         Raises the neighbour's refusal, Unavailable (also for what does not decode), or DeadlineExceeded.
         """
-        reading = self.begin(path, decode, body)
+        reading = self.begin(path, decode, body, search=search)
         try:
             return await reading
         except asyncio.CancelledError:
             reading.cancel()
             raise
 
-    def begin(self, path: str, decode: Callable[[bytes], T], body: Any = None) -> Reading[T]:
+    def begin(self, path: str, decode: Callable[[bytes], T], body: Any = None, *, search: bool = False) -> Reading[T]:
         """Begins a read: when this returns, the request is on its way if nothing stands in its way. What is returned is
         to be awaited, like `read`, or cancelled."""
         content = None if body is None else _dumps(body)
@@ -112,7 +114,8 @@ class Remote:
         if shared is not None and shared.until <= until:
             self.calls.joined.value += 1
             return shared.join()
-        reading = Shared(self, Request("GET" if body is None else "POST", path, content), decode, until)
+        request = Request("GET" if body is None else "POST", path, content, search)
+        reading = Shared(self, request, decode, until)
         if shared is None and reading.seconds == self.timeout:  # who is in a hurry must not hurry the others
             reading.key = key
             self.shared[key] = reading
@@ -122,6 +125,35 @@ class Remote:
             reading.over()
             raise
         return reading.join()
+
+    def take(self, request: Request) -> bool:
+        """Takes a place for a call if there is one just now. Searches have half of the places, so that slow ones leave
+        some to reads by id."""
+        if not request.search:
+            return self.bulkhead.take()
+        if self.searches.take():
+            if self.bulkhead.take():
+                return True
+            self.searches.leave()
+        return False
+
+    async def enter(self, request: Request, until: float) -> None:
+        """Waits for a place. Raises FullError."""
+        if not request.search:
+            await self.bulkhead.enter(until - time.monotonic())
+            return
+        await self.searches.enter(until - time.monotonic())
+        try:
+            await self.bulkhead.enter(until - time.monotonic())
+        except BaseException:
+            self.searches.leave()
+            raise
+
+    def leave(self, request: Request) -> None:
+        """The call has ended."""
+        self.bulkhead.leave()
+        if request.search:
+            self.searches.leave()
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -212,7 +244,7 @@ class Remote:
             raise self._quietly(DeadlineExceeded(f"{self.name} não respondeu a tempo"))
         until = time.monotonic() + seconds
         try:
-            await self.bulkhead.enter(seconds)
+            await self.enter(request, until)
         except FullError as failure:
             raise self._failed(Unavailable(f"{self.name} está ocupado"), failure) from failure
         try:
@@ -223,7 +255,7 @@ class Remote:
             self.note(failure, seconds)
             raise
         finally:
-            self.bulkhead.leave()
+            self.leave(request)
         self.note(answer, seconds)
         return answer
 
@@ -256,13 +288,16 @@ class Remote:
         return refusal
 
     def _broken(self, status: int, problem: Problem | None, wrote: bool) -> Refusal:
-        """A problem that a write met, such as a full disk, is the write's alone: it must not cut off the reads."""
+        """A problem that a write met, such as a full disk, is the write's alone: it must not cut off the reads. Nor
+        must a search that was too slow, or one too many, cut off those who ask for less."""
         culprit = (problem and problem.service) or self.name
         hurried = status == DeadlineExceeded.status and deadline.left() < self.timeout
-        if culprit == self.name and not hurried and not (wrote and problem):
+        spared = problem is not None and problem.code in OF_THE_REQUEST
+        if culprit == self.name and not hurried and not spared and not (wrote and problem):
             self.breaker.record(failed=True)
         kind = DeadlineExceeded if status == DeadlineExceeded.status else Unavailable
-        refusal = self._failed(kind(f"{culprit} não conseguiu responder"), f"status {status}")
+        said = problem.detail if problem and spared else f"{culprit} não conseguiu responder"
+        refusal = self._failed(kind(said), f"status {status}")
         refusal.service = culprit
         return refusal
 

@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024, le=100_000_000)] = 1_000_000
     operation_timeout: Annotated[float, Field(gt=0, le=300)] = 5.0
     """Seconds one request may take, all that it waits for included."""
+    max_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 192
+    """Requests that one process works on at a time: more are refused at once, since they would make all late."""
     cors_origins: Annotated[
         tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_listed)
     ] = ()
@@ -108,8 +110,6 @@ class ServerSettings(Settings):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     max_connections: Annotated[int, Field(ge=2, le=100_000)] = 1000
     """Open connections of one process; of one address, half of them."""
-    max_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 192
-    """Requests that one process works on at a time: more are refused at once, since they would make all late."""
     max_concurrency_per_address: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Those of one peer, so that others find a place; 0: two thirds. A proxy is one peer: behind one, all of them."""
     max_arriving_bytes: Annotated[int, Field(ge=1024, le=10_000_000_000)] = 64_000_000
@@ -135,6 +135,16 @@ class DatabaseSettings(Settings):
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
     database_timeout: Annotated[float, Field(gt=0, le=60)] = 2.0
     """Seconds one statement may take, and one wait for a connection half of that."""
+
+    @property
+    def searches(self) -> int:
+        """Of the pool's connections, those that searches may have."""
+        return max(1, self.database_pool_size // 2)
+
+    @property
+    def searches_waiting(self) -> int:
+        """Searches that may wait for one. Each holds a place at work: a third of the places is left to other reads."""
+        return max(0, self.max_concurrency * 2 // 3 - self.searches)
 
 
 class NeighbourSettings(Settings):

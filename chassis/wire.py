@@ -22,6 +22,8 @@ class Request(NamedTuple):
     method: str
     path: str
     content: bytes | None = None
+    search: bool = False
+    """Whether it may have to be looked for: see `Remote.take`."""
 
 
 def header(name: str, value: str) -> str:

@@ -186,14 +186,15 @@ class Loaders:
 
     async def page(self, resource: Resource[R], query: Query) -> Page[R]:
         """One page of a collection."""
-        page = await self.remote(resource).read(resource.query_path, resource.decode_page, query)
+        search = "filter" in query or bool(query.get("count"))
+        page = await self.remote(resource).read(resource.query_path, resource.decode_page, query, search=search)
         return self._counted(resource, query, page)
 
     async def ids(self, resource: AnyResource, filter: Query) -> Ids:
         """The ids that match a filter, at most `MAX_IDS`; asked once, however many fields filter alike."""
         body = {"select": "ids", "filter": filter}
         ask = lambda: asyncio.ensure_future(  # noqa: E731
-            self.remote(resource).read(resource.query_path, decode_ids, body)
+            self.remote(resource).read(resource.query_path, decode_ids, body, search=True)
         )
         asked = self._once(("ids", resource.path, json.dumps(filter, sort_keys=True)), ask)
         self._reading.add(asked)
@@ -262,7 +263,8 @@ class Loaders:
         async def fetch(keys: list[int]) -> dict[int, Any]:
             metrics.BATCH_KEYS.labels(resource.service).observe(len(keys))
             body = {**query, "per": {"field": field, "ids": keys}}
-            found = await self.remote(resource).read(resource.query_path, resource.decode_groups, body)
+            search = "filter" in query
+            found = await self.remote(resource).read(resource.query_path, resource.decode_groups, body, search=search)
             groups: dict[int, Group[Any]] = {group.id: group for group in found.groups}
             return {key: self._counted(resource, query, groups.get(key)) for key in keys}
 

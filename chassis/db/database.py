@@ -1,9 +1,12 @@
 """One pool of PostgreSQL connections per process, everything bounded: size, waiting, connecting, each statement.
 
-Connections are in autocommit; a transaction is asked for where two statements belong together. A statement that the
-server does not answer in time (it may be frozen) is given up by hanging up its socket: asking a frozen server to
-cancel would only wait once more. When the request at hand has less time left than a statement usually gets, the server
-is told so too (`statement_timeout`). A request that is cancelled cancels its statement (psycopg does).
+Connections are in autocommit; a transaction is asked for where two statements belong together. A search, which may have
+to look through a whole table, runs on half of the connections, so that reads by id always find one.
+
+A statement has two clocks. The server's own (`statement_timeout`) rings first: the server is well, the statement is too
+slow. Ours rings for a server that does not answer at all (it may be frozen), and hangs up the socket: asking a frozen
+server to cancel would only wait once more. When the request at hand has less time left than a statement usually gets,
+the server is told so. A request that is cancelled cancels its statement (psycopg does).
 """
 
 import asyncio
@@ -12,7 +15,7 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, LiteralString, TypeVar, cast
+from typing import Any, LiteralString, Self, TypeVar, cast
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor, errors
@@ -20,17 +23,47 @@ from psycopg.rows import AsyncRowFactory, tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from chassis import deadline, metrics, trace
-from chassis.errors import DeadlineExceeded, Unavailable
+from chassis.bulkhead import Bulkhead, FullError
+from chassis.errors import Busy, Contended, DeadlineExceeded, TooSlow, Unavailable
 from chassis.settings import DatabaseSettings
 
 log = logging.getLogger("database")
 T = TypeVar("T")
 TUPLES: AsyncRowFactory[Any] = tuple_row
 
-SLACK_SECONDS = 0.25
-"""Telling the server of a shorter time costs a round trip: not worth it for less, since our own clock rings anyway."""
+SERVERS_PART = 7 / 8
+"""Of the time that we wait for a statement, what its server gives it: so its word arrives before anybody, our caller
+too, has given it up. It is told of a shorter time, which costs a round trip, only where less than that is left."""
+LOCKS_PART = 0.9
+"""Of the server's time for a statement, what it may wait for others."""
+GRACE_SECONDS = 0.25
+"""How much longer our own clock waits for an answer than the request at hand has."""
+DEADLOCKS = 3
+"""How often a transaction may be undone for the sake of others before its client is told."""
+
 OVER = "o tempo deste pedido acabou"
 AWAY = "o banco de dados não está respondendo; tente de novo em instantes"
+LOCKED = "os dados estão em manutenção; tente de novo em instantes"
+CHANGING = "o recurso está sendo alterado por outros; tente de novo"
+TOO_SLOW = "esta consulta demora demais e foi interrompida; peça menos, com um filtro mais restrito"
+SEARCHES = "há buscas demais neste momento; tente de novo em instantes"
+
+
+class Outage:
+    """Whether the server can be reached: a line of the log when that ends, with the cause, and one when it is back."""
+
+    def __init__(self) -> None:
+        self.cause: Exception | None = None
+
+    def met(self, cause: Exception) -> None:
+        if self.cause is None:
+            log.warning("database cannot be reached", extra={"reason": " ".join(str(cause).split())})
+        self.cause = cause
+
+    def over(self) -> None:
+        if self.cause is not None:
+            log.info("database reached again")
+        self.cause = None
 
 
 class Connection(AsyncConnection[tuple[Any, ...]]):
@@ -38,14 +71,29 @@ class Connection(AsyncConnection[tuple[Any, ...]]):
 
     limit: int | None = None
 
+    @classmethod
+    async def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
+        """As psycopg does; the `outage` among `kwargs` learns what came of it, of which the pool says nothing."""
+        outage: Outage = kwargs.pop("outage")
+        try:
+            connection = await super().connect(conninfo, **kwargs)
+        except (psycopg.Error, OSError) as failure:
+            outage.met(failure)
+            raise
+        outage.over()
+        return connection
+
 
 class Database:
     """The pool. `open()` at start (returns at once, also when the server is away), `close()` at the end."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self.timeout = settings.database_timeout
-        self._attempts = settings.database_pool_size + 1  # after a restart of the server every idle connection is dead
-        milliseconds = round(self.timeout * 1000)
+        # After a restart of the server every idle connection is dead.
+        self._attempts = settings.database_pool_size + DEADLOCKS
+        self._usual = round(self.timeout * SERVERS_PART * 1000)
+        self._outage = Outage()
+        self._searches = Bulkhead(settings.searches, settings.searches_waiting)
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             str(settings.database_url).replace("postgresql+psycopg://", "postgresql://"),
             connection_class=Connection,
@@ -53,8 +101,9 @@ class Database:
                 "autocommit": True,
                 "connect_timeout": 2,
                 "application_name": "solicita",
-                "options": f"-c statement_timeout={milliseconds} -c lock_timeout={round(0.9 * milliseconds)}"
-                f" -c idle_in_transaction_session_timeout={5 * milliseconds} -c timezone=UTC",
+                "options": f"-c statement_timeout={self._usual} -c lock_timeout={_lock_timeout(self._usual)}"
+                f" -c idle_in_transaction_session_timeout={round(5000 * self.timeout)} -c timezone=UTC",
+                "outage": self._outage,
             },
             min_size=1,
             max_size=settings.database_pool_size,
@@ -75,8 +124,9 @@ class Database:
         await self._pool.close(timeout=2)
 
     def stats(self) -> dict[str, int]:
-        """The pool's own counters (see psycopg_pool's documentation)."""
-        return self._pool.get_stats()
+        """The pool's own counters (see psycopg_pool's documentation), and ours of searches."""
+        searches = {"searches_busy": self._searches.busy, "searches_waiting": self._searches.waiting}
+        return {**self._pool.get_stats(), **searches}
 
     async def fetch(self, sql: str, values: Sequence[Any], row: AsyncRowFactory[T] = TUPLES) -> list[T]:
         """One reading statement, repeated on another connection when its own turns out to be dead."""
@@ -85,6 +135,8 @@ class Database:
             try:
                 await self._limited(connection)
                 return await _execute(connection, sql, values, row, _seconds(self.timeout))
+            except Contended as locked:  # no row is held against a reader: it is the table itself
+                raise (Unavailable(LOCKED) if connection.limit is None else DeadlineExceeded(OVER)) from locked
             except _Lost as lost:
                 if lost.late:
                     raise _late(AWAY) from lost
@@ -92,14 +144,31 @@ class Database:
                 await self._pool.putconn(connection)
         raise Unavailable(AWAY)
 
+    async def search(self, sql: str, values: Sequence[Any], row: AsyncRowFactory[T] = TUPLES) -> list[T]:
+        """`fetch` for a statement that may have to look through a whole table."""
+        try:
+            await self._searches.enter(min(self.timeout / 2, deadline.left()))
+        except FullError as failure:
+            raise (DeadlineExceeded(OVER) if deadline.left() <= 0 else Busy(SEARCHES)) from failure
+        try:
+            return await self.fetch(sql, values, row)
+        finally:
+            self._searches.leave()
+
     async def transaction(self, work: Callable[["Transaction"], Awaitable[T]]) -> T:
-        """Runs `work` in one transaction. It runs again when its connection turns out to be dead before COMMIT."""
+        """Runs `work` in one transaction. It runs again when its connection turns out to be dead before COMMIT, and
+        when it is undone to end a deadlock."""
+        deadlocks = 0
         for _ in range(self._attempts):
             connection = await self._take()
             transaction = Transaction(connection, self.timeout)
             try:
                 await self._limited(connection)
                 return await transaction.run(work)
+            except _Undone as undone:
+                deadlocks += 1
+                if deadlocks == DEADLOCKS or deadline.left() <= 0:
+                    raise Contended(CHANGING) from undone
             except _Lost as lost:
                 if lost.late or transaction.committing:  # it may have been committed: only the client can tell
                     raise _late(AWAY) from lost
@@ -112,17 +181,23 @@ class Database:
         seconds = min(self.timeout / 2, deadline.left())
         try:
             return await self._pool.getconn(max(seconds, 0.001))
-        except (PoolTimeout, TooManyRequests) as failure:
-            raise _late(AWAY) from failure
+        except (PoolTimeout, TooManyRequests):
+            raise _late(AWAY) from self._outage.cause
 
     async def _limited(self, connection: Connection) -> None:
         """Tells the server of `connection` how long statements of the request at hand may take, if it knows not."""
         left = deadline.left()
-        limit = None if left > self.timeout - SLACK_SECONDS else max(1, int(left * 1000))
+        limit = None if left * 1000 > self._usual else max(1, int(left * 1000))
         if limit != connection.limit:
-            milliseconds = round(self.timeout * 1000) if limit is None else limit
-            await _execute(connection, f"SET statement_timeout = {milliseconds}", (), tuple_row, self.timeout)
+            milliseconds = limit or self._usual
+            told = f"SET statement_timeout = {milliseconds}; SET lock_timeout = {_lock_timeout(milliseconds)}"
+            await _execute(connection, told, (), tuple_row, self.timeout)
             connection.limit = limit
+
+
+def _lock_timeout(milliseconds: int) -> int:
+    """What a statement that may run so long may wait for others; never 0, which would be no limit."""
+    return max(1, int(LOCKS_PART * milliseconds))
 
 
 def _seconds(most: float) -> float:
@@ -166,16 +241,19 @@ class Transaction:
         return await _execute(self._connection, sql, tuple(values), row, _seconds(self._timeout))
 
 
-class Locked(Unavailable):
-    """Somebody else held the row for too long."""
-
-
 class _Lost(Exception):
     """The connection died under a statement; `late` when we hung up because the time was over."""
 
     def __init__(self, *, late: bool) -> None:
         super().__init__("timed out" if late else "connection lost")
         self.late = late
+
+
+class _Undone(_Lost):
+    """The server has undone the transaction, since it and others waited for each other."""
+
+    def __init__(self) -> None:
+        super().__init__(late=False)
 
 
 async def _execute(
@@ -193,8 +271,7 @@ async def _execute(
             with socket.socket(fileno=os.dup(connection.fileno())) as wire:
                 wire.shutdown(socket.SHUT_RDWR)
 
-    # statement_timeout is the server's own clock; ours rings a little later, for a server that has stopped.
-    timer = asyncio.get_running_loop().call_later(seconds + 0.25, hang_up)
+    timer = asyncio.get_running_loop().call_later(seconds + GRACE_SECONDS, hang_up)
     began = time.perf_counter()
     try:
         cursor: AsyncCursor[T] = connection.cursor(row_factory=row)
@@ -202,12 +279,11 @@ async def _execute(
         await cursor.execute(cast("LiteralString", sql), values, prepare=False if sampled else None)
         return [] if cursor.rownumber is None else await cursor.fetchall()
     except errors.LockNotAvailable as failure:
-        raise Locked(AWAY) from failure
+        raise Contended(CHANGING) from failure
     except errors.QueryCanceled as failure:
-        # The server's clock may ring a little before ours.
-        raise (Unavailable(AWAY) if connection.limit is None else DeadlineExceeded(OVER)) from failure
+        raise TooSlow(TOO_SLOW) from failure
     except (errors.DeadlockDetected, errors.SerializationFailure) as failure:
-        raise _Lost(late=False) from failure  # the transaction is undone: run it again
+        raise _Undone from failure
     except psycopg.OperationalError as failure:
         if connection.broken or connection.closed:
             raise _Lost(late=hung_up) from failure

@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis import identity
-from chassis.db.database import Database, Locked, Transaction
-from chassis.errors import Conflict, Invalid, Refusal
+from chassis.db.database import Database, Transaction
+from chassis.errors import Contended, Invalid, Refusal
 from chassis.idempotency import key_of
 
 LIFETIME = "24 hours"
@@ -92,13 +92,13 @@ class Keyed:
         return Response(stored["body"], stored["status"], {**stored["headers"], "Idempotency-Replayed": "true"})
 
     async def _claimed(self, transaction: Transaction) -> Response | None:
-        """None when the work is ours to do; else the twin's answer. Raises Conflict when it takes too long."""
+        """None when the work is ours to do; else the twin's answer. Raises Contended when it takes too long."""
         try:
             if await transaction.fetch(CLAIM, [self._key, self._fingerprint]):
                 await transaction.fetch(FORGET, [])
                 return None
-        except Locked as failure:
-            raise Conflict("um pedido igual ainda está em andamento", code="IN_PROGRESS") from failure
+        except Contended as failure:
+            raise Contended("um pedido igual ainda está em andamento", code="IN_PROGRESS") from failure
         return await self._replayed(transaction)
 
     async def _remember(self, transaction: Transaction, response: Response) -> None:

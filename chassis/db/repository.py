@@ -4,7 +4,7 @@ A service subclasses `Repository` and says where its rows come from. Rows are pl
 the REST representation. SQL is written here and in the services' `repository.py`, nowhere else.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -80,7 +80,7 @@ class Repository:
         values: Values = []
         where = condition(query.filter, self.fields, values) if "filter" in query.model_fields_set else "true"
         sql = f"SELECT {self._id} FROM {self.source} WHERE {where} ORDER BY {self._id} LIMIT {MAX_IDS + 1}"
-        found = [id for (id,) in await self.database.fetch(sql, values)]
+        found = [id for (id,) in await self._reads(query)(sql, values)]
         return found[:MAX_IDS], len(found) > MAX_IDS
 
     async def page(self, query: Query) -> Page:
@@ -89,11 +89,12 @@ class Repository:
         extras, extra_values = window.extras(self.source)
         values = list(extra_values)
         sql = f"SELECT {', '.join([self.select, *extras])} FROM {self.source} {window.tail(values)}"
-        rows = await self.database.fetch(sql, values)
+        rows = await self._reads(query)(sql, values)
         if rows:
             facts = rows[0][len(rows[0]) - len(extras) :]
         else:  # nothing to carry them: ask for them alone
-            facts = (await self.database.fetch(f"SELECT {', '.join(extras)}", extra_values))[0] if extras else ()
+            sql = f"SELECT {', '.join(extras)}"
+            facts = (await self._reads(query)(sql, extra_values))[0] if extras else ()
         width = len(rows[0]) - len(extras) if rows else 0
         return window.page([self.row(*columns[:width]) for columns in rows], facts)
 
@@ -115,7 +116,7 @@ class Repository:
         )
         found: dict[int, tuple[list[Row], Sequence[Any]]] = {}
         first_column = 1 + len(extras)
-        for columns in await self.database.fetch(sql, values):
+        for columns in await self._reads(query)(sql, values):
             rows, _ = found.setdefault(columns[0], ([], columns[1:first_column]))
             if columns[first_column] is not None:
                 rows.append(self.row(*columns[first_column + 1 :]))
@@ -167,6 +168,10 @@ class Repository:
         if not rows:
             raise self.not_found(id)
         return rows[0]
+
+    def _reads(self, query: Query) -> Callable[[str, Values], Awaitable[list[Any]]]:
+        """How the database is asked: searches have a share of it, and no more."""
+        return self.database.search if query.is_search else self.database.fetch
 
     async def _rows(self, sql: str, values: Values) -> list[Row]:
         return await self.database.fetch(sql, values, args_row(self.row))

@@ -8,6 +8,7 @@ comes from the declarations that the schema's fields carry, as a plan does, and 
     pessoas(first: N) .......... 1 request  + N rows
       solicitacoes(first: M) ... 1 request  for each 1,000 parents, + N*M rows
     filter: {pessoa: …} ........ 1 request
+    {nomePessoa: {contains: …}}  1,000 rows, which its owner may have to look through
     criarPessoa ................ 1 request
 
 A row counts once for each ten values that are selected of it: no type has more, but an alias can repeat a field. A page
@@ -45,6 +46,8 @@ from gateway.execution.compiler import ById, ByKey, Declaration, Many
 from gateway.limits.introspection import Introspection
 
 VALUES_OF_A_ROW = 10
+SEARCH = 1000
+"""What it counts to look for a text: as much as the longest page, although a table may be longer."""
 LETTERS = 100
 """Of a text in a filter, that count one."""
 SIZES = 64
@@ -166,7 +169,8 @@ class Pricer:
         return size
 
     def _filters(self, definition: GraphQLField, node: FieldNode) -> Price:
-        """The requests that a filter causes, one for each condition on what another service owns; and what it lists."""
+        """The requests that a filter causes, one for each condition on what another service owns; and what it looks for
+        and lists."""
         fixed, varying = 0, list[str]()
 
         def visit(kind: GraphQLNamedType, value: Any) -> None:
@@ -183,7 +187,7 @@ class Pricer:
                 case ObjectValueNode() if isinstance(kind, GraphQLInputObjectType):
                     for one in value.fields:
                         found = kind.fields[one.name.value]
-                        fixed += _nested(found)
+                        fixed += _of_condition(found)
                         visit(_named(found), one.value)
                 case StringValueNode():
                     fixed += len(value.value) // LETTERS
@@ -224,12 +228,16 @@ def _of_filter(kind: GraphQLNamedType, value: Any) -> int:
     if not isinstance(kind, GraphQLInputObjectType) or not isinstance(value, dict):
         return 0
     members = cast("dict[str, Any]", value)
-    return sum(_nested(kind.fields[name]) + _of_filter(_named(kind.fields[name]), one) for name, one in members.items())
+    return sum(
+        _of_condition(kind.fields[name]) + _of_filter(_named(kind.fields[name]), one) for name, one in members.items()
+    )
 
 
-def _nested(field: Any) -> bool:
-    """Whether another service resolves this member of a filter."""
-    return "nested" in field.extensions["strawberry-definition"].metadata
+def _of_condition(field: Any) -> int:
+    """What a member of a filter costs by itself: a request where another service resolves it, a search where rows must
+    be looked for."""
+    metadata = field.extensions["strawberry-definition"].metadata
+    return ("nested" in metadata) + SEARCH * ("search" in metadata)
 
 
 def _declared(definition: GraphQLField) -> Declaration | None:

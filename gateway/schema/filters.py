@@ -27,7 +27,9 @@ class NomeFilter:
     eq: str | None = strawberry.field(default=UNSET, description="Exatamente este nome.")
     in_: list[str] | None = strawberry.field(default=UNSET, name="in", description="Exatamente um destes nomes.")
     contains: str | None = strawberry.field(
-        default=UNSET, description="Contém este trecho, sem distinguir maiúsculas nem acentos."
+        default=UNSET,
+        description="Contém este trecho, sem distinguir maiúsculas nem acentos.",
+        metadata={"search": True},
     )
     starts_with: str | None = strawberry.field(
         default=UNSET, description="Começa com este trecho, sem distinguir maiúsculas nem acentos."
