@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx2
+import orjson
 import psutil
 import psycopg
 import pytest
@@ -16,8 +18,12 @@ from fastapi import FastAPI
 
 import pessoas.app
 from chassis.db.migrate import upgrade
-from chassis.settings import DatabaseSettings
-from deploy.postgres import Cluster, free_ports
+from chassis.errors import Refusal
+from chassis.remote import Remote
+from chassis.settings import DatabaseSettings, NeighbourSettings
+from deploy.postgres import HOST, Cluster, free_ports
+from tests import builders
+from tests.applications import Gateway, Services
 from tests.resources import PESSOAS
 
 PATIENCE = 60
@@ -152,15 +158,212 @@ async def test_a_database_that_is_not_migrated_is_not_ready(server: Cluster, cli
     assert (old.status_code, empty.status_code) == (503, 503)
 
 
-async def test_a_row_held_by_somebody_else_is_503_and_nothing_is_half_written(
+async def test_a_frozen_database_is_the_services_failure_and_opens_the_breaker(
+    server: Cluster, app: FastAPI, client: httpx2.AsyncClient
+) -> None:
+    assert await add(client) == 201
+    path = f"{PESSOAS.path}1/"
+    async with Remote("pessoas", "http://pessoas.test", NeighbourSettings(), transport=transport(app)) as asking:
+        frozen = backends(server)
+        for process in frozen:
+            process.suspend()
+        try:
+            reads = [asking.read(f"{path}?n={n}", orjson.loads) for n in range(20)]
+            refused = await asyncio.gather(*reads, return_exceptions=True)
+            opened = asking.breaker.openings
+        finally:
+            for process in frozen:
+                process.resume()
+
+        assert {isinstance(one, Refusal) for one in refused} == {True}
+        assert opened == 1
+
+
+def transport(app: FastAPI) -> httpx2.AsyncBaseTransport:
+    return httpx2.ASGITransport(app=app)
+
+
+# -- what others hold ----------------------------------------------------------------------------------------------
+
+
+async def test_a_row_held_by_somebody_else_is_contended_and_nothing_is_half_written(
     server: Cluster, client: httpx2.AsyncClient
 ) -> None:
     await add(client)
     with psycopg.connect(server.url("pessoas")) as other:
         other.execute("SELECT FROM pessoa FOR UPDATE")
-        held = await client.patch(f"{PESSOAS.path}1/", json={"nome_pessoa": "Bia"})
+        held = [
+            await client.patch(f"{PESSOAS.path}1/", json={"nome_pessoa": "Bia"}),
+            await client.put(f"{PESSOAS.path}1/", json={"nome_pessoa": "Bia"}, headers={"Idempotency-Key": "k"}),
+            await client.delete(f"{PESSOAS.path}1/"),
+            await client.delete(f"{PESSOAS.path}1/", headers={"X-Timeout-Ms": "400"}),
+        ]
+        read = await client.get(f"{PESSOAS.path}1/")
         other.rollback()
 
-    free = await client.patch(f"{PESSOAS.path}1/", json={"nome_pessoa": "Cida"})
+    free = await client.put(f"{PESSOAS.path}1/", json={"nome_pessoa": "Bia"}, headers={"Idempotency-Key": "k"})
 
-    assert (held.status_code, free.status_code, free.json()["nome_pessoa"]) == (503, 200, "Cida")
+    for answer in held:
+        assert (answer.status_code, answer.json()["code"]) == (409, "CONTENDED")
+        assert answer.headers["retry-after"] == "1"
+    assert read.json()["nome_pessoa"] == "Ana"
+    assert (free.status_code, free.json()["nome_pessoa"]) == (200, "Bia")
+
+
+@pytest.mark.parametrize(
+    ("lock", "method", "path", "body"),
+    [
+        ("SELECT FROM produto FOR SHARE", "DELETE", "/api/categorias/1/", None),
+        ("SELECT FROM categoria FOR UPDATE", "PATCH", "/api/produtos/1/", {"nome_produto": "Mesa"}),
+        ("SELECT FROM categoria FOR UPDATE", "POST", "/api/produtos/", {"nome_produto": "Mesa", "categoria_id": 1}),
+        ("LOCK TABLE categoria", "POST", "/api/categorias/", {"nome_categoria": "Móveis"}),
+    ],
+)
+async def test_whatever_a_write_waits_for_too_long_is_contended(
+    services: Services, database_urls: dict[str, str], lock: str, method: str, path: str, body: object
+) -> None:
+    await builders.produto(services)
+    with psycopg.connect(database_urls["catalogo"]) as other:
+        other.execute(lock.encode())
+        answer = await services.catalogo.request(method, path, json=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "CONTENDED")
+    assert answer.headers["retry-after"] == "1"
+
+
+async def test_a_table_locked_against_readers_is_503(services: Services, database_urls: dict[str, str]) -> None:
+    await builders.pessoa(services)
+    with psycopg.connect(database_urls["pessoas"]) as other:
+        other.execute("LOCK TABLE pessoa")
+        answer = await services.pessoas.get(f"{PESSOAS.path}1/")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE")
+    assert answer.json()["detail"] == "os dados estão em manutenção; tente de novo em instantes"
+
+
+async def test_in_graphql_a_held_row_is_something_that_the_caller_can_mend(
+    gateway: Gateway, services: Services, database_urls: dict[str, str]
+) -> None:
+    await builders.pessoa(services)
+    query = 'mutation { excluirPessoa(id: "1") { pessoa { id } errors { code message } } }'
+    with psycopg.connect(database_urls["pessoas"]) as other:
+        other.execute("SELECT FROM pessoa FOR UPDATE")
+        found = await gateway.data(query)
+
+    message = "o recurso está sendo alterado por outros; tente de novo"
+    assert found == {"excluirPessoa": {"pessoa": None, "errors": [{"code": "CONTENDED", "message": message}]}}
+
+
+async def test_a_transaction_that_ends_in_deadlocks_again_and_again_is_contended(
+    server: Cluster, client: httpx2.AsyncClient
+) -> None:
+    with psycopg.connect(server.url("pessoas"), autocommit=True) as connection:
+        connection.execute("CREATE SEQUENCE tries")
+        connection.execute(
+            "CREATE FUNCTION collide() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "IF nextval('tries') IN (2, 3) OR NEW.nome_pessoa = 'Nunca' THEN "
+            "RAISE EXCEPTION USING ERRCODE = 'deadlock_detected'; END IF; RETURN NEW; END $$"
+        )
+        connection.execute("CREATE TRIGGER collide BEFORE INSERT ON pessoa FOR EACH ROW EXECUTE FUNCTION collide()")
+        made = [await add(client, nome) for nome in ("Ana", "Bia")]
+        never = await client.post(PESSOAS.path, json={"nome_pessoa": "Nunca"})
+
+    assert made == [201, 201], "the second one at its third attempt"
+    assert (never.status_code, never.json()["code"], never.headers["retry-after"]) == (409, "CONTENDED", "1")
+
+
+# -- what the log says ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def said() -> Iterator[list[logging.LogRecord]]:
+    """What the database and the readiness write to the log; an application sends the root's lines elsewhere."""
+    loggers = [logging.getLogger(name) for name in ("database", "health")]
+    kept = Kept()
+    for logger in loggers:
+        logger.addHandler(kept)
+        logger.setLevel(logging.INFO)
+    yield kept.records
+    for logger in loggers:
+        logger.removeHandler(kept)
+        logger.setLevel(logging.NOTSET)
+
+
+class Kept(logging.Handler):
+    """Keeps every line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+PASSWORD = "s3cr3t-w0rd"  # wrong on purpose
+
+
+@pytest.mark.parametrize(
+    ("place", "cause"),
+    [
+        ("somebody:{password}@{host}:{port}/pessoas", "authentication failed"),
+        ("postgres:{password}@{host}:{closed}/pessoas", "Connection refused"),
+        ("postgres:{password}@no-such-name.invalid:{port}/pessoas", "failed to resolve host"),
+    ],
+    ids=["password", "port", "name"],
+)
+async def test_a_database_that_cannot_be_reached_is_one_warning_with_the_cause(
+    server: Cluster, said: list[logging.LogRecord], place: str, cause: str
+) -> None:
+    url = "postgresql://" + place.format(password=PASSWORD, host=HOST, port=server.port, closed=free_ports(1))
+    settings = {"database_url": url, "database_timeout": 0.5, "log_level": "ERROR"}
+    app = pessoas.app.create_app(DatabaseSettings.model_validate(settings))
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport(app), base_url="http://pessoas.test", timeout=PATIENCE) as client,
+    ):
+        answers = [await client.get(path) for path in (PESSOAS.path, "/health/ready") for _ in range(3)]
+
+    assert {answer.status_code for answer in answers} == {503}
+    lines = [(record.levelname, record.name, record.msg) for record in said]
+    assert lines == [("WARNING", "database", "database cannot be reached"), ("WARNING", "health", "not ready")]
+    for record in said:
+        assert cause in record.__dict__["reason"]
+        assert PASSWORD not in str(record.__dict__)
+
+
+async def test_a_database_that_comes_back_is_one_line_more(
+    server: Cluster, client: httpx2.AsyncClient, said: list[logging.LogRecord]
+) -> None:
+    assert (await client.get("/health/ready")).status_code == 200
+    server.stop()
+    for _ in range(3):
+        assert (await client.get(PESSOAS.path)).status_code == 503
+        assert (await client.get("/health/ready")).status_code == 503
+    server.start()
+    await until_good(client)
+    for _ in range(3):
+        assert (await client.get("/health/ready")).status_code == 200
+
+    lines = [(record.levelname, record.msg) for record in said]
+    assert lines.count(("WARNING", "database cannot be reached")) == 1
+    assert lines.count(("INFO", "database reached again")) == 1
+    assert lines[-1] == ("INFO", "ready again")
+
+
+async def test_readiness_says_each_reason_once(
+    server: Cluster, client: httpx2.AsyncClient, said: list[logging.LogRecord]
+) -> None:
+    with psycopg.connect(server.url("pessoas"), autocommit=True) as connection:
+        connection.execute("ALTER TABLE alembic_version RENAME TO away")
+        for _ in range(3):
+            assert (await client.get("/health/ready")).status_code == 503
+        connection.execute("ALTER TABLE away RENAME TO alembic_version")
+    for _ in range(3):
+        assert (await client.get("/health/ready")).status_code == 200
+
+    assert [(record.levelname, record.msg) for record in said] == [
+        ("WARNING", "not ready"),
+        ("INFO", "ready again"),
+    ]
+    assert said[0].__dict__["reason"] == "o banco de dados ainda não foi migrado"

@@ -46,7 +46,7 @@ async def test_the_server_is_told_of_a_shorter_time_and_of_the_usual_one_after_i
     shorter = await told()
     deadline.end(token)
 
-    assert usual == "2000"
+    assert usual == "1750"
     assert 0 < int(shorter) <= 900
     assert {await told() for _ in range(5)} == {usual}
 

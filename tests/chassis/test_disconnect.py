@@ -18,6 +18,7 @@ from chassis.settings import DatabaseSettings
 from tests import builders
 from tests.applications import Services
 from tests.chassis.peers import Peer, Served, serving, until
+from tests.scraped import scrape
 
 POOL = 2
 LONG = 30.0
@@ -109,6 +110,26 @@ async def test_a_statement_nobody_waits_for_is_cancelled_and_the_pool_stays_whol
         answers = await asyncio.gather(*(client.get("/api/pessoas/") for _ in range(4 * POOL)))
     assert {answer.status_code for answer in answers} == {200}
     assert [row["nome_pessoa"] for row in answers[0].json()] == ["João Silva"]
+
+
+async def test_a_client_that_hangs_up_is_counted_as_none_and_logged_as_499(
+    holder: Holder, service: Served, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{service.port}") as client:
+
+        async def counted(status: str) -> float:
+            labels = {"method": "GET", "route": "/api/pessoas/{id}/", "status": status}
+            return (await scrape(client)).value("http_requests_total", **labels)
+
+        before = [await counted("none"), await counted("4xx")]
+        caplog.set_level(logging.INFO, "http")
+        holder.hold("LOCK TABLE pessoa")
+        await let_wait_and_hang_up(holder, service, raw("GET", "/api/pessoas/1/"))
+        holder.let_go()
+
+        assert [await counted("none"), await counted("4xx")] == [before[0] + 1, before[1]]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["message"], line["status"]) for line in lines] == [("GET /api/pessoas/1/", 499)]
 
 
 @pytest.mark.parametrize(

@@ -286,6 +286,56 @@ async def test_more_calls_than_places_wait_and_more_than_the_queue_holds_are_ref
     assert (asking.bulkhead.busy, asking.bulkhead.waiting) == (0, 0)
 
 
+async def test_searches_hold_half_of_the_places_and_reads_by_id_pass_them() -> None:
+    held = asyncio.Event()
+    asked: list[str] = []
+
+    async def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.path)
+        if "search" in request.url.path:
+            await held.wait()
+        return GOOD
+
+    asking = remote(answer, neighbour_connections=4)
+    searches = [asyncio.create_task(asking.read(f"/search/{n}/", orjson.loads, search=True)) for n in range(6)]
+    await until(lambda: asking.searches.waiting == 4)
+    cancelled = searches.pop()
+    cancelled.cancel()
+    await asyncio.gather(cancelled, return_exceptions=True)
+
+    reads = await asyncio.gather(*(asking.read(f"/{n}/", orjson.loads) for n in range(8)))
+
+    assert (reads, len([path for path in asked if "search" in path])) == ([{"id": 1}] * 8, 2)
+    held.set()
+    assert await asyncio.gather(*searches) == [{"id": 1}] * 5
+    assert [(one.busy, one.waiting) for one in (asking.bulkhead, asking.searches)] == [(0, 0)] * 2
+
+
+async def test_a_search_finds_no_place_where_reads_by_id_have_them_all() -> None:
+    held = asyncio.Event()
+    asking = remote(Neighbour(held), neighbour_connections=2, neighbour_queue=0, retry_budget=0)
+    reads = [asyncio.create_task(asking.read(f"/{n}/", orjson.loads)) for n in range(2)]
+    await until(lambda: asking.bulkhead.busy == 2)
+
+    assert type(await outcome(asking.read("/search/", orjson.loads, search=True))) is Unavailable
+    held.set()
+
+    assert await asyncio.gather(*reads) == [{"id": 1}] * 2
+    assert [(one.busy, one.waiting) for one in (asking.bulkhead, asking.searches)] == [(0, 0)] * 2
+
+
+@pytest.mark.parametrize(("status", "code"), [(503, "BUSY"), (504, "TOO_SLOW")])
+async def test_a_search_that_was_refused_says_nothing_against_the_neighbour(status: int, code: str) -> None:
+    refused = httpx2.Response(status, json={"code": code, "detail": "peça menos"})
+    asking = remote(Neighbour(*[refused] * 30, GOOD))
+
+    refusals = [await outcome(asking.read(*READ)) for _ in range(30)]
+
+    assert {type(one) for one in refusals} == {Unavailable if status == 503 else DeadlineExceeded}
+    assert {(one.detail, one.service) for one in refusals} == {("peça menos", "pessoas")}
+    assert await asking.read(*READ) == {"id": 1}
+
+
 async def test_a_call_that_is_cancelled_while_it_waits_gives_its_place_up() -> None:
     held = asyncio.Event()
     asking = remote(Neighbour(held), neighbour_connections=1)

@@ -12,6 +12,7 @@ from gateway import schema
 from gateway.context import Context
 from gateway.execution.operation import Executor
 from gateway.limits.bounds import MOST, Limits
+from gateway.limits.cost import SEARCH
 from gateway.loaders import Loaders
 from tests import builders
 from tests.applications import Applications, Gateway, Services
@@ -96,9 +97,31 @@ def test_what_a_filter_lists_counts_at_each_use() -> None:
 def test_a_long_text_in_a_filter_counts_too() -> None:
     query = "query ($t: String!) { pessoas(first: 0, filter: {nomePessoa: {contains: $t}}) { nodes { id } } }"
 
-    assert cost(query, t="a" * 99) == 1
-    assert cost(query, t="a" * 5000) == 1 + 50
-    assert cost(query.replace("$t}", '"' + "a" * 5000 + '"}').replace("($t: String!)", "")) == 1 + 50
+    assert cost(query, t="a" * 99) == 1 + SEARCH
+    assert cost(query, t="a" * 5000) == 1 + SEARCH + 50
+    assert cost(query.replace("$t}", '"' + "a" * 5000 + '"}').replace("($t: String!)", "")) == 1 + SEARCH + 50
+
+
+def test_to_look_for_a_text_costs_as_much_as_the_longest_page() -> None:
+    query = "query ($f: PessoaFilter) { pessoas(first: 10, filter: $f) { nodes { id } } }"
+    name = {"contains": "a"}
+
+    assert cost(query, f={"id": {"eq": "1"}, "nomePessoa": {"eq": "a", "startsWith": "a"}}) == 1 + 10
+    assert cost(query, f={"nomePessoa": name}) == 1 + 10 + 1000
+    assert cost(query, f={"or": [{"nomePessoa": name}, {"not": {"nomePessoa": name}}]}) == 1 + 10 + 2 * 1000
+    nested = '{pessoa: {nomePessoa: {contains: "a"}}, produto: {categoria: {nomeCategoria: {contains: "b"}}}}'
+    assert cost(f"{{ solicitacoes(first: 1, filter: {nested}) {{ nodes {{ id }} }} }}") == 4 + 1 + 2 * 1000
+
+
+async def test_a_crowd_of_searches_in_one_operation_is_refused(gateway: Gateway) -> None:
+    searches = " ".join(
+        f'a{n}: pessoas(filter: {{nomePessoa: {{contains: "{n}"}}}}) {{ totalCount }}' for n in range(50)
+    )
+
+    answer = await gateway.client.post("/graphql", json={"query": f"{{ {searches} }}"})
+
+    [error] = answer.json()["errors"]
+    assert error["extensions"]["limit"] == "MAX_COST"
 
 
 def test_a_row_that_shows_a_field_many_times_counts_more() -> None:
