@@ -115,6 +115,7 @@ def build(
         settings.max_body_bytes,
         settings.operation_timeout,
         metrics.Requests(app.router.routes),
+        settings.cors_origins,
     )
     if settings.cors_origins:  # outermost: a page must be able to read a refusal too, whoever refuses
         app.edge = CORSMiddleware(app.edge, **cors.options(settings.cors_origins))

@@ -5,6 +5,8 @@ whose client has hung up. Here
 
 - who owes us something (a request's head, its body, to read its answer) has ten seconds, and is cut off;
 - heads, pipelines and connections, in all and of one address (of IPv6: one /64), are bounded;
+- a request for another's name is none of ours (`hosts.py`): judged here, before anybody works on it, since only here
+  the target is known as it came, and once for all processes and paths, health and metrics too;
 - what does not reach the application is refused as `application/problem+json` too, in prepared bytes;
 - a request whose client hangs up is cancelled, and with it what it asked of others;
 - beyond so many requests at work, in all and of one address, a further one is refused at once: it would only make the
@@ -21,7 +23,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from math import inf
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import httptools
 import orjson
@@ -33,6 +35,7 @@ from chassis import turn
 from chassis.addresses import network
 from chassis.answering import Answering
 from chassis.errors import TITLES, Unavailable
+from chassis.hosts import ABSOLUTE, AllowedHosts
 from chassis.middleware import QUIET
 from chassis.settings import ServerSettings
 
@@ -68,6 +71,7 @@ REFUSALS = {
     408: _prepared(408, "TIMEOUT", "a requisição demorou demais para chegar", CLOSE),
     413: _prepared(413, "TOO_LARGE", "o corpo passa do limite", CLOSE),
     414: _prepared(414, "LIMIT_EXCEEDED", f"o endereço passa do limite de {MAX_TARGET_BYTES} bytes", CLOSE),
+    421: _prepared(421, "MISDIRECTED", "este servidor não atende por esse nome; veja ALLOWED_HOSTS", CLOSE),
     431: _prepared(
         431,
         "LIMIT_EXCEEDED",
@@ -90,6 +94,7 @@ class State(ServerState):
     def __init__(self, settings: ServerSettings, *, patience: float = 10.0, keep_alive: float = 75.0) -> None:
         super().__init__()
         self.settings = settings
+        self.hosts = AllowedHosts(settings.allowed_hosts)
         self.patience = patience
         """Seconds for whatever a peer owes us."""
         self.keep_alive = keep_alive
@@ -279,11 +284,9 @@ class Connection(HttpToolsProtocol):
         if len(self.url) > MAX_TARGET_BYTES:
             self._refuse_and_stop(414)
         head = sum([len(name) + len(value) + 4 for name, value in self.headers])
-        hosts = [name for name, _ in self.headers].count(b"host")
         if len(self.headers) > MAX_HEADERS or head > MAX_HEAD_BYTES:
             self._refuse_and_stop(431)
-        if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):  # RFC 9112, 3.2: no guess whom it is for
-            self._refuse_and_stop(400)
+        self._require_ours()
         if len(self.pipeline) >= MAX_PIPELINED:
             self._refuse_and_stop(503)
         if not self._busy:
@@ -296,6 +299,20 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         if self.state.draining:
             self.cycle.keep_alive = False
+
+    def _require_ours(self) -> None:
+        """Refuses what is for none of our names, or does not say for whom (RFC 9112, 3.2)."""
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) != 1 and (hosts or self.parser.get_http_version() != "1.0"):
+            self._refuse_and_stop(400)
+        if not self.url.startswith(b"/"):
+            absolute = ABSOLUTE.match(self.url)
+            if absolute is None:
+                self._refuse_and_stop(400)
+            hosts = [absolute[1]]  # it counts, and no `Host` does: the application sees it in its place
+            self.headers[:] = [(b"host", absolute[1]), *(field for field in self.headers if field[0] != b"host")]
+        if hosts and (status := self.state.hosts.refusal(hosts[0])):
+            self._refuse_and_stop(status, host=hosts[0][:255].decode("latin-1"))
 
     def on_body(self, body: bytes) -> None:
         # Twice: a body in tiny chunks costs more than it carries, and is refused like an endless head.
@@ -459,16 +476,16 @@ class Connection(HttpToolsProtocol):
         self.transport.write(closing)
         self.transport.close()
 
-    def _refuse_and_stop(self, status: int) -> None:
-        self._refuse(status)
+    def _refuse_and_stop(self, status: int, **told: str) -> NoReturn:
+        self._refuse(status, **told)
         raise _Enough
 
-    def _refuse(self, status: int, answer: bytes = b"") -> None:
+    def _refuse(self, status: int, answer: bytes = b"", **told: str) -> None:
         """Ends the connection. Answers come in the order of their requests: what was asked before is answered first."""
         self._deaf = True
         self.state.refused[status] += 1
         turn.flush()
-        log.info("refused", extra={"status": status, "peer": self._address})
+        log.info("refused", extra={"status": status, "peer": self._address, **told})
         if self._running and self._busy:
             if self.pipeline and self.pipeline[0][0].more_body:
                 self.pipeline.popleft()  # the newest: it will never be complete

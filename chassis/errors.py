@@ -3,7 +3,7 @@
     Refusal
      ├─ Malformed            400  the bytes are not the JSON, or the header, they claim to be
      ├─ Unauthenticated      401  carries the challenge of RFC 6750
-     ├─ Forbidden            403  names the missing scopes
+     ├─ Forbidden            403  names the missing scopes; or a web page of another origin
      ├─ NotFound             404
      ├─ MethodNotAllowed     405
      ├─ NotAcceptable        406
@@ -198,6 +198,7 @@ TITLES = {
     413: "Content Too Large",
     414: "URI Too Long",
     415: "Unsupported Media Type",
+    421: "Misdirected Request",
     422: "Unprocessable Content",
     429: "Too Many Requests",
     431: "Request Header Fields Too Large",

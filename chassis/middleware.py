@@ -6,11 +6,12 @@ Plain ASGI: Starlette's `BaseHTTPMiddleware` costs a task and a queue per reques
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis import deadline, metrics, trace
+from chassis import cors, deadline, metrics, trace
 from chassis.errors import NotAcceptable, Refusal, TooLarge, broken, problem
 from chassis.logging import access
 from chassis.negotiation import quality
@@ -27,8 +28,16 @@ class Front:
     next request on it would fail too: everything is caught here and answered as a 500 that shows nothing.
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int, operation_timeout: float, requests: metrics.Requests) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_body_bytes: int,
+        operation_timeout: float,
+        requests: metrics.Requests,
+        origins: Iterable[str] = (),
+    ) -> None:
         self.app = app
+        self.origins = frozenset(origin.encode() for origin in origins)
         self.requests = requests
         self.max_body_bytes = max_body_bytes
         self.operation_timeout = operation_timeout
@@ -52,6 +61,7 @@ class Front:
 
         token = None
         try:
+            cors.require_known(scope["method"], headers, self.origins)
             token = deadline.begin(self.operation_timeout, headers.get(DEADLINE))
             accept = (headers.get(b"accept") or b"*/*").decode("latin-1")
             if scope["path"].startswith("/api") and not quality(accept, "application/json"):

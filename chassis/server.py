@@ -66,6 +66,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         assert sockets
         await super().startup([one.dup() for one in sockets for _ in range(ACCEPTED_AT_ONCE)])
+        if "*" in self.state.settings.allowed_hosts:
+            log.warning("every host name is served: web pages that rebind theirs can call; ALLOWED_HOSTS names ours")
         self._on_started()
 
     async def on_tick(self, counter: int) -> bool:

@@ -47,6 +47,19 @@ def _store(value: str) -> str:
     return value
 
 
+HOST = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
+
+
+def _host(value: str) -> str:
+    """A name as it is compared. Callers may use any port, so that none is named here."""
+    name = value.lower().removesuffix(".")
+    if not HOST.fullmatch(name):
+        raise PydanticCustomError(
+            "host", "must be names like api.example.com or *.example.com, without a port, not {value}", {"value": value}
+        )
+    return name
+
+
 class Settings(BaseSettings):
     """What every process reads."""
 
@@ -116,6 +129,10 @@ class ServerSettings(Settings):
     """Of bodies that are arriving, in one process: beyond it whoever sends most is refused."""
     forwarded_allow_ips: Annotated[str, AfterValidator(_proxies)] = ""
     """The proxies whose X-Forwarded-For says who the client is, separated by commas; of nobody else is it believed."""
+    allowed_hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_listed)] = (
+        "localhost",
+    )
+    """The names that this process answers to; it answers to every address."""
 
     @field_validator("max_arriving_bytes")
     @classmethod

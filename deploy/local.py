@@ -83,7 +83,7 @@ async def ready(port: int) -> None:
             async with asyncio.timeout(2):
                 reader, writer = await asyncio.open_connection(HOST, port)
                 with contextlib.closing(writer):
-                    writer.write(b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                    writer.write(f"GET /health/ready HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
                     if b" 200 " in await reader.readline():
                         return
         await asyncio.sleep(0.05)
@@ -268,6 +268,8 @@ class Launcher:
         variables = {"PORT": str(self._settings.port(process)), "LOG_LEVEL": self._settings.log_level}
         for name in process.asks:
             variables[topology.url_variable(name)] = f"http://{HOST}:{self._settings.port(topology.by_name(name))}"
+        if others := os.environ.get("ALLOWED_HOSTS"):
+            variables["ALLOWED_HOSTS"] = f"localhost,{others}"
         variables |= self._issuer
         if process.owns_database:
             variables["DATABASE_URL"] = self._cluster.url(process.name)

@@ -1,4 +1,4 @@
-"""Which web pages may call: none but those of CORS_ORIGINS, which may then read whatever there is to read."""
+"""Which web pages may call: our own and those of CORS_ORIGINS, which may then read whatever there is to read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from tests.applications import Applications, Services
+from tests import builders
+from tests.applications import Applications, Gateway, Services
 from tests.issuer import Issuer, bearer
 
 PAGE, STRANGER = "https://app.example.com", "https://evil.example.com"
@@ -77,3 +78,79 @@ async def test_without_origins_every_page_is_a_stranger(services: Services) -> N
     answer = await services.pessoas.get("/api/pessoas/", headers={"Origin": PAGE})
 
     assert not any(name.startswith("access-control") for name in [*refused.headers, *answer.headers])
+
+
+WRITES = [
+    ("pessoas", "POST", "/api/pessoas/"),
+    ("pessoas", "PUT", "/api/pessoas/1/"),
+    ("pessoas", "PATCH", "/api/pessoas/1/"),
+    ("pessoas", "DELETE", "/api/pessoas/1/"),
+    ("pessoas", "POST", "/api/pessoas/query/"),
+    ("solicitacoes", "POST", "/api/solicitacoes/"),
+    ("gateway", "POST", "/graphql"),
+]
+FOREIGN = [
+    STRANGER,
+    "null",
+    "",
+    "http://{host}:3000",
+    "http://evil.{host}",
+    "http://{host}.evil.test",
+    "http://me@{host}",
+    "http://{host}/",
+    "file://{host}",
+    "{host}",
+]
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+@pytest.mark.parametrize(("process", "method", "path"), WRITES)
+async def test_a_page_of_another_origin_changes_nothing_whatever_it_sends(
+    services: Services, gateway: Gateway, process: str, method: str, path: str, origin: str
+) -> None:
+    client = gateway.client if process == "gateway" else services.client(process)
+    await builders.pessoa(services)
+
+    refused = await client.request(method, path, headers={"Origin": origin.format(host=f"{process}.test")})
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "FORBIDDEN")
+    assert "access-control-allow-origin" not in refused.headers
+    assert len((await services.pessoas.get("/api/pessoas/")).json()) == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("pessoas.test", "http://pessoas.test"),
+        ("pessoas.test", "https://pessoas.test"),
+        ("Pessoas.test", "http://pessoas.test:80"),
+        ("pessoas.test:443", "https://pessoas.test"),
+        ("pessoas.test:8443", "https://pessoas.test:8443"),
+        ("[::1]:8002", "http://[::1]:8002"),
+    ],
+)
+async def test_a_page_of_ours_may_write_also_where_tls_ends_before_us(
+    services: Services, host: str, origin: str
+) -> None:
+    written = await services.pessoas.post(
+        "/api/pessoas/", json={"nome_pessoa": "Ana"}, headers={"Host": host, "Origin": origin}
+    )
+
+    assert written.status_code == 201
+
+
+async def test_a_page_of_another_origin_is_no_page_of_ours_by_its_scheme_s_port(services: Services) -> None:
+    crossed = {"Host": "pessoas.test:443", "Origin": "http://pessoas.test"}
+
+    assert (await services.pessoas.delete("/api/pessoas/1/", headers=crossed)).status_code == 403
+
+
+async def test_a_page_that_cors_lets_in_may_write_and_a_stranger_is_asked_for_no_token(shared: Applications) -> None:
+    url, body = "/api/pessoas/", {"nome_pessoa": "Ana"}
+    token = bearer("pessoas:read", "pessoas:write")
+
+    known = await shared.services.pessoas.post(url, json=body, headers={"Origin": PAGE} | token)
+    strange = await shared.services.pessoas.post(url, json=body, headers={"Origin": STRANGER})
+
+    assert known.status_code == 201
+    assert (strange.status_code, "www-authenticate" in strange.headers) == (403, False)
