@@ -21,7 +21,10 @@ from deploy.postgres import HOST, free_ports
 from tests.deploy.processes import WAIT_SECONDS, all_end, eventually, family
 
 PORTS = len(topology.PROCESSES) + 1
-OURS = ("PORT_OFFSET", "DATA_DIR", "DEMO", "LOG_LEVEL", "AUTH_MODE", "AUTH_JWKS", "AUTH_ISSUER", "AUTH_AUDIENCE")
+OURS = (
+    *("PORT_OFFSET", "DATA_DIR", "DEMO", "LOG_LEVEL", "ALLOWED_HOSTS"),
+    *("AUTH_MODE", "AUTH_JWKS", "AUTH_ISSUER", "AUTH_AUDIENCE"),
+)
 
 
 def command(**variables: object) -> dict[str, Any]:

@@ -54,7 +54,6 @@ ATTACKS: list[Attack] = [
         "204",
         "pessoas",
     ),
-    request("a query of origin null", graphql("{ __typename }", "Origin: null"), "200"),
     # Bodies that are not what they say.
     request("a body of gzip", post("/graphql", gzip.compress(QUERY), "Content-Encoding: gzip"), "415 BAD_USER_INPUT"),
     request(
@@ -163,10 +162,7 @@ ATTACKS: list[Attack] = [
         "pessoas",
     ),
     request(
-        "a Host and a forwarded one that lie",
-        get(PEOPLE + "?page_size=1", "Host: evil.test", "X-Forwarded-Host: evil.test"),
-        "200",
-        "pessoas",
+        "a forwarded host that lies", get(PEOPLE + "?page_size=1", "X-Forwarded-Host: evil.test"), "200", "pessoas"
     ),
     request("a path that climbs", get("/docs/../../../../etc/passwd"), "404 NOT_FOUND"),
     request("a path that climbs, escaped", get("/%2e%2e/%2e%2e/etc/passwd%00"), "404 NOT_FOUND", "pessoas"),

@@ -225,7 +225,9 @@ ATTACKS: list[Attack] = [
     request("an invented method", http("STEAL", "/api/pessoas/1/"), MALFORMED, "pessoas"),
     request("a method in lower case", http("get", "/api/pessoas/1/"), MALFORMED, "pessoas"),
     request("CONNECT to elsewhere", http("CONNECT", "evil.test:443"), MALFORMED, "pessoas"),
-    request("an absolute target elsewhere", get(target="http://evil.test/api/pessoas/1/"), "200", "pessoas"),
+    request(
+        "an absolute target elsewhere", get(target="http://evil.test/api/pessoas/1/"), "421 MISDIRECTED", "pessoas"
+    ),
     request("HTTP/2 in the clear", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", MALFORMED, "pessoas"),
     request("HTTP/9.9", b"GET / HTTP/9.9\r\nHost: a\r\n\r\n", MALFORMED, "pessoas"),
     request("HTTP/0.9", b"GET /api/pessoas/1/\r\n\r\n", MALFORMED, "pessoas"),

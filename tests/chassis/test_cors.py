@@ -103,19 +103,25 @@ FOREIGN = [
 ]
 
 
-@pytest.mark.parametrize("origin", FOREIGN)
 @pytest.mark.parametrize(("process", "method", "path"), WRITES)
-async def test_a_page_of_another_origin_changes_nothing_whatever_it_sends(
-    services: Services, gateway: Gateway, process: str, method: str, path: str, origin: str
+async def test_a_page_of_another_origin_changes_nothing_and_asks_nothing_by_post(
+    services: Services, gateway: Gateway, process: str, method: str, path: str
 ) -> None:
     client = gateway.client if process == "gateway" else services.client(process)
     await builders.pessoa(services)
 
-    refused = await client.request(method, path, headers={"Origin": origin.format(host=f"{process}.test")})
+    refused = await client.request(method, path, headers={"Origin": STRANGER})
 
     assert (refused.status_code, refused.json()["code"]) == (403, "FORBIDDEN")
     assert "access-control-allow-origin" not in refused.headers
     assert len((await services.pessoas.get("/api/pessoas/")).json()) == 1
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+async def test_what_is_not_our_host_and_port_is_another_origin(services: Services, origin: str) -> None:
+    headers = {"Origin": origin.format(host="pessoas.test")}
+
+    assert (await services.pessoas.delete("/api/pessoas/1/", headers=headers)).status_code == 403
 
 
 @pytest.mark.parametrize(

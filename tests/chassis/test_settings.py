@@ -44,6 +44,10 @@ GOOD = {
         ("gateway", "MAX_ARRIVING_BYTES", "999999"),  # less than one body may have
         ("gateway", "FORWARDED_ALLOW_IPS", "proxy"),
         ("pessoas", "FORWARDED_ALLOW_IPS", "10.0.0.1,10.0.0.1/8"),
+        ("pessoas", "ALLOWED_HOSTS", "http://pessoas"),
+        ("pessoas", "ALLOWED_HOSTS", "localhost,pessoas:8002"),
+        ("gateway", "ALLOWED_HOSTS", ".example.com"),
+        ("gateway", "ALLOWED_HOSTS", "api.*.com"),
         ("gateway", "CORS_ORIGINS", "*"),
         ("gateway", "CORS_ORIGINS", "https://app.example.com/"),
         ("gateway", "CORS_ORIGINS", "https://app.example.com,null"),

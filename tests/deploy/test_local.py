@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,21 @@ def test_a_killed_service_comes_back_and_ctrl_c_stops_everything(
 
     assert system.stop(signal.SIGINT) == 0
     assert system.said[-1].endswith("stopped")
+
+
+def test_a_run_answers_to_localhost_and_to_the_names_that_it_is_given(
+    directory: Path, offset: int, systems: list[System]
+) -> None:
+    system = System(directory, offset, demo=0, ALLOWED_HOSTS="app.example.com")
+    systems.append(system)
+    system.says("ready in")
+
+    def status(host: str) -> int:
+        connection = HTTPConnection(HOST, 8000 + offset, timeout=WAIT_SECONDS)
+        connection.request("GET", "/health/ready", headers={"Host": host})
+        return connection.getresponse().status
+
+    assert [status(host) for host in ("localhost", "app.example.com", HOST, "evil.test")] == [200, 200, 200, 421]
 
 
 def test_a_killed_launcher_leaves_no_process_and_loses_no_data(

@@ -74,6 +74,13 @@ def test_a_process_is_told_the_urls_of_those_whom_it_asks_and_of_nobody_else(pro
 
 
 @each_process
+def test_a_process_answers_to_the_name_by_which_others_here_ask_it_and_to_those_that_are_configured(
+    process: Process,
+) -> None:
+    assert environment(process.name)["ALLOWED_HOSTS"] == f"{process.name},${{ALLOWED_HOSTS:-localhost}}"
+
+
+@each_process
 def test_a_process_starts_when_those_whom_it_asks_are_healthy_and_its_database_is_migrated(process: Process) -> None:
     expected = dict.fromkeys(process.asks, "service_healthy")
     if process.owns_database:
