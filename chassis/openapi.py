@@ -26,7 +26,8 @@ Schema = dict[str, Any]
 
 COMMON = (
     "Every `GET` also answers `HEAD`, and every path `OPTIONS` with `Allow`; another method is 405, with `Allow`. "
-    "Every error is `application/problem+json` (RFC 9457), 404 of an unknown path and 405 too. "
+    "Every error is `application/problem+json` (RFC 9457), 404 of an unknown path and 405 too; a host that is none of "
+    "ours is 421, and whatever but a GET comes from a web page of another origin 403. "
     "Every answer carries `X-Request-ID`, the trace id of the request; with a rate limit, `RateLimit` and "
     "`RateLimit-Policy` too."
 )
