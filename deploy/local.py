@@ -268,7 +268,7 @@ class Launcher:
         variables = {"PORT": str(self._settings.port(process)), "LOG_LEVEL": self._settings.log_level}
         for name in process.asks:
             variables[topology.url_variable(name)] = f"http://{HOST}:{self._settings.port(topology.by_name(name))}"
-        if others := os.environ.get("ALLOWED_HOSTS"):
+        if (others := os.environ.get("ALLOWED_HOSTS")) is not None:
             variables["ALLOWED_HOSTS"] = f"localhost,{others}"
         variables |= self._issuer
         if process.owns_database:
