@@ -297,6 +297,7 @@ class Connection(HttpToolsProtocol):
                 self._answer_at_once(OVERLOAD, OVERLOAD_AND_CLOSE)
                 return
         super().on_headers_complete()
+        self.headers = []  # of trailers, which must not pass for the headers that were judged (RFC 9110, 6.5.1)
         if self.state.draining:
             self.cycle.keep_alive = False
 
@@ -309,8 +310,11 @@ class Connection(HttpToolsProtocol):
             absolute = ABSOLUTE.match(self.url)
             if absolute is None:
                 self._refuse_and_stop(400)
-            hosts = [absolute[1]]  # it counts, and no `Host` does: the application sees it in its place
+            # It counts, and no `Host` does: from here on the request is as it would be without it in its target.
+            hosts = [absolute[1]]
             self.headers[:] = [(b"host", absolute[1]), *(field for field in self.headers if field[0] != b"host")]
+            path = self.url[absolute.end() :]
+            self.url = path if path.startswith(b"/") else b"/" + path
         if hosts and (status := self.state.hosts.refusal(hosts[0])):
             self._refuse_and_stop(status, host=hosts[0][:255].decode("latin-1"))
 
@@ -477,7 +481,7 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
     def _refuse_and_stop(self, status: int, **told: str) -> NoReturn:
-        self._refuse(status, **told)
+        self._refuse(status, b"", **told)
         raise _Enough
 
     def _refuse(self, status: int, answer: bytes = b"", **told: str) -> None:

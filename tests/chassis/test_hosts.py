@@ -97,6 +97,9 @@ def test_names_that_strangers_invent_are_not_all_remembered() -> None:
     assert hosts.refusal.cache_info().currsize == REMEMBERED
 
 
+CHUNKED = b"POST /a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
 class Seen:
     """An application that remembers the heads that it met."""
 
@@ -157,6 +160,8 @@ async def test_another_name_is_refused_at_the_head_and_reaches_no_application(
         (b"GET http://localhost:8002/a?b=/c HTTP/1.1\r\nHost: evil.test\r\n\r\n", "/a", [b"localhost:8002"]),
         (b"GET HTTPS://[::1]/a HTTP/1.1\r\nHost: evil.test\r\n\r\n", "/a", [b"[::1]"]),
         (b"GET http://127.0.0.1/a HTTP/1.0\r\n\r\n", "/a", [b"127.0.0.1"]),
+        (b"GET http://localhost?a HTTP/1.1\r\nHost: localhost\r\n\r\n", "/", [b"localhost"]),
+        (CHUNKED + b"0\r\nHost: evil.test\r\n\r\n", "/a", [b"localhost"]),
     ],
 )
 async def test_the_application_sees_the_host_that_counts(request_bytes: bytes, path: str, hosts: list[bytes]) -> None:
