@@ -16,9 +16,21 @@ from urllib.parse import urlsplit
 import httptools
 
 from chassis import turn
-from chassis.wire import MAX_ANSWER_BYTES, Answer, Ended, Garbled, Lost, Refused, Request, Stale, TimedOut, WireError
+from chassis.resolver import CONNECT_SECONDS
+from chassis.wire import (
+    MAX_ANSWER_BYTES,
+    Answer,
+    Budget,
+    Ended,
+    Garbled,
+    Lost,
+    Refused,
+    Request,
+    Stale,
+    TimedOut,
+    WireError,
+)
 
-CONNECT_SECONDS = 0.5
 IDLE_SECONDS = 30.0
 """A connection unused for longer is not used again: the other side closes its own after 75."""
 MAX_HEAD_BYTES = 65_536
@@ -31,14 +43,14 @@ INTERIM = re.compile(rb"HTTP/1\.[01] 1\d\d ")
 class LeanWire:
     """Connections to the one server that `base_url` names."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, budget: Budget) -> None:
         url = urlsplit(base_url)
         self._host = url.hostname or ""
         self._port = url.port or (443 if url.scheme == "https" else 80)
         self._tls = ssl.create_default_context() if url.scheme == "https" else None
         self._prefix = url.path
         self._head = f"host: {url.netloc.rpartition('@')[2]}\r\naccept: application/json\r\n"
-        self._pool = Pool()
+        self._pool = Pool(budget)
 
     async def send(
         self,
@@ -105,10 +117,12 @@ class LeanWire:
 class Pool:
     """The connections to one server: those that are open, those that rest, and one timer for all that are waited for.
 
-    A timer of its own for each exchange would cost more than writing the request.
+    A timer of its own for each exchange would cost more than writing the request. `budget` is what their answers may
+    hold.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
         self.open: set[Connection] = set()
         self.idle: list[Connection] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -167,12 +181,16 @@ class Connection(asyncio.Protocol):
         """When its last answer ended; 0 before the first."""
         self.due = NEVER
         """When the answer that is waited for is late."""
+        self.held = 0
+        """Bytes of the answer that are charged to the budget: all but those that came last."""
         self._pool = pool
         self._parser = httptools.HttpResponseParser(self)
         self._ended: Ended | None = None
         self._forget()
 
     def _forget(self) -> None:
+        if self.held:
+            self._pool.budget.give_back(self)
         self._head = b""
         """The first bytes of the answer, up to its body at least."""
         self._body: list[bytes] = []
@@ -216,9 +234,9 @@ class Connection(asyncio.Protocol):
             raise
 
     def late(self) -> None:
-        self._fail(TimedOut("no answer in time"))
+        self.give_up(TimedOut("no answer in time"))
 
-    def _fail(self, failure: WireError) -> None:
+    def give_up(self, failure: WireError) -> None:
         ended, self._ended = self._ended, None
         self._hang_up()
         if ended:
@@ -227,6 +245,7 @@ class Connection(asyncio.Protocol):
     def _hang_up(self) -> None:
         self.usable = False
         self.due = NEVER
+        self._forget()
         self.transport.abort()
 
     def _complete(self, answer: Answer) -> None:
@@ -260,11 +279,13 @@ class Connection(asyncio.Protocol):
                 raise ValueError("too long")
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, ValueError) as failure:
             if self._answer is None:
-                self._fail(Garbled(str(failure)))
+                self.give_up(Garbled(str(failure)))
                 return
-            self._hang_up()  # more than one answer: the first is good
+            self.usable = False  # more than one answer: the first is good
         if self._answer is not None:
             self._complete(self._answer)
+        else:
+            self._pool.budget.take(self, len(data))  # which may have given it up
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._pool.open.discard(self)
@@ -274,11 +295,11 @@ class Connection(asyncio.Protocol):
         if self._in_body and exc is None and _ends_with_its_connection(self._head):
             self._complete(Answer(self._parser.get_status_code(), b"".join(self._body)))
         elif self._size:
-            self._fail(Garbled("the answer ended too early"))
+            self.give_up(Garbled("the answer ended too early"))
         elif self.used:
-            self._fail(Stale("the server had closed the connection"))
+            self.give_up(Stale("the server had closed the connection"))
         else:
-            self._fail(Lost("the connection was closed without an answer"))
+            self.give_up(Lost("the connection was closed without an answer"))
 
     # -- httptools' callbacks: what they raise comes out of feed_data as an HttpParserError --------------------
 

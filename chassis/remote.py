@@ -25,7 +25,7 @@ from chassis.errors import BY_STATUS, OF_THE_REQUEST, DeadlineExceeded, FieldErr
 from chassis.lean import LeanWire
 from chassis.reading import Key, Reading, Shared, outgoing
 from chassis.settings import NeighbourSettings
-from chassis.wire import Answer, HttpxWire, Refused, Request, Stale, TimedOut, Wire, WireError, header
+from chassis.wire import Answer, Budget, HttpxWire, Refused, Request, Stale, TimedOut, TooMuch, Wire, WireError, header
 
 log = logging.getLogger("remote")
 T = TypeVar("T")
@@ -55,7 +55,8 @@ PROBLEM = msgspec.json.Decoder(Problem)
 
 
 class Remote:
-    """One neighbour, as `settings` say how patient to be with it. `transport` takes the place of the network."""
+    """One neighbour, as `settings` say how patient to be with it. `transport` takes the place of the network; `budget`
+    is the memory that its answers share with those of others."""
 
     def __init__(
         self,
@@ -64,6 +65,7 @@ class Remote:
         settings: NeighbourSettings | None = None,
         *,
         transport: httpx2.AsyncBaseTransport | None = None,
+        budget: Budget | None = None,
     ) -> None:
         settings = settings or NeighbourSettings()
         self.name = name
@@ -71,7 +73,8 @@ class Remote:
         self.bulkhead = Bulkhead(settings.neighbour_connections, settings.neighbour_queue)
         self.searches = Bulkhead(max(1, settings.neighbour_connections // 2), settings.neighbour_queue)
         self.breaker = Breaker(name, settings.breaker_share, self._is_ready)
-        self.wire: Wire = HttpxWire(base_url, transport) if transport else LeanWire(base_url)
+        budget = budget or Budget(settings.max_answers_bytes)
+        self.wire: Wire = HttpxWire(base_url, transport, budget) if transport else LeanWire(base_url, budget)
         self._retry_ratio = settings.retry_budget
         self._retry_tokens = MAX_TOKENS if settings.retry_budget else 0.0
         self.calls = metrics.Calls(name)
@@ -199,6 +202,7 @@ class Remote:
             try:
                 return decode(answer.content)
             except ValueError as failure:
+                answer.content = b""  # the traceback would hold it for as long as anybody holds the failure
                 self.breaker.record(failed=True)
                 raise self._failed(Unavailable(f"{self.name} deu uma resposta inválida"), failure) from failure
         except BaseException as failure:
@@ -206,6 +210,7 @@ class Remote:
             raise
         finally:
             self.calls.ended(time.monotonic() - began, ended)
+            del ended  # which holds this frame by its traceback, and with it what was answered
 
     async def _called(
         self, request: Request, headers: str, repeatable: bool, first: Answer | Exception | None
@@ -225,7 +230,7 @@ class Remote:
                 raise first
             except WireError as failure:
                 late = isinstance(failure, TimedOut)
-                harmless = repeatable or isinstance(failure, Refused)
+                harmless = (repeatable and not isinstance(failure, TooMuch)) or isinstance(failure, Refused)
                 if again or not harmless or self._retry_tokens < 1 or deadline.left() < RETRY_PAUSE:
                     said = "não respondeu a tempo" if late else "não está respondendo"
                     kind = DeadlineExceeded if late else Unavailable
@@ -266,7 +271,8 @@ class Remote:
                 self.breaker.record(failed=False)
             return
         hurried = isinstance(outcome, TimedOut) and seconds < self.timeout / 2
-        if isinstance(outcome, WireError) and not hurried:  # too slow for somebody in a hurry says nothing about it
+        # Too slow for somebody in a hurry says nothing about it; nor does too much at a time, of all answers.
+        if isinstance(outcome, WireError) and not isinstance(outcome, TooMuch) and not hurried:
             self.breaker.record(failed=True)
 
     def earn(self) -> None:
@@ -319,6 +325,17 @@ class Remote:
         except WireError:
             return False
         return answer.status == 200
+
+
+def neighbours(
+    urls: Mapping[str, str],
+    settings: NeighbourSettings,
+    transports: Mapping[str, httpx2.AsyncBaseTransport] | None = None,
+) -> dict[str, Remote]:
+    """All that a process asks, by name; their answers share its memory."""
+    budget = Budget(settings.max_answers_bytes)
+    given = transports or {}
+    return {name: Remote(name, url, settings, transport=given.get(name), budget=budget) for name, url in urls.items()}
 
 
 def _dumps(body: Any) -> bytes:

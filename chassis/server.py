@@ -49,7 +49,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 factory=True,
-                loop="uvloop",
+                loop="chassis.resolver:Loop",
                 http=Connection,
                 ws="none",  # it would take its connections out of our sight
                 log_config=None,

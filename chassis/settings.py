@@ -172,6 +172,8 @@ class NeighbourSettings(Settings):
     neighbour_connections: Annotated[int, Field(ge=1, le=1000)] = 64
     neighbour_queue: Annotated[int, Field(ge=0, le=10_000)] = 256
     """Calls that may wait for one of those connections."""
+    max_answers_bytes: Annotated[int, Field(ge=1_000_000, le=10**11)] = 64_000_000
+    """What the answers of all neighbours that are arriving may hold together."""
     retry_budget: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Retries, as a share of the calls; 0: none."""
     breaker_share: Annotated[float, Field(ge=0, le=1)] = 0.5

@@ -12,8 +12,7 @@ from typing import NamedTuple, Protocol
 import httpx2
 
 MAX_ANSWER_BYTES = 20_000_000
-"""A longer answer is given up. It is hardly more than the longest of our dialect, 100,000 rows with the largest ids: as
-many of them as a neighbour has connections may be held at a time."""
+"""A longer answer is given up. It is hardly more than the longest of our dialect, 100,000 rows with the largest ids."""
 
 
 class Request(NamedTuple):
@@ -49,7 +48,8 @@ class WireError(Exception):
      ├─ Lost       the connection ended without an answer: nobody knows what became of the request
      │   └─ Stale  a kept one, which the server may have closed before the request came: only a new one tells
      ├─ TimedOut   nor did it come in time
-     └─ Garbled    what came is no HTTP, ends too early, or never ends
+     ├─ Garbled    what came is no HTTP, ends too early, or never ends
+     └─ TooMuch    this process has no memory left for it
     """
 
 
@@ -66,6 +66,49 @@ class TimedOut(WireError): ...
 
 
 class Garbled(WireError): ...
+
+
+class TooMuch(WireError): ...
+
+
+class Receiver(Protocol):
+    """Who receives an answer in parts."""
+
+    held: int
+    """Bytes that it holds of the answer so far; the budget's to change."""
+
+    def give_up(self, failure: WireError) -> None:
+        """Drops the answer; who waits for it is told of `failure`."""
+
+
+class Budget:
+    """The memory of all answers that arrive in a process: `most` bytes together.
+
+    When they would be more, the longest is given up, whoever asked for more: a neighbour that answers hugely must not
+    take the memory from the answers of the others. An answer is counted until it is handed to whoever decodes it, which
+    is in the same turn of the event loop or the next. One that comes in one piece is not counted.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most, self.held = most, 0
+        self._receivers: set[Receiver] = set()
+
+    def take(self, receiver: Receiver, size: int) -> None:
+        """`receiver` got so much more; afterwards it may have been given up."""
+        self._receivers.add(receiver)
+        receiver.held += size
+        self.held += size
+        while self.held > self.most:
+            longest = max(self._receivers, key=lambda one: one.held)
+            failure = TooMuch(f"{longest.held} bytes, where all answers have {self.most}")
+            self.give_back(longest)
+            longest.give_up(failure)
+
+    def give_back(self, receiver: Receiver) -> None:
+        """`receiver` holds nothing any more."""
+        self._receivers.discard(receiver)
+        self.held -= receiver.held
+        receiver.held = 0
 
 
 Ended = Callable[[Answer | Exception], None]
@@ -109,11 +152,26 @@ class Wire(Protocol):
     async def close(self) -> None: ...
 
 
+class Receiving:
+    """An answer that a task receives within the time of `clock`."""
+
+    def __init__(self, clock: asyncio.Timeout) -> None:
+        self.held = 0
+        self.failure: WireError | None = None
+        """Why it was given up."""
+        self._clock = clock
+
+    def give_up(self, failure: WireError) -> None:
+        self.failure = failure
+        if not self._clock.expired():
+            self._clock.reschedule(0)  # that was long ago: the task ends
+
+
 class HttpxWire:
     """An httpx2 transport as a wire."""
 
-    def __init__(self, base_url: str, transport: httpx2.AsyncBaseTransport) -> None:
-        self._base_url, self._transport = base_url, transport
+    def __init__(self, base_url: str, transport: httpx2.AsyncBaseTransport, budget: Budget) -> None:
+        self._base_url, self._transport, self._budget = base_url, transport, budget
 
     async def send(
         self,
@@ -126,8 +184,10 @@ class HttpxWire:
         url = self._base_url + request.path
         fields = dict(line.split(": ", 1) for line in headers.split("\r\n")[:-1])
         sent = httpx2.Request(request.method, url, headers=fields, content=request.content)
+        clock = asyncio.timeout(seconds)
+        receiving = Receiving(clock)
         try:
-            async with asyncio.timeout(seconds):
+            async with clock:
                 response = await self._transport.handle_async_request(sent)
                 assert isinstance(response.stream, httpx2.AsyncByteStream)
                 found = bytearray()
@@ -136,10 +196,14 @@ class HttpxWire:
                         found += chunk
                         if len(found) > MAX_ANSWER_BYTES:
                             raise Garbled(f"more than {MAX_ANSWER_BYTES} bytes")
+                        self._budget.take(receiving, len(chunk))
+                        if receiving.failure:
+                            raise receiving.failure
                 finally:
+                    self._budget.give_back(receiving)
                     await response.aclose()
         except (TimeoutError, httpx2.TimeoutException) as failure:
-            raise TimedOut(f"no answer within {seconds:.3f} s") from failure
+            raise receiving.failure or TimedOut(f"no answer within {seconds:.3f} s") from failure
         except httpx2.ConnectError as failure:
             raise Refused(str(failure)) from failure
         except httpx2.RemoteProtocolError as failure:

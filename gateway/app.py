@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse
 
 from chassis import app as chassis_app
 from chassis.pagination import MAX_IDS
-from chassis.remote import Remote
+from chassis.remote import neighbours
 from chassis.settings import BaseUrl, NeighbourSettings, read
 from gateway import http, playground, schema
 from gateway.execution.operation import Executor
@@ -40,7 +40,7 @@ def create_app(
         "servicos": settings.servicos_url,
         "solicitacoes": settings.solicitacoes_url,
     }
-    remotes = {name: Remote(name, url, settings, transport=(transports or {}).get(name)) for name, url in urls.items()}
+    remotes = neighbours(urls, settings, transports)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from httpx2 import AsyncBaseTransport
 
 from chassis import service
-from chassis.remote import Remote
+from chassis.remote import neighbours
 from chassis.settings import BaseUrl, DatabaseSettings, NeighbourSettings, read
 from solicitacoes.coordinator import Coordinator
 from solicitacoes.routes import solicitacoes
@@ -22,7 +22,7 @@ def create_app(settings: Settings | None = None, transports: Mapping[str, AsyncB
     """The application; `transports` by neighbour's name replace the network in tests."""
     settings = settings or read(Settings)
     urls = {"catalogo": settings.catalogo_url, "pessoas": settings.pessoas_url, "servicos": settings.servicos_url}
-    remotes = {name: Remote(name, url, settings, transport=(transports or {}).get(name)) for name, url in urls.items()}
+    remotes = neighbours(urls, settings, transports)
     description = "Solicitações: quem pediu qual serviço sobre qual produto."
     app = service.build("solicitacoes", description, settings, (solicitacoes,), neighbours=tuple(remotes.values()))
     app.state.coordinator = Coordinator(remotes)

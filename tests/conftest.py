@@ -12,9 +12,9 @@ from contextlib import AsyncExitStack
 import psycopg
 import pytest
 import pytest_asyncio
-import uvloop
 
 from chassis.db.migrate import upgrade
+from chassis.resolver import Loop
 from deploy.postgres import Cluster, free_ports
 from deploy.topology import SERVICES
 from tests.applications import Applications, Gateway, Services
@@ -24,7 +24,7 @@ from tests.system import System, free_offset
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """The event loop that processes run on."""
-    return {"uvloop": uvloop.new_event_loop}
+    return {"uvloop": Loop}
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from chassis.errors import Conflict, DeadlineExceeded, Invalid, NotFound, Precon
 from chassis.lean import LeanWire
 from chassis.remote import Remote
 from chassis.settings import NeighbourSettings
+from chassis.wire import Budget
 
 Answer = Callable[[httpx2.Request], Any]
 
@@ -238,6 +240,33 @@ async def test_a_neighbour_that_can_only_not_write_is_still_read() -> None:
 
     assert not asking.breaker.open
     assert await asking.read(*READ) == {"id": 1}
+
+
+async def test_too_much_at_a_time_is_nobodys_fault_and_not_asked_for_again() -> None:
+    neighbour = Neighbour(httpx2.Response(200, content=b"x" * 1_000_001))
+    asking = remote(neighbour, max_answers_bytes=1_000_000)
+
+    refusals = [await outcome(asking.read(*READ)) for _ in range(12)]
+
+    assert {(type(one), one.service) for one in refusals} == {(Unavailable, "pessoas")}
+    assert len(neighbour.asked) == 12
+    assert not asking.breaker.open
+
+
+async def test_what_does_not_decode_is_not_kept_with_the_failure() -> None:
+    seen: list[bytes] = []
+
+    def decode(content: bytes) -> None:
+        seen.append(content)
+        del content
+        raise ValueError("no answer of ours")
+
+    refusal = await outcome(remote(Neighbour(GOOD)).read("/q/", decode))
+
+    references = sys.getrefcount(seen[0])
+
+    assert type(refusal) is Unavailable
+    assert references == 2, "that of the list, and the question's own"
 
 
 async def test_who_is_in_a_hurry_cannot_open_the_breaker_for_the_others() -> None:
@@ -465,7 +494,7 @@ class Unsendable(LeanWire):
     """A wire with a connection at hand whose requests cannot be written."""
 
     def __init__(self) -> None:
-        super().__init__("http://127.0.0.1:9")
+        super().__init__("http://127.0.0.1:9", Budget(10**9))
 
     def begin(self, *_: Any, **__: Any) -> Any:
         raise ValueError("a line break in a header")

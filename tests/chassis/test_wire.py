@@ -14,14 +14,29 @@ import pytest
 
 from chassis import wire
 from chassis.lean import LeanWire
-from chassis.wire import Answer, Garbled, HttpxWire, Lost, Refused, Request, Stale, TimedOut, Wire, header
+from chassis.wire import (
+    Answer,
+    Budget,
+    Garbled,
+    HttpxWire,
+    Lost,
+    Refused,
+    Request,
+    Stale,
+    TimedOut,
+    TooMuch,
+    Wire,
+    header,
+)
 from deploy.postgres import free_ports
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+BUDGET = Budget(2_000_000)
 WIRES: dict[str, Callable[[str], Wire]] = {
-    "lean": LeanWire,
-    "httpx2": lambda url: HttpxWire(url, httpx2.AsyncHTTPTransport()),
+    "lean": lambda url: LeanWire(url, BUDGET),
+    "httpx2": lambda url: HttpxWire(url, httpx2.AsyncHTTPTransport(), BUDGET),
 }
+LEAN = WIRES["lean"]
 
 
 @pytest.fixture(params=WIRES)
@@ -165,6 +180,72 @@ async def test_an_answer_that_never_ends_is_given_up(
             await send(on)
 
 
+async def held(size: int) -> None:
+    """Returns once the answers that arrive hold so many bytes, their heads aside."""
+    async with asyncio.timeout(60):
+        while abs(BUDGET.held - size) > 1000:  # noqa: ASYNC110  # what is waited for has no event
+            await asyncio.sleep(0.01)
+
+
+def begins(*sizes: int, then: asyncio.Event) -> Serve:
+    """An answer of a megabyte to each connection, of which the first bytes come at once, as many as `sizes` say in
+    turn, and the others `then`."""
+    remaining = list(sizes)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        size = remaining.pop(0)
+        await _request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n" + b"x" * size)
+        await then.wait()
+        writer.write(b"x" * (1_000_000 - size))
+        writer.close()
+
+    return serve
+
+
+async def test_the_longest_of_all_answers_is_given_up_when_they_hold_too_much(make: Callable[[str], Wire]) -> None:
+    more, rest = asyncio.Event(), asyncio.Event()
+    async with peer(make, begins(900_000, 800_000, then=rest)) as one, peer(make, begins(100_000, then=more)) as other:
+        first = asyncio.create_task(send(one, seconds=60))
+        await held(900_000)
+        second = asyncio.create_task(send(one, seconds=60))
+        await held(1_700_000)
+        third = asyncio.create_task(send(other, seconds=60))
+        await held(1_800_000)
+
+        more.set()  # the third asks for more, and the first must go
+        with pytest.raises(TooMuch):
+            await first
+        assert len((await third).content) == 1_000_000
+        rest.set()
+        assert len((await second).content) == 1_000_000
+
+    assert BUDGET.held == 0
+
+
+@pytest.mark.parametrize("end", ["time", "cancelled", "cut off"])
+async def test_an_answer_gives_back_what_it_holds_however_it_ends(make: Callable[[str], Wire], end: str) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n" + b"x" * 900_000)
+        await cut.wait()
+        writer.close()
+
+    cut = asyncio.Event()
+    async with peer(make, serve) as on:
+        asking = asyncio.create_task(send(on, seconds=1 if end == "time" else 60))
+        await held(900_000)
+        if end == "cancelled":
+            asking.cancel()
+        elif end == "cut off":
+            cut.set()
+        [outcome] = await asyncio.gather(asking, return_exceptions=True)
+        cut.set()
+
+    assert isinstance(outcome, TimedOut | asyncio.CancelledError | Garbled)
+    assert BUDGET.held == 0
+
+
 async def test_an_answer_that_drips_ends_at_the_deadline(make: Callable[[str], Wire]) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await _request(reader)
@@ -224,7 +305,7 @@ async def test_a_kept_connection_that_ends_under_a_request_is_replaced_where_tha
         met += 1  # a second request on this connection: it is closed instead of answered
         writer.close()
 
-    async with peer(LeanWire, serve) as on:
+    async with peer(LEAN, serve) as on:
         await send(on)
         answered: Any = await asyncio.gather(send(on, repeatable=repeatable), return_exceptions=True)
 
@@ -244,7 +325,7 @@ async def test_each_of_many_requests_ends_when_its_own_time_is_over() -> None:
     async def serve(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    async with peer(LeanWire, serve) as on:
+    async with peer(LEAN, serve) as on:
         async with asyncio.timeout(10):
             await asyncio.gather(*(late(on, seconds) for seconds in (0.3, 0.1, 0.2)))
 
@@ -254,10 +335,10 @@ async def test_each_of_many_requests_ends_when_its_own_time_is_over() -> None:
 ASKS = """
 import asyncio, sys, uvloop
 from chassis.lean import LeanWire
-from chassis.wire import Request
+from chassis.wire import Budget, Request
 
 async def main():
-    answer = await LeanWire(sys.argv[1]).send(Request("GET", "/"), "", seconds=0.5, repeatable=False)
+    answer = await LeanWire(sys.argv[1], Budget(10**6)).send(Request("GET", "/"), "", seconds=0.5, repeatable=False)
     print(answer.content)
 
 uvloop.run(main())
@@ -294,7 +375,7 @@ async def begun(on: Wire, seconds: float = 5) -> Answer | Exception:
 
 
 async def test_a_request_can_be_sent_at_once_where_a_connection_is_at_hand() -> None:
-    async with peer(LeanWire, says(OK)) as on:
+    async with peer(LEAN, says(OK)) as on:
         assert isinstance(on, LeanWire)
         assert on.begin(Request("GET", "/q/"), "", seconds=5, ended=lambda _: None) is None
         await send(on)
@@ -306,7 +387,7 @@ async def test_a_transport_that_gives_a_request_up_by_itself_has_lost_it() -> No
     async def give_up(_request: httpx2.Request) -> httpx2.Response:
         raise asyncio.CancelledError
 
-    on = HttpxWire("http://pessoas.test", httpx2.MockTransport(give_up))
+    on = HttpxWire("http://pessoas.test", httpx2.MockTransport(give_up), Budget(10**9))
     with pytest.raises(Lost):
         await send(on)
     async with asyncio.timeout(5):
@@ -320,7 +401,7 @@ async def test_a_kept_connection_that_had_ended_is_stale() -> None:
         await _request(reader)
         writer.close()
 
-    async with peer(LeanWire, serve) as on:
+    async with peer(LEAN, serve) as on:
         assert isinstance(on, LeanWire)
         await send(on)
         assert isinstance(await begun(on), Stale)
@@ -334,14 +415,14 @@ async def test_an_answer_in_single_bytes_after_an_interim_one_is_whole() -> None
                 await writer.drain()
                 await asyncio.sleep(0)
 
-    async with peer(LeanWire, serve) as on:
+    async with peer(LEAN, serve) as on:
         assert isinstance(on, LeanWire)
         await send(on)
         assert await begun(on) == Answer(200, b"{}")
 
 
 async def test_bytes_that_nobody_asked_for_end_a_kept_connection() -> None:
-    async with peer(LeanWire, says(OK + OK, OK)) as on:
+    async with peer(LEAN, says(OK + OK, OK)) as on:
         first = await send(on)
         second = await send(on)
 
@@ -352,7 +433,7 @@ async def test_bytes_that_nobody_asked_for_end_a_kept_connection() -> None:
 async def test_neither_a_header_nor_a_path_can_smuggle_a_line(value: str) -> None:
     with pytest.raises(ValueError, match="line break"):
         header("x-asked", value)
-    async with peer(LeanWire, says(OK)) as on:
+    async with peer(LEAN, says(OK)) as on:
         with pytest.raises(ValueError, match="line break"):
             await on.send(Request("GET", f"/{value}"), "", seconds=1, repeatable=True)
 

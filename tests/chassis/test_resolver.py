@@ -1,0 +1,229 @@
+"""How names are found: each by itself, once at a time, and never waited for once they are known."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+import threading
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+from valkey.asyncio import Valkey
+from valkey.exceptions import ValkeyError
+
+from chassis import resolver
+from chassis.lean import LeanWire
+from chassis.resolver import Loop
+from chassis.wire import Budget, Refused, Request
+from deploy.postgres import Cluster
+from tests.chassis.peers import until
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"
+MUTE = "mute.test"
+
+
+class NameServer:
+    """Stands for `socket.getaddrinfo`: answers with `addresses`, but for one name not before it is `heard`."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = list(addresses)
+        self.asked = Counter[str]()
+        self.heard = threading.Event()
+
+    def look_up(self, host: str, port: int, *_: int) -> list[resolver.Address]:
+        name = host.decode() if isinstance(host, bytes) else host
+        self.asked[name] += 1
+        if name == MUTE:
+            self.heard.wait(60)
+        if not self.addresses:
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, int(port))) for one in self.addresses]
+
+    def run(self, test: Callable[[], Awaitable[None]]) -> None:
+        """`test` on a loop that looks names up here."""
+
+        async def bounded() -> None:
+            async with asyncio.timeout(60):
+                await test()
+
+        try:
+            with asyncio.Runner(loop_factory=lambda: Loop(self.look_up)) as runner:
+                runner.run(bounded())
+        finally:
+            self.heard.set()
+
+
+@asynccontextmanager
+async def listening(address: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[int]:
+    """A server that answers anything with a good answer and the end of the connection."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        writer.write(OK)
+        writer.close()
+
+    async with await asyncio.start_server(serve, address, port) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def ask(wire: LeanWire) -> int:
+    return (await wire.send(Request("GET", "/"), "", seconds=30, repeatable=True)).status
+
+
+def wire(name: str, port: int) -> LeanWire:
+    return LeanWire(f"http://{name}:{port}", Budget(10**6))
+
+
+def test_a_name_that_is_not_answered_keeps_no_other_waiting() -> None:
+    names = NameServer("127.0.0.1")
+
+    async def test() -> None:
+        async with listening() as port:
+            mute, good = wire(MUTE, port), wire("good.test", port)
+            given_up = await asyncio.gather(*(ask(mute) for _ in range(16)), return_exceptions=True)
+            assert {type(one) for one in given_up} == {Refused}
+            assert [await ask(good) for _ in range(16)] == [200] * 16
+
+    names.run(test)
+    assert names.asked[MUTE] == 1, "though sixteen asked, and all gave up waiting"
+
+
+def test_who_waits_for_the_same_look_up_gets_what_it_finds() -> None:
+    names = NameServer("127.0.0.1")
+
+    async def test() -> None:
+        async with listening() as port:
+            on = asyncio.get_running_loop()
+            waiting = [asyncio.create_task(on.getaddrinfo(MUTE, port, type=socket.SOCK_STREAM)) for _ in range(3)]
+            await until(lambda: names.asked[MUTE] == 1, "the look-up is under way")
+            waiting.pop().cancel()
+            names.heard.set()
+            found = await asyncio.gather(*waiting)
+            assert [one[0][4] for one in found] == [("127.0.0.1", port)] * 2
+
+    names.run(test)
+    assert names.asked[MUTE] == 1
+
+
+def test_known_addresses_are_used_while_the_name_server_fails(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(resolver, "FRESH_SECONDS", 0.0)
+    names = NameServer("127.0.0.1")
+
+    async def test() -> None:
+        async with listening() as port:
+            on = wire("good.test", port)
+            await ask(on)
+            names.addresses.clear()
+            asked = names.asked["good.test"]
+            for n in range(3):
+                assert await ask(on) == 200
+                await until(lambda n=n: names.asked["good.test"] > asked + n, "it is looked up again")
+
+    with caplog.at_level(logging.INFO):
+        names.run(test)
+    assert [one.name for one in caplog.records if one.name == "resolver"] == ["resolver"], "one line for the outage"
+    assert not any("never retrieved" in one.message for one in caplog.records)
+
+
+def test_known_addresses_are_used_while_the_name_server_is_mute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolver, "FRESH_SECONDS", 0.0)
+    names = NameServer("127.0.0.1")
+    names.heard.set()
+
+    async def test() -> None:
+        async with listening() as port:
+            on = wire(MUTE, port)
+            await ask(on)
+            names.heard.clear()
+            assert [await ask(on) for _ in range(8)] == [200] * 8
+
+    names.run(test)
+    assert names.asked[MUTE] == 2, "one look-up is under way, and nobody waits for it"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
+def test_addresses_that_change_are_found() -> None:
+    names = NameServer("127.0.0.2")
+
+    async def test() -> None:
+        async with listening("127.0.0.2") as port:
+            on = wire("good.test", port)
+            assert await ask(on) == 200
+        async with listening("127.0.0.3", port):
+            names.addresses[:] = ["127.0.0.3"]
+            refused = 0
+            while True:
+                try:
+                    assert await ask(on) == 200
+                    break
+                except Refused:
+                    refused += 1
+                    await asyncio.sleep(0.05)
+            assert refused, "the old address was tried"
+
+    names.run(test)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
+@pytest.mark.parametrize("dead", ["refuses", "is mute"])
+def test_the_next_address_is_tried_where_one_takes_no_connection_and_comes_first_then(dead: str) -> None:
+    names = NameServer("127.0.0.2", "127.0.0.1")
+
+    async def test() -> None:
+        async with listening() as port:
+            if dead == "is mute":
+                full = socket.socket()
+                full.bind(("127.0.0.2", port))
+                full.listen(0)
+                filling = [socket.socket() for _ in range(4)]  # beyond its backlog the kernel drops what comes
+                for one in filling:
+                    one.setblocking(False)
+                    one.connect_ex(("127.0.0.2", port))
+            assert await ask(wire("good.test", port)) == 200
+            loop = asyncio.get_running_loop()
+            found = await loop.getaddrinfo("good.test", port, type=socket.SOCK_STREAM)
+            assert [one[4][0] for one in found] == ["127.0.0.1", "127.0.0.2"]
+
+    names.run(test)
+
+
+def test_an_address_is_not_looked_up() -> None:
+    names = NameServer()
+
+    async def test() -> None:
+        async with listening() as port:
+            assert await ask(wire("127.0.0.1", port)) == 200
+            assert await asyncio.get_running_loop().getaddrinfo("::1", port, type=socket.SOCK_STREAM)
+
+    names.run(test)
+    assert not names.asked
+
+
+def test_every_client_of_a_process_finds_names_this_way(cluster: Cluster) -> None:
+    """psycopg, httpx2 and the store's client have ways of their own to connect."""
+    names = NameServer("127.0.0.1")
+    database: dict[str, Any] = {**conninfo_to_dict(cluster.url("postgres")), "host": "database.test"}
+
+    async def test() -> None:
+        async with await psycopg.AsyncConnection.connect(**database) as connection:
+            await connection.execute("SELECT 1")
+        async with listening() as port:
+            async with httpx2.AsyncClient(trust_env=False) as client:
+                assert (await client.get(f"http://keys.test:{port}/")).status_code == 200
+            store: Any = Valkey(host="store.test", port=port)
+            with pytest.raises(ValkeyError, match=r"HTTP/1\.1 200 OK"):  # what was connected to is no store
+                await store.ping()
+            await store.aclose()
+
+    names.run(test)
+    assert names.asked.keys() == {"database.test", "keys.test", "store.test"}
