@@ -120,9 +120,9 @@ class Name:
     def _look_up_begun(self) -> "asyncio.Future[None]":
         """The one look-up under way."""
         if self._under_way is None:
-            self._under_way = self._loop.create_future()
             # Not of a pool, where names would wait for one another; and the process may end before it.
             threading.Thread(target=self._run, name=f"look-up of {self._spelled}", daemon=True).start()
+            self._under_way = self._loop.create_future()
         return self._under_way
 
     def _run(self) -> None:

@@ -257,7 +257,7 @@ async def test_what_does_not_decode_is_not_kept_with_the_failure() -> None:
     seen: list[bytes] = []
 
     def decode(content: bytes) -> None:
-        seen.append(content)
+        seen[:] = [content]
         del content
         raise ValueError("no answer of ours")
 
