@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from math import inf
@@ -36,7 +37,7 @@ from chassis.addresses import network
 from chassis.answering import Answering
 from chassis.errors import TITLES, Unavailable
 from chassis.hosts import ABSOLUTE, AllowedHosts
-from chassis.middleware import QUIET
+from chassis.middleware import QUIET, SLOW_TO_ARRIVE
 from chassis.settings import ServerSettings
 
 log = logging.getLogger("http")
@@ -68,7 +69,7 @@ def _prepared(status: int, code: str, detail: str, *headers: str) -> bytes:
 CLOSE = "connection: close"
 REFUSALS = {
     400: _prepared(400, "MALFORMED", "a requisição não é HTTP/1.1 bem formado", CLOSE),
-    408: _prepared(408, "TIMEOUT", "a requisição demorou demais para chegar", CLOSE),
+    408: _prepared(408, "TIMEOUT", SLOW_TO_ARRIVE, CLOSE),
     413: _prepared(413, "TOO_LARGE", "o corpo passa do limite", CLOSE),
     414: _prepared(414, "LIMIT_EXCEEDED", f"o endereço passa do limite de {MAX_TARGET_BYTES} bytes", CLOSE),
     421: _prepared(421, "MISDIRECTED", "este servidor não atende por esse nome; veja ALLOWED_HOSTS", CLOSE),
@@ -296,6 +297,7 @@ class Connection(HttpToolsProtocol):
             if self.state.overloaded(self.peer, self.url):
                 self._answer_at_once(OVERLOAD, OVERLOAD_AND_CLOSE)
                 return
+        self.scope["arrived"] = time.monotonic()  # type: ignore[typeddict-unknown-key]  # for `chassis.middleware`
         super().on_headers_complete()
         self.headers = []  # of trailers, which must not pass for the headers that were judged (RFC 9110, 6.5.1)
         if self.state.draining:

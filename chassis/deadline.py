@@ -1,22 +1,29 @@
 """How long the request at hand may still take: set at the edge, passed on to every neighbour and to PostgreSQL.
 
-A request has a deadline when it arrives (`OPERATION_TIMEOUT`); a caller may ask for less with `X-Timeout-Ms`, and that
-is also how a process tells its neighbours what is left. Whoever waits for the network waits no longer than `left()`.
+A request has a deadline when its head arrives (`OPERATION_TIMEOUT`); a caller may ask for less with `X-Timeout-Ms`, and
+that is also how a process tells its neighbours what is left. Whoever waits, be it for the network, for the caller's own
+body or for somebody else's work, waits no longer than `left()`.
 """
 
+import asyncio
 import math
 import time
+from collections.abc import Awaitable
 from contextvars import ContextVar, Token
+from typing import TypeVar
 
-from chassis.errors import Malformed
+from chassis.errors import DeadlineExceeded, Malformed
 
+T = TypeVar("T")
 HEADER = "X-Timeout-Ms"
+OVER = "o tempo deste pedido acabou"
 
 _until: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
 
-def begin(seconds: float, asked: bytes | None = None) -> Token[float]:
-    """The request at hand ends in `seconds`, or in the milliseconds that its caller `asked` for, if those are fewer.
+def begin(seconds: float, asked: bytes | None = None, arrived: float | None = None) -> Token[float]:
+    """The request at hand ends in `seconds`, or in the milliseconds that its caller `asked` for, if those are fewer;
+    from when it `arrived` on the monotonic clock, which is now if nobody says.
 
     `end` takes the token. Raises Malformed when what was asked is no positive whole number.
     """
@@ -24,7 +31,7 @@ def begin(seconds: float, asked: bytes | None = None) -> Token[float]:
         if not asked.isdigit() or len(asked) > 9 or int(asked) == 0:
             raise Malformed(f"{HEADER} deve ser um número inteiro de milissegundos, de 1 a 999999999")
         seconds = min(seconds, int(asked) / 1000)
-    return _until.set(time.monotonic() + seconds)
+    return _until.set((arrived or time.monotonic()) + seconds)
 
 
 def end(token: Token[float]) -> None:
@@ -40,3 +47,16 @@ def until() -> float:
 def left() -> float:
     """Seconds that are left; infinity outside of a request, nothing or less when they are over."""
     return _until.get() - time.monotonic()
+
+
+async def within(waiting: Awaitable[T]) -> T:
+    """What `waiting` gives. Raises DeadlineExceeded when the request at hand ends before that, and cancels it."""
+    until = _until.get()
+    timer = asyncio.timeout(None if until == math.inf else until - time.monotonic())
+    try:
+        async with timer:
+            return await waiting
+    except TimeoutError:
+        if timer.expired():
+            raise DeadlineExceeded(OVER) from None
+        raise

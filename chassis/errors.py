@@ -7,6 +7,7 @@
      ├─ NotFound             404
      ├─ MethodNotAllowed     405
      ├─ NotAcceptable        406
+     ├─ RequestTimeout       408  the request has not arrived in time
      ├─ Conflict             409
      │   └─ Contended             others hold it just now; carries Retry-After
      ├─ PreconditionFailed   412  somebody changed it first
@@ -107,6 +108,10 @@ class MethodNotAllowed(Refusal):
 
 class NotAcceptable(Refusal):
     status, code = 406, "NOT_ACCEPTABLE"
+
+
+class RequestTimeout(Refusal):
+    status, code = 408, "TIMEOUT"
 
 
 class Conflict(Refusal):

@@ -20,6 +20,7 @@ import httpx2
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
+from chassis import deadline
 from chassis.errors import Unavailable
 
 log = logging.getLogger("jwks")
@@ -97,11 +98,12 @@ class Keys:
             self._ask()
 
     async def find(self, kid: str) -> Key | None:
-        """The key called `kid`. Raises Unavailable while none were ever had: then nothing can be known."""
+        """The key called `kid`. Raises Unavailable while none were ever had: then nothing can be known; and
+        DeadlineExceeded when the issuer takes longer than the request at hand has."""
         return await self._found(lambda: next((key for key in reversed(self._keys) if key.kid == kid), None))
 
     async def only(self, algorithm: str) -> Key | None:
-        """The one key that fits, for a token that names none (RFC 7515, 4.1.4); of several none. Raises Unavailable."""
+        """The one key that fits, for a token that names none (RFC 7515, 4.1.4); of several none. Raises like `find`."""
 
         def fitting() -> Key | None:
             keys = [key for key in self._keys if algorithm in key.algorithms]
@@ -126,7 +128,8 @@ class Keys:
         pause = self._pause if self._raw is not None else min(self._pause, 1.0)
         under_way = self._asking is not None and not self._asking.done()
         if under_way or time.monotonic() - self._asked >= pause:
-            await asyncio.shield(self._ask())  # one request that is cancelled must not take it from the others
+            # One request that is cancelled, or has no more time, must not take it from the others.
+            await deadline.within(asyncio.shield(self._ask()))
 
     def _ask(self) -> asyncio.Task[None]:
         """The one question under way."""

@@ -12,13 +12,14 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import cors, deadline, metrics, trace
-from chassis.errors import NotAcceptable, Refusal, TooLarge, broken, problem
+from chassis.errors import DeadlineExceeded, NotAcceptable, Refusal, RequestTimeout, TooLarge, broken, problem
 from chassis.logging import access
 from chassis.negotiation import quality
 
 log = logging.getLogger("http")
 QUIET = ("/health/", "/metrics")
 DEADLINE = deadline.HEADER.lower().encode()
+SLOW_TO_ARRIVE = "a requisição demorou demais para chegar"
 
 
 class Front:
@@ -62,10 +63,14 @@ class Front:
         token = None
         try:
             cors.require_known(scope["method"], headers, self.origins)
-            token = deadline.begin(self.operation_timeout, headers.get(DEADLINE))
+            token = deadline.begin(self.operation_timeout, headers.get(DEADLINE), scope.get("arrived"))
+            if deadline.left() <= 0:  # its turn on its connection came too late
+                raise DeadlineExceeded(deadline.OVER)
             accept = (headers.get(b"accept") or b"*/*").decode("latin-1")
             if scope["path"].startswith("/api") and not quality(accept, "application/json"):
                 raise NotAcceptable("só há representação em application/json")
+            if "arriving" in scope:
+                receive = _in_time(receive, asked=DEADLINE in headers)
             await self.app(_with_slash(scope), self._bounded(receive, headers.get(b"content-length", b"0")), answer)
         except Refusal as refusal:
             if not status:
@@ -106,6 +111,20 @@ class Front:
             return message
 
         return bounded
+
+
+def _in_time(receive: Receive, *, asked: bool) -> Receive:
+    """`receive`, until the request's time is over: which is what is told who has `asked` for as little. Others are told
+    that they are too slow."""
+
+    async def in_time() -> Message:
+        try:
+            return await deadline.within(receive())
+        except DeadlineExceeded as late:
+            kind, why = (DeadlineExceeded, late.detail) if asked else (RequestTimeout, SLOW_TO_ARRIVE)
+            raise kind(why, headers={"Connection": "close"}) from None
+
+    return in_time
 
 
 def _with_slash(scope: Scope) -> Scope:

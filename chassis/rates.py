@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from valkey.asyncio import ConnectionPool
 from valkey.exceptions import ValkeyError
 
-from chassis import identity
+from chassis import deadline, identity
 from chassis.addresses import network
 from chassis.errors import RateLimited
 
@@ -130,11 +130,13 @@ class Rates:
 
     async def _charge(self, caller: str, cost: int) -> tuple[bool, Usage]:
         if self._shared and not self.alone:
+            seconds = min(PATIENCE, deadline.left())
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(seconds):
                     return await self._shared.charge(caller, cost)
             except FAILURES as failure:
-                self._lost(self._shared, failure)
+                if seconds == PATIENCE or not isinstance(failure, TimeoutError):  # somebody's hurry says nothing
+                    self._lost(self._shared, failure)
         return await self._local.charge(caller, cost)
 
     def _headers(self, usage: Usage, seconds: int) -> dict[str, str]:

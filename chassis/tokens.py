@@ -1,9 +1,9 @@
 """Judges bearer tokens: OIDC access tokens as JWT (RFC 9068), signed by a key of the issuer, meant for us, and in time.
 
 Every way a token can be bad ends in Unauthenticated with the challenge of RFC 6750; a request that does not bring it as
-that RFC has it, in Malformed; that nothing can be known, since the issuer's keys were never had, in Unavailable. A
-token that was found good is remembered until it expires or the keys change: most requests cost a digest instead of a
-signature.
+that RFC has it, in Malformed; that nothing can be known, since the issuer's keys were never had, in Unavailable, or in
+DeadlineExceeded when they do not come in time. A token that was found good is remembered until it expires or the keys
+change: most requests cost a digest instead of a signature.
 """
 
 import hashlib

@@ -21,6 +21,7 @@ from chassis.errors import (
     PreconditionFailed,
     RateLimited,
     Refusal,
+    RequestTimeout,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -45,6 +46,7 @@ CODES: dict[type[Refusal], str] = {
     RateLimited: "RATE_LIMITED",
     Unavailable: "UNAVAILABLE",
     DeadlineExceeded: "TIMEOUT",
+    RequestTimeout: "TIMEOUT",
 }
 
 

@@ -41,7 +41,6 @@ GRACE_SECONDS = 0.25
 DEADLOCKS = 3
 """How often a transaction may be undone for the sake of others before its client is told."""
 
-OVER = "o tempo deste pedido acabou"
 AWAY = "o banco de dados não está respondendo; tente de novo em instantes"
 LOCKED = "os dados estão em manutenção; tente de novo em instantes"
 CHANGING = "o recurso está sendo alterado por outros; tente de novo"
@@ -136,7 +135,7 @@ class Database:
                 await self._limited(connection)
                 return await _execute(connection, sql, values, row, _seconds(self.timeout))
             except Contended as locked:  # no row is held against a reader: it is the table itself
-                raise (Unavailable(LOCKED) if connection.limit is None else DeadlineExceeded(OVER)) from locked
+                raise (Unavailable(LOCKED) if connection.limit is None else DeadlineExceeded(deadline.OVER)) from locked
             except _Lost as lost:
                 if lost.late:
                     raise _late(AWAY) from lost
@@ -149,7 +148,7 @@ class Database:
         try:
             await self._searches.enter(min(self.timeout / 2, deadline.left()))
         except FullError as failure:
-            raise (DeadlineExceeded(OVER) if deadline.left() <= 0 else Busy(SEARCHES)) from failure
+            raise (DeadlineExceeded(deadline.OVER) if deadline.left() <= 0 else Busy(SEARCHES)) from failure
         try:
             return await self.fetch(sql, values, row)
         finally:
@@ -191,7 +190,7 @@ class Database:
         if limit != connection.limit:
             milliseconds = limit or self._usual
             told = f"SET statement_timeout = {milliseconds}; SET lock_timeout = {_lock_timeout(milliseconds)}"
-            await _execute(connection, told, (), tuple_row, self.timeout)
+            await _execute(connection, told, (), tuple_row, _seconds(self.timeout))
             connection.limit = limit
 
 
@@ -210,7 +209,7 @@ def _seconds(most: float) -> float:
 def _late(message: str) -> Unavailable | DeadlineExceeded:
     """What to say of something that took too long: too long for the request at hand, or for anybody."""
     if deadline.left() <= 0:
-        return DeadlineExceeded(OVER)
+        return DeadlineExceeded(deadline.OVER)
     return Unavailable(message)
 
 
@@ -232,7 +231,8 @@ class Transaction:
             await _execute(self._connection, "COMMIT", (), tuple_row, self._timeout)
         except BaseException:
             if not self._connection.closed and not self.committing:
-                await _execute(self._connection, "ROLLBACK", (), tuple_row, self._timeout)
+                seconds = max(0.0, min(self._timeout, deadline.left()))
+                await _execute(self._connection, "ROLLBACK", (), tuple_row, seconds)
             raise
         return result
 

@@ -15,7 +15,7 @@ import pessoas.app
 from chassis.settings import DatabaseSettings
 from tests import builders
 from tests.applications import Services
-from tests.chassis.peers import Served, serving
+from tests.chassis.peers import Answer, Served, serving
 from tests.issuer import Issuer, mint
 
 NEIGHBOURS = dict.fromkeys(("catalogo_url", "pessoas_url", "servicos_url", "solicitacoes_url"), "http://127.0.0.1:9")
@@ -40,9 +40,19 @@ async def processes(
         }
 
 
+HURRY = "X-Timeout-Ms: 300"
+
+
 def head(method: str, path: str, *headers: str, length: int = 2) -> bytes:
     lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {length}", "Expect: 100-continue"]
     return "".join(f"{line}\r\n" for line in [*lines, *headers, ""]).encode()
+
+
+def code(answer: Answer) -> str:
+    """Of a problem, or of GraphQL's error."""
+    body = json.loads(answer.body)
+    found: str = body["errors"][0]["extensions"]["code"] if "errors" in body else body["code"]
+    return found
 
 
 @pytest.mark.parametrize(
@@ -114,8 +124,50 @@ async def test_a_complete_request_without_a_place_is_refused_by_each_api_in_its_
         peer.send(b"{}")
         refused = await peer.answer()
         served.state.at_work = 0
-        body = json.loads(refused.body)
-        code = body["code"] if name == "pessoas" else body["errors"][0]["extensions"]["code"]
-        found[name] = (refused.status, code, refused.headers["retry-after"])
+        found[name] = (refused.status, code(refused), refused.headers["retry-after"])
 
     assert found == dict.fromkeys(("pessoas", "gateway"), (503, "UNAVAILABLE", "1"))
+
+
+@pytest.mark.parametrize("first", [b"", b" "], ids=["nothing comes", "some comes"])
+@pytest.mark.parametrize(
+    ("process", "sent"),
+    [
+        ("pessoas", head("POST", "/api/pessoas/", JSON, TOKEN, HURRY)),
+        ("pessoas", head("PATCH", "/api/pessoas/1/", JSON, TOKEN, HURRY)),
+        ("pessoas", head("GET", "/api/pessoas/1/", TOKEN, HURRY)),
+        ("pessoas", head("DELETE", "/api/pessoas/1/", TOKEN, HURRY)),
+        ("gateway", head("POST", "/graphql", JSON, TOKEN, HURRY)),
+    ],
+    ids=lambda value: value.partition(b" HTTP")[0].decode() if isinstance(value, bytes) else str(value),
+)
+async def test_the_time_that_a_caller_asks_for_covers_their_own_body(
+    processes: dict[str, Served], process: str, sent: bytes, first: bytes
+) -> None:
+    peer = await processes[process].peer()
+    peer.send(sent)
+    assert (await peer.answer()).status == 100
+    peer.send(first)
+    late = await peer.answer()
+
+    assert (late.status, late.closes, code(late)) == (504, True, "TIMEOUT")
+    assert await peer.is_cut_off()
+
+
+@pytest.mark.parametrize(("process", "path"), [("pessoas", "/api/pessoas/"), ("gateway", "/graphql")])
+async def test_a_body_that_takes_longer_than_any_request_may_is_too_slow(
+    services: Services, database_urls: dict[str, str], process: str, path: str
+) -> None:
+    asked = {"log_level": "ERROR", "operation_timeout": 0.3, "database_url": database_urls["pessoas"], **NEIGHBOURS}
+    if process == "pessoas":
+        app = pessoas.app.create_app(DatabaseSettings.model_validate(asked))
+    else:
+        app = gateway.app.create_app(gateway.app.GatewaySettings.model_validate(asked))
+    async with serving(app) as served:
+        peer = await served.peer()
+        peer.send(head("POST", path, JSON))
+        assert (await peer.answer()).status == 100
+        late = await peer.answer()
+
+    assert (late.status, late.closes, code(late)) == (408, True, "TIMEOUT")
+    assert "x-request-id" in late.headers, "the request's own clock has ended it, not the connection's"

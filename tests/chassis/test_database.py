@@ -17,8 +17,10 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 import pessoas.app
+from chassis import deadline
+from chassis.db.database import Database, Transaction
 from chassis.db.migrate import upgrade
-from chassis.errors import Refusal
+from chassis.errors import DeadlineExceeded, NotFound, Refusal
 from chassis.remote import Remote
 from chassis.settings import DatabaseSettings, NeighbourSettings
 from deploy.postgres import HOST, Cluster, free_ports
@@ -367,3 +369,34 @@ async def test_readiness_says_each_reason_once(
         ("INFO", "ready again"),
     ]
     assert said[0].__dict__["reason"] == "o banco de dados ainda não foi migrado"
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["a statement", "the end of a transaction"])
+async def test_nothing_that_is_asked_of_a_frozen_database_takes_longer_than_its_request_may(
+    server: Cluster, begun: bool
+) -> None:
+    settings = {"database_url": server.url("pessoas"), "database_timeout": PATIENCE, "database_pool_size": 1}
+    database = Database(DatabaseSettings.model_validate(settings))
+
+    def freeze() -> None:
+        for process in backends(server):
+            process.suspend()
+
+    async def freeze_and_refuse(_transaction: Transaction) -> None:
+        freeze()
+        raise NotFound("what was looked for")
+
+    await database.open()
+    assert await database.fetch("SELECT 1", ()) == [(1,)]
+    if not begun:
+        freeze()
+    token = deadline.begin(0.5)
+    try:
+        with pytest.raises(DeadlineExceeded):
+            async with asyncio.timeout(PATIENCE / 2):
+                await (database.transaction(freeze_and_refuse) if begun else database.fetch("SELECT 1", ()))
+    finally:
+        deadline.end(token)
+        for process in backends(server):
+            process.resume()
+        await database.close()

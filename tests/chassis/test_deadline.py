@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
 import httpx2
 import psycopg
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from chassis import deadline
 from chassis.db.database import Database
-from tests import builders
+from chassis.metrics import Requests
+from chassis.middleware import Front
+from chassis.rates import Rates
+from tests import builders, issuer
 from tests.applications import Applications, Gateway, Services
+from tests.chassis.peers import serving
 from tests.resources import PESSOAS
+
+GUARD = 30
+"""Seconds that bound every wait; nothing here measures time."""
 
 
 @pytest.mark.parametrize("asked", ["0", "-1", "1.5", "soon", "", "9999999999"])
@@ -84,3 +97,79 @@ async def test_an_operation_that_runs_out_of_time_answers_what_has_arrived(
     [error] = answer.json()["errors"]
     assert error["path"] == ["solicitacoes", "nodes", 0, "pessoa"]
     assert error["extensions"] == {"code": "TIMEOUT", "service": "pessoas"}
+
+
+@pytest.fixture
+def mute() -> Iterator[int]:
+    """The port of a server that says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@asynccontextmanager
+async def in_a_hurry(seconds: float = 0.3) -> AsyncGenerator[None]:
+    """As within a request that has so much time."""
+    token = deadline.begin(seconds)
+    try:
+        async with asyncio.timeout(GUARD):
+            yield
+    finally:
+        deadline.end(token)
+
+
+@pytest.mark.parametrize("path", [PESSOAS.path, "/graphql"])
+async def test_no_request_waits_longer_than_it_may_for_the_keys_of_an_issuer(
+    services: Services, database_urls: dict[str, str], mute: int, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.jwks.FETCH_SECONDS", 2 * GUARD)
+    common = {"auth_mode": "jwt", "auth_issuer": issuer.ISSUER, "auth_audience": issuer.AUDIENCE}
+    async with AsyncExitStack() as stack:
+        url = f"http://127.0.0.1:{mute}/jwks"
+        applications = await Applications.start(stack, database_urls, **common, auth_jwks=url)
+        client = applications.gateway.client if path == "/graphql" else applications.services.pessoas
+        headers = {"X-Timeout-Ms": "300", **issuer.bearer("pessoas:read")}
+        async with asyncio.timeout(GUARD):
+            answers = [await client.post(path, json={"query": "{ __typename }"}, headers=headers) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [504, 504]
+    assert '"TIMEOUT"' in answers[0].text
+
+
+async def test_no_request_waits_longer_than_it_may_for_the_store_of_the_rates_and_its_hurry_says_nothing_of_it(
+    mute: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.rates.PATIENCE", 2 * GUARD)
+    rates = Rates("test", 10, f"redis://127.0.0.1:{mute}/0")
+    async with in_a_hurry():
+        told = await rates.charge({"type": "http", "client": ("192.0.2.1", 1)}, 1)
+
+    assert "r=9" in told["RateLimit"], "it is counted here"
+    assert not rates.alone
+    await rates.close()
+
+
+async def test_a_request_whose_turn_comes_too_late_is_told_so_and_not_begun() -> None:
+    release, begun = asyncio.Event(), list[str]()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.append(scope["path"])
+        if scope["path"] == "/first":
+            await release.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def edge(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await Front(app, 1_000_000, 5.0, Requests([]))(scope, receive, send)
+
+    async with serving(edge) as served:
+        peer = await served.peer()
+        peer.get("/first")
+        peer.get("/second", "X-Timeout-Ms: 50")
+        peer.get("/third")
+        await asyncio.sleep(0.1)
+        release.set()
+        answers = [await peer.answer() for _ in range(3)]
+
+    assert [answer.status for answer in answers] == [200, 504, 200]
+    assert begun == ["/first", "/third"]
