@@ -107,8 +107,7 @@ class State(ServerState):
         """Requests at work."""
         self.working: Counter[str] = Counter()
         """The same by peer."""
-        self.share = settings.max_concurrency_per_address or max(1, settings.max_concurrency * 2 // 3)
-        """How many of those one peer may have."""
+        self.share = settings.share
         self.arriving_bytes = 0
         """What is held of bodies whose requests are not at work yet."""
         self.arriving: Counter[str] = Counter()

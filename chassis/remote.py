@@ -70,8 +70,9 @@ class Remote:
         settings = settings or NeighbourSettings()
         self.name = name
         self.timeout = settings.neighbour_timeout
-        self.bulkhead = Bulkhead(settings.neighbour_connections, settings.neighbour_queue)
-        self.searches = Bulkhead(max(1, settings.neighbour_connections // 2), settings.neighbour_queue)
+        places = settings.connections_of_a_worker
+        self.bulkhead = Bulkhead(places, settings.neighbour_queue)
+        self.searches = Bulkhead(max(1, places // 2), settings.neighbour_queue)
         self.breaker = Breaker(name, settings.breaker_share, self._is_ready)
         budget = budget or Budget(settings.max_answers_bytes)
         self.wire: Wire = HttpxWire(base_url, transport, budget) if transport else LeanWire(base_url, budget)

@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes behind one port."""
     metrics_dir: DirectoryPath | None = None
     """Where the workers that share a port leave what they counted for one another; their parent makes it."""
     max_body_bytes: Annotated[int, Field(ge=1024, le=100_000_000)] = 1_000_000
@@ -120,7 +122,6 @@ class ServerSettings(Settings):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
-    workers: Annotated[int, Field(ge=1, le=64)] = 1
     max_connections: Annotated[int, Field(ge=2, le=100_000)] = 1000
     """Open connections of one process; of one address, half of them."""
     max_concurrency_per_address: Annotated[int, Field(ge=0, le=10_000)] = 0
@@ -133,6 +134,11 @@ class ServerSettings(Settings):
         "localhost",
     )
     """The names that this process answers to; it answers to every address."""
+
+    @property
+    def share(self) -> int:
+        """Requests of one peer that one process works on at a time."""
+        return self.max_concurrency_per_address or max(1, self.max_concurrency * 2 // 3)
 
     @field_validator("max_arriving_bytes")
     @classmethod
@@ -170,14 +176,19 @@ class NeighbourSettings(Settings):
     neighbour_timeout: Annotated[float, Field(gt=0, le=60)] = 2.0
     """Seconds one attempt may take."""
     neighbour_connections: Annotated[int, Field(ge=1, le=1000)] = 64
+    """Calls at a time, of all workers together: to the neighbour they are one peer."""
     neighbour_queue: Annotated[int, Field(ge=0, le=10_000)] = 256
-    """Calls that may wait for one of those connections."""
+    """Calls of one worker that may wait for one of its connections."""
     max_answers_bytes: Annotated[int, Field(ge=1_000_000, le=10**11)] = 64_000_000
     """What the answers of all neighbours that are arriving may hold together."""
     retry_budget: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Retries, as a share of the calls; 0: none."""
     breaker_share: Annotated[float, Field(ge=0, le=1)] = 0.5
     """The share of failed calls that opens the circuit breaker; 0: nothing does."""
+
+    @property
+    def connections_of_a_worker(self) -> int:
+        return max(1, self.neighbour_connections // self.workers)
 
 
 BaseUrl = Annotated[str, AfterValidator(lambda url: str(HttpUrl(url)).rstrip("/"))]
@@ -186,10 +197,11 @@ BaseUrl = Annotated[str, AfterValidator(lambda url: str(HttpUrl(url)).rstrip("/"
 S = TypeVar("S", bound=Settings)
 
 
-def read(kind: type[S]) -> S:
-    """Reads `kind` from the environment, or stops the process with one line for each variable at fault."""
+def read(kind: type[S], **given: Any) -> S:
+    """Reads `kind` from the environment, or stops the process with one line for each variable at fault. What is `given`
+    is not looked for there."""
     try:
-        return kind()
+        return kind(**given)
     except ValidationError as failure:
         lines = [f"{str(error['loc'][0]).upper()}: {error['msg']}" for error in failure.errors()]
         raise SystemExit("\n".join(f"configuration error: {line}" for line in lines)) from None

@@ -27,6 +27,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from chassis.settings import NeighbourSettings, ServerSettings, read
 from deploy import databases, token, topology
 from deploy.claims import STOP_SECONDS, LaunchError, bind, lock
 from deploy.postgres import EPHEMERAL, HOST, Cluster, PostgresError, environment
@@ -50,6 +51,9 @@ class Settings:
     data_dir: Path
     demo: bool
     log_level: str
+    neighbour_connections: int
+    """Calls of one process to each service at a time. All callers of a service come from one address here, so that they
+    share the places that one address has there."""
     own_tokens: bool
     """Whether the processes trust the development key: tokens are asked for, and no issuer is named."""
 
@@ -66,7 +70,10 @@ class Settings:
             raise LaunchError(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, not {level!r}")
         data_dir = Path(variables.get("DATA_DIR") or ".data").expanduser().resolve()
         own_tokens = variables.get("AUTH_MODE") == "jwt" and not variables.get("AUTH_JWKS")
-        return cls(int(offset), data_dir, demo == "1", level.upper(), own_tokens)
+        ours: dict[str, object] = {"auth_mode": "off"}  # whose tokens are good is said to the processes, not to us
+        places = read(ServerSettings, port=8000, **ours).share // topology.MOST_CALLERS
+        calls = max(1, min(read(NeighbourSettings, **ours).neighbour_connections, places))
+        return cls(int(offset), data_dir, demo == "1", level.upper(), calls, own_tokens)
 
     def port(self, process: topology.Process) -> int:
         return process.port + self.port_offset
@@ -266,6 +273,8 @@ class Launcher:
     async def _serve(self, process: topology.Process, *more: socket.socket) -> str:
         """Runs one process of the table until it ends; it listens on its own socket and on `more`."""
         variables = {"PORT": str(self._settings.port(process)), "LOG_LEVEL": self._settings.log_level}
+        if process.asks:
+            variables["NEIGHBOUR_CONNECTIONS"] = str(self._settings.neighbour_connections)
         for name in process.asks:
             variables[topology.url_variable(name)] = f"http://{HOST}:{self._settings.port(topology.by_name(name))}"
         if (others := os.environ.get("ALLOWED_HOSTS")) is not None:

@@ -33,6 +33,10 @@ POSTGRES_PORT = 8005
 """Where the local launcher's embedded PostgreSQL listens, on loopback only."""
 
 
+MOST_CALLERS = max(sum(service.name in process.asks for process in PROCESSES) for service in SERVICES)
+"""Processes that ask the same service. On one machine they share an address, and what one address may have there."""
+
+
 def by_name(name: str) -> Process:
     """The process called `name`; KeyError when there is none."""
     return {process.name: process for process in PROCESSES}[name]

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
 
+import httpx2
 import psutil
+import psycopg
 import pytest
 
-from deploy.local import ROOT
+from deploy.local import ROOT, ready
 from deploy.postgres import HOST, free_ports
+from tests import builders
+from tests.applications import Services
 from tests.deploy.processes import WAIT_SECONDS, all_end, eventually, family
+from tests.scraped import scrape
 
 WORKERS = 3
+EACH_ANEW = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
 AWAY = f"postgresql://nobody:x@{HOST}:1/nothing"
 """A service is live without its database."""
 
 
 class Parent:
-    def __init__(self, **variables: str) -> None:
+    def __init__(self, name: str = "pessoas", **variables: str) -> None:
         self.port = free_ports()
         environment = {**os.environ, "DATABASE_URL": AWAY, "PORT": str(self.port), "WORKERS": str(WORKERS), **variables}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "chassis.serve", "pessoas"],
+            [sys.executable, "-m", "chassis.serve", name],
             cwd=ROOT,
             env=environment,
             stderr=subprocess.PIPE,
@@ -54,15 +61,23 @@ class Parent:
         }
 
 
+@contextmanager
+def running(name: str = "pessoas", **variables: str) -> Generator[Parent]:
+    parent = Parent(name, **variables)
+    try:
+        yield parent
+    finally:
+        everything = family(parent.process.pid) if parent.process.poll() is None else []
+        parent.process.kill()
+        parent.process.wait()
+        all_end(everything)
+
+
 @pytest.fixture
 def parent() -> Iterator[Parent]:
-    parent = Parent()
-    eventually(lambda: len(parent.workers()) == WORKERS, lambda: "all workers start")
-    yield parent
-    everything = family(parent.process.pid) if parent.process.poll() is None else []
-    parent.process.kill()
-    parent.process.wait()
-    all_end(everything)
+    with running() as parent:
+        eventually(lambda: len(parent.workers()) == WORKERS, lambda: "all workers start")
+        yield parent
 
 
 def test_every_worker_answers_and_sigterm_ends_them_all(parent: Parent) -> None:
@@ -104,3 +119,40 @@ def test_workers_that_cannot_start_end_their_parent() -> None:
 
     assert parent.process.returncode == 1
     assert "configuration error: DATABASE_URL" in told
+
+
+async def test_all_workers_of_a_gateway_together_ask_a_service_for_no_more_than_it_has_for_one_address(
+    services: Services, database_urls: dict[str, str]
+) -> None:
+    """Nothing is refused, and no breaker opens, however many workers share the gateway's address."""
+    await builders.pessoa(services)
+    patient = {"OPERATION_TIMEOUT": "60", "NEIGHBOUR_TIMEOUT": "60", "DATABASE_TIMEOUT": "60", "LOG_LEVEL": "ERROR"}
+    service = running(WORKERS="1", MAX_CONCURRENCY="12", DATABASE_URL=database_urls["pessoas"], **patient)
+    with service as pessoas, psycopg.connect(database_urls["pessoas"]) as holder:
+        url = f"http://{HOST}:{pessoas.port}"
+        urls = dict.fromkeys((f"{name.upper()}_URL" for name in services.wires), url)
+        with running("gateway", NEIGHBOUR_CONNECTIONS="8", **urls, **patient) as front:
+            address = f"http://{HOST}:{front.port}"
+            async with httpx2.AsyncClient(base_url=address, timeout=WAIT_SECONDS, limits=EACH_ANEW) as client:
+                await ready(front.port)
+                await ready(pessoas.port)
+                holder.execute("LOCK TABLE pessoa")
+                queries = [f"{{ pessoa(id: 1) {{ id }} other: pessoa(id: {n}) {{ id }} }}" for n in range(2, 50)]
+                asked = [asyncio.create_task(client.post("/graphql", json={"query": query})) for query in queries]
+                async with asyncio.timeout(WAIT_SECONDS):
+                    while not any(one.done() for one in asked) and await under_way(client) < len(asked):  # noqa: ASYNC110
+                        await asyncio.sleep(0.1)
+                early = [one.result().text for one in asked if one.done()]
+                holder.rollback()
+                answers = {(await one).text for one in asked}
+                opened = (await scrape(client)).value("breaker_openings_total")
+
+    assert early == []
+    assert answers == {'{"data":{"pessoa":{"id":"1"},"other":null}}'}
+    assert opened == 0
+
+
+async def under_way(client: httpx2.AsyncClient) -> float:
+    """Calls to pessoas that the gateway's workers have begun, or that wait for a place."""
+    found = await scrape(client)
+    return sum(found.value(f"bulkhead_calls_{name}", service="pessoas") for name in ("busy", "waiting"))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from deploy import topology
+from deploy.local import Settings
 from deploy.postgres import HOST
 from tests.deploy.processes import WAIT_SECONDS, eventually
 from tests.system import System, command, free_offset, refusal
@@ -42,6 +43,7 @@ def test_a_killed_service_comes_back_and_ctrl_c_stops_everything(
     systems.append(system)
     system.says(f"http://localhost:{8000 + offset}/graphql")
     assert system.ask("pessoas", "GET", "/api/pessoas/") == (200, [])
+    assert system.process("gateway").environ()["NEIGHBOUR_CONNECTIONS"] == "64"
 
     killed = system.process("pessoas")
     killed.kill()
@@ -66,6 +68,26 @@ def test_a_run_answers_to_localhost_and_to_the_names_that_it_is_given(
         return connection.getresponse().status
 
     assert [status(host) for host in ("localhost", "app.example.com", HOST, "evil.test")] == [200, 200, 200, 421]
+
+
+@pytest.mark.parametrize(
+    ("variables", "calls"),
+    [
+        ({}, 64),
+        ({"MAX_CONCURRENCY": "12"}, 4),
+        ({"NEIGHBOUR_CONNECTIONS": "5"}, 5),
+        ({"NEIGHBOUR_CONNECTIONS": "500"}, 64),
+        ({"NEIGHBOUR_CONNECTIONS": "500", "MAX_CONCURRENCY_PER_ADDRESS": "300", "AUTH_MODE": "jwt"}, 150),
+    ],
+    ids=str,
+)
+def test_the_two_callers_of_a_service_fit_into_what_one_address_may_have_there(
+    variables: dict[str, str], calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    assert Settings.read(os.environ).neighbour_connections == calls
 
 
 def test_a_killed_launcher_leaves_no_process_and_loses_no_data(

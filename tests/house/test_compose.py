@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from chassis.settings import ServerSettings
+from chassis.settings import NeighbourSettings, ServerSettings, Settings
 from deploy.bootstrap import UV_VERSION
 from deploy.topology import PROCESSES, SERVICES, Process, by_name, url_variable
 from gateway.app import GatewaySettings
@@ -140,6 +140,13 @@ def test_a_process_is_passed_every_bound_on_its_callers_that_it_reads(process: P
     kinds = [ServerSettings, GatewaySettings] if process.name == "gateway" else [ServerSettings]
     bounds = {name.upper() for kind in kinds for name in kind.model_fields if name.startswith(("max_", "rate_"))}
     assert bounds | {"WORKERS", "OPERATION_TIMEOUT"} <= CONTAINERS[process.name]["environment"].keys()
+
+
+@each_process
+def test_a_process_that_asks_others_is_passed_how_patient_and_how_many_at_a_time(process: Process) -> None:
+    variables = {name.upper() for name in NeighbourSettings.model_fields.keys() - Settings.model_fields.keys()}
+    passed = variables & CONTAINERS[process.name]["environment"].keys()
+    assert passed == (variables if process.asks else set())
 
 
 def test_the_recipe_knows_no_service_by_name() -> None:
