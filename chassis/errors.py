@@ -70,6 +70,8 @@ class Refusal(Exception):
         self.headers = dict(headers or {})
         self.service: str | None = None
         """The neighbour that refused, when it was not us."""
+        self.retry_after: int | None = None
+        """Seconds after which it is worth trying again, where somebody has said so."""
 
 
 class Malformed(Refusal):
@@ -160,13 +162,14 @@ class Broken(Refusal):
 
 
 class Unavailable(Refusal):
-    """Something this needs cannot answer now; `retry_after` in seconds."""
+    """Something this needs cannot answer now; `retry_after` in seconds, 1 in the header when nobody has said."""
 
     status, code = 503, "UNAVAILABLE"
 
-    def __init__(self, detail: str, *, retry_after: int = 1, **more: Any) -> None:
-        more["headers"] = {"Retry-After": str(retry_after), **(more.get("headers") or {})}
+    def __init__(self, detail: str, *, retry_after: int | None = None, **more: Any) -> None:
+        more["headers"] = {"Retry-After": str(retry_after or 1), **(more.get("headers") or {})}
         super().__init__(detail, **more)
+        self.retry_after = retry_after
 
 
 class Busy(Unavailable):

@@ -37,6 +37,7 @@ MAX_HEAD_BYTES = 65_536
 NEVER = float("inf")
 FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
 """A header that says where an answer ends; without one it ends with its connection."""
+RETRY_AFTER = re.compile(rb"\r\nretry-after[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
 INTERIM = re.compile(rb"HTTP/1\.[01] 1\d\d ")
 
 
@@ -293,7 +294,7 @@ class Connection(asyncio.Protocol):
         if self._ended is None:
             return
         if self._in_body and exc is None and _ends_with_its_connection(self._head):
-            self._complete(Answer(self._parser.get_status_code(), b"".join(self._body)))
+            self._complete(self._received(self._parser.get_status_code()))
         elif self._size:
             self.give_up(Garbled("the answer ended too early"))
         elif self.used:
@@ -314,16 +315,29 @@ class Connection(asyncio.Protocol):
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        status, body = self._parser.get_status_code(), self._body
+        status = self._parser.get_status_code()
         if status < 200:  # an interim answer: the real one follows
             self._body, self._in_body = [], False
         else:
             self.usable = self._parser.should_keep_alive()
-            self._answer = Answer(status, body[0] if len(body) == 1 else b"".join(body))
+            self._answer = self._received(status)
+
+    def _received(self, status: int) -> Answer:
+        """The answer, whose whole body is here. A header is looked for in refusals only: no good answer pays for it."""
+        body = self._body
+        content = body[0] if len(body) == 1 else b"".join(body)
+        if status >= 400 and (said := RETRY_AFTER.search(_head_of(self._head))):
+            return Answer(status, content, said[1].decode("latin-1"))
+        return Answer(status, content)
 
 
-def _ends_with_its_connection(begun: bytes) -> bool:
+def _head_of(begun: bytes) -> bytes:
+    """The head of the answer that begins like this, without those of interim answers before it."""
     head, _, rest = begun.partition(b"\r\n\r\n")
     while INTERIM.match(head):
         head, _, rest = rest.partition(b"\r\n\r\n")
-    return not FRAMING.search(head)
+    return head
+
+
+def _ends_with_its_connection(begun: bytes) -> bool:
+    return not FRAMING.search(_head_of(begun))

@@ -9,7 +9,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from chassis import deadline, identity, trace
-from chassis.wire import Answer, Exchange, Request, Stale, header
+from chassis.wire import Answer, Exchange, Request, Stale, WireError, header
 
 if TYPE_CHECKING:
     from chassis.remote import Remote
@@ -20,7 +20,7 @@ TOLD = 0.95
 """The part of an attempt's time that the neighbour is told of: its own account of what failed, which may be somebody
 else beyond it, must arrive before we give it up and blame it."""
 Key = tuple[str, bytes | None, int, str | None]
-"""What makes two reads the same: path, body, the writes made before, and the caller's token."""
+"""What makes two reads the same: path, body, the writes sent and ended before, and the caller's token."""
 
 
 class Reading(Generic[T]):
@@ -109,19 +109,20 @@ class Shared(Generic[T]):
         self._exchange = None
         remote = self._remote
         remote.leave(self._request)
-        if not isinstance(outcome, Stale):
-            remote.note(outcome, self.seconds)
         if isinstance(outcome, Answer) and outcome.status == 200:
             try:
                 found = self._decode(outcome.content)
             except Exception:  # the long way meets it again, and says so
                 self._go_on(outcome)
                 return
+            remote.breaker.record(failed=False)
             remote.calls.ended(time.monotonic() - self._began)
             for value in self.over():
                 value.set_result(found)
-        else:
-            self._go_on(outcome)
+            return
+        if isinstance(outcome, WireError) and not isinstance(outcome, Stale):
+            remote.failed(outcome, self.seconds)
+        self._go_on(outcome)
 
     def _go_on(self, first: Answer | Exception | None) -> None:
         """The long way, from what has come so far."""

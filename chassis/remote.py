@@ -3,14 +3,18 @@
 One call passes, in this order: the reads under way (an identical one is joined), the breaker, the bulkhead, the wire;
 and, where it may be repeated, once more after a short pause. Every call ends within its attempt's time and within the
 time that the request at hand has left (`chassis.deadline`), carries the trace, and ends in a value or in a `Refusal`
-that names the neighbour.
+that names the neighbour. Only the status that a call is to have makes a value, and only of what its caller can decode:
+any other answer that is no refusal is none, and counts against the neighbour.
 """
 
 import asyncio
+import calendar
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Mapping
+from email.utils import parsedate
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -21,7 +25,15 @@ import orjson
 from chassis import deadline, identity, metrics
 from chassis.breaker import Breaker
 from chassis.bulkhead import Bulkhead, FullError
-from chassis.errors import BY_STATUS, OF_THE_REQUEST, DeadlineExceeded, FieldError, Refusal, Unavailable
+from chassis.errors import (
+    BY_STATUS,
+    OF_THE_REQUEST,
+    DeadlineExceeded,
+    FieldError,
+    Refusal,
+    Unauthenticated,
+    Unavailable,
+)
 from chassis.lean import LeanWire
 from chassis.reading import Key, Reading, Shared, outgoing
 from chassis.settings import NeighbourSettings
@@ -83,7 +95,7 @@ class Remote:
         self.shared: dict[Key, Shared[Any]] = {}
         """Reads under way that others may join."""
         self._writes = 0
-        """Writes so far: a read that begins after a write must not join one that began before it."""
+        """Counts each write when it is sent and when it ends: a read that begins later joins none that began before."""
 
     async def __aenter__(self) -> Self:
         metrics.NEIGHBOURS[self.name] = ((self.bulkhead, self.searches), self.breaker)
@@ -99,7 +111,8 @@ class Remote:
         """Reads `path`: by GET or, with a body, by POST. Identical reads under way at the same time are made once. A
         `search` is what the neighbour may have to look for: of those no more than half of all calls are made at a time.
 
-        Raises the neighbour's refusal, Unavailable (also for what does not decode), or DeadlineExceeded.
+        `decode` raises ValueError for what is no answer to this question. Raises the neighbour's refusal, Unavailable
+        (also for what does not decode), or DeadlineExceeded.
         """
         reading = self.begin(path, decode, body, search=search)
         try:
@@ -178,10 +191,13 @@ class Remote:
         request = Request(method, path, None if body is None else _dumps(body))
         given = headers or {}
         lines = "".join(header(name, value) for name, value in given.items())
+        self._writes += 1
         try:
-            return await self.decoded(request, decode, lines, repeatable="Idempotency-Key" in given, wrote=True)
+            return await self.decoded(
+                request, decode, lines, repeatable="Idempotency-Key" in given, wrote=True, status=_done(method, given)
+            )
         finally:
-            self._writes += 1
+            self._writes += 1  # also when nobody knows what became of it
 
     async def decoded(
         self,
@@ -191,21 +207,27 @@ class Remote:
         *,
         repeatable: bool,
         wrote: bool = False,
+        status: int = 200,
         began: float | None = None,
         first: Answer | Exception | None = None,
     ) -> T:
-        """One call, from its first attempt to its end; from `first`, what came of one that `began` already."""
+        """One call, from its first attempt to its end; from `first`, what came of one that `began` already. A good
+        answer has this `status`."""
         began, ended = began or time.monotonic(), None
         try:
             answer = await self._called(request, headers, repeatable, first)
             if answer.status >= 400:
                 raise self._refused(answer, wrote)
             try:
-                return decode(answer.content)
-            except ValueError as failure:
+                if answer.status != status:
+                    raise ValueError(f"status {answer.status} instead of {status}")
+                found = decode(answer.content)
+            except (ValueError, RecursionError) as failure:
                 answer.content = b""  # the traceback would hold it for as long as anybody holds the failure
                 self.breaker.record(failed=True)
                 raise self._failed(Unavailable(f"{self.name} deu uma resposta inválida"), failure) from failure
+            self.breaker.record(failed=False)
+            return found
         except BaseException as failure:
             ended = failure
             raise
@@ -258,22 +280,18 @@ class Remote:
             sent = outgoing(left, request.content) + headers
             answer = await self.wire.send(request, sent, seconds=left, repeatable=repeatable)
         except WireError as failure:
-            self.note(failure, seconds)
+            self.failed(failure, seconds)
             raise
         finally:
             self.leave(request)
-        self.note(answer, seconds)
         return answer
 
-    def note(self, outcome: Answer | Exception, seconds: float) -> None:
-        """Tells the breaker what came of an attempt that had so many `seconds`."""
-        if isinstance(outcome, Answer):
-            if outcome.status < 500:
-                self.breaker.record(failed=False)
-            return
-        hurried = isinstance(outcome, TimedOut) and seconds < self.timeout / 2
+    def failed(self, failure: WireError, seconds: float) -> None:
+        """Tells the breaker of an attempt that had so many `seconds` and got no answer; who judges an answer tells it
+        of that."""
+        hurried = isinstance(failure, TimedOut) and seconds < self.timeout / 2
         # Too slow for somebody in a hurry says nothing about it; nor does too much at a time, of all answers.
-        if isinstance(outcome, WireError) and not isinstance(outcome, TooMuch) and not hurried:
+        if not isinstance(failure, TooMuch) and not hurried:
             self.breaker.record(failed=True)
 
     def earn(self) -> None:
@@ -285,14 +303,18 @@ class Remote:
         kind = BY_STATUS.get(answer.status)
         try:
             problem = PROBLEM.decode(answer.content)
-        except msgspec.MsgspecError:
+        except (ValueError, RecursionError):
             problem = None
         if problem is None or kind is None or answer.status >= 500:
-            return self._broken(answer.status, problem, wrote)
+            return _told(self._broken(answer.status, problem, wrote), answer)
+        self.breaker.record(failed=False)
+        if kind is Unauthenticated:  # we have let the caller in: that it judges their token otherwise, they cannot mend
+            said = f"status {answer.status} {problem.code}"
+            return self._failed(Unavailable(f"{self.name} não aceitou esta requisição"), said)
         errors = [FieldError(one.field, one.code, one.message) for one in problem.errors]
         refusal = kind(problem.detail, code=problem.code, errors=errors)
         refusal.service = self.name
-        return refusal
+        return _told(refusal, answer)
 
     def _broken(self, status: int, problem: Problem | None, wrote: bool) -> Refusal:
         """A problem that a write met, such as a full disk, is the write's alone: it must not cut off the reads. Nor
@@ -337,6 +359,32 @@ def neighbours(
     budget = Budget(settings.max_answers_bytes)
     given = transports or {}
     return {name: Remote(name, url, settings, transport=given.get(name), budget=budget) for name, url in urls.items()}
+
+
+def _done(method: str, headers: Mapping[str, str]) -> int:
+    """The status by which our dialect says that a write was done."""
+    if method == "POST":
+        return 201
+    return 204 if method == "DELETE" and "return=representation" not in headers.get("Prefer", "") else 200
+
+
+def _told(refusal: Refusal, answer: Answer) -> Refusal:
+    """The refusal, with the Retry-After that came with it."""
+    if answer.retry_after and (seconds := _seconds(answer.retry_after.strip())) is not None:
+        refusal.retry_after = seconds
+        refusal.headers["Retry-After"] = str(seconds)
+    return refusal
+
+
+def _seconds(retry_after: str) -> int | None:
+    """From now on, at least 1; of a number of seconds or a date (RFC 9110, 10.2.3). None for what is neither."""
+    if retry_after.isdecimal() and len(retry_after) < 10:
+        return max(1, int(retry_after))
+    try:
+        date = parsedate(retry_after)
+        return date and max(1, math.ceil(calendar.timegm(date) - time.time()))
+    except ValueError:
+        return None
 
 
 def _dumps(body: Any) -> bytes:

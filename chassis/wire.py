@@ -38,6 +38,8 @@ class Answer:
 
     status: int
     content: bytes
+    retry_after: str = ""
+    """Of a refusal, its Retry-After as it stands there."""
 
 
 class WireError(Exception):
@@ -215,7 +217,8 @@ class HttpxWire:
             if task is None or task.cancelling():
                 raise
             raise Lost("the transport gave it up") from failure  # nobody here did: whoever waits must be told
-        return Answer(response.status_code, bytes(found))
+        retry_after = response.headers.get("retry-after", "") if response.status_code >= 400 else ""
+        return Answer(response.status_code, bytes(found), retry_after)
 
     def begin(
         self,

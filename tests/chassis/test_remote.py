@@ -4,6 +4,8 @@ import asyncio
 import itertools
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import httpx2
@@ -11,7 +13,17 @@ import orjson
 import pytest
 
 from chassis import deadline
-from chassis.errors import Conflict, DeadlineExceeded, Invalid, NotFound, PreconditionFailed, Refusal, Unavailable
+from chassis.errors import (
+    Conflict,
+    DeadlineExceeded,
+    Forbidden,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    RateLimited,
+    Refusal,
+    Unavailable,
+)
 from chassis.lean import LeanWire
 from chassis.remote import Remote
 from chassis.settings import NeighbourSettings
@@ -48,7 +60,15 @@ def problem(status: int, code: str) -> Answer:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(404, NotFound), (409, Conflict), (412, PreconditionFailed), (422, Invalid)]
+    ("status", "kind"),
+    [
+        (403, Forbidden),
+        (404, NotFound),
+        (409, Conflict),
+        (412, PreconditionFailed),
+        (422, Invalid),
+        (429, RateLimited),
+    ],
 )
 async def test_a_refusal_is_raised_as_the_class_it_was(status: int, kind: type[Refusal]) -> None:
     refusal = await refused(problem(status, "ANY"))
@@ -67,6 +87,7 @@ async def test_a_refusal_is_raised_as_the_class_it_was(status: int, kind: type[R
         answers(httpx2.Response(418, json={"code": "TEAPOT"})),
         answers(httpx2.Response(200, content=b'{"id": 1, "nome_')),
         answers(httpx2.Response(200, content=b"<html>")),
+        answers(httpx2.Response(200, content=b"[" * 100_000)),
         answers(httpx2.Response(422, json=["not", "a", "problem"])),
         answers(httpx2.Response(422, json={"code": "X", "errors": [{"no": "field"}]})),
         answers(httpx2.Response(422, json={"code": "X", "errors": 5})),
@@ -77,6 +98,86 @@ async def test_a_fault_or_garbage_is_unavailable(answer: Answer) -> None:
 
     assert type(refusal) is Unavailable
     assert refusal.service == "pessoas"
+
+
+@pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 300, 301, 302, 304, 307, 308])
+async def test_a_read_is_answered_by_200_alone(status: int) -> None:
+    refusal = await refused(answers(httpx2.Response(status, json={"id": 1}, headers={"Location": "/elsewhere/"})))
+
+    assert type(refusal) is Unavailable
+    assert refusal.service == "pessoas"
+
+
+REPRESENTATION = {"Prefer": "return=representation"}
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "good"),
+    [
+        ("POST", {}, 201),
+        ("PUT", {}, 200),
+        ("PATCH", {}, 200),
+        ("PATCH", REPRESENTATION, 200),
+        ("DELETE", {}, 204),
+        ("DELETE", REPRESENTATION, 200),
+    ],
+)
+async def test_a_write_is_done_by_the_status_of_its_method_alone(
+    method: str, headers: dict[str, str], good: int
+) -> None:
+    for status in (200, 201, 202, 204, 206, 302, 307):
+        asking = remote(answers(httpx2.Response(status, json={"id": 1})))
+
+        found = await outcome(asking.write(method, "/api/pessoas/1/", orjson.loads, {}, headers))
+
+        assert (found == {"id": 1}) is (status == good), (status, found)
+        assert status == good or type(found) is Unavailable
+
+
+async def test_who_judges_our_callers_token_otherwise_than_we_is_unavailable() -> None:
+    """Who may not come in at all has been told so by us, before."""
+    asking = remote(problem(401, "UNAUTHENTICATED"))
+
+    refusals = [await outcome(asking.read(*READ)) for _ in range(30)]
+
+    assert {type(refusal) for refusal in refusals} == {Unavailable}
+    assert {refusal.service for refusal in refusals} == {"pessoas"}
+    assert not asking.breaker.open, "one caller's token must not close the door on all others"
+
+
+WHEN = {
+    "37": 37,
+    " 7 ": 7,
+    "0": 1,
+    "Sun, 06 Nov 1994 08:49:37 GMT": 1,
+    "soon": None,
+    "-5": None,
+    "1.5": None,
+    "": None,
+    "9" * 5000: None,
+    "Mon, 01 Jan 99999 00:00:00 GMT": None,
+}
+
+
+@pytest.mark.parametrize("status", [409, 429, 500, 503])
+@pytest.mark.parametrize("said", WHEN, ids=lambda said: said[:10])
+async def test_when_to_come_back_travels_on(status: int, said: str) -> None:
+    refusal = await refused(
+        answers(httpx2.Response(status, json={"code": "X", "detail": "depois"}, headers={"Retry-After": said}))
+    )
+
+    nobody_said = 1 if status == 429 else None
+    assert refusal.retry_after == (WHEN[said] or nobody_said)
+    assert refusal.headers.get("Retry-After") == (str(WHEN[said] or 1) if WHEN[said] or status != 409 else None)
+
+
+async def test_a_date_to_come_back_at_is_so_many_seconds_away() -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+
+    refusal = await refused(answers(httpx2.Response(503, headers={"Retry-After": date})))
+
+    assert refusal.retry_after
+    assert 3000 < refusal.retry_after <= 3600
 
 
 @pytest.mark.parametrize("failure", [httpx2.ConnectError, httpx2.ReadError, httpx2.RemoteProtocolError])
@@ -219,6 +320,41 @@ async def test_half_of_the_calls_must_fail_before_the_breaker_opens() -> None:
 
     assert asking.breaker.open
     await asking.breaker.close()
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        httpx2.Response(307, json={"id": 1}),
+        httpx2.Response(202, json={"id": 1}),
+        httpx2.Response(200, content=b"<html>"),
+        httpx2.Response(404, text="a proxy's own page"),
+    ],
+)
+@pytest.mark.parametrize("writes", [False, True], ids=["read", "write"])
+async def test_an_answer_that_is_none_is_one_failed_call_and_no_good_one(
+    nonsense: httpx2.Response, writes: bool
+) -> None:
+    """Every call must fail here before the breaker opens."""
+    asking = remote(Neighbour(*[nonsense] * 10, httpx2.ConnectError), breaker_share=1)
+
+    for _ in range(10):
+        assert not asking.breaker.open
+        call = asking.write("DELETE", "/api/pessoas/1/", orjson.loads) if writes else asking.read(*READ)
+        assert type(await outcome(call)) is Unavailable
+
+    assert asking.breaker.open
+    await asking.breaker.close()
+
+
+async def test_what_is_refused_with_reason_is_a_good_answer() -> None:
+    gone = httpx2.Response(404, json={"code": "NOT_FOUND"})
+    asking = remote(Neighbour(*[gone] * 11, *[httpx2.ConnectError] * 10), retry_budget=0)
+
+    for _ in range(21):
+        await outcome(asking.read(*READ))
+
+    assert not asking.breaker.open, "ten of twenty-one have failed"
 
 
 async def test_a_fault_further_away_is_named_and_is_not_this_neighbours() -> None:
@@ -431,6 +567,24 @@ async def test_a_read_that_begins_after_a_write_sees_it() -> None:
     await before
 
 
+async def test_a_read_that_begins_while_a_write_is_under_way_joins_none_that_began_before_it() -> None:
+    """The write may be done already, and its answer still on the way."""
+    reading, writing = asyncio.Event(), asyncio.Event()
+    neighbour = Neighbour(reading, writing, GOOD)
+    asking = remote(neighbour)
+    before = asyncio.create_task(asking.read(*READ))
+    await until(lambda: len(neighbour.asked) == 1)
+    write = asyncio.create_task(asking.write("PATCH", "/api/pessoas/1/", orjson.loads, {}))
+    await until(lambda: len(neighbour.asked) == 2)
+
+    await asking.read(*READ)
+
+    assert [request.method for request in neighbour.asked] == ["GET", "PATCH", "GET"]
+    reading.set()
+    writing.set()
+    await asyncio.gather(before, write)
+
+
 async def test_whoever_shares_a_read_gets_it_though_the_first_one_goes_away() -> None:
     neighbour = Neighbour(asyncio.Event(), GOOD)
     asking = remote(neighbour)
@@ -471,12 +625,12 @@ async def test_a_read_that_is_repeated_can_be_given_up_too() -> None:
 
 async def test_whatever_decoding_meets_reaches_all_that_wait() -> None:
     def decode(_content: bytes) -> None:
-        raise RecursionError("as deep as it goes")
+        raise LookupError("a fault of ours")
 
     asking = remote(Neighbour(GOOD))
     answers = await asyncio.gather(*(asking.read("/q/", decode) for _ in range(2)), return_exceptions=True)
 
-    assert [type(answer) for answer in answers] == [RecursionError] * 2
+    assert [type(answer) for answer in answers] == [LookupError] * 2
     assert (asking.bulkhead.busy, asking.shared) == (0, {})
 
 

@@ -146,6 +146,27 @@ async def test_an_answer_without_content_ends_with_its_head(make: Callable[[str]
 
 
 @pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 429 X\r\nretry-after: 37\r\ncontent-length: 2\r\n\r\n{}", "37"),
+        (b"HTTP/1.1 429 X\r\ncontent-length: 2\r\nRETRY-AFTER:37\r\n\r\n{}", "37"),
+        (b"HTTP/1.1 503 X\r\nRetry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n{}", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        (b"HTTP/1.1 503 X\r\nx-retry-after: 5\r\ncontent-length: 2\r\n\r\n{}", ""),
+        (b"HTTP/1.1 503 X\r\ncontent-length: 17\r\n\r\n\r\nretry-after: 37", ""),
+        (b"HTTP/1.1 103 X\r\nretry-after: 5\r\n\r\nHTTP/1.1 503 X\r\ncontent-length: 2\r\n\r\n{}", ""),
+        (
+            b"HTTP/1.1 103 X\r\nlink: </x>\r\n\r\nHTTP/1.1 503 X\r\nretry-after: 9\r\ncontent-length: 2\r\n\r\n{}",
+            "9",
+        ),
+        (b"HTTP/1.1 200 OK\r\nretry-after: 37\r\ncontent-length: 2\r\n\r\n{}", ""),
+    ],
+)
+async def test_of_a_refusal_it_is_read_when_to_come_back(make: Callable[[str], Wire], answer: bytes, said: str) -> None:
+    async with peer(make, says(answer, then_close=True)) as on:
+        assert (await send(on)).retry_after.strip() == said
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{}",
