@@ -83,6 +83,8 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
     if isinstance(origin, Refusal):
         if origin.service:
             extensions["service"] = origin.service
+        if origin.retry_after is not None:
+            extensions["retry_after"] = origin.retry_after
         if origin.errors:
             extensions["field"] = camel(origin.errors[0].field)
     if error.locations:

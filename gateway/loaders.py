@@ -13,17 +13,16 @@ from typing import Any, Literal, TypeVar
 from aiodataloader import DataLoader
 
 from chassis import identity
-from chassis.errors import Unavailable
 from chassis.pagination import MAX_IDS, MAX_PARENTS
 from chassis.reading import Reading
 from chassis.remote import Remote
 from gateway import metrics
-from gateway.resources import AnyResource, Resource, decode_ids
-from gateway.rows import Group, Ids, Items, Page
+from gateway.resources import AnyResource, Query, Resource, matching_ids
+from gateway.rows import Ids, Items, Page, Row
 
-R = TypeVar("R")
-Query = Mapping[str, Any]
-Fetch = Callable[[list[int]], Awaitable[dict[int, Any]]]
+R = TypeVar("R", bound=Row)
+T = TypeVar("T")
+Fetch = Callable[[list[int]], Awaitable[Mapping[int, Any]]]
 """Reads many keys at once; what has no answer is simply missing."""
 
 
@@ -187,14 +186,13 @@ class Loaders:
     async def page(self, resource: Resource[R], query: Query) -> Page[R]:
         """One page of a collection."""
         search = "filter" in query or bool(query.get("count"))
-        page = await self.remote(resource).read(resource.query_path, resource.decode_page, query, search=search)
-        return self._counted(resource, query, page)
+        return await self.remote(resource).read(resource.query_path, resource.page(query), query, search=search)
 
     async def ids(self, resource: AnyResource, filter: Query) -> Ids:
         """The ids that match a filter, at most `MAX_IDS`; asked once, however many fields filter alike."""
         body = {"select": "ids", "filter": filter}
         ask = lambda: asyncio.ensure_future(  # noqa: E731
-            self.remote(resource).read(resource.query_path, decode_ids, body, search=True)
+            self.remote(resource).read(resource.query_path, matching_ids, body, search=True)
         )
         asked = self._once(("ids", resource.path, json.dumps(filter, sort_keys=True)), ask)
         self._reading.add(asked)
@@ -208,7 +206,7 @@ class Loaders:
         return self._remotes[resource.service]
 
     def forget(self) -> None:
-        """After a write: what was read before may no longer be true."""
+        """Before a write and after it, however it ends: what was read before may no longer be true."""
         self._known.clear()
 
     def give_up(self) -> None:
@@ -224,7 +222,7 @@ class Loaders:
     def _kept(self, fetch: Fetch) -> Fetch:
         """`fetch`, in a task that `give_up` finds."""
 
-        async def kept(keys: list[int]) -> dict[int, Any]:
+        async def kept(keys: list[int]) -> Mapping[int, Any]:
             task = asyncio.current_task()
             if task is None or self._over:
                 raise asyncio.CancelledError
@@ -236,13 +234,13 @@ class Loaders:
 
         return kept
 
-    def _once(self, key: tuple[str, ...], make: Callable[[], R]) -> R:
+    def _once(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
         if key not in self._known:
             self._known[key] = make()
         return self._known[key]
 
     def _by_id(self, resource: AnyResource) -> Fetch:
-        async def fetch(keys: list[int]) -> dict[int, Any]:
+        async def fetch(keys: list[int]) -> Mapping[int, Any]:
             reading = self._begin(resource, keys)
             try:
                 return {row.id: row for row in (await reading).items}
@@ -257,23 +255,13 @@ class Loaders:
         ids = sorted(keys)
         remote = self.remote(resource)
         metrics.BATCH_KEYS.labels(resource.service).observe(len(ids))
-        return remote.begin(resource.query_path, resource.decode_items, {"ids": ids})
+        return remote.begin(resource.query_path, resource.bulk(ids), {"ids": ids})
 
     def _per_parent(self, resource: AnyResource, field: str, query: Query) -> Fetch:
-        async def fetch(keys: list[int]) -> dict[int, Any]:
+        async def fetch(keys: list[int]) -> Mapping[int, Any]:
             metrics.BATCH_KEYS.labels(resource.service).observe(len(keys))
             body = {**query, "per": {"field": field, "ids": keys}}
-            search = "filter" in query
-            found = await self.remote(resource).read(resource.query_path, resource.decode_groups, body, search=search)
-            groups: dict[int, Group[Any]] = {group.id: group for group in found.groups}
-            return {key: self._counted(resource, query, groups.get(key)) for key in keys}
+            decode, search = resource.groups(field, keys, query), "filter" in query
+            return await self.remote(resource).read(resource.query_path, decode, body, search=search)
 
         return fetch
-
-    def _counted(self, resource: AnyResource, query: Query, page: Page[R] | None) -> Page[R]:
-        """The page, if it is one and has the count that was asked for."""
-        if page is None or (query.get("count") and page.count is None):
-            refusal = Unavailable(f"{resource.service} deu uma resposta inválida")
-            refusal.service = resource.service
-            raise refusal
-        return page

@@ -1,4 +1,7 @@
-"""What the services answer, as typed rows: decoding checks it, and what a row has more is ignored (tolerant reader)."""
+"""What the services answer, as typed rows: decoding checks it, and what a row has more is ignored (tolerant reader).
+
+That it is what was asked for is checked in `gateway.resources`.
+"""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Generic, TypeVar
@@ -8,37 +11,38 @@ from msgspec import Meta, Struct
 from chassis.pagination import INT8
 
 R = TypeVar("R")
-Id = Annotated[int, Meta(ge=0, le=INT8)]
+Id = Annotated[int, Meta(ge=1, le=INT8)]
 """What is no id of any row is no answer: asking for it would fail for all that are asked for with it."""
 
 
 class Row(Struct, gc=False):
     """One row. Rows refer to rows at most, never in a circle: the garbage collector need not look at them."""
 
+    id: Id
+
 
 class Categoria(Row):
-    id: Id
     nome_categoria: str
 
 
 class Produto(Row):
-    id: Id
     nome_produto: str
     categoria: Categoria
 
+    @property
+    def categoria_id(self) -> int:
+        return self.categoria.id
+
 
 class Pessoa(Row):
-    id: Id
     nome_pessoa: str
 
 
 class Servico(Row):
-    id: Id
     nome_servico: str
 
 
 class Solicitacao(Row):
-    id: Id
     servico_id: Id
     pessoa_id: Id
     produto_id: Id
@@ -59,13 +63,13 @@ class Page(Struct, Generic[R]):
     items: list[R]
     has_next: bool
     has_previous: bool
-    count: int | None = None
+    count: Annotated[int, Meta(ge=0, le=INT8)] | None = None
 
 
-class Group(Page[R], Generic[R]):
+class Group(Page[R], Generic[R], kw_only=True):
     """One page of one parent."""
 
-    id: int = 0
+    id: Id
 
 
 class Groups(Struct, Generic[R]):
@@ -77,5 +81,5 @@ class Groups(Struct, Generic[R]):
 class Ids(Struct):
     """The ids that match a filter, and whether there are more than fit."""
 
-    ids: list[int]
+    ids: list[Id]
     has_next: bool

@@ -109,7 +109,7 @@ class Shape:
         return Column(self._write(self.text, rows, by))
 
     def by_id(self, rows: Sequence[Any]) -> dict[int, bytes]:
-        """The same by the rows' ids; of rows that come twice, the last."""
+        """The same by the rows' ids."""
         return writer(self._expressions, by_id=True)(self.text, rows, "")
 
     async def column(self, rows: Sequence[Any], run: Run, by: str = "") -> Column:
@@ -155,8 +155,9 @@ class Link:
                 written = await self.shape.column(there, run)
                 return _by_key(keys, IDS(there), written, found.failed, lambda: self._keys(rows), self._nodes)
             texts = self.shape.by_id(there)
-            for key in keys.difference(texts):
-                texts[key] = NULL
+            if len(texts) < len(keys):
+                for key in keys.difference(texts):
+                    texts[key] = NULL
             return Texts(texts)
 
         return column
@@ -178,10 +179,8 @@ def _by_key(
     texts.values.update(zip(there, written.values, strict=True))
     if failed or written.failures:
         below: dict[int, list[Failure]] = {key: [Failure((), why, nodes)] for key, why in failed.items()}
-        shown = {key: n for n, key in enumerate(there)}  # of a row that came twice, the last
         for n, failure in written.failures:
-            if shown[there[n]] == n:
-                below.setdefault(there[n], []).append(failure)
+            below.setdefault(there[n], []).append(failure)
         each = ((n, failure) for n, key in enumerate(keys()) for failure in below.get(key, ()))
         texts.failures = list(islice(each, ENOUGH))
     return texts

@@ -76,8 +76,7 @@ class Single:
         found = await run.context.loaders.rows(self.resource, {id}, alone=self.resource.path not in run.often)
         if id in found.failed:
             raise found.failed[id]
-        there = [row for row in found.items if row.id == id][-1:]
-        return await self.shape.column(there, run) if there else Column([NULL])
+        return await self.shape.column(found.items, run) if found.items else Column([NULL])
 
 
 @dataclass(slots=True)

@@ -44,7 +44,7 @@ def creates(resource: AnyResource, given: type, description: str) -> Any:
     """POSTs the input."""
 
     async def write(context: Context, input: Any) -> Outcome:
-        return await _write(context, resource, "POST", resource.path, input)
+        return await _write(context, resource, "POST", None, input)
 
     async def resolve(root: Any, info: Info, input: Any) -> Any:
         return await write(info.context, input)
@@ -57,7 +57,7 @@ def updates(resource: AnyResource, given: type, description: str) -> Any:
     """PATCHes what the input gives."""
 
     async def write(context: Context, id: str, input: Any) -> Outcome:
-        return await _write(context, resource, "PATCH", _member(resource, id), input)
+        return await _write(context, resource, "PATCH", id, input)
 
     async def resolve(root: Any, info: Info, id: ById, input: Any) -> Any:
         return await write(info.context, id, input)
@@ -70,7 +70,7 @@ def deletes(resource: AnyResource, description: str) -> Any:
     """DELETEs, and answers what was deleted."""
 
     async def write(context: Context, id: str) -> Outcome:
-        return await _write(context, resource, "DELETE", _member(resource, id), None)
+        return await _write(context, resource, "DELETE", id, None)
 
     async def resolve(root: Any, info: Info, id: ById) -> Any:
         return await write(info.context, id)
@@ -83,14 +83,21 @@ def _mutation(resolve: Callable[..., Any], write: Callable[..., Awaitable[Outcom
     return strawberry.mutation(resolver=resolve, description=description, metadata={"plan": declared})
 
 
-async def _write(context: Context, resource: AnyResource, method: str, path: str | None, given: Any) -> Outcome:
-    """One write under a key of its own. The next one's key must not depend on how this one ends."""
+async def _write(context: Context, resource: AnyResource, method: str, id: str | None, given: Any) -> Outcome:
+    """One write to the row `id`, or of a new one, under a key of its own. The next one's key must not depend on how
+    this one ends; nor, since nobody knows what became of a write whose answer is lost, what is remembered after it."""
     headers = {"Idempotency-Key": context.next_key(), "Prefer": "return=representation"}
-    remote = context.loaders.remote(resource, "write")
+    loaders = context.loaders
+    remote = loaders.remote(resource, "write")
     try:
-        if path is None:
-            return Outcome(None, [Erro(code="INVALID_ID", field="id", message="não é um id")])
-        row = await remote.write(method, path, resource.decode_row, _body(given), headers)
+        member = None if id is None else int_id(id, "id")
+        path = resource.path if member is None else f"{resource.path}{member}/"
+        body = _body(given)
+        loaders.forget()
+        try:
+            row = await remote.write(method, path, resource.written(member), body, headers)
+        finally:
+            loaders.forget()
     except (Invalid, NotFound, Conflict, PreconditionFailed) as refusal:
         found = refusal.errors or [
             FieldError("id" if isinstance(refusal, NotFound) else "", refusal.code, refusal.detail)
@@ -98,15 +105,7 @@ async def _write(context: Context, resource: AnyResource, method: str, path: str
         return Outcome(
             None, [Erro(code=one.code, field=camel(one.field) or None, message=one.message) for one in found]
         )
-    context.loaders.forget()
     return Outcome(row, [])
-
-
-def _member(resource: AnyResource, id: str) -> str | None:
-    try:
-        return f"{resource.path}{int_id(id, 'id')}/"
-    except Invalid:
-        return None
 
 
 def _body(given: Any) -> dict[str, Any] | None:

@@ -36,6 +36,10 @@ def test_every_code_is_of_the_closed_list() -> None:
         (httpx2.Response(500, json=PROBLEM), "UNAVAILABLE"),
         (httpx2.Response(500, text=SECRET), "UNAVAILABLE"),
         (httpx2.Response(503, json=PROBLEM), "UNAVAILABLE"),
+        (httpx2.Response(401, json=PROBLEM), "UNAVAILABLE"),
+        (httpx2.Response(301, json={"items": []}), "UNAVAILABLE"),
+        (httpx2.Response(202, json={"items": []}), "UNAVAILABLE"),
+        (httpx2.Response(204), "UNAVAILABLE"),
         (httpx2.Response(404, text=SECRET), "UNAVAILABLE"),
         (httpx2.Response(418, json=PROBLEM), "UNAVAILABLE"),
         (httpx2.Response(200, text=SECRET), "UNAVAILABLE"),
@@ -77,6 +81,24 @@ async def test_a_neighbours_trouble_is_an_error_at_its_path_that_shows_nothing_i
     assert {error["extensions"]["service"] for error in found["errors"]} == {"pessoas"}
     assert {"trace_id" in error["extensions"] for error in found["errors"]} == {code == "INTERNAL"}
     assert SECRET not in json.dumps(found)
+
+
+@pytest.mark.parametrize(("status", "code"), [(429, "RATE_LIMITED"), (503, "UNAVAILABLE")])
+async def test_an_error_says_when_to_come_back_if_the_service_has_said_so(
+    gateway: Gateway, services: Services, status: int, code: str
+) -> None:
+    def disturbed(_request: httpx2.Request, _answer: httpx2.Response) -> httpx2.Response:
+        problem = {"code": code, "detail": "tente de novo em 37 s"}
+        return httpx2.Response(status, json=problem, headers={"Retry-After": "37"})
+
+    services.wires["pessoas"].disturb = disturbed
+
+    read = await gateway.run("{ pessoa(id: 1) { id } }")
+    write = await gateway.run("mutation { excluirPessoa(id: 1) { errors { code } } }")
+
+    for found in (read, write):
+        [error] = found["errors"]
+        assert error["extensions"] == {"code": code, "service": "pessoas", "retry_after": 37}
 
 
 async def test_of_very_many_errors_the_first_are_shown_and_that_there_are_more(

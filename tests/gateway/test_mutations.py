@@ -1,12 +1,15 @@
 """Mutations: what is written is seen at once, what a caller can mend comes as `errors`, and retries are safe."""
 
+import json
 from typing import Any
 
 import httpx2
 import pytest
 
+from gateway.context import Context
+from gateway.loaders import Loaders
 from tests import builders
-from tests.applications import Gateway, Services
+from tests.applications import Applications, Disturbance, Gateway, Services
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "Pessoa": ({"nomePessoa": "Ana"}, {"nomePessoa": "Bia"}),
@@ -101,6 +104,47 @@ async def test_a_mutations_selection_goes_on_into_nested_objects_and_sees_its_ow
 
     assert data["antes"]["solicitacao"]["pessoa"] == {"nomePessoa": "João Silva"}
     assert data["depois"]["solicitacao"]["pessoa"] == {"nomePessoa": "Novo Nome"}
+
+
+def lost(failure: type[Exception] | int) -> Disturbance:
+    """A write is done, and its answer is lost on the way, or is another's."""
+
+    def disturbed(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+        if request.method != "PATCH":
+            return answer
+        assert answer.status_code == 200
+        if isinstance(failure, int):
+            return httpx2.Response(failure, json={"code": "ANY", "detail": ""})
+        raise failure("lost")
+
+    return disturbed
+
+
+@pytest.mark.parametrize("failure", [httpx2.ReadError, httpx2.ReadTimeout, 307, 409, 503, 504])
+@pytest.mark.parametrize("executor", ["run", "reference"])
+async def test_what_is_read_after_a_write_whose_answer_was_lost_is_read_anew(
+    applications: Applications, services: Services, executor: str, failure: type[Exception] | int
+) -> None:
+    """By what remembered it before; twice, since a plan remembers only what more than one of its parts reads."""
+    graphql = applications.front.state.graphql
+    context = Context(Loaders(graphql.remotes))
+
+    async def run(text: str) -> Any:
+        document = graphql.executor.prepare(text)
+        found = await getattr(graphql.executor, executor)(document, document.operation(None), {}, context)
+        return json.loads(found.data)
+
+    await builders.pessoa(services, "Ana")
+    services.wires["pessoas"].disturb = lost(failure)
+    read = "{ a: pessoa(id: 1) { nomePessoa } b: pessoa(id: 1) { nomePessoa } }"
+
+    before = await run(read)
+    written = await run('mutation { m: atualizarPessoa(id: 1, input: {nomePessoa: "Bia"}) { pessoa { id } } }')
+    after = await run(read)
+
+    assert before == {"a": {"nomePessoa": "Ana"}, "b": {"nomePessoa": "Ana"}}
+    assert written["m"] in (None, {"pessoa": None}), "nobody knows what became of it"
+    assert after == {"a": {"nomePessoa": "Bia"}, "b": {"nomePessoa": "Bia"}}
 
 
 async def test_several_mutations_run_in_the_order_written(gateway: Gateway) -> None:

@@ -178,4 +178,7 @@ async def test_a_service_that_is_over_its_own_limit_is_named_at_its_field(
     assert answers[0] == {"data": {"pessoa": {"id": "1"}}}
     [error] = answers[1]["errors"]
     assert (answers[1]["data"], error["path"]) == ({"pessoa": None}, ["pessoa"])
+    wait = error["extensions"].pop("retry_after")
     assert error["extensions"] == {"code": "RATE_LIMITED", "service": "pessoas"}
+    assert wait > 1
+    assert error["message"].endswith(f"tente de novo em {wait} s")

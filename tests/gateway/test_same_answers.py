@@ -60,13 +60,32 @@ def dangling(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Respon
 
 
 def twice(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
-    """Every third row comes again, and refers to something else then."""
+    """Every row, parent and id comes again, and where there is none, one that is none: as above."""
     found = json.loads(answer.content)
-    for page in [found, *found.get("groups", ())]:
-        if "items" in page:
-            again = [row | {key: row[key] + 1 for key in row if key.endswith("_id")} for row in page["items"]]
-            page["items"] += [row for row in again if row["id"] % 3 == 0]
+    for member in ("items", "groups", "ids"):
+        if member in found:
+            found[member] = found[member] * 2 or ["x"]
     return httpx2.Response(answer.status_code, json=found)
+
+
+def foreign(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+    """Of what is asked for by its id, or by its parent's, comes something else too; of what was written, instead."""
+    found = json.loads(answer.content)
+    if b'"ids":[' in request.content:
+        for member in ("items", "groups"):
+            if member in found:
+                found[member].append((found[member] or [{}])[0] | {"id": 999_999})
+    elif "id" in found and request.method != "POST":
+        found["id"] += 1
+    return httpx2.Response(answer.status_code, json=found)
+
+
+def redirected(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+    return httpx2.Response(307, content=answer.content, headers={"Location": "/elsewhere/"})
+
+
+def accepted(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+    return httpx2.Response(202, content=answer.content)
 
 
 def huge(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
@@ -78,7 +97,7 @@ def huge(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
     return httpx2.Response(answer.status_code, content=json.dumps(found))
 
 
-DISTURBANCES = (down, slow, missing, truncated, wrong_types, dangling, twice, huge)
+DISTURBANCES = (down, slow, missing, truncated, wrong_types, dangling, twice, foreign, redirected, accepted, huge)
 
 
 @pytest.fixture
