@@ -5,28 +5,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from chassis import identity
-from chassis.errors import DeadlineExceeded, FieldError, Invalid, NotFound, Refusal, Unavailable
+from chassis.errors import FieldError, Invalid, NotFound, Refusal, Unavailable
 from chassis.remote import Remote
+from solicitacoes.models import Owned, Pessoa, Produto, Servico
 
 
 @dataclass(frozen=True)
 class Reference:
-    """One reference: its field, the member that shows it, what a user calls it, whose it is and where."""
+    """One reference: its field, the member that shows it, what a user calls it, whose it is, where, and its type."""
 
     field: str
     shown_as: str
     noun: str
     owner: str
     path: str
+    kind: type[Owned]
 
 
 REFERENCES = (
-    Reference("servico_id", "servico_solicitado", "serviço", "servicos", "/api/servicos/{}/"),
-    Reference("pessoa_id", "solicitante", "pessoa", "pessoas", "/api/pessoas/{}/"),
-    Reference("produto_id", "produto_associado", "produto", "catalogo", "/api/produtos/{}/"),
+    Reference("servico_id", "servico_solicitado", "serviço", "servicos", "/api/servicos/{}/", Servico),
+    Reference("pessoa_id", "solicitante", "pessoa", "pessoas", "/api/pessoas/{}/", Pessoa),
+    Reference("produto_id", "produto_associado", "produto", "catalogo", "/api/produtos/{}/", Produto),
 )
 
 
@@ -63,17 +63,28 @@ class Coordinator:
         ]
         if missing:
             raise Invalid(f"{missing[0].field}: {missing[0].message}", errors=missing)
-        for reference, answer in zip(changed, found, strict=True):
-            if isinstance(answer, Refusal):
-                refusal = Unavailable(f"{reference.owner} não está respondendo; nada foi gravado")
-                refusal.service = reference.owner  # so that nobody takes it for a fault of this service
-                raise refusal from answer
+        away = {one.owner: answer for one, answer in zip(changed, found, strict=True) if isinstance(answer, Refusal)}
+        if away:
+            owner = max(away, key=lambda name: away[name].retry_after or 0)  # to ask again before that is in vain
+            seconds = away[owner].retry_after
+            when = f"; tente de novo em {seconds} s" if seconds else ""
+            refusal = Unavailable(f"não foi possível consultar {owner}; nada foi gravado{when}", retry_after=seconds)
+            refusal.service = owner  # so that nobody takes it for a fault of this service
+            raise refusal from away[owner]
 
-    async def _ask(self, reference: Reference, id: int) -> Any:
-        """What the owner shows, or its refusal."""
+    async def _ask(self, reference: Reference, id: int) -> dict[str, Any] | Refusal:
+        """What the owner shows, or its refusal. Only a 404 is our caller's to mend, not a share that is used up there,
+        nor a token that is judged otherwise there."""
+
+        def decode(content: bytes) -> dict[str, Any]:
+            found = reference.kind.model_validate_json(content)
+            if found.id != id:
+                raise ValueError(f"{found.id} instead of {id}")
+            return found.model_dump()
+
         try:
-            return await self._remotes[reference.owner].read(reference.path.format(id), orjson.loads)
-        except (NotFound, Unavailable, DeadlineExceeded) as refusal:
+            return await self._remotes[reference.owner].read(reference.path.format(id), decode)
+        except Refusal as refusal:
             return refusal
 
 

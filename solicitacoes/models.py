@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import Index
 from sqlmodel import SQLModel
 
@@ -30,23 +30,27 @@ class SolicitacaoPublic(SolicitacaoWrite):
     data_solicitacao: AwareDatetime
 
 
-class Servico(BaseModel):
+class Owned(BaseModel):
+    """What another service owns, as it answers it; members beyond these are ignored."""
+
+    model_config = ConfigDict(strict=True, hide_input_in_errors=True)  # a failure is logged: without people's names
+
     id: Id
+
+
+class Servico(Owned):
     nome_servico: str
 
 
-class Pessoa(BaseModel):
-    id: Id
+class Pessoa(Owned):
     nome_pessoa: str
 
 
-class Categoria(BaseModel):
-    id: Id
+class Categoria(Owned):
     nome_categoria: str
 
 
-class Produto(BaseModel):
-    id: Id
+class Produto(Owned):
     nome_produto: str
     categoria: Categoria
 

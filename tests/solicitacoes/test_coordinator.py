@@ -1,12 +1,14 @@
 """The coordinator: references checked on write, shown on read, and what happens while an owner is away."""
 
 import asyncio
+from typing import Any
 
+import httpx2
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from tests import builders
-from tests.applications import Services
+from tests.applications import Disturbance, Services
 from tests.resources import SOLICITACOES
 
 
@@ -69,6 +71,94 @@ async def test_an_owner_that_cannot_be_asked_is_503_with_retry_after_and_nothing
     assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE")
     assert int(answer.headers["retry-after"]) > 0
     assert (await services.solicitacoes.get(SOLICITACOES.path)).json() == []
+
+
+def answers(status: int, body: Any, **headers: str) -> Disturbance:
+    """Whatever is asked is answered like this."""
+
+    def disturbed(_request: httpx2.Request, _answer: httpx2.Response) -> httpx2.Response:
+        spelled = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx2.Response(status, json=body, headers=spelled)
+
+    return disturbed
+
+
+def as_status(status: int) -> Disturbance:
+    """What is answered is right, but not its status."""
+
+    def disturbed(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+        return httpx2.Response(status, content=answer.content, headers={"Location": "/api/pessoas/1/"})
+
+    return disturbed
+
+
+PRODUTO = {"id": 1, "nome_produto": "Mesa", "categoria": {"id": 1, "nome_categoria": "Móveis"}}
+NO_ANSWERS: dict[str, tuple[str, Disturbance]] = {
+    "null": ("pessoas", answers(200, None)),
+    "a redirect": ("pessoas", answers(302, {}, location="/login")),
+    "empty": ("pessoas", answers(200, {})),
+    "a list": ("pessoas", answers(200, [{"id": 1, "nome_pessoa": "Ana"}])),
+    "a truth value for an id": ("pessoas", answers(200, {"id": True, "nome_pessoa": "Ana"})),
+    "a number for a name": ("pessoas", answers(200, {"id": 1, "nome_pessoa": 5})),
+    "another row": ("pessoas", answers(200, {"id": 2, "nome_pessoa": "Bia"})),
+    "another service's row": ("pessoas", answers(200, {"id": 1, "nome_servico": "Reparo"})),
+    "an error as a good answer": ("pessoas", answers(200, {"code": "NOT_FOUND"})),
+    "no categoria": ("catalogo", answers(200, PRODUTO | {"categoria": None})),
+    "a categoria without its name": ("catalogo", answers(200, PRODUTO | {"categoria": {"id": 1}})),
+    **{f"a right one by {status}": ("pessoas", as_status(status)) for status in (201, 202, 206, 307)},
+    **{
+        f"a refusal by {status}": ("pessoas", answers(status, {"code": "ANY", "detail": "porque sim"}))
+        for status in (400, 401, 403, 405, 409, 422, 429, 500, 504)
+    },
+}
+"""By whom, and what."""
+
+
+@pytest.mark.parametrize("case", NO_ANSWERS)
+async def test_what_says_neither_that_a_row_exists_nor_that_it_does_not_is_null_in_a_view_and_503_for_a_write(
+    services: Services, case: str
+) -> None:
+    row = await builders.solicitacao(services)
+    owner, services.wires[owner].disturb = NO_ANSWERS[case]
+
+    view = await services.solicitacoes.get(SOLICITACOES.at(row))
+    written = await services.solicitacoes.post(
+        SOLICITACOES.path, json={key: row[key] for key in ("servico_id", "pessoa_id", "produto_id")}
+    )
+
+    shown_as = {"pessoas": "solicitante", "catalogo": "produto_associado"}[owner]
+    assert view.status_code == 200
+    assert view.json()[shown_as] is None
+    assert view.json()["indisponiveis"] == [shown_as]
+    assert view.json()["servico_solicitado"]["nome_servico"] == "Reparo"
+    assert (written.status_code, written.json()["code"]) == (503, "UNAVAILABLE")
+    assert written.json()["service"] == owner
+    assert int(written.headers["retry-after"]) > 0
+    assert (await services.solicitacoes.get(SOLICITACOES.path)).json() == [row], "nothing is stored"
+
+
+async def test_what_an_owner_answers_beyond_its_object_is_not_shown(services: Services) -> None:
+    row = await builders.solicitacao(services)
+    services.wires["pessoas"].disturb = answers(200, {"id": row["pessoa_id"], "nome_pessoa": "Ana", "senha": "x"})
+
+    view = (await services.solicitacoes.get(SOLICITACOES.at(row))).json()
+
+    assert view["solicitante"] == {"id": row["pessoa_id"], "nome_pessoa": "Ana"}
+    assert "indisponiveis" not in view
+
+
+async def test_when_to_come_back_is_the_longest_that_an_owner_has_said_and_the_text_agrees(services: Services) -> None:
+    body = await SOLICITACOES.body(services)
+    said = {"code": "RATE_LIMITED", "detail": "tente de novo em 37 s"}
+    services.wires["pessoas"].disturb = answers(429, said, retry_after="37")
+    services.wires["catalogo"].disturb = answers(503, {"code": "UNAVAILABLE"}, retry_after="5")
+    services.cut("servicos")
+
+    answer = await services.solicitacoes.post(SOLICITACOES.path, json=body)
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "37")
+    assert answer.json()["service"] == "pessoas"
+    assert answer.json()["detail"] == ("não foi possível consultar pessoas; nada foi gravado; tente de novo em 37 s")
 
 
 async def test_only_references_that_change_are_checked(services: Services) -> None:
