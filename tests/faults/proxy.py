@@ -142,6 +142,9 @@ GARBAGE = (
     _json(b"\xff\xfe\xfd"),
     b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\noops",
     b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere.test/\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 302 Found\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+    _json(b"null"),
+    _json(b'{"items": [{"id": 987654321, "nome_pessoa": "X"}], "id": 987654321, "nome_pessoa": "X"}'),
 )
 
 
