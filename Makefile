@@ -23,11 +23,12 @@ token: ready ## Print an access token for AUTH_MODE=jwt (SCOPES="pessoas:read" S
 test: setup ## Run the tests (ARGS="tests/pessoas -k nome")
 	$(RUN) -m pytest $(ARGS)
 
-check: setup ## Formatting, lint, types, who may import whom, and the lock
+check: setup ## Formatting, lint, types, who may import whom, safe migrations, and the lock
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/pyright
 	.venv/bin/lint-imports
+	$(RUN) -m deploy.lint_migrations
 	$(RUN) deploy/bootstrap.py --uv lock --check
 
 format: setup ## Format the code and mend what lint can mend

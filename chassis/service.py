@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -11,8 +10,8 @@ from chassis import app as chassis_app
 from chassis import identity, openapi, swagger
 from chassis.collection import Collection
 from chassis.db.database import Database
-from chassis.db.migrate import head
 from chassis.db.repository import Repository
+from chassis.db.revisions import EXISTS, FOUND, Revisions, head
 from chassis.errors import Unavailable
 from chassis.settings import DatabaseSettings
 
@@ -55,7 +54,7 @@ def build(
     `version` is that of its contract: whoever breaks the contract announces it by a new major one.
     """
     database = Database(settings)
-    expected = head(Path(name))
+    code = head(name)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -67,10 +66,15 @@ def build(
             yield
 
     async def ready() -> None:
-        found = await database.fetch("SELECT to_regclass('alembic_version')::text", ())
-        versions = await database.fetch("SELECT version_num FROM alembic_version", ()) if found[0][0] else []
-        if not versions or versions[0][0] < expected:
+        [(exists,)] = await database.fetch(EXISTS, ())
+        rows = await database.fetch(FOUND, ()) if exists else []
+        found = Revisions(code, *rows[0]) if rows else Revisions(code)
+        if found.behind:
             raise Unavailable("o banco de dados ainda não foi migrado")
+        if found.too_far_ahead:
+            raise Unavailable(
+                f"o banco de dados está na revisão {found.database}, nova demais para a deste serviço, {code}"
+            )
 
     app = chassis_app.build(
         name,

@@ -12,9 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import psycopg
-
-from chassis.db.migrate import ROOT, head, new, upgrade
+from chassis.db.migrate import NotMigrated, new, upgrade
 from deploy import databases
 from deploy.postgres import Cluster, free_ports
 from deploy.topology import SERVICES
@@ -22,17 +20,7 @@ from deploy.topology import SERVICES
 
 def upgrade_all() -> None:
     for service, url in databases.urls().items():
-        if revision(url) != head(ROOT / service):  # Alembic alone takes a second to import: not on every start
-            upgrade(service, url)
-
-
-def revision(url: str) -> str | None:
-    """The revision of the database at `url`; None when it has none yet."""
-    with psycopg.connect(url) as connection:
-        if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
-            return None  # asking it all the same would put an error into PostgreSQL's log
-        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    return row[0] if row else None
+        upgrade(service, url)
 
 
 def write_new(service: str, name: str) -> Path:
@@ -55,7 +43,10 @@ def main() -> None:
     parser.add_argument("--new", nargs=2, metavar=("SERVICE", "NAME"), help="write a new migration")
     arguments = parser.parse_args()
     if not arguments.new:
-        upgrade_all()
+        try:
+            upgrade_all()
+        except NotMigrated as refused:
+            sys.exit(str(refused))
         return
     service, name = arguments.new
     if service not in (known := [process.name for process in SERVICES]):

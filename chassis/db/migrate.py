@@ -2,29 +2,57 @@
 
 `--new NAME` writes the next migration from the difference between models and database. Revisions are numbered, in one
 line ("0001", "0002"), so that a process can tell without Alembic whether its database is migrated.
+
+A migration waits for a lock only shortly, since every query on the table waits behind it, and is then tried again as a
+whole. A database that is already newer than this code is left alone, if that code may run on it.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
+import sys
+import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.errors import DeadlockDetected, LockNotAvailable
+
+from chassis.db.revisions import EXISTS, FOUND, ROOT, Revisions, head
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-ROOT = Path(__file__).parents[2]
+PAUSE_SECONDS = 3.0
+"""Between two tries: the queries that waited behind the migration pass."""
+PATIENCE_SECONDS = 60.0
+"""After so long no further try begins."""
+LOOK_SECONDS = 0.25
+
+HOLDERS = """
+SELECT DISTINCT CASE
+    WHEN holder.pid IS NULL THEN 'a prepared transaction'
+    ELSE format('process %%s (%%s, role %%s), in a transaction since %%s', holder.pid, holder.application_name,
+                holder.usename, coalesce(date_trunc('second', holder.xact_start)::text, 'an unknown time'))
+END
+FROM unnest(pg_blocking_pids(%s)) AS blocking(pid) LEFT JOIN pg_stat_activity AS holder USING (pid)
+"""
+"""Who holds what a session waits for. When they began, PostgreSQL tells their own role only."""
 
 
-def head(service: Path) -> str:
-    """The newest revision of a service, by the names of its files."""
-    return max(path.name[:4] for path in (ROOT / service / "migrations").glob("[0-9]*.py"))
+class NotMigrated(Exception):
+    """The database is not at the revision that this code needs, and stays as it is; the message says what to do."""
 
 
-def config(service: str, database_url: str) -> Config:
-    """Alembic's configuration for one service: one `env` for all, a folder of revisions for each."""
+def config(service: str, connection: psycopg.Connection | None = None) -> Config:
+    """Alembic's configuration for one service: one `env` for all, a folder of revisions for each.
+
+    Without a connection it writes SQL only.
+    """
     from alembic.config import Config
 
     found = Config()
@@ -32,23 +60,90 @@ def config(service: str, database_url: str) -> Config:
     found.set_main_option("version_locations", str(ROOT / service / "migrations"))
     found.set_main_option("path_separator", "os")
     found.attributes["metadata"] = importlib.import_module(f"{service}.models").Base.metadata
-    found.attributes["url"] = database_url
+    found.attributes["connection"] = connection
     return found
 
 
-def upgrade(service: str, database_url: str) -> None:
-    """Applies every migration that `database_url` still lacks. Safe to run twice, and by two at once."""
-    from alembic import command
+def connect(database_url: str) -> psycopg.Connection:
+    """A connection whose name tells the database's other users what it is for."""
+    url = database_url.replace("postgresql+psycopg://", "postgresql://", 1)
+    return psycopg.connect(url, application_name="solicita migration", connect_timeout=10)
 
-    command.upgrade(config(service, database_url), "head")
+
+def upgrade(service: str, database_url: str, patience: float = PATIENCE_SECONDS) -> str:
+    """Applies every migration that `database_url` still lacks; the revision that it is at then.
+
+    Safe to run twice, and by two at once. Raises NotMigrated, after `patience` seconds when others hold the locks.
+    """
+    until = time.monotonic() + patience
+    with connect(database_url) as onlooker:
+        onlooker.autocommit = True
+        while (found := revisions(service, onlooker)).behind:
+            if not (holders := _blocked(service, database_url, onlooker)):
+                continue
+            held = f"{service}: a lock that the migration needs is held by {holders}"
+            if time.monotonic() + PAUSE_SECONDS > until:
+                raise NotMigrated(f"{held}; it was tried for {patience:g} s: end that, and migrate again")
+            print(f"{held}; trying again in {PAUSE_SECONDS:g} s", flush=True)
+            time.sleep(PAUSE_SECONDS)
+    assert found.database
+    if found.too_far_ahead:
+        raise NotMigrated(
+            f"{service}: the database is at revision {found.database}, which only code from revision "
+            f"{found.oldest_code or found.database} on may use, and this code is at {found.code}: run newer code"
+        )
+    if found.ahead:
+        print(
+            f"WARNING: {service}: the database is at revision {found.database}, newer than this code at {found.code}, "
+            "which may run on it",
+            flush=True,
+        )
+    return found.database
+
+
+def revisions(service: str, connection: psycopg.Connection) -> Revisions:
+    """Where the database and this code are."""
+    if connection.execute(EXISTS).fetchone() == (None,):
+        return Revisions(head(service))
+    return Revisions(head(service), *(connection.execute(FOUND).fetchone() or ()))
+
+
+def _blocked(service: str, database_url: str, onlooker: psycopg.Connection) -> str | None:
+    """Applies what is missing, in one transaction; who held the lock if there was one that it did not get."""
+    from alembic import command  # takes a second to import: not where nothing is missing
+    from sqlalchemy.exc import OperationalError
+
+    holders, ended = "somebody who has let it go", threading.Event()
+
+    def look(pid: int) -> None:
+        nonlocal holders
+        with contextlib.suppress(psycopg.Error):
+            while not ended.wait(LOOK_SECONDS):
+                if found := onlooker.execute(HOLDERS, [pid]).fetchall():
+                    holders = ", and by ".join(name for (name,) in found)
+
+    with connect(database_url) as connection:
+        watch = threading.Thread(target=look, args=[connection.info.backend_pid])
+        watch.start()
+        try:
+            command.upgrade(config(service, connection), "head")
+        except OperationalError as failure:
+            if not isinstance(failure.orig, (LockNotAvailable, DeadlockDetected)):
+                raise
+            return holders
+        finally:
+            ended.set()
+            watch.join()
+    return None
 
 
 def new(service: str, database_url: str, name: str) -> Path:
     """Writes the next revision; the database must be at the newest one."""
     from alembic import command
 
-    number = f"{int(head(Path(service))) + 1:04d}"
-    script: Any = command.revision(config(service, database_url), name, autogenerate=True, rev_id=number)
+    number = f"{int(head(service)) + 1:04d}"
+    with connect(database_url) as connection:
+        script: Any = command.revision(config(service, connection), name, autogenerate=True, rev_id=number)
     return Path(script.path)
 
 
@@ -62,9 +157,11 @@ def main() -> None:
         raise SystemExit("configuration error: DATABASE_URL: set it to the service's database, postgresql://…")
     if arguments.new:
         print(f"wrote {new(arguments.service, url, arguments.new)}: read it, then apply it")
-    else:
-        upgrade(arguments.service, url)
-        print(f"{arguments.service}: database is at revision {head(Path(arguments.service))}")
+        return
+    try:
+        print(f"{arguments.service}: database is at revision {upgrade(arguments.service, url)}")
+    except NotMigrated as refused:
+        sys.exit(str(refused))
 
 
 if __name__ == "__main__":

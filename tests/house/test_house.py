@@ -9,7 +9,8 @@ import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 
-from chassis.db.migrate import config, head
+from chassis.db.migrate import config, connect
+from chassis.db.revisions import head
 from deploy import topology
 from deploy.local import ROOT
 from gateway import resources
@@ -21,17 +22,23 @@ PUBLIC_HOSTS = {"pypi.org", "files.pythonhosted.org", "registry.npmjs.org"}
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_models_and_migrations_agree(service: str, database_urls: dict[str, str]) -> None:
-    command.check(config(service, database_urls[service]))
+    with connect(database_urls[service]) as connection:
+        command.check(config(service, connection))
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_migrations_are_one_numbered_line(service: str, database_urls: dict[str, str]) -> None:
-    script = ScriptDirectory.from_config(config(service, database_urls[service]))
+def test_migrations_are_one_numbered_line(service: str) -> None:
+    script = ScriptDirectory.from_config(config(service))
 
-    assert script.get_heads() == [head(Path(service))]
-    assert [one.revision for one in script.walk_revisions()] == [
-        f"{n:04d}" for n in range(int(head(Path(service))), 0, -1)
-    ]
+    assert script.get_heads() == [head(service)]
+    assert [one.revision for one in script.walk_revisions()] == [f"{n:04d}" for n in range(int(head(service)), 0, -1)]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_migration_says_the_oldest_code_that_may_run_after_it(service: str) -> None:
+    migrations = ScriptDirectory.from_config(config(service)).walk_revisions()
+
+    assert all("0001" <= one.module.oldest_code <= one.revision for one in migrations)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,27 @@
 
 from typing import Any
 
+import psycopg
 from alembic import context
-from sqlalchemy import NullPool, create_engine, text
+from alembic.script import Script
+from sqlalchemy import NullPool, create_engine
 
 LOCK = 0x50_11_C1_7A
-"""An advisory lock: a second migrator waits for the first."""
+"""An advisory lock: a second migrator waits for the first. Of the session, since a migration may commit on its way."""
+LOCK_MILLISECONDS = 1500
+"""How long a migration waits for a lock, and all who come after it wait behind it. Longer than PostgreSQL's
+`deadlock_timeout` (1 s), after which an autovacuum gives way; shorter than what a service's statements wait (1.8 s)."""
+
+RECORD = """
+DO $$ BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = 'alembic_version'::regclass AND attname = 'oldest_code'
+    ) THEN
+        ALTER TABLE alembic_version ADD COLUMN oldest_code text;
+    END IF;
+END $$
+"""
+"""Not ADD COLUMN IF NOT EXISTS, whose lock would keep every readiness waiting until the migration ends."""
 
 
 def include(_object: Any, name: str | None, kind: str, _reflected: bool, _compare_to: Any) -> bool:
@@ -14,19 +30,43 @@ def include(_object: Any, name: str | None, kind: str, _reflected: bool, _compar
     return not (kind == "index" and (name or "").endswith("_trgm"))
 
 
+def oldest_code(migration: Script) -> str:
+    """The oldest code that may run after `migration`: what it says, else the one before, as in any rolling restart."""
+    before = migration.down_revision
+    return getattr(migration.module, "oldest_code", before if isinstance(before, str) else migration.revision)
+
+
+def record_oldest_code(ctx: Any, heads: set[str], **_: Any) -> None:
+    """Leaves beside the revision what all migrations up to it let run; in their transaction."""
+    if heads:
+        applied = context.script.iterate_revisions(tuple(heads), "base")
+        ctx.execute(RECORD)
+        ctx.execute(f"UPDATE alembic_version SET oldest_code = '{max(map(oldest_code, applied))}'")
+
+
 def run() -> None:
-    url: str = context.config.attributes["url"]
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
-    with engine.connect() as connection:
-        context.configure(
-            connection=connection,
-            target_metadata=context.config.attributes["metadata"],
-            include_object=include,
-            compare_server_default=True,
-        )
-        with context.begin_transaction():
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
-            context.run_migrations()
+    settings: dict[str, Any] = {
+        "target_metadata": context.config.attributes["metadata"],
+        "include_object": include,
+        "compare_server_default": True,
+        "on_version_apply": record_oldest_code,
+    }
+    if context.is_offline_mode():  # the SQL alone, for the lint
+        context.configure(dialect_name="postgresql", literal_binds=True, **settings)
+        migrate()
+        return
+    connection: psycopg.Connection = context.config.attributes["connection"]
+    engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=NullPool)
+    with engine.connect() as migrating:
+        context.configure(connection=migrating, **settings)
+        migrate()
+
+
+def migrate() -> None:
+    with context.begin_transaction():
+        context.execute(f"SET lock_timeout = {LOCK_MILLISECONDS}")
+        context.execute(f"SELECT pg_advisory_lock({LOCK})")
+        context.run_migrations()
 
 
 run()

@@ -8,6 +8,9 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
+# The oldest code that may run on a database after this. The code before it always may, since it still serves while
+# this is applied; write an older revision where that code can do with it too.
+oldest_code = ${repr(down_revision or up_revision)}
 
 
 def upgrade() -> None:

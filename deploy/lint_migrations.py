@@ -1,0 +1,59 @@
+"""Lints the SQL of every migration with squawk, which knows the steps that lock a table or break the code before it.
+
+`python -m deploy.lint_migrations` is a part of `make check`. A migration that is safe all the same says why, for each
+rule, as in `excused = {"ban-drop-column": "nothing since 0003 reads it"}`. What stands in a DO block is not seen.
+"""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+from alembic import command
+from alembic.script import Script, ScriptDirectory
+
+from chassis.db.migrate import config
+from deploy.postgres import OLDEST
+from deploy.topology import SERVICES
+
+EXCUSED = {
+    "prefer-text-field": "the only varchar is Alembic's own, in alembic_version, and never grows",
+    "require-statement-timeout": "an index that is built concurrently may take as long as its table is large",
+}
+"""Rules that no migration needs to follow."""
+
+
+def sql(service: str, migration: Script) -> str:
+    """What Alembic would send for one migration."""
+    settings = config(service)
+    settings.output_buffer = written = io.StringIO()
+    command.upgrade(settings, f"{migration.down_revision or 'base'}:{migration.revision}", sql=True)
+    return written.getvalue()
+
+
+def is_safe(service: str, migration: Script) -> bool:
+    """Whether squawk finds nothing but what is excused; it prints what it finds."""
+    excused: dict[str, str] = EXCUSED | getattr(migration.module, "excused", {})
+    name = f"{service} {migration.revision} as SQL"
+    squawk = [Path(sys.executable).with_name("squawk"), f"--pg-version={OLDEST}", f"--stdin-filepath={name}"]
+    rules = [f"--exclude={rule}" for rule in excused]
+    told = subprocess.run([*squawk, *rules], input=sql(service, migration), capture_output=True, text=True, check=False)
+    if told.returncode != 0:
+        print(told.stdout, told.stderr)
+    return told.returncode == 0
+
+
+def main() -> int:
+    safe = [
+        is_safe(service.name, migration)
+        for service in SERVICES
+        for migration in ScriptDirectory.from_config(config(service.name)).walk_revisions()
+    ]
+    print(f"{sum(safe)} of {len(safe)} migrations are safe")
+    return 0 if all(safe) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
