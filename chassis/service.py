@@ -9,6 +9,7 @@ from starlette.requests import Request
 from chassis import app as chassis_app
 from chassis import identity, openapi, swagger
 from chassis.collection import Collection
+from chassis.db import idempotency
 from chassis.db.database import Database
 from chassis.db.repository import Repository
 from chassis.db.revisions import EXISTS, FOUND, Revisions, head
@@ -63,6 +64,7 @@ def build(
                 await stack.enter_async_context(neighbour)
             await database.open()
             stack.push_async_callback(database.close)
+            await stack.enter_async_context(idempotency.forgetting(database))
             yield
 
     async def ready() -> None:

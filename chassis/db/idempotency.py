@@ -3,11 +3,17 @@
 The key's record and what is written commit together. A twin that is still running holds the key's row, so the second
 waits on PostgreSQL itself until the first commits (and is replayed) or rolls back (and the second does the work).
 Failures leave no record. Preconditions are judged when the work is done, not when its answer is given again.
+
+An answer may hold names that are erased elsewhere: each process forgets those that are over, every few minutes, whether
+or not anybody writes.
 """
 
+import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
@@ -16,10 +22,15 @@ from starlette.responses import Response
 
 from chassis import identity
 from chassis.db.database import Database, Transaction
-from chassis.errors import Contended, Invalid, Refusal
+from chassis.errors import Contended, Invalid, Refusal, Unavailable
 from chassis.idempotency import key_of
 
+log = logging.getLogger("idempotency")
+
 LIFETIME = "24 hours"
+SWEEP_SECONDS = 600.0
+BATCH = 200
+"""Answers that one statement forgets, so that it holds its rows and its connection only shortly."""
 
 CLAIM = f"""
 INSERT INTO idempotency (key, fingerprint) VALUES (%s, %s)
@@ -35,8 +46,41 @@ REMEMBER = "UPDATE idempotency SET answer = %s WHERE key = %s"
 FORGET = f"""
 DELETE FROM idempotency WHERE key IN (
     SELECT key FROM idempotency WHERE created_at < clock_timestamp() - interval '{LIFETIME}'
-    ORDER BY created_at LIMIT 100 FOR UPDATE SKIP LOCKED)
+    ORDER BY created_at LIMIT {BATCH} FOR UPDATE SKIP LOCKED)
+RETURNING key
 """
+
+
+async def forget_expired(database: Database) -> int:
+    """Deletes the answers whose time is over, in batches; how many. Others may do it at the same time."""
+    forgotten = 0
+    while found := len(await database.fetch(FORGET, ())):
+        forgotten += found
+        if found < BATCH:
+            break
+    return forgotten
+
+
+@asynccontextmanager
+async def forgetting(database: Database, every: float = SWEEP_SECONDS) -> AsyncGenerator[None]:
+    """Forgets what has expired, at once and every so many seconds, until this is left."""
+
+    async def for_ever() -> None:
+        while True:
+            try:
+                await forget_expired(database)
+            except Unavailable:
+                pass  # which the database's own lines tell
+            except Exception as failure:  # not migrated, or whatever else: who would notice that this has ended?
+                log.warning("expired answers are not forgotten yet", extra={"reason": repr(failure)})
+            await asyncio.sleep(every)
+
+    sweeping = asyncio.create_task(for_ever(), name="forget expired answers")
+    try:
+        yield
+    finally:
+        sweeping.cancel()
+        await asyncio.gather(sweeping, return_exceptions=True)
 
 
 class Keyed:
@@ -95,7 +139,6 @@ class Keyed:
         """None when the work is ours to do; else the twin's answer. Raises Contended when it takes too long."""
         try:
             if await transaction.fetch(CLAIM, [self._key, self._fingerprint]):
-                await transaction.fetch(FORGET, [])
                 return None
         except Contended as failure:
             raise Contended("um pedido igual ainda está em andamento", code="IN_PROGRESS") from failure

@@ -19,6 +19,7 @@ from fastapi import FastAPI
 import pessoas.app
 from chassis import deadline
 from chassis.db.database import Database, Transaction
+from chassis.db.idempotency import forgetting
 from chassis.db.migrate import upgrade
 from chassis.errors import DeadlineExceeded, NotFound, Refusal
 from chassis.remote import Remote
@@ -400,3 +401,25 @@ async def test_nothing_that_is_asked_of_a_frozen_database_takes_longer_than_its_
         for process in backends(server):
             process.resume()
         await database.close()
+
+
+async def test_expired_answers_are_forgotten_once_the_database_is_there_and_migrated(server: Cluster) -> None:
+    url = server.url("pessoas")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE idempotency RENAME TO not_migrated")
+        connection.execute("INSERT INTO not_migrated VALUES ('key', 'fingerprint', '{}', now() - interval '25 hours')")
+    server.stop()
+    database = Database(DatabaseSettings.model_validate({"database_url": url, "database_timeout": 0.5}))
+    await database.open()
+    async with forgetting(database, every=0.05):
+        await asyncio.sleep(1)  # some tries that find nobody
+        server.start()
+        await asyncio.sleep(1)  # and some that find no table
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ALTER TABLE not_migrated RENAME TO idempotency")
+            for _ in range(20 * PATIENCE):
+                if (left := connection.execute("SELECT key FROM idempotency").fetchall()) == []:
+                    break
+                await asyncio.sleep(0.05)
+    await database.close()
+    assert left == []

@@ -1,12 +1,17 @@
 """`Idempotency-Key`: a retried write is done once and gets the first answer."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import psycopg
 import pytest
+import pytest_asyncio
 
+import pessoas.app
+from chassis.db.database import Database
+from chassis.db.idempotency import BATCH, forget_expired, forgetting
+from chassis.settings import DatabaseSettings
 from tests import builders
 from tests.applications import Services
 from tests.resources import ALL, PESSOAS, SOLICITACOES, Resource, named
@@ -72,6 +77,88 @@ async def test_a_key_expires_after_a_day(services: Services, database_urls: dict
     later = await services.pessoas.post(PESSOAS.path, json={"nome_pessoa": "Bia"}, headers=KEY)
 
     assert (later.status_code, later.json()["nome_pessoa"]) == (201, "Bia")
+
+
+@pytest_asyncio.fixture
+async def database(database_urls: dict[str, str]) -> AsyncIterator[Database]:
+    """The database of pessoas, as a process has it."""
+    opened = Database(DatabaseSettings.model_validate({"database_url": database_urls["pessoas"]}))
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+def add_answers(url: str, number: int, hours: int) -> None:
+    """Adds answers that were given so many hours ago."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO idempotency SELECT format('key-%%s-%%s', %s::int, n), 'fingerprint', '{}', "
+            "clock_timestamp() - make_interval(hours => %s) FROM generate_series(1, %s) AS n",
+            [hours, hours, number],
+        )
+
+
+def answers_left(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        [count] = connection.execute("SELECT count(*) FROM idempotency").fetchone() or [None]
+    assert isinstance(count, int)
+    return count
+
+
+async def until_left(url: str, number: int) -> None:
+    for _ in range(3000):
+        if answers_left(url) == number:
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail(f"{answers_left(url)} answers are left, not {number}")
+
+
+async def test_a_service_that_nobody_writes_to_forgets_answers_whose_time_is_over(
+    services: Services, database_urls: dict[str, str]
+) -> None:
+    url = database_urls["pessoas"]
+    add_answers(url, 1, hours=25)
+    add_answers(url, 2, hours=23)
+    quiet = pessoas.app.create_app(DatabaseSettings.model_validate({"database_url": url, "log_level": "ERROR"}))
+
+    async with quiet.router.lifespan_context(quiet):
+        await until_left(url, 2)
+
+
+async def test_it_forgets_again_and_again_while_the_process_lives(
+    services: Services, database: Database, database_urls: dict[str, str]
+) -> None:
+    url = database_urls["pessoas"]
+    async with forgetting(database, every=0.01):
+        for _ in range(3):
+            add_answers(url, 5, hours=25)
+            await until_left(url, 0)
+
+
+async def test_what_has_expired_is_forgotten_in_batches_but_for_what_somebody_holds(
+    services: Services, database: Database, database_urls: dict[str, str]
+) -> None:
+    url = database_urls["pessoas"]
+    add_answers(url, 2 * BATCH + 5, hours=25)
+    add_answers(url, 3, hours=23)
+    with psycopg.connect(url) as retry:
+        retry.execute("SELECT FROM idempotency WHERE key = 'key-25-7' FOR UPDATE")
+
+        assert await forget_expired(database) == 2 * BATCH + 4
+
+    assert answers_left(url) == 4
+    assert await forget_expired(database) == 1
+
+
+async def test_several_processes_forget_at_once_and_each_answer_is_forgotten_once(
+    services: Services, database: Database, database_urls: dict[str, str]
+) -> None:
+    add_answers(database_urls["pessoas"], 5 * BATCH, hours=25)
+
+    forgotten = await asyncio.gather(*(forget_expired(database) for _ in range(8)))
+
+    assert sum(forgotten) + await forget_expired(database) == 5 * BATCH
+    assert answers_left(database_urls["pessoas"]) == 0
 
 
 async def test_a_twin_still_running_is_waited_for_and_409_at_the_deadline(

@@ -2,14 +2,15 @@
 
 from alembic import op
 import sqlalchemy as sa
+import sqlmodel
 ${imports if imports else ""}
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
-# The oldest code that may run on a database after this. The code before it always may, since it still serves while
-# this is applied; write an older revision where that code can do with it too.
+# The oldest code that may run on the database after this: the code before it may, since it still serves while this is
+# applied. Write an older revision where that one may too.
 oldest_code = ${repr(down_revision or up_revision)}
 
 
