@@ -76,7 +76,12 @@ def upgrade(service: str, database_url: str, patience: float = PATIENCE_SECONDS)
     Safe to run twice, and by two at once. Raises NotMigrated, after `patience` seconds when others hold the locks.
     """
     until = time.monotonic() + patience
-    with connect(database_url) as onlooker:
+    try:
+        onlooker = connect(database_url)
+    except psycopg.OperationalError as failure:
+        reason = " ".join(str(failure).split())
+        raise NotMigrated(f"{service}: the database cannot be reached: {reason}") from failure
+    with onlooker:
         onlooker.autocommit = True
         while (found := revisions(service, onlooker)).behind:
             if not (holders := _blocked(service, database_url, onlooker)):

@@ -417,9 +417,11 @@ async def test_expired_answers_are_forgotten_once_the_database_is_there_and_migr
         await asyncio.sleep(1)  # and some that find no table
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("ALTER TABLE not_migrated RENAME TO idempotency")
+            left = connection.execute("SELECT key FROM idempotency").fetchall()
             for _ in range(20 * PATIENCE):
-                if (left := connection.execute("SELECT key FROM idempotency").fetchall()) == []:
+                if not left:
                     break
                 await asyncio.sleep(0.05)
+                left = connection.execute("SELECT key FROM idempotency").fetchall()
     await database.close()
     assert left == []

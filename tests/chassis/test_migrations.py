@@ -164,6 +164,16 @@ def test_the_record_stands_or_falls_with_its_migration(url: str, later: Release)
     assert recorded(url) == before
 
 
+def test_a_database_that_cannot_be_reached_is_one_line(server: Cluster) -> None:
+    url = server.url("pessoas").replace("pessoas:", "pessoas:wrong", 1)
+
+    code, output, errors = outcome(ROOT, url)
+
+    assert (code, output, errors.count("\n")) == (1, "", 1)
+    assert errors.startswith("pessoas: the database cannot be reached: ")
+    assert "wrong" not in errors
+
+
 def test_migrators_at_once_all_end_well(empty: str) -> None:
     steps = [migrate(ROOT, empty) for _ in range(3)]
 

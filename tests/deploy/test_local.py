@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from chassis.db.revisions import head
 from deploy import topology
 from deploy.local import Settings
-from deploy.postgres import HOST
+from deploy.postgres import HOST, Cluster, free_ports
 from tests.deploy.processes import WAIT_SECONDS, eventually
+from tests.release import Release, migrate
 from tests.system import System, command, free_offset, refusal
 
 
@@ -163,3 +166,41 @@ def test_a_malformed_variable_is_one_line_that_names_it(directory: Path, variabl
     assert line.startswith(variable)
     assert value in line
     assert line.count("\n") == 1
+
+
+def test_a_deploy_that_was_rolled_back_runs_on_the_newer_database_if_that_allows_it(
+    directory: Path, offset: int, systems: list[System], tmp_path: Path
+) -> None:
+    now = head("pessoas")
+    later = f"{int(now) + 1:04d}"
+
+    def migrate_by_a_later_release(oldest_code: str) -> None:
+        release = Release(tmp_path / oldest_code)
+        release.add(later, "ALTER TABLE pessoa ADD COLUMN IF NOT EXISTS email text", oldest_code)
+        with Cluster(directory, free_ports(), durable=False) as cluster:
+            url = cluster.create_database("pessoas")
+            with psycopg.connect(url) as connection:
+                connection.execute("UPDATE alembic_version SET version_num = %s", [now])
+            step = migrate(release.directory, url)
+            assert (step.communicate(timeout=WAIT_SECONDS)[1], step.returncode) == ("", 0)
+
+    system = System(directory, offset, demo=0)
+    systems.append(system)
+    system.says("ready in")
+    system.stop(signal.SIGTERM)
+
+    migrate_by_a_later_release(oldest_code=now)
+    system = System(directory, offset, demo=0)
+    systems.append(system)
+    system.says(f"WARNING: pessoas: the database is at revision {later}, newer than this code at {now}")
+    system.says("ready in")
+    assert system.ask("pessoas", "POST", "/api/pessoas/", {"nome_pessoa": "Ana"})[0] == 201
+    system.stop(signal.SIGTERM)
+
+    migrate_by_a_later_release(oldest_code=later)
+    system = System(directory, offset, demo=0)
+    systems.append(system)
+    system.says("migrate ended with exit code 1")
+    assert system.launcher.wait(WAIT_SECONDS) == 1
+    assert [line for line in system.said if "Traceback" in line] == []
+    assert any(f"this code is at {now}: run newer code" in line for line in system.said)
