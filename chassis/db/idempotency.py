@@ -13,7 +13,7 @@ import hashlib
 import json
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import orjson
@@ -64,22 +64,26 @@ async def forget_expired(database: Database) -> int:
 @asynccontextmanager
 async def forgetting(database: Database, every: float = SWEEP_SECONDS) -> AsyncGenerator[None]:
     """Forgets what has expired, at once and every so many seconds, until this is left."""
+    over = asyncio.Event()
 
-    async def for_ever() -> None:
-        while True:
+    async def until_over() -> None:
+        while not over.is_set():
             try:
                 await forget_expired(database)
             except Unavailable:
                 pass  # which the database's own lines tell
             except Exception as failure:  # not migrated, or whatever else: who would notice that this has ended?
                 log.warning("expired answers are not forgotten yet", extra={"reason": repr(failure)})
-            await asyncio.sleep(every)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(every):
+                    await over.wait()
 
-    sweeping = asyncio.create_task(for_ever(), name="forget expired answers")
+    sweeping = asyncio.create_task(until_over(), name="forget expired answers")
     try:
         yield
     finally:
-        sweeping.cancel()
+        over.set()
+        sweeping.cancel()  # not enough alone: psycopg's pool swallows it when a connection comes at the same moment
         await asyncio.gather(sweeping, return_exceptions=True)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 import psycopg
@@ -133,6 +134,18 @@ async def test_it_forgets_again_and_again_while_the_process_lives(
         for _ in range(3):
             add_answers(url, 5, hours=25)
             await until_left(url, 0)
+
+
+async def test_forgetting_ends_whenever_its_process_does(database_urls: dict[str, str]) -> None:
+    """Also in the moment when its first connection comes."""
+    async with asyncio.timeout(60):
+        for n in range(50):
+            async with AsyncExitStack() as process:
+                opened = Database(DatabaseSettings.model_validate({"database_url": database_urls["pessoas"]}))
+                await opened.open()
+                process.push_async_callback(opened.close)
+                await process.enter_async_context(forgetting(opened))
+                await asyncio.sleep(0.002 * (n % 20))
 
 
 async def test_what_has_expired_is_forgotten_in_batches_but_for_what_somebody_holds(
