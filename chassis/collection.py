@@ -10,6 +10,8 @@ described to OpenAPI from the same declarations (`chassis.openapi`).
 
 import json
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -22,7 +24,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis import openapi, parameters
+from chassis import instants, openapi, parameters
 from chassis.body import MERGE_PATCH, parse, read_json, require_object, validate
 from chassis.conditional import etag, not_modified, require_match
 from chassis.db.database import CHANGING, Transaction
@@ -298,9 +300,7 @@ class Collection:
                 filters.setdefault(cast("str", self.name_field), {})["contains"] = value
             elif field in self.kind.fields:
                 kind = self.kind.fields[field].kind
-                filters.setdefault(field, {})[operator or ("in" if kind == "integer" else "eq")] = (
-                    value.isoformat() if kind == "instant" else value
-                )
+                filters.setdefault(field, {})[operator or ("in" if kind == "integer" else "eq")] = value
         size = given.get("page_size", MAX_BULK_IDS if "id" in given else DEFAULT_SIZE)
         ordering: str = given.get("ordering", "id")
         for name in given.keys() & {"cursor", "before"}:
@@ -358,5 +358,9 @@ def _envelope(page: Page) -> dict[str, Any]:
 
 
 def _repeats(value: Any, stored: Any) -> bool:
-    """Whether a body's read-only member says what is stored."""
+    """Whether a body's read-only member says what is stored, an instant in any spelling."""
+    if isinstance(stored, datetime):
+        with suppress(ValueError):
+            return instants.read(value).is_at(stored)
+        return False
     return json.dumps(parse(dumps(stored)), sort_keys=True) == json.dumps(value, sort_keys=True)

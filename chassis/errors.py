@@ -300,9 +300,6 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "model_type": ("NOT_AN_OBJECT", "deve ser um objeto JSON"),
     "model_attributes_type": ("NOT_AN_OBJECT", "deve ser um objeto JSON"),
     "dict_type": ("NOT_AN_OBJECT", "deve ser um objeto JSON"),
-    "datetime_type": ("NOT_A_DATETIME", "deve ser data e hora RFC 3339 com fuso, como 2026-01-31T12:00:00Z"),
-    "datetime_parsing": ("NOT_A_DATETIME", "deve ser data e hora RFC 3339 com fuso, como 2026-01-31T12:00:00Z"),
-    "timezone_aware": ("NOT_A_DATETIME", "deve ser data e hora RFC 3339 com fuso, como 2026-01-31T12:00:00Z"),
 }
 
 

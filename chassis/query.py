@@ -6,21 +6,21 @@ own filter and query models from its fields, and OpenAPI and validation both com
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     StringConstraints,
+    WithJsonSchema,
     create_model,
     model_validator,
 )
 
+from chassis import instants
 from chassis.pagination import DEFAULT_SIZE, INT8, MAX_IDS, MAX_PARENTS, MAX_SIZE
 
 MAX_FILTER_TERMS = 200
@@ -40,19 +40,11 @@ Int8 = Annotated[int, Field(strict=True, ge=-INT8 - 1, le=INT8), INT64]
 Id = Annotated[int, Field(strict=True, ge=1, le=INT8), INT64]
 """The id of a row: a 64-bit integer from 1."""
 SearchText = Annotated[str, StringConstraints(strict=True, max_length=200, pattern=r"^[^\x00]*$")]
-
-
-RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
-
-
-def _instant(value: Any) -> Any:
-    """Pydantic alone would also take a date, or seconds since 1970 in quotes."""
-    if not isinstance(value, str) or not RFC_3339.fullmatch(value):
-        raise ValueError("NOT_A_DATETIME: deve ser data e hora RFC 3339 com fuso, como 2026-01-31T12:00:00Z")
-    return value
-
-
-Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+Instant = Annotated[
+    instants.Instant,
+    PlainValidator(instants.read),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 
 
 class Strict(BaseModel):
@@ -80,6 +72,8 @@ class NameFilter(Strict):
 
 
 class InstantFilter(Strict):
+    """Exact, also for instants that are finer than the microseconds of what is stored."""
+
     eq: Instant = ABSENT
     gt: Instant = ABSENT
     gte: Instant = ABSENT

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal
 
+from chassis import instants
 from chassis.errors import invalid
 from chassis.pagination import Place, decode
 from chassis.query import Filter, Strict
@@ -34,7 +34,7 @@ class Field:
 
 
 Fields = Mapping[str, Field]
-COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+COMPARISONS = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
 def bigints(ids: Iterable[int]) -> str:
@@ -74,9 +74,6 @@ def _operators(field: Field, given: Strict, values: Values) -> list[str]:
             case "in_" if field.kind == "name":
                 terms.append(f"({field.folded} = ANY(%s) AND {field.sql} = ANY(%s))")
                 values += [[fold(one) for one in value], value]
-            case "eq":
-                terms.append(f"{field.sql} = %s")
-                values.append(value)
             case "in_":
                 terms.append(f"{field.sql} = ANY(%s::bigint[])")
                 values.append(bigints(value))
@@ -86,10 +83,20 @@ def _operators(field: Field, given: Strict, values: Values) -> list[str]:
             case "starts_with":
                 terms.append(f"{field.folded} LIKE %s")
                 values.append(f"{like(value)}%")
+            case _ if field.kind == "instant":
+                terms.append(_instant(field.sql, operator, value, values))
             case _:
                 terms.append(f"{field.sql} {COMPARISONS[operator]} %s")
                 values.append(value)
     return terms
+
+
+def _instant(sql: str, operator: str, given: instants.Instant, values: Values) -> str:
+    """An exact comparison, also of an instant that lies between two microseconds."""
+    if operator == "eq" and given.floor != given.ceiling:
+        return "false"
+    values.append(given.ceiling if operator in ("gte", "lt") else given.floor)
+    return f"{sql} {COMPARISONS[operator]} %s"
 
 
 def orderings(fields: Fields) -> tuple[str, ...]:
@@ -110,7 +117,7 @@ def place(text: str, name: str, ordering_field: str, fields: Fields) -> Place:
                 if "\0" in value:
                     raise ValueError("no name of ours")
             case "instant":
-                value = datetime.fromisoformat(value)
+                value = instants.read(value).floor
             case "integer":
                 pass
     except (ValueError, TypeError):

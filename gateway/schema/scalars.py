@@ -10,17 +10,20 @@ from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 from strawberry.types.scalar import ScalarDefinition
 
+from chassis import instants
 from chassis.errors import invalid
 from chassis.pagination import INT8
 
 Instante = NewType("Instante", str)
-RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 
 def _parse(value: object) -> str:
-    if not isinstance(value, str) or not RFC_3339.fullmatch(value):
-        raise ValueError("deve ser data e hora RFC 3339 com fuso, como 2026-01-31T12:00:00Z")
-    return value
+    """The text, which its owner reads again. Raises ValueError with the reason."""
+    try:
+        instants.read(value)
+    except ValueError as failure:
+        raise ValueError(str(failure).partition(": ")[2]) from None
+    return str(value)
 
 
 DATE_TIME: ScalarDefinition = strawberry.scalar(

@@ -1,0 +1,58 @@
+"""Instants: RFC 3339's text, read once for both APIs, and compared exactly with PostgreSQL's microseconds."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from typing import NamedTuple
+
+RFC_3339 = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})"
+    r"(?:\.(?P<fraction>[0-9]+))?(?:[Zz]|(?P<sign>[+-])(?P<hours>[0-9]{2}):(?P<minutes>[0-5][0-9]))"
+)
+NO_INSTANT = "NOT_A_DATETIME: deve ser data e hora RFC 3339 com fuso, como 2026-01-31T12:00:00Z"
+NO_SUCH = "NOT_A_DATETIME: essa data, ou essa hora, não existe"
+MICROSECOND, SECOND = timedelta(microseconds=1), timedelta(seconds=1)
+
+
+class Instant(NamedTuple):
+    """An instant between two microseconds, or one of them, and then both are it."""
+
+    floor: datetime
+    ceiling: datetime
+
+    def is_at(self, stored: datetime) -> bool:
+        return self.floor == stored == self.ceiling
+
+
+def read(value: object) -> Instant:
+    """The instant that `value` names. Raises ValueError("CODE: mensagem").
+
+    A leap second (23:59:60 in UTC) is the first second of the next day, as in POSIX and PostgreSQL, which count none.
+    """
+    found = RFC_3339.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(NO_INSTANT)
+    year, month, day, hour, minute, second = map(int, found.groups()[:6])
+    fraction = found["fraction"] or ""
+    leap = second == 60
+    try:
+        zone = _zone(found)
+        floor = datetime(year, month, day, hour, minute, second - leap, int(fraction[:6].ljust(6, "0")), zone)
+        if leap:
+            _require_end_of_day(floor)
+            floor += SECOND
+        return Instant(floor, floor + MICROSECOND if fraction[6:].strip("0") else floor)
+    except (ValueError, OverflowError):
+        raise ValueError(NO_SUCH) from None
+
+
+def _zone(found: re.Match[str]) -> timezone:
+    """Raises ValueError for an offset of a day or more."""
+    offset = timedelta(hours=int(found["hours"] or 0), minutes=int(found["minutes"] or 0))
+    return timezone(-offset if found["sign"] == "-" else offset)
+
+
+def _require_end_of_day(instant: datetime) -> None:
+    """Raises ValueError but in the last second of a day of UTC."""
+    utc = instant.astimezone(UTC)
+    if (utc.hour, utc.minute, utc.second) != (23, 59, 59):
+        raise ValueError
