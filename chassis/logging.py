@@ -1,20 +1,24 @@
 """Logs are JSON, one object a line, on standard output (12-factor); each carries the request's id."""
 
-import contextlib
 import json
 import logging
+import os
 import sys
+import threading
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any
 
 import orjson
 
-from chassis import trace, turn
+from chassis import trace
+from chassis.output import Output
 
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message", "taskName"}
 
 _process = ""
 _http = logging.getLogger("http")
+log = logging.getLogger("process")
 
 
 class JsonFormatter(logging.Formatter):
@@ -43,11 +47,26 @@ class JsonFormatter(logging.Formatter):
             return json.dumps(line, default=str)
 
 
+class LineHandler(logging.Handler):
+    """Writes records as lines; it never waits for who reads them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            output.write(f"{self.format(record)}\n".encode())
+        except Exception:
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """A record that cannot be made into a line is a line too; logging's own way is standard error."""
+        where = {"template": str(record.msg), "file": record.pathname, "line": record.lineno}
+        log.error("log call failed", exc_info=sys.exception(), extra=where)
+
+
 def configure(process: str, level: str) -> None:
     """Sends every logger of this process to standard output as JSON."""
     global _process
     _process = process
-    handler = logging.StreamHandler(sys.stdout)
+    handler = LineHandler()
     handler.setFormatter(JsonFormatter(process))
     logging.basicConfig(handlers=[handler], level=level, force=True)
     # The edge writes one line a request itself, and whoever starts a process knows that it starts.
@@ -55,8 +74,26 @@ def configure(process: str, level: str) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-_lines: list[bytes] = []
-"""Lines of requests that ended in this turn of the event loop; they are written together when it ends."""
+def catch_all() -> None:
+    """Logs what Python would write to standard error by itself, which may be a pipe that nobody reads as well."""
+
+    def at_the_end(kind: type[BaseException], failure: BaseException, trace: TracebackType | None) -> None:
+        log.critical("unhandled exception", exc_info=(kind, failure, trace))
+
+    def in_thread(failure: threading.ExceptHookArgs) -> None:
+        if failure.exc_type is not SystemExit and failure.exc_value:
+            found = (failure.exc_type, failure.exc_value, failure.exc_traceback)
+            name = failure.thread.name if failure.thread else "?"
+            log.error("unhandled exception in thread %s", name, exc_info=found)
+
+    def unraisable(failure: "sys.UnraisableHookArgs") -> None:
+        found = (failure.exc_type, failure.exc_value, failure.exc_traceback) if failure.exc_value else None
+        log.error("%s: %r", failure.err_msg or "exception ignored in", failure.object, exc_info=found)
+
+    sys.excepthook = at_the_end
+    threading.excepthook = in_thread
+    sys.unraisablehook = unraisable
+    logging.captureWarnings(True)
 
 
 def access(method: str, path: str, status: int, seconds: float, operation: str | None = None) -> None:
@@ -76,14 +113,17 @@ def access(method: str, path: str, status: int, seconds: float, operation: str |
     line["status"], line["milliseconds"] = status, round(seconds * 1000, 2)
     if operation:
         line["operation"] = operation
-    turn.at_end(flush)
-    _lines.append(orjson.dumps(line, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE))
+    output.write(orjson.dumps(line, option=LINE))
 
 
-def flush() -> None:
-    """Writes the lines of this turn: one at a time, each would cost more to write than to make."""
-    text = b"".join(_lines).decode()
-    _lines.clear()
-    with contextlib.suppress(OSError, ValueError):  # nobody reads the log any more: no reason to fail a request
-        sys.stdout.write(text)
-        sys.stdout.flush()
+LINE = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+
+
+def _dropped(lines: int) -> bytes:
+    """The line that stands where others are missing."""
+    told = {"time": datetime.now(UTC), "level": "WARNING", "process": _process, "logger": "process"}
+    return orjson.dumps(told | {"message": "log lines dropped", "lines": lines}, option=LINE)
+
+
+output = Output(1 if sys.__stdout__ else os.open(os.devnull, os.O_WRONLY), _dropped)
+"""Standard output; nowhere, when this process was started without one."""

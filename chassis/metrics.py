@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Mount
 from chassis.breaker import Breaker
 from chassis.bulkhead import Bulkhead
 from chassis.errors import DeadlineExceeded, Refusal, Unavailable
+from chassis.logging import output
 from chassis.meters import REGISTRY, Counter, Gauge, Histogram, Read
 
 ProcessCollector(registry=REGISTRY)
@@ -190,6 +191,10 @@ def _pool_use() -> Iterable[Metric]:
 
 
 Read(_pool_use)
+
+# -- logs ------------------------------------------------------------------------------------------------------------
+
+Read(lambda: [CounterMetricFamily("log_lines_dropped_total", "Log lines that nobody read in time.", output.dropped)])
 
 # -- the event loop --------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import socket
 import sys
 from importlib.util import find_spec
 
-from chassis import leash
+from chassis import leash, logging
 from chassis.server import Server, listen
 from chassis.settings import ServerSettings, read
 from chassis.workers import supervise
@@ -68,6 +68,7 @@ def main() -> None:
     if not is_process(arguments.name):
         parser.error(f"there is no process called {arguments.name}")
     settings = read(ServerSettings)
+    logging.catch_all()
     # Not uvicorn's own `fd`: it takes the socket for a Unix one, so asyncio leaves Nagle's algorithm on, and every
     # answer on a kept-alive connection waits 40 ms for the client to acknowledge its headers.
     listening = [socket.socket(fileno=descriptor) for descriptor in arguments.fd or ()] or [listen(settings)]

@@ -8,15 +8,17 @@ that rest are closed. All that takes at most ten seconds.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import uvicorn
 
 from chassis import turn
 from chassis.connection import Connection, State
+from chassis.logging import output
 from chassis.settings import ServerSettings
 
 log = logging.getLogger("server")
@@ -65,10 +67,22 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         assert sockets
+        for one in sockets:
+            # Or its copies would make it blocking for a moment, for other processes too that accept from it: one of
+            # them would wait in `accept` until the next client comes, and answer nobody.
+            one.setblocking(False)
         await super().startup([one.dup() for one in sockets for _ in range(ACCEPTED_AT_ONCE)])
         if "*" in self.state.settings.allowed_hosts:
             log.warning("every host name is served: web pages that rebind theirs can call; ALLOWED_HOSTS names ours")
         self._on_started()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        with super().capture_signals():
+            try:
+                yield
+            finally:
+                output.flush()  # the signal that stopped the server ends the process here, with nothing at its exit
 
     async def on_tick(self, counter: int) -> bool:
         if counter % 10 == 0:  # once a second

@@ -31,7 +31,7 @@ from chassis.settings import NeighbourSettings, ServerSettings, read
 from deploy import databases, token, topology
 from deploy.claims import STOP_SECONDS, LaunchError, bind, lock
 from deploy.postgres import EPHEMERAL, HOST, Cluster, PostgresError, environment
-from deploy.terminal import LONGEST_LINE, relay, say
+from deploy.terminal import LONGEST_LINE, relay, say, terminal
 
 ROOT = Path(__file__).resolve().parent.parent
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -364,6 +364,7 @@ def main() -> int:
             listening.listen(1024)
         asyncio.run(launch(settings, held, sockets))
     except (LaunchError, PostgresError) as refused:
+        terminal.flush()  # which says why
         print(refused, file=sys.stderr)
         return 1
     except asyncio.CancelledError:

@@ -7,22 +7,34 @@ import os
 import signal
 import sys
 
+from chassis.output import Output
 from deploy import topology
 
 LONGEST_LINE = 1024 * 1024
 
 
 def say(name: str, line: str) -> None:
-    """Writes one line of process `name` to the terminal."""
+    """Writes one line of process `name` to the terminal, and does not wait for it."""
+    terminal.write(_labelled(name, line))
+
+
+def _labelled(name: str, line: str) -> bytes:
     label = f"{name:<12} |"
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         names = [process.name for process in topology.PROCESSES]
         label = f"\033[{32 + names.index(name) if name in names else 90}m{label}\033[0m"
-    try:
-        print(label, line, flush=True)
-    except BrokenPipeError:  # whoever read this, as in `make run | head`, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        os.kill(os.getpid(), signal.SIGTERM)
+    return f"{label} {line}\n".encode()
+
+
+def _stop() -> None:
+    """Whoever read the terminal, as in `make run | head`, has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+terminal = Output(
+    1, lambda lines: _labelled("run", f"(here {lines} lines are left out, since nobody read this)"), gone=_stop
+)
 
 
 async def relay(name: str, lines: asyncio.StreamReader) -> None:

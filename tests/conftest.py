@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import psycopg
 import pytest
 import pytest_asyncio
 
 from chassis.db.migrate import upgrade
+from chassis.logging import output
 from chassis.resolver import Loop
 from deploy.postgres import Cluster, free_ports
 from deploy.topology import SERVICES
 from tests.applications import Applications, Gateway, Services
+from tests.deploy.processes import WAIT_SECONDS
 from tests.issuer import Issuer
+from tests.listener import Logged
 from tests.system import System, free_offset
 
 
@@ -90,6 +95,18 @@ def services(applications: Applications, database_urls: dict[str, str]) -> Servi
             connection.execute(f"TRUNCATE {tables[0]} RESTART IDENTITY CASCADE".encode())
     applications.restore()
     return applications.services
+
+
+@pytest.fixture
+def logged(capfd: pytest.CaptureFixture[str]) -> Logged:
+    output.flush(WAIT_SECONDS)
+    capfd.readouterr()  # what other tests have left
+
+    def lines() -> list[dict[str, Any]]:
+        output.flush(WAIT_SECONDS)
+        return [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+
+    return lines
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from chassis.connection import MAX_HEAD_BYTES, MAX_HEADERS, MAX_PIPELINED, MAX_T
 from chassis.metrics import Requests
 from chassis.middleware import Front
 from tests.chassis.peers import Peer, Served, serving, until
+from tests.listener import Logged
 
 LARGE = 8_000_000
 """An answer that no buffer takes whole."""
@@ -497,7 +498,7 @@ async def test_a_body_that_goes_on_after_its_refusal_is_not_swallowed_for_ever(s
 
 
 async def test_a_request_whose_client_hangs_up_is_cancelled_with_one_quiet_line(
-    served: Served, echo: Echo, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    served: Served, echo: Echo, caplog: pytest.LogCaptureFixture, logged: Logged
 ) -> None:
     peer = await served.peer()
     peer.get("/held")
@@ -507,7 +508,7 @@ async def test_a_request_whose_client_hangs_up_is_cancelled_with_one_quiet_line(
         await until(lambda: not served.state.tasks, "the request ends")
 
     assert echo.cancelled == ["/held"]
-    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    [line] = logged()
     assert (line["level"], line["status"]) == ("INFO", 499)
     assert not caplog.records, "and no traceback"
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx2
 import orjson
@@ -17,13 +15,9 @@ from chassis.logging import JsonFormatter
 from chassis.remote import Remote
 from chassis.settings import NeighbourSettings
 from tests.applications import Services
+from tests.listener import Logged
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-
-
-async def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    await asyncio.sleep(0)  # a request's line is written when the event loop has done its turn
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 def test_what_is_no_unicode_is_a_json_line_too() -> None:
@@ -35,13 +29,13 @@ def test_what_is_no_unicode_is_a_json_line_too() -> None:
 
 
 async def test_a_request_is_one_json_line_with_its_id(
-    services: Services, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    services: Services, caplog: pytest.LogCaptureFixture, logged: Logged
 ) -> None:
     caplog.set_level(logging.INFO, "http")
 
     await services.pessoas.get("/api/pessoas/?x=1", headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-00"})
 
-    [line] = await lines(capsys)
+    [line] = logged()
     assert datetime.fromisoformat(line.pop("time")).tzinfo == UTC
     assert line.pop("milliseconds") >= 0
     assert line.pop("process")
@@ -55,31 +49,31 @@ async def test_a_request_is_one_json_line_with_its_id(
 
 
 async def test_paths_that_are_no_text_are_still_one_line(
-    services: Services, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    services: Services, caplog: pytest.LogCaptureFixture, logged: Logged
 ) -> None:
     caplog.set_level(logging.INFO, "http")
 
     await services.pessoas.get("/api/pessoas/%0a%22%ff/")
 
-    [line] = await lines(capsys)
+    [line] = logged()
     assert line["message"].startswith('GET /api/pessoas/\n"')
 
 
-async def test_a_request_has_no_line_above_info(services: Services, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_request_has_no_line_above_info(services: Services, logged: Logged) -> None:
     await services.pessoas.get("/api/pessoas/")
 
-    assert await lines(capsys) == []
+    assert logged() == []
 
 
 async def test_health_and_metrics_have_no_line(
-    services: Services, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    services: Services, caplog: pytest.LogCaptureFixture, logged: Logged
 ) -> None:
     caplog.set_level(logging.INFO, "http")
 
     await services.pessoas.get("/health/live")
     await services.pessoas.get("/metrics")
 
-    assert await lines(capsys) == []
+    assert logged() == []
 
 
 async def test_an_open_breaker_writes_one_line_and_its_refusals_none(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
+from typing import Any, ClassVar
 
 import httpx2
 import psutil
 import psycopg
 import pytest
 
+from chassis.server import Server
+from chassis.settings import ServerSettings
 from deploy.local import ROOT, ready
 from deploy.postgres import HOST, free_ports
 from tests import builders
@@ -156,3 +160,27 @@ async def under_way(client: httpx2.AsyncClient) -> float:
     """Calls to pessoas that the gateway's workers have begun, or that wait for a place."""
     found = await scrape(client)
     return sum(found.value(f"bulkhead_calls_{name}", service="pessoas") for name in ("busy", "waiting"))
+
+
+class Shared(socket.socket):
+    """A listening socket from which other processes accept too; copies are of the same kind."""
+
+    timeouts: ClassVar[list[float | None]] = []
+    """All that were set."""
+
+    def settimeout(self, value: float | None, /) -> None:
+        self.timeouts.append(value)
+        super().settimeout(value)
+
+
+async def test_a_worker_that_starts_never_lets_the_others_wait_in_accept() -> None:
+    async def nothing(*_: Any) -> None:
+        raise RuntimeError("not even a lifespan")
+
+    listening = Shared(fileno=socket.create_server((HOST, 0)).detach())
+    server = Server(lambda: nothing, ServerSettings(), on_started=lambda: setattr(server, "should_exit", True))
+    async with asyncio.timeout(WAIT_SECONDS):
+        await server.serve(sockets=[listening])
+
+    assert server.started
+    assert set(Shared.timeouts) == {0.0}

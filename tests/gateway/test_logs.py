@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 
 import httpx2
@@ -13,6 +12,7 @@ import pytest
 from chassis.errors import broken
 from tests import builders
 from tests.applications import Applications, Gateway, Services
+from tests.listener import Logged
 
 PAGE = "query Painel { solicitacoes(first: 100) { nodes { id pessoa { nomePessoa } servico { nomeServico } } } }"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -58,14 +58,13 @@ async def test_a_fault_of_ours_writes_one_line_for_all_the_fields_it_failed(
 
 
 async def test_the_line_of_a_request_names_its_operation(
-    gateway: Gateway, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    gateway: Gateway, caplog: pytest.LogCaptureFixture, logged: Logged
 ) -> None:
     caplog.set_level(logging.INFO, "http")
 
     await gateway.run(PAGE)
-    await asyncio.sleep(0)  # lines are written when the event loop has done its turn
 
-    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    found = logged()
     assert [line.get("operation") for line in found if line["message"] == "POST /graphql"] == ["Painel"]
     assert len({line["request_id"] for line in found}) == 1
 
@@ -103,7 +102,7 @@ async def test_a_recorded_trace_goes_from_the_gateway_to_the_statement_in_postgr
         waiting = "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         async with asyncio.timeout(30):
             # PostgreSQL tells nobody when a statement begins to wait.
-            while not (found := watcher.execute(waiting).fetchall()):  # noqa: ASYNC110
+            while not (found := watcher.execute(waiting).fetchall()):
                 await asyncio.sleep(0.01)
         holder.rollback()
         answer = await asking

@@ -1,0 +1,44 @@
+"""Whoever reads what a process says: line by line, or not at all for a while."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import struct
+import termios
+import threading
+from collections.abc import Callable, Generator
+from typing import IO, Any
+
+Logged = Callable[[], list[dict[str, Any]]]
+"""The lines that this process has logged since it was last asked."""
+
+
+class Listener:
+    """Reads the lines of `pipe` into `said`, until they end."""
+
+    def __init__(self, pipe: IO[str]) -> None:
+        self.said: list[str] = []
+        self._pipe = pipe
+        self._listens = threading.Event()
+        self._listens.set()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in self._pipe:
+            self._listens.wait()
+            self.said.append(line.rstrip())
+
+    @contextlib.contextmanager
+    def deaf(self) -> Generator[None]:
+        """Nothing is read meanwhile, so that the pipe fills up."""
+        self._listens.clear()
+        try:
+            yield
+        finally:
+            self._listens.set()
+
+    @property
+    def unread(self) -> int:
+        """Bytes in the pipe."""
+        return struct.unpack("i", fcntl.ioctl(self._pipe, termios.FIONREAD, bytes(4)))[0]
