@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from deploy import topology
 from deploy.local import ROOT
 from deploy.postgres import HOST, free_ports
 from tests.deploy.processes import WAIT_SECONDS, all_end, eventually, family
+from tests.listener import Listener
 
 PORTS = len(topology.PROCESSES) + 1
 OURS = (
@@ -51,18 +51,14 @@ class System:
 
     def __init__(self, directory: Path, offset: int, demo: int, **variables: object) -> None:
         self.directory, self.offset = directory, offset
-        self.said: list[str] = []
         self.launcher = subprocess.Popen(
             **command(DATA_DIR=directory, PORT_OFFSET=offset, DEMO=demo, **variables),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
         assert self.launcher.stdout
-        for line in self.launcher.stdout:
-            self.said.append(line.rstrip())
+        self.terminal = Listener(self.launcher.stdout)
+        self.said = self.terminal.said
 
     def says(self, text: str) -> None:
         """Waits for a line with `text`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -91,6 +92,30 @@ def test_the_two_callers_of_a_service_fit_into_what_one_address_may_have_there(
         monkeypatch.setenv(name, value)
 
     assert Settings.read(os.environ).neighbour_connections == calls
+
+
+def test_a_launcher_that_nobody_reads_holds_up_nobody_and_stops(
+    directory: Path, offset: int, systems: list[System]
+) -> None:
+    system = System(directory, offset, demo=0)
+    systems.append(system)
+    system.says("ready in")
+    long = "x" * 40_000
+    with system.terminal.deaf():
+        for n in range(100):
+            for process in topology.PROCESSES:
+                assert system.ask(process.name, "GET", f"/{n}/{long}")[0] == 404
+        assert system.terminal.unread
+        assert system.ask("pessoas", "GET", "/api/pessoas/") == (200, [])
+    system.says("lines are left out, since nobody read this")
+    whole = re.compile(r"\w+ +\| ({.*}|\(here \d+ lines are left out, since nobody read this\))")
+    told = [line for line in system.said if long in line or "left out" in line]
+    assert all(map(whole.fullmatch, told))
+
+    with system.terminal.deaf():
+        for n in range(10):
+            system.ask("pessoas", "GET", f"/{n}/{long}")
+        assert system.stop(signal.SIGINT) == 0
 
 
 def test_a_killed_launcher_leaves_no_process_and_loses_no_data(

@@ -19,7 +19,7 @@ from deploy.postgres import HOST
 from tests.faults import proxy
 from tests.faults.journal import PESSOA, PRODUTO, SERVICO
 from tests.faults.proxy import Proxy, Treatment
-from tests.faults.stage import SERVICES, Stage, until
+from tests.faults.stage import PROCESSES, SERVICES, Stage, until
 from tests.faults.verdict import Fault
 
 Cause = Callable[[Stage], Awaitable[None]]
@@ -126,6 +126,36 @@ async def rolling_restart(stage: Stage, seconds: float) -> None:
             *(sys.executable, "-m", "deploy.restart"), cwd=ROOT, env=stage.variables, stdout=asyncio.subprocess.DEVNULL
         )
         assert await restarting.wait() == 0
+
+
+async def logs_unread(stage: Stage, seconds: float = 60) -> None:
+    """Nobody reads what the launcher and the far gateway say, as with Ctrl-S: both pipes are full all the time, and far
+    more is said than may wait. Afterwards every line is whole, and those that are missing are told and counted."""
+    listeners = (stage.system.terminal, stage.far_log)
+    health = [f"http://{HOST}:{port}/health/live" for port in (stage.far_gateway, *map(stage.port, PROCESSES))]
+    before = len(stage.far_log.said)
+    async with httpx2.AsyncClient(trust_env=False, timeout=5) as client:
+        with stage.system.terminal.deaf(), stage.far_log.deaf():
+            until_when = time.monotonic() + seconds
+            for n in range(100):
+                for port in (stage.far_gateway, *map(stage.port, PROCESSES)):
+                    assert (await client.get(f"http://{HOST}:{port}/{n}/{'x' * 40_000}")).status_code == 404
+            unread = [one.unread for one in listeners]
+            while time.monotonic() < until_when:
+                answers = await asyncio.gather(*map(client.get, health))
+                assert all(answer.status_code == 200 for answer in answers)
+                await asyncio.sleep(0.5)
+            assert all(unread), "nothing was left unread, so nothing was tried"
+            assert unread == [one.unread for one in listeners], "the pipes were not full"
+
+        async def told() -> bool:
+            found = [json.loads(line) for line in list(stage.far_log.said)[before:]]
+            dropped = sum(line["lines"] for line in found if line["message"] == "log lines dropped")
+            counted = await client.get(f"http://{HOST}:{stage.far_gateway}/metrics")
+            launcher = any("left out" in line for line in list(stage.system.said))
+            return launcher and dropped > 0 and f"log_lines_dropped_total {dropped:.1f}\n" in counted.text
+
+        await until(told, "launcher and gateway tell how many lines are missing")
 
 
 # -- PostgreSQL ------------------------------------------------------------------------------------------------
@@ -276,6 +306,7 @@ def on_processes() -> list[Scenario]:
             fault("pessoas", down=["gateway", "pessoas"]),
         ),
         Scenario("clients hang up", clients_hang_up, fault(), flawless=True),
+        Scenario("logs unread for 60 s, two pipes full", logs_unread, fault(), far=True, flawless=True),
     ]
 
 

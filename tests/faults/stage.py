@@ -24,6 +24,7 @@ from tests.deploy.processes import family
 from tests.faults.journal import Journal
 from tests.faults.proxy import Proxy, honest
 from tests.faults.reads import Demo
+from tests.listener import Listener
 from tests.system import System, free_offset
 
 SERVICES = tuple(one.name for one in topology.SERVICES)
@@ -53,7 +54,7 @@ class Stage:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """Everything is ready; stops it in the end."""
-        far: subprocess.Popen[bytes] | None = None
+        far: subprocess.Popen[str] | None = None
         try:
             await asyncio.to_thread(self.system.says, "open GraphiQL")
             cluster = Cluster(self.directory / "data", topology.POSTGRES_PORT + self.offset)
@@ -69,20 +70,19 @@ class Stage:
                 far.wait(PATIENCE)
             self.system.stop(signal.SIGTERM)
 
-    def _start_far_gateway(self) -> subprocess.Popen[bytes]:
+    def _start_far_gateway(self) -> subprocess.Popen[str]:
         urls = {topology.url_variable(name): f"http://{HOST}:{proxy.port}" for name, proxy in self.proxies.items()}
-        with self._far_log.open("wb") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "chassis.serve", "gateway"],
-                cwd=ROOT,
-                env={**os.environ, **urls, "PORT": str(self.far_gateway)},
-                stdout=log,
-                stderr=log,
-            )
-
-    @property
-    def _far_log(self) -> Path:
-        return self.directory / "far-gateway.log"
+        started = subprocess.Popen(
+            [sys.executable, "-m", "chassis.serve", "gateway"],
+            cwd=ROOT,
+            env={**os.environ, **urls, "PORT": str(self.far_gateway)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert started.stdout
+        self.far_log = Listener(started.stdout)
+        return started
 
     @property
     def variables(self) -> dict[str, str]:
@@ -169,7 +169,7 @@ class Stage:
         found: list[str] = []
         for name, lines in (
             ("system", list(self.system.said)),
-            ("far gateway", self._far_log.read_text(errors="replace").splitlines()),
+            ("far gateway", list(self.far_log.said)),
         ):
             new, self._heard[name] = lines[self._heard[name] :], len(lines)
             found += [line for line in new if any(word in line for word in FAULTS)]

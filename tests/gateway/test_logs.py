@@ -102,7 +102,7 @@ async def test_a_recorded_trace_goes_from_the_gateway_to_the_statement_in_postgr
         waiting = "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         async with asyncio.timeout(30):
             # PostgreSQL tells nobody when a statement begins to wait.
-            while not (found := watcher.execute(waiting).fetchall()):
+            while not (found := watcher.execute(waiting).fetchall()):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         holder.rollback()
         answer = await asking
