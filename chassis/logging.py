@@ -16,6 +16,8 @@ from chassis.output import Output
 
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message", "taskName"}
 
+LINE = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+
 _process = ""
 _http = logging.getLogger("http")
 log = logging.getLogger("process")
@@ -114,9 +116,6 @@ def access(method: str, path: str, status: int, seconds: float, operation: str |
     if operation:
         line["operation"] = operation
     output.write(orjson.dumps(line, option=LINE))
-
-
-LINE = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
 
 
 def _dropped(lines: int) -> bytes:

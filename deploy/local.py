@@ -364,7 +364,7 @@ def main() -> int:
             listening.listen(1024)
         asyncio.run(launch(settings, held, sockets))
     except (LaunchError, PostgresError) as refused:
-        terminal.flush()  # which says why
+        terminal.flush()  # its lines say why, and come first
         print(refused, file=sys.stderr)
         return 1
     except asyncio.CancelledError:

@@ -18,6 +18,7 @@ from chassis.settings import DatabaseSettings
 from tests import builders
 from tests.applications import Services
 from tests.chassis.peers import Peer, Served, serving, until
+from tests.listener import Logged
 from tests.scraped import scrape
 
 POOL = 2
@@ -113,7 +114,7 @@ async def test_a_statement_nobody_waits_for_is_cancelled_and_the_pool_stays_whol
 
 
 async def test_a_client_that_hangs_up_is_counted_as_none_and_logged_as_499(
-    holder: Holder, service: Served, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    holder: Holder, service: Served, logged: Logged, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{service.port}") as client:
 
@@ -128,7 +129,7 @@ async def test_a_client_that_hangs_up_is_counted_as_none_and_logged_as_499(
         holder.let_go()
 
         assert [await counted("none"), await counted("4xx")] == [before[0] + 1, before[1]]
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    lines = logged()
     assert [(line["message"], line["status"]) for line in lines] == [("GET /api/pessoas/1/", 499)]
 
 
