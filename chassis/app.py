@@ -35,8 +35,8 @@ READING = ("POST", "PUT", "PATCH")
 class Application(FastAPI):
     """FastAPI inside our own edge.
 
-    `direct` are endpoints by path that GET and POST reach past FastAPI's layers and router, which cost more than a
-    short answer; every other method finds its way, or its 405, through the routes.
+    `direct` are endpoints by path, with a final slash and without, that GET and POST reach past FastAPI's layers and
+    router, which cost more than a short answer; every other method finds its way, or its 405, through the routes.
     """
 
     edge: ASGIApp
@@ -100,8 +100,8 @@ def build(
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(Exception, _broken)
-    app.direct = direct or {}
-    for path, endpoint in app.direct.items():
+    app.direct = {spelled: endpoint for path, endpoint in (direct or {}).items() for spelled in (path + "/", path)}
+    for path, endpoint in app.direct.items():  # the one without the slash last, since that names the metrics
         app.add_route(path, endpoint, methods=["GET", "POST"])
     inside: ASGIApp = app.inside
     app.state.rates = None

@@ -1,7 +1,8 @@
 """Errors as GraphQL answers them: a Portuguese message, and `extensions.code` from a closed list.
 
 BAD_USER_INPUT, NOT_FOUND, CONFLICT, UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED, LIMIT_EXCEEDED, UNAVAILABLE, TIMEOUT,
-INTERNAL. What is not a refusal of ours, nor GraphQL's own, is a fault: it is logged, and shows nothing.
+INTERNAL; PERSISTED_QUERY_NOT_SUPPORTED, which is for clients' libraries. What is not a refusal of ours, nor GraphQL's
+own, is a fault: it is logged, and shows nothing.
 """
 
 import logging
@@ -50,6 +51,14 @@ CODES: dict[type[Refusal], str] = {
 }
 
 
+class PersistedQueryNotSupportedError(GraphQLError):
+    """Only the hash of a query came. Message and code are the protocol's: by them a client's library knows that it is
+    to send the text, now and from then on."""
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotSupported", extensions={"code": "PERSISTED_QUERY_NOT_SUPPORTED"})
+
+
 def code_of(failure: BaseException | None) -> str:
     """The closed list's code for what a resolver raised; None is GraphQL's own error (syntax, validation, coercion)."""
     if failure is None:
@@ -78,7 +87,7 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
         found["message"] = "erro interno; informe o trace_id ao suporte"
         if current := trace.current():
             extensions["trace_id"] = current.trace_id
-    if isinstance(error, LimitExceededError):
+    if isinstance(error, LimitExceededError | PersistedQueryNotSupportedError):
         extensions |= error.extensions or {}
     if isinstance(origin, Refusal):
         if origin.service:

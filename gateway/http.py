@@ -26,7 +26,7 @@ from chassis.parameters import given, is_text
 from chassis.remote import Remote
 from gateway import metrics, playground
 from gateway.context import Context
-from gateway.errors import code_of, formatted, log_faults, shown
+from gateway.errors import PersistedQueryNotSupportedError, code_of, formatted, log_faults, shown
 from gateway.execution.operation import Executor, is_query
 from gateway.loaders import Loaders
 
@@ -46,7 +46,8 @@ ENCODER = json.JSONEncoder(ensure_ascii=False)
 class Asked:
     """A GraphQL request, as the specification names its parts."""
 
-    query: str
+    query: str | None
+    """None where only the hash of a persisted query came."""
     operation_name: str | None
     variables: dict[str, Any] | None
 
@@ -57,13 +58,15 @@ class Asked:
             raise Malformed("o corpo deve ser um objeto JSON com o membro query")
         parts = cast("dict[str, Any]", parameters)
         query, name, variables = parts.get("query"), parts.get("operationName"), parts.get("variables")
-        if not isinstance(query, str) or not query.strip():
+        extensions = parts.get("extensions")
+        hash_only = query is None and isinstance(extensions, dict) and "persistedQuery" in extensions
+        if not hash_only and (not isinstance(query, str) or not query.strip()):
             raise Malformed("falta o membro query, um texto")
         if name is not None and not isinstance(name, str):
             raise Malformed("operationName deve ser um texto")
         if variables is not None and not isinstance(variables, dict):
             raise Malformed("variables deve ser um objeto")
-        if parts.get("extensions") is not None and not isinstance(parts["extensions"], dict):
+        if extensions is not None and not isinstance(extensions, dict):
             raise Malformed("extensions deve ser um objeto")
         return cls(query, name, cast("dict[str, Any] | None", variables))
 
@@ -148,6 +151,8 @@ class GraphQL:
             metrics.refused(began)
             return _request_error(errors, media_type, standing)
 
+        if asked.query is None:
+            return await refuse([PersistedQueryNotSupportedError()])
         try:
             document = executor.prepare(asked.query, self.introspection)
             if document.errors:

@@ -1,8 +1,10 @@
 // Apollo Client against the running gateway: what the README promises to a frontend that uses it.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { ApolloClient, CombinedGraphQLErrors, HttpLink, InMemoryCache, gql } from "@apollo/client";
+import { PersistedQueryLink } from "@apollo/client/link/persisted-queries";
 import { relayStylePagination } from "@apollo/client/utilities";
 import { filter, firstValueFrom } from "rxjs";
 
@@ -131,3 +133,27 @@ test("a request that cannot be executed is a GraphQL error too, although its sta
     (error) => CombinedGraphQLErrors.is(error) && error.errors[0].extensions.code === "BAD_USER_INPUT",
   );
 });
+
+for (const useGETForHashedQueries of [false, true]) {
+  test(`hashes instead of queries are answered so that the text is sent, ${useGETForHashedQueries ? "GET" : "POST"}`, async () => {
+    const requests = [];
+    const noting = (url, options) => {
+      const given = options.body ? JSON.parse(options.body) : Object.fromEntries(new URL(url).searchParams);
+      requests.push([options.method, "query" in given, "extensions" in given]);
+      return fetch(url, options);
+    };
+    const sha256 = (text) => createHash("sha256").update(text).digest("hex");
+    const link = new PersistedQueryLink({ sha256, useGETForHashedQueries });
+    const http = new HttpLink({ uri: process.env.GATEWAY_URL, fetch: noting });
+    const client = new ApolloClient({ link: link.concat(http), cache: new InMemoryCache() });
+
+    const first = await client.query({ query: PESSOA, variables: { id: "1" } });
+    const second = await client.query({ query: PESSOA, variables: { id: "2" } });
+
+    assert.equal(first.data.pessoa.id, "1");
+    assert.equal(second.data.pessoa.id, "2");
+    const hashed = useGETForHashedQueries ? "GET" : "POST";
+    assert.deepEqual(requests.slice(0, 2).map(([method, text]) => [method, text]), [[hashed, false], ["POST", true]]);
+    assert.deepEqual(requests.slice(2), [["POST", true, false]], "and from then on the text is all that is sent");
+  });
+}

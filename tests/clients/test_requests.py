@@ -22,6 +22,7 @@ CODES = {
     "UNAVAILABLE",
     "TIMEOUT",
     "INTERNAL",
+    "PERSISTED_QUERY_NOT_SUPPORTED",
 }
 
 

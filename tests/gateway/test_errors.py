@@ -21,6 +21,7 @@ CLOSED = {
     "UNAVAILABLE",
     "TIMEOUT",
     "INTERNAL",
+    "PERSISTED_QUERY_NOT_SUPPORTED",
 }
 SECRET = "SELECT senha FROM cofre at /srv/chassis/db.py:42"
 PROBLEM = {"code": "WHATEVER", "detail": SECRET}

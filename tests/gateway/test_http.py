@@ -1,5 +1,8 @@
 """GraphQL over HTTP: methods, media types, status codes, and what broken requests get."""
 
+import hashlib
+import json
+
 import pytest
 
 from tests.applications import Gateway
@@ -126,6 +129,53 @@ async def test_a_browser_gets_graphiql(gateway: Gateway) -> None:
 
     assert answer.headers["content-type"].startswith("text/html")
     assert "GraphiQL" in answer.text
+
+
+HASH_ONLY = {"persistedQuery": {"version": 1, "sha256Hash": hashlib.sha256(QUERY.encode()).hexdigest()}}
+
+
+@pytest.mark.parametrize(("accept", "status"), [("application/json", 200), (GRAPHQL_JSON, 400)])
+async def test_the_hash_of_a_query_alone_is_answered_so_that_the_text_is_sent(
+    gateway: Gateway, accept: str, status: int
+) -> None:
+    """In the protocol's own words, which clients' libraries compare."""
+    answers = [
+        await gateway.client.post("/graphql", json={"extensions": HASH_ONLY}, headers={"Accept": accept}),
+        await gateway.client.get("/graphql", params={"extensions": json.dumps(HASH_ONLY)}, headers={"Accept": accept}),
+    ]
+
+    extensions = {"code": "PERSISTED_QUERY_NOT_SUPPORTED"}
+    expected = {"errors": [{"message": "PersistedQueryNotSupported", "extensions": extensions}]}
+    assert [(answer.status_code, answer.json()) for answer in answers] == [(status, expected)] * 2
+
+
+async def test_a_query_with_its_hash_is_a_query(gateway: Gateway) -> None:
+    posted = await gateway.client.post("/graphql", json={"query": QUERY, "extensions": HASH_ONLY})
+    got = await gateway.client.get("/graphql", params={"query": QUERY, "extensions": json.dumps(HASH_ONLY)})
+
+    assert posted.json() == got.json() == {"data": {"__typename": "Query"}}
+
+
+async def test_a_final_slash_changes_nothing(gateway: Gateway) -> None:
+    client, page = gateway.client, {"Accept": "text/html"}
+    mutation = {"query": 'mutation { criarPessoa(input: {nomePessoa: "Ana"}) { pessoa { nomePessoa } } }'}
+
+    for method, more in (
+        ("POST", {"json": {"query": QUERY}}),
+        ("POST", {"json": mutation}),
+        ("POST", {"json": {}}),
+        ("GET", {"params": {"query": QUERY}}),
+        ("GET", {"headers": page}),
+        ("HEAD", {"headers": page}),
+        ("OPTIONS", {}),
+        ("PUT", {}),
+    ):
+        plain, slashed = [await client.request(method, path, **more) for path in ("/graphql", "/graphql/")]
+        assert (slashed.status_code, slashed.headers.get("allow")) == (plain.status_code, plain.headers.get("allow"))
+        assert slashed.content.replace(b"/graphql/", b"/graphql") == plain.content
+    metrics = (await client.get("/metrics")).text
+    assert 'route="/graphql"' in metrics
+    assert 'route="/graphql/"' not in metrics
 
 
 async def test_the_root_leads_to_graphiql(gateway: Gateway) -> None:
