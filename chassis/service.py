@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 
 from chassis import app as chassis_app
-from chassis import identity, openapi, swagger
+from chassis import identity, openapi, operations, swagger
 from chassis.collection import Collection
 from chassis.db import idempotency
 from chassis.db.database import Database
@@ -34,7 +34,7 @@ def needs(name: str) -> identity.Needs:
     """The scope that each request to the service called `name` needs."""
 
     def scope(method: str, path: str) -> str | None:
-        if path == "/api/" or path.startswith(OPEN):
+        if path == "/api/" or path.startswith((*OPEN, operations.PATH)):  # a claim asks for a scope of any service
             return None
         reads = method in ("GET", "HEAD", "OPTIONS") or (method == "POST" and path.endswith("/query/"))
         return f"{name}:read" if reads else f"{name}:write"
@@ -91,6 +91,8 @@ def build(
     app.state.database = database
     for collection in collections:
         collection.add_to(app)
+
+    operations.add_to(app)
 
     paths = {collection.path.split("/")[2]: collection.path for collection in collections}
 

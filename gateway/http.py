@@ -25,7 +25,7 @@ from chassis.negotiation import quality
 from chassis.parameters import given, is_text
 from chassis.remote import Remote
 from gateway import metrics, playground
-from gateway.context import Context
+from gateway.context import Claim, Context
 from gateway.errors import PersistedQueryNotSupportedError, code_of, formatted, log_faults, shown
 from gateway.execution.operation import Executor, is_query
 from gateway.loaders import Loaders
@@ -164,9 +164,15 @@ class GraphQL:
             raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
         request.scope["operation"] = metrics.name_of(operation)
         loaders = Loaders(self.remotes, self.filter_max_ids)
-        context = Context(loaders, key_of(request) if b"idempotency-key" in fields else None)
+        context = Context(loaders)
+        if b"idempotency-key" in fields:
+            context.idempotency_key = key = key_of(request)
+            name = operation.name.value if operation.name else None
+            context.claim = Claim(self.remotes, key, asked.query, name, asked.variables) if key else None
         try:
             result = await executor.run(document, operation, asked.variables, context, charge if rates else None)
+            if context.claim:
+                await context.settle()
         finally:
             loaders.give_up()
         if result.data is None and not standing:

@@ -43,6 +43,7 @@ SELECT fingerprint, answer FROM idempotency
 WHERE key = %s AND created_at >= clock_timestamp() - interval '{LIFETIME}'
 """
 REMEMBER = "UPDATE idempotency SET answer = %s WHERE key = %s"
+WITHDRAW = "DELETE FROM idempotency WHERE key = %s AND fingerprint = %s"
 FORGET = f"""
 DELETE FROM idempotency WHERE key IN (
     SELECT key FROM idempotency WHERE created_at < clock_timestamp() - interval '{LIFETIME}'
@@ -90,13 +91,14 @@ async def forgetting(database: Database, every: float = SWEEP_SECONDS) -> AsyncG
 class Keyed:
     """One writing request, with the key under which it may be retried, if it has one."""
 
-    def __init__(self, request: Request, body: Any, database: Database) -> None:
-        """Raises Malformed for a key that is no key."""
+    def __init__(self, request: Request, body: Any, database: Database, method: str | None = None) -> None:
+        """`method` is that of the write, where the request is not the write itself. Raises Malformed for a key that is
+        no key."""
         self._database = database
         self._key = key_of(request)
         if self._key and (subject := identity.current().subject):  # the same key of somebody else is another one
             self._key = hashlib.blake2b(f"{subject} {self._key}".encode(), digest_size=16).hexdigest()
-        asks = json.dumps([request.method, request.url.path, body], sort_keys=True)
+        asks = json.dumps([method or request.method, request.url.path, body], sort_keys=True)
         self._fingerprint = hashlib.blake2b(asks.encode(), digest_size=16).hexdigest()
 
     async def answer(self, attempt: Callable[[], Awaitable[Response]]) -> Response:
@@ -127,6 +129,10 @@ class Keyed:
             return response
 
         return await self._database.transaction(once)
+
+    async def forget(self) -> None:
+        """Leaves no record of this write, as if it had failed."""
+        await self._database.fetch(WITHDRAW, [self._key, self._fingerprint])
 
     async def _replayed(self, reader: Database | Transaction) -> Response | None:
         """The first answer to this key, if there is one. Raises Invalid (422) when it was for another request."""

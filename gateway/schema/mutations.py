@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import UNSET
 
-from chassis.errors import Conflict, FieldError, Invalid, NotFound, PreconditionFailed
-from gateway.context import Context, Info
+from chassis.errors import FieldError, Invalid, NotFound
+from gateway.context import MENDABLE, Context, Info
 from gateway.execution.compiler import Changed, Refusals, Writes
 from gateway.execution.plan import Outcome
 from gateway.names import camel
@@ -95,10 +95,10 @@ async def _write(context: Context, resource: AnyResource, method: str, id: str |
         body = _body(given)
         loaders.forget()
         try:
-            row = await remote.write(method, path, resource.written(member), body, headers)
+            row = await context.write(remote, method, path, resource.written(member), body, headers)
         finally:
             loaders.forget()
-    except (Invalid, NotFound, Conflict, PreconditionFailed) as refusal:
+    except MENDABLE as refusal:
         found = refusal.errors or [
             FieldError("id" if isinstance(refusal, NotFound) else "", refusal.code, refusal.detail)
         ]

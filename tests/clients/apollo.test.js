@@ -139,7 +139,7 @@ for (const useGETForHashedQueries of [false, true]) {
     const requests = [];
     const noting = (url, options) => {
       const given = options.body ? JSON.parse(options.body) : Object.fromEntries(new URL(url).searchParams);
-      requests.push([options.method, "query" in given, "extensions" in given]);
+      requests.push([options.method, "query" in given]);
       return fetch(url, options);
     };
     const sha256 = (text) => createHash("sha256").update(text).digest("hex");
@@ -153,7 +153,6 @@ for (const useGETForHashedQueries of [false, true]) {
     assert.equal(first.data.pessoa.id, "1");
     assert.equal(second.data.pessoa.id, "2");
     const hashed = useGETForHashedQueries ? "GET" : "POST";
-    assert.deepEqual(requests.slice(0, 2).map(([method, text]) => [method, text]), [[hashed, false], ["POST", true]]);
-    assert.deepEqual(requests.slice(2), [["POST", true, false]], "and from then on the text is all that is sent");
+    assert.deepEqual(requests, [[hashed, false], ["POST", true], ["POST", true]], "once, and then the text at once");
   });
 }

@@ -10,6 +10,7 @@ from gateway.context import Context
 from gateway.loaders import Loaders
 from tests import builders
 from tests.applications import Applications, Disturbance, Gateway, Services
+from tests.resources import ALL
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "Pessoa": ({"nomePessoa": "Ana"}, {"nomePessoa": "Bia"}),
@@ -218,21 +219,145 @@ async def test_a_retry_does_what_had_failed_and_repeats_what_had_not(gateway: Ga
     assert retry == {"data": first["data"] | {"b": {"servico": {"id": "1"}}}}
 
 
-async def test_another_operation_under_the_same_key_is_refused_where_it_differs(
+async def keyed(gateway: Gateway, query: str, key: str = "k", **more: Any) -> dict[str, Any]:
+    """The answer to an operation under a key."""
+    body = {"query": query, **more}
+    return (await gateway.client.post("/graphql", json=body, headers={"Idempotency-Key": key})).json()
+
+
+async def rows(services: Services) -> dict[str, int]:
+    """How many rows there are, by collection."""
+    paths = {resource.path: resource.client(services) for resource in ALL}
+    return {path: len((await client.get(path)).json()) for path, client in paths.items()}
+
+
+CREATIONS = {
+    "catalogo": 'mutation { m: criarCategoria(input: {nomeCategoria: "A"}) { categoria { id } errors { code } } }',
+    "pessoas": 'mutation { m: criarPessoa(input: {nomePessoa: "A"}) { pessoa { id } errors { code } } }',
+    "servicos": 'mutation { m: criarServico(input: {nomeServico: "A"}) { servico { id } errors { code } } }',
+    "solicitacoes": """mutation { m: criarSolicitacao(input: {servicoId: 1, pessoaId: 1, produtoId: 1}) {
+        solicitacao { id } errors { code } } }""",
+}
+REUSED = [{"code": "IDEMPOTENCY_KEY_REUSED"}]
+
+
+@pytest.mark.parametrize("first", CREATIONS)
+async def test_another_operation_under_the_same_key_is_refused_whichever_services_it_writes_to(
+    gateway: Gateway, services: Services, first: str
+) -> None:
+    await builders.solicitacao(services)
+    for number in range(8):  # keys that each of the services keeps
+        done = await keyed(gateway, CREATIONS[first], f"{number}")
+        before = await rows(services)
+        others = {name: await keyed(gateway, query, f"{number}") for name, query in CREATIONS.items() if name != first}
+
+        assert done["data"]["m"]["errors"] == []
+        assert [one["data"]["m"]["errors"] for one in others.values()] == [REUSED] * 3
+        assert await keyed(gateway, CREATIONS[first], f"{number}") == done
+        assert await rows(services) == before
+
+
+async def test_every_write_of_another_operation_is_refused(gateway: Gateway, services: Services) -> None:
+    """Also those that are the same as in the first."""
+    same = 'a: criarPessoa(input: {nomePessoa: "A"}) { pessoa { id } errors { code } }'
+    other = 'b: criarServico(input: {nomeServico: "B"}) { servico { id } errors { code } }'
+    await keyed(gateway, f"mutation {{ {same} }}")
+
+    answer = await keyed(gateway, f"mutation {{ {same} {other} }}")
+
+    refused = {"a": {"pessoa": None, "errors": REUSED}, "b": {"servico": None, "errors": REUSED}}
+    assert answer == {"data": refused}
+    assert (await rows(services))["/api/servicos/"] == 0
+
+
+NAMED = """mutation M($n: String!, $o: Boolean = false) {
+    m: criarPessoa(input: {nomePessoa: $n}) { %s errors { code } __typename @include(if: $o) } }"""
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"query": NAMED % "pessoa { id }", "variables": {"n": "Bia"}},
+        {"query": NAMED % "pessoa { id }", "variables": {"n": "Ana", "o": False}},
+        {"query": NAMED % "pessoa { nomePessoa }", "variables": {"n": "Ana"}},
+        {"query": (NAMED % "pessoa { id }").replace("M(", "N("), "variables": {"n": "Ana"}},
+    ],
+    ids=["another variable", "one more variable", "another selection", "another name"],
+)
+async def test_an_operation_is_its_text_its_name_and_its_variables(
+    gateway: Gateway, services: Services, other: dict[str, Any]
+) -> None:
+    text, ana = NAMED % "pessoa { id }", {"n": "Ana"}
+    spaced = "# sent again\n" + text.replace(" ", ",  ")
+
+    done = await keyed(gateway, text, variables=ana)
+    again = await keyed(gateway, spaced, variables=ana, operationName="M")
+    refused = await keyed(gateway, **other)
+
+    assert done == again == {"data": {"m": {"pessoa": {"id": "1"}, "errors": []}}}
+    assert refused == {"data": {"m": {"pessoa": None, "errors": REUSED}}}
+    assert (await rows(services))["/api/pessoas/"] == 1
+
+
+async def test_an_operation_that_was_refused_whole_leaves_its_key_to_the_one_that_is_right(gateway: Gateway) -> None:
+    blank = CREATIONS["pessoas"].replace('"A"', '" "')
+
+    answers = [await keyed(gateway, query) for query in (blank, blank, CREATIONS["servicos"], blank)]
+
+    codes = [[error["code"] for error in one["data"]["m"]["errors"]] for one in answers]
+    assert codes == [["BLANK"], ["BLANK"], [], ["IDEMPOTENCY_KEY_REUSED"]]
+
+
+async def test_an_operation_of_which_a_part_may_have_been_done_keeps_its_key(
     gateway: Gateway, services: Services
 ) -> None:
-    async def send(name: str) -> dict[str, Any]:
-        query = "mutation ($n: String!) { m: criarPessoa(input: {nomePessoa: $n}) { pessoa { id } errors { code } } }"
-        body = {"query": query, "variables": {"n": name}}
-        return (await gateway.client.post("/graphql", json=body, headers={"Idempotency-Key": "k"})).json()
+    def lost(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+        if request.url.path == "/api/pessoas/":
+            raise httpx2.ReadError("lost by a test")
+        return answer
 
-    answers = [await send("Ana"), await send("Bia")]
+    services.wires["pessoas"].disturb = lost
+    unsure = await keyed(gateway, CREATIONS["pessoas"])
+    services.wires["pessoas"].disturb = None
 
-    assert answers == [
-        {"data": {"m": {"pessoa": {"id": "1"}, "errors": []}}},
-        {"data": {"m": {"pessoa": None, "errors": [{"code": "IDEMPOTENCY_KEY_REUSED"}]}}},
-    ]
-    assert len((await services.pessoas.get("/api/pessoas/")).json()) == 1
+    other, again = [await keyed(gateway, CREATIONS[name]) for name in ("catalogo", "pessoas")]
+
+    assert unsure["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+    assert other["data"]["m"]["errors"] == REUSED
+    assert again["data"]["m"] == {"pessoa": {"id": "1"}, "errors": []}
+
+
+@pytest.mark.parametrize("away", CREATIONS)
+async def test_who_keeps_a_key_may_be_away_and_the_others_are_written_to_all_the_same(
+    gateway: Gateway, services: Services, away: str
+) -> None:
+    await builders.solicitacao(services)
+    written = "pessoas" if away != "pessoas" else "servicos"
+    services.cut(away)
+
+    for key in "12345678":
+        done, again = [await keyed(gateway, CREATIONS[written], key) for _ in "12"]
+        assert done["data"]["m"]["errors"] == []
+        assert again == done
+    services.wires[away].cut = False
+
+    assert await keyed(gateway, CREATIONS[written], "1") == await keyed(gateway, CREATIONS[written], "1")
+
+
+async def test_a_key_costs_one_more_request_and_no_key_costs_none(gateway: Gateway, services: Services) -> None:
+    two = """mutation {
+        a: criarPessoa(input: {nomePessoa: "A"}) { pessoa { id } }
+        b: criarServico(input: {nomeServico: "B"}) { servico { id } }
+    }"""
+
+    await gateway.data(two)
+    plain = [str(call) for call in services.calls]
+    services.calls.clear()
+    await keyed(gateway, two)
+
+    assert plain == ["pessoas POST /api/pessoas/", "servicos POST /api/servicos/"]
+    assert [str(call) for call in services.calls][1:] == plain
+    assert services.calls[0].path.startswith("/operations/")
 
 
 async def test_every_write_has_a_key_of_its_own_also_without_the_clients(gateway: Gateway, services: Services) -> None:
