@@ -8,5 +8,5 @@ from chassis.settings import DatabaseSettings, read
 
 
 def create_app(settings: DatabaseSettings | None = None) -> FastAPI:
-    description = "Catálogo: categorias e os produtos de cada uma."
+    description = "Catalogue: categorias, and the produtos of each."
     return service.build("catalogo", description, settings or read(DatabaseSettings), (categorias, produtos))

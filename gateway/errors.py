@@ -29,6 +29,7 @@ from chassis.errors import (
 )
 from gateway.limits.bounds import LimitExceededError
 from gateway.names import camel
+from gateway.portuguese import in_portuguese
 
 log = logging.getLogger("graphql")
 
@@ -81,7 +82,7 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
     """One error as the response carries it."""
     origin = origin_of(error)
     code = code_of(origin)
-    found: dict[str, Any] = {"message": origin.detail if isinstance(origin, Refusal) else error.message}
+    found: dict[str, Any] = {"message": origin.detail if isinstance(origin, Refusal) else in_portuguese(error.message)}
     extensions: dict[str, Any] = {"code": code}
     if code == "INTERNAL":
         found["message"] = "erro interno; informe o trace_id ao suporte"

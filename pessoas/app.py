@@ -8,4 +8,4 @@ from pessoas.routes import pessoas
 
 
 def create_app(settings: DatabaseSettings | None = None) -> FastAPI:
-    return service.build("pessoas", "Pessoas: quem solicita serviços.", settings or read(DatabaseSettings), (pessoas,))
+    return service.build("pessoas", "Pessoas: who asks for servicos.", settings or read(DatabaseSettings), (pessoas,))

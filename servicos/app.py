@@ -9,5 +9,5 @@ from servicos.routes import servicos
 
 def create_app(settings: DatabaseSettings | None = None) -> FastAPI:
     return service.build(
-        "servicos", "Serviços: o que pode ser solicitado.", settings or read(DatabaseSettings), (servicos,)
+        "servicos", "Servicos: what can be asked for.", settings or read(DatabaseSettings), (servicos,)
     )

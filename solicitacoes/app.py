@@ -23,7 +23,7 @@ def create_app(settings: Settings | None = None, transports: Mapping[str, AsyncB
     settings = settings or read(Settings)
     urls = {"catalogo": settings.catalogo_url, "pessoas": settings.pessoas_url, "servicos": settings.servicos_url}
     remotes = neighbours(urls, settings, transports)
-    description = "Solicitações: quem pediu qual serviço sobre qual produto."
+    description = "Solicitacoes: which pessoa asked for which servico on which produto."
     app = service.build("solicitacoes", description, settings, (solicitacoes,), neighbours=tuple(remotes.values()))
     app.state.coordinator = Coordinator(remotes)
     return app

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from openapi_schema_validator import OAS31Validator
@@ -148,3 +149,28 @@ def test_no_component_is_left_over(service: str) -> None:
         if (f'{{"{name}": [' if kind == "securitySchemes" else f'"#/components/{kind}/{name}"') not in text
     ]
     assert unused == []
+
+
+PORTUGUESE = re.compile(
+    r"[^\x00-\x7f]|\b(de|da|dos|das|que|quem|para|por|com|sem|um|uma|os|ao|na|nos|nas|ou|seu|sua|cada|mais|"
+    r"deve|pode|ser|foi|qual|sobre|campo|valor|lista)\b",
+    re.IGNORECASE,
+)
+
+
+@each_service
+def test_what_the_page_says_is_english_like_the_page_itself(service: str) -> None:
+    """Swagger UI speaks no other language. Names are the business's own, and examples show what is answered."""
+
+    def portuguese(node: Any) -> Iterator[str]:
+        if isinstance(node, list):
+            for one in cast("list[Any]", node):
+                yield from portuguese(one)
+        elif isinstance(node, dict):
+            for name, value in cast("Document", node).items():
+                if name in ("description", "summary") and isinstance(value, str) and PORTUGUESE.search(value):
+                    yield value
+                elif name not in ("example", "examples"):
+                    yield from portuguese(value)
+
+    assert list(portuguese(kept(service))) == []
