@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import Any
 
 import pytest
 
@@ -160,7 +161,7 @@ async def test_a_final_slash_changes_nothing(gateway: Gateway) -> None:
     client, page = gateway.client, {"Accept": "text/html"}
     mutation = {"query": 'mutation { criarPessoa(input: {nomePessoa: "Ana"}) { pessoa { nomePessoa } } }'}
 
-    for method, more in (
+    requests: list[tuple[str, dict[str, Any]]] = [
         ("POST", {"json": {"query": QUERY}}),
         ("POST", {"json": mutation}),
         ("POST", {"json": {}}),
@@ -169,7 +170,8 @@ async def test_a_final_slash_changes_nothing(gateway: Gateway) -> None:
         ("HEAD", {"headers": page}),
         ("OPTIONS", {}),
         ("PUT", {}),
-    ):
+    ]
+    for method, more in requests:
         plain, slashed = [await client.request(method, path, **more) for path in ("/graphql", "/graphql/")]
         assert (slashed.status_code, slashed.headers.get("allow")) == (plain.status_code, plain.headers.get("allow"))
         assert slashed.content.replace(b"/graphql/", b"/graphql") == plain.content
