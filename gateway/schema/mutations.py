@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import UNSET
 
-from chassis.errors import FieldError, Invalid, NotFound
+from chassis.errors import FieldError, NotFound
 from gateway.context import MENDABLE, Context, Info
 from gateway.execution.compiler import Changed, Refusals, Writes
 from gateway.execution.plan import Outcome
