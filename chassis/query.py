@@ -180,7 +180,7 @@ class Query(Strict):
         if {"first", "last"} <= given:
             raise ValueError("CONTRADICTION: first e last não se combinam")
         if self.select == "ids" and given & {"first", "after", "last", "before", "count", "per"}:
-            raise ValueError("CONTRADICTION: select ids só se combina com filter")
+            raise ValueError("CONTRADICTION: select ids só se combina com filter e ordering")
         return self
 
     @property
@@ -195,6 +195,9 @@ class Query(Strict):
 
     @property
     def size(self) -> int:
+        """Rows, or ids, that are answered at most."""
+        if self.select == "ids":
+            return MAX_IDS
         return cast("int | None", self.last if self.backward else self.first) or (
             0 if {"first", "last"} & self.model_fields_set else DEFAULT_SIZE
         )

@@ -14,7 +14,6 @@ from psycopg.rows import args_row
 from chassis.db.database import Database, Transaction
 from chassis.db.filters import Fields, Values, beyond, bigints, condition, place
 from chassis.errors import NotFound, invalid, over_limit
-from chassis.pagination import MAX_IDS
 from chassis.query import GroupedQuery, Query
 
 Row = dict[str, Any]
@@ -76,12 +75,11 @@ class Repository:
         return await self._rows(sql, [bigints(ids)])
 
     async def ids(self, query: Query) -> tuple[list[int], bool]:
-        """The first 5,000 ids that match the query's filter, and whether there are more."""
+        """The first 5,000 ids that match the query's filter, in its order, and whether there are more."""
         values: Values = []
-        where = condition(query.filter, self.fields, values) if "filter" in query.model_fields_set else "true"
-        sql = f"SELECT {self._id} FROM {self.source} WHERE {where} ORDER BY {self._id} LIMIT {MAX_IDS + 1}"
+        sql = f"SELECT {self._id} FROM {self.source} {Window(self.fields, self._id, query).tail(values)}"
         found = [id for (id,) in await self._reads(query)(sql, values)]
-        return found[:MAX_IDS], len(found) > MAX_IDS
+        return found[: query.size], len(found) > query.size
 
     async def page(self, query: Query) -> Page:
         """The page a query asks for, in one statement. Raises Invalid for a cursor that is none of this ordering."""
@@ -99,15 +97,15 @@ class Repository:
         return window.page([self.row(*columns[:width]) for columns in rows], facts)
 
     async def pages_per_parent(self, query: GroupedQuery) -> list[tuple[int, Page]]:
-        """A page for each parent id of `query.per`, in the order asked, in one statement."""
-        per, parent = query.per, self.fields[query.per.field]
-        if len(per.ids) * (query.size + 1) > MAX_GROUPED_ROWS + len(per.ids):
-            limit = MAX_GROUPED_ROWS // len(per.ids)
-            raise over_limit("first", f"para {len(per.ids)} pais, no máximo {limit} itens por pai")
+        """A page for each parent id of `query.per`, once, in the order asked, in one statement."""
+        parent, ids = self.fields[query.per.field], dict.fromkeys(query.per.ids)
+        if len(ids) * query.size > MAX_GROUPED_ROWS:
+            limit = MAX_GROUPED_ROWS // len(ids)
+            raise over_limit("first", f"para {len(ids)} pais, no máximo {limit} itens por pai")
         window = Window(self.fields, self._id, query, within=f"{parent.sql} = parent.id")
         extras, values = window.extras(self.source)
         extra = f"CROSS JOIN LATERAL (SELECT {', '.join(extras)}) AS extra" if extras else ""
-        values = [bigints(per.ids), *values]
+        values = [bigints(ids), *values]
         sql = (
             f"SELECT parent.id{', extra.*' if extras else ''}, item.* "
             f"FROM unnest(%s::bigint[]) WITH ORDINALITY AS parent (id, place) {extra} "
