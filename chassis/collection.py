@@ -9,6 +9,7 @@ described to OpenAPI from the same declarations (`chassis.openapi`).
 """
 
 import json
+import re
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -31,10 +32,12 @@ from chassis.db.database import CHANGING, Transaction
 from chassis.db.filters import orderings, place
 from chassis.db.idempotency import Keyed
 from chassis.db.repository import Page, Repository, Row
-from chassis.errors import MOST_ERRORS, Contended, FieldError, Invalid, invalid, too_many_errors
-from chassis.pagination import DEFAULT_SIZE, MAX_SIZE, cursor
+from chassis.errors import MOST_ERRORS, Contended, FieldError, Invalid, NotFound, invalid, too_many_errors
+from chassis.pagination import DEFAULT_SIZE, INT8, MAX_SIZE, beside, cursor
 from chassis.query import GroupedQuery, Query, query_model
 
+ID = re.compile("[1-9][0-9]{0,18}")
+"""How a path writes an id: each row has one address."""
 MAX_BULK_IDS = 1000
 RETRIES = 3
 
@@ -259,11 +262,13 @@ class Collection:
         return written
 
     def _id(self, request: Request) -> int:
-        try:
-            return parameters.read_integer(request.path_params["id"])
-        except ValueError as failure:
-            code, _, message = str(failure).partition(": ")
-            raise invalid("id", code, message) from None
+        """The id that the path names. Raises Invalid for what is no integer, NotFound for an integer that is no id."""
+        text: str = request.path_params["id"]
+        if ID.fullmatch(text) and (id := int(text)) <= INT8:
+            return id
+        if parameters.INTEGER.fullmatch(text):
+            raise NotFound(f"{self.kind.label} {text} não existe")
+        raise invalid("id", "NOT_AN_INTEGER", "deve ser um número inteiro")
 
     # -- query parameters --------------------------------------------------------------------------------------
 
@@ -315,18 +320,21 @@ class Collection:
 
     def _links(self, request: Request, query: Query, page: Page) -> list[str]:
         """`Link` to the neighbouring pages, relative to this one; each keeps what was asked."""
-        if not page.items:
-            return []
+        field, ahead = query.ordering.removeprefix("-"), -1 if query.ordering.startswith("-") else 1
         kept = [(name, value) for name, value in request.query_params.multi_items() if name not in ("cursor", "before")]
         asked = urlencode(kept, safe=",:") + "&" if kept else ""
 
-        def link(parameter: str, row: Row, relation: str) -> str:
-            field = query.ordering.removeprefix("-")
-            mark = cursor(field, row[field], row["id"])
-            return f'<{self.path}?{asked}{parameter}={mark}>; rel="{relation}"'
+        def at(row: Row) -> str:
+            return cursor(field, row[field], row["id"])
 
-        links = [link("cursor", page.items[-1], "next")] if page.has_next else []
-        return [*links, link("before", page.items[0], "prev")] if page.has_previous else links
+        links: list[str] = []
+        if page.has_next:  # of an empty page: with the row that it was to end before
+            mark = at(page.items[-1]) if page.items else beside(query.before, -ahead)
+            links.append(f'<{self.path}?{asked}cursor={mark}>; rel="next"')
+        if page.has_previous:
+            mark = at(page.items[0]) if page.items else beside(query.after, ahead)
+            links.append(f'<{self.path}?{asked}before={mark}>; rel="prev"')
+        return links
 
     # -- routes ------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import cors, deadline, metrics, trace
-from chassis.errors import DeadlineExceeded, NotAcceptable, Refusal, RequestTimeout, TooLarge, broken, problem
+from chassis.errors import DeadlineExceeded, NotAcceptable, NotFound, Refusal, RequestTimeout, TooLarge, broken, problem
 from chassis.logging import access
 from chassis.negotiation import quality
 
@@ -71,7 +71,7 @@ class Front:
                 raise NotAcceptable("só há representação em application/json")
             if "arriving" in scope:
                 receive = _in_time(receive, asked=DEADLINE in headers)
-            await self.app(_with_slash(scope), self._bounded(receive, headers.get(b"content-length", b"0")), answer)
+            await self.app(_routed(scope), self._bounded(receive, headers.get(b"content-length", b"0")), answer)
         except Refusal as refusal:
             if not status:
                 await problem(Request(scope), refusal)(scope, receive, answer)
@@ -127,8 +127,11 @@ def _in_time(receive: Receive, *, asked: bool) -> Receive:
     return in_time
 
 
-def _with_slash(scope: Scope) -> Scope:
-    """`/api/pessoas` answers like `/api/pessoas/`: a redirect would lose the body of a POST."""
+def _routed(scope: Scope) -> Scope:
+    """`/api/pessoas` answers like `/api/pessoas/`: a redirect would lose the body of a POST. Raises NotFound for a path
+    in which an escaped slash has become one: no path of ours has a slash within a segment."""
+    if b"%2f" in scope["raw_path"].lower():
+        raise NotFound(f"não há nada em {scope['path']}")
     path: str = scope["path"]
     if path.startswith("/api") and not path.endswith("/"):
         return {**scope, "path": path + "/"}

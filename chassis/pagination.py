@@ -33,6 +33,13 @@ def cursor(field: str, row_value: Any, row_id: int) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(place, option=orjson.OPT_UTC_Z)).rstrip(b"=").decode()
 
 
+def beside(text: str, step: int) -> str:
+    """The cursor of the place next to that of `text`, `step` (1 or -1) further by id: what lies before it, or after it,
+    includes the row at `text`. (No row has the last id of all.)"""
+    place = decode(text)
+    return cursor(place.field, place.value, min(max(place.id + step, 0), INT8))
+
+
 def decode(text: str) -> Place:
     """The place a cursor names. Raises ValueError when it is none of ours."""
     try:

@@ -13,6 +13,7 @@ from chassis import instants
 from chassis.errors import FieldError, Invalid
 from chassis.pagination import INT8
 
+INTEGER = re.compile(r"-?[0-9]+")
 INTEGERS = re.compile(r"-?[0-9]{1,18}(,-?[0-9]{1,18})*")
 """Integers that certainly have 64 bits."""
 
@@ -80,7 +81,7 @@ def read_all(asked: Iterable[tuple[str, str]], known: Mapping[str, Parameter]) -
 
 def read_integer(text: str, low: int = -INT8 - 1, high: int = INT8) -> int:
     """An integer in decimal digits. Raises ValueError("CODE: mensagem")."""
-    if not re.fullmatch(r"-?[0-9]+", text):
+    if not INTEGER.fullmatch(text):
         raise ValueError("NOT_AN_INTEGER: deve ser um número inteiro")
     value = int(text) if len(text) <= 20 else INT8 + 1
     if not low <= value <= high:

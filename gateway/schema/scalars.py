@@ -40,8 +40,9 @@ SCALARS = {**DEFAULT_SCALAR_REGISTRY, Instante: DATE_TIME}
 
 
 def int_id(value: str, field: str) -> int:
-    """The REST id that a GraphQL ID names. Raises Invalid for one that is no positive integer of 64 bits."""
-    if not re.fullmatch(r"[0-9]{1,19}", value) or not 1 <= int(value) <= INT8:
+    """The REST id that a GraphQL ID names. Raises Invalid for one that is no positive integer of 64 bits, or not spelt
+    as we write it: caches take `01` and `1` for two rows."""
+    if not re.fullmatch(r"[1-9][0-9]{0,18}", value) or int(value) > INT8:
         message = "não é um id: deve ser um número inteiro positivo de até 64 bits"
         raise invalid(field, "INVALID_ID", message)
     return int(value)

@@ -119,8 +119,10 @@ ATTACKS: list[Attack] = [
         ORDERS,
         "solicitacoes",
     ),
+    request("an id of 400 digits in the path", http("GET", PEOPLE + "9" * 400 + "/"), "404 NOT_FOUND", "pessoas"),
+    request("a deletion of 01", http("DELETE", PEOPLE + "01/"), "404 NOT_FOUND", "pessoas"),
     request(
-        "an id of 400 digits in the path", http("GET", PEOPLE + "9" * 400 + "/"), f"{BAD} id:OUT_OF_RANGE", "pessoas"
+        "a full-width digit in the path", http("GET", PEOPLE + quote("\uff11")), f"{BAD} id:NOT_AN_INTEGER", "pessoas"
     ),
     request("SQL in the path", http("GET", PEOPLE + quote("1 OR 1=1") + "/"), f"{BAD} id:NOT_AN_INTEGER", "pessoas"),
     request(

@@ -89,14 +89,28 @@ async def test_a_path_without_its_slash_answers_too_and_loses_no_body(services: 
 
 
 @every
-@pytest.mark.parametrize("id", ["abc", "1.5", "9223372036854775808", "99999999999999999999999", "%00"])
-async def test_an_id_that_is_no_64_bit_integer_is_422_and_named(
-    services: Services, resource: Resource, id: str
-) -> None:
+@pytest.mark.parametrize("id", ["abc", "1.5", "1.0", "+1", "%201", "1%20", "%EF%BC%91", "1_0", "1;a", "-", "%00"])
+async def test_an_id_that_is_no_integer_is_422_and_named(services: Services, resource: Resource, id: str) -> None:
     answer = await resource.client(services).get(f"{resource.path}{id}/")
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "id"
+
+
+@every
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE"])
+async def test_a_row_has_one_address(services: Services, resource: Resource, method: str) -> None:
+    client, row = resource.client(services), await resource.add(services)
+    assert row["id"] == 1
+    collection = resource.path.rstrip("/")
+
+    for other in ("/01/", "/001", "/-1/", "/0/", "/9223372036854775808/", f"/{'9' * 400}/", "%2F1/", "%2f1", "/1%2F"):
+        answer = await client.request(method, f"{collection}{other}", json=row)
+        assert answer.status_code == 404, other
+    assert await resource.stored(services, 1) == row
+    assert (await client.request(method, f"{collection}/%31/", json=row)).is_success, (
+        "RFC 3986, 6.2.2.2: it is the same"
+    )
 
 
 async def test_names_are_trimmed(services: Services) -> None:

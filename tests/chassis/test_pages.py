@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import httpx2
+import psycopg
 import pytest
 
 from chassis.pagination import cursor
@@ -68,6 +69,40 @@ async def test_links_end_where_the_list_ends(pessoas: httpx2.AsyncClient) -> Non
     assert (link(first, "prev"), link(second, "next")) == (None, None)
     assert len(second.json()) == 4
     assert (await pessoas.get(link(second, "prev") or "")).json() == first.json()
+
+
+@pytest.mark.parametrize("ordering", ["id", "-id", "nome_pessoa", "-nome_pessoa"])
+async def test_a_page_beyond_either_end_is_empty_and_leads_back(pessoas: httpx2.AsyncClient, ordering: str) -> None:
+    whole = (await pessoas.get(PESSOAS.path, params={"ordering": ordering})).json()
+    field, sized = ordering.removeprefix("-"), f"{PESSOAS.path}?ordering={ordering}&page_size=3"
+    first, last = (cursor(field, row[field], row["id"]) for row in (whole[0], whole[-1]))
+
+    after, before = await pessoas.get(f"{sized}&cursor={last}"), await pessoas.get(f"{sized}&before={first}")
+
+    assert (after.json(), link(after, "next")) == ([], None)
+    assert (before.json(), link(before, "prev")) == ([], None)
+    assert (await pessoas.get(link(after, "prev") or "")).json() == whole[-3:]
+    assert (await pessoas.get(link(before, "next") or "")).json() == whole[:3]
+
+
+@pytest.mark.parametrize("ordering", ["data_solicitacao", "-data_solicitacao"])
+async def test_a_page_beyond_the_last_of_those_that_were_made_at_once_leads_back(
+    services: Services, database_urls: dict[str, str], ordering: str
+) -> None:
+    builders.insert_solicitacoes(database_urls["solicitacoes"], [(1, 1, 1)] * 3)
+    with psycopg.connect(database_urls["solicitacoes"], autocommit=True) as connection:
+        connection.execute("UPDATE solicitacao SET data_solicitacao = '2026-01-31T12:00:00.123456Z'")
+    whole = (await services.solicitacoes.get(SOLICITACOES.path, params={"ordering": ordering})).json()
+    last = cursor("data_solicitacao", whole[-1]["data_solicitacao"], whole[-1]["id"])
+
+    empty = await services.solicitacoes.get(f"{SOLICITACOES.path}?ordering={ordering}&cursor={last}")
+
+    assert (await services.solicitacoes.get(link(empty, "prev") or "")).json() == whole
+
+
+async def test_an_empty_page_of_nothing_leads_nowhere(pessoas: httpx2.AsyncClient) -> None:
+    for place in ("", "&cursor=WyJpZCIsMV0", "&before=WyJpZCIsMV0"):
+        assert "link" not in (await pessoas.get(f"{PESSOAS.path}?search=ninguém{place}")).headers
 
 
 async def test_a_page_is_stable_while_rows_come_and_go(pessoas: httpx2.AsyncClient) -> None:
@@ -175,6 +210,13 @@ REFUSED: list[tuple[Any, str, str]] = [
     ({"first": -1}, "first", "OUT_OF_RANGE"),
     ({"first": 1, "last": 1}, "corpo", "CONTRADICTION"),
     ({"ids": [1], "first": 1}, "corpo", "CONTRADICTION"),
+    ({"ids": [1], "ordering": "-id"}, "corpo", "CONTRADICTION"),
+    ({"select": "ids", "first": 1}, "corpo", "CONTRADICTION"),
+    ({"select": "ids", "last": 1}, "corpo", "CONTRADICTION"),
+    ({"select": "ids", "after": "WyJpZCIsMV0"}, "corpo", "CONTRADICTION"),
+    ({"select": "ids", "before": "WyJpZCIsMV0"}, "corpo", "CONTRADICTION"),
+    ({"select": "ids", "count": True}, "corpo", "CONTRADICTION"),
+    ({"select": "ids", "ids": [1]}, "corpo", "CONTRADICTION"),
     ({"ids": [None]}, "ids.0", "NULL"),
     ({"filter": {"nada": {"eq": 1}}}, "filter.nada", "UNKNOWN_FIELD"),
     ({"filter": {"id": {"eq": "1"}}}, "filter.id.eq", "NOT_AN_INTEGER"),
@@ -240,6 +282,58 @@ class TestTheRicherRead:
         found = await self.ask(pessoas, select="ids", filter={"nome_pessoa": {"contains": "bia"}})
 
         assert found == {"ids": [1, 10], "has_next": False}
+
+    @pytest.mark.parametrize("ordering", ["id", "-id", "nome_pessoa", "-nome_pessoa"])
+    async def test_selects_ids_in_the_order_asked(self, pessoas: httpx2.AsyncClient, ordering: str) -> None:
+        filter = {"nome_pessoa": {"contains": "a"}}
+        rows = (await self.ask(pessoas, filter=filter, ordering=ordering))["items"]
+
+        found = await self.ask(pessoas, select="ids", filter=filter, ordering=ordering)
+
+        assert found == {"ids": [row["id"] for row in rows], "has_next": False}
+
+    async def test_selects_the_first_five_thousand_ids_of_the_order_asked(
+        self, services: Services, database_urls: dict[str, str]
+    ) -> None:
+        builders.insert_pessoas(database_urls["pessoas"], (f"Pessoa {n}" for n in range(5001)))
+
+        first = await self.ask(services.pessoas, select="ids")
+        last = await self.ask(services.pessoas, select="ids", ordering="-id")
+        all_but_one = await self.ask(services.pessoas, select="ids", ordering="-id", filter={"id": {"gt": 1}})
+
+        assert first == {"ids": list(range(1, 5001)), "has_next": True}
+        assert last == {"ids": list(range(5001, 1, -1)), "has_next": True}
+        assert all_but_one == {"ids": list(range(5001, 1, -1)), "has_next": False}
+
+    async def test_answers_a_row_once_however_often_its_id_is_asked_for(
+        self, services: Services, database_urls: dict[str, str]
+    ) -> None:
+        builders.insert_solicitacoes(database_urls["solicitacoes"], [(1, 1 + n % 2, 9) for n in range(5)])
+        client, ids = services.solicitacoes, [2, 1, 2, 2, 1]
+
+        async def ask(**query: Any) -> Any:
+            return (await client.post(f"{SOLICITACOES.path}query/", json=query)).json()
+
+        grouped = await ask(per={"field": "pessoa_id", "ids": ids}, first=2, count=True)
+        filtered = await ask(filter={"pessoa_id": {"in": ids}}, first=2, count=True)
+        parameters = {"pessoa_id": "2,1,2", "id": "3,1,3,1,2", "page_size": "2", "count": "true"}
+        listed = await client.get(SOLICITACOES.path, params=parameters)
+
+        found = [
+            (group["id"], [row["id"] for row in group["items"]], group["has_next"], group["count"])
+            for group in grouped["groups"]
+        ]
+        assert found == [(2, [2, 4], False, 2), (1, [1, 3], True, 3)]
+        assert ([row["id"] for row in filtered["items"]], filtered["has_next"], filtered["count"]) == ([1, 2], True, 5)
+        assert [row["id"] for row in (await ask(ids=[3, 1, 3]))["items"]] == [1, 3]
+        assert ([row["id"] for row in listed.json()], listed.headers["x-total-count"]) == ([1, 2], "3")
+
+    async def test_counts_a_parent_once_however_often_it_is_asked_for(self, services: Services) -> None:
+        answer = await services.solicitacoes.post(
+            f"{SOLICITACOES.path}query/", json={"per": {"field": "pessoa_id", "ids": [1] * 1000}, "first": 1000}
+        )
+
+        assert answer.json()["groups"] == [{"id": 1, "items": [], "has_next": False, "has_previous": False}]
 
     async def test_answers_the_top_n_of_each_parent_in_one_go(
         self, services: Services, database_urls: dict[str, str]

@@ -58,7 +58,7 @@ async def test_a_single_object_is_found_by_id_and_null_when_absent(gateway: Gate
     assert asked(services)[-1:] == ["pessoas"]
 
 
-@pytest.mark.parametrize("id", ["abc", "", "1.5", "9223372036854775808"])
+@pytest.mark.parametrize("id", ["abc", "", "1.5", "1.0", "01", "0", "-1", "+1", " 1", "\uff11", "9223372036854775808"])
 async def test_an_id_that_is_none_is_bad_input(gateway: Gateway, services: Services, id: str) -> None:
     answer = await gateway.run("query ($id: ID!) { pessoa(id: $id) { id } }", id=id)
 
