@@ -27,7 +27,7 @@ from starlette.responses import Response
 
 from chassis import instants, openapi, parameters
 from chassis.body import MERGE_PATCH, parse, read_json, require_object, validate
-from chassis.conditional import etag, not_modified, require_match
+from chassis.conditional import etag, not_modified, require_preconditions
 from chassis.db.database import CHANGING, Transaction
 from chassis.db.filters import orderings, place
 from chassis.db.idempotency import Keyed
@@ -127,6 +127,8 @@ class Collection:
     async def page(self, request: Request) -> Response:
         given = parameters.read_all(parameters.given(request.scope["query_string"]), self.parameters)
         query = self._query_of(given)
+        if not_modified(request, None):
+            return Response(status_code=304)
         page = await self.make(request).page(query)
         headers: dict[str, str] = {}
         if links := self._links(request, query, page):
@@ -161,6 +163,7 @@ class Collection:
         keyed = Keyed(request, body, repository.database)
 
         async def attempt() -> Response:
+            require_preconditions(request, None)
             await self.check(request, written, None)
 
             async def work(transaction: Transaction) -> Response:
@@ -185,7 +188,7 @@ class Collection:
 
         async def work(transaction: Transaction) -> Response:
             row = await repository.lock(transaction, id)
-            require_match(request, etag(dumps(row)))
+            require_preconditions(request, etag(dumps(row)))
             await repository.remove(transaction, id)
             if "return=representation" in request.headers.get("prefer", "").replace(" ", ""):
                 return json_response(row, headers={"Preference-Applied": "return=representation"})
@@ -199,13 +202,19 @@ class Collection:
 
         async def attempt() -> Response:
             before = await repository.get(id)
-            require_match(request, etag(dumps(before)))
-            written = self._written(body, before, merge=merge)
+            tag = etag(dumps(before))
+            try:
+                written = self._written(body, before, merge=merge)
+            except Invalid as failure:
+                if all(error.code == "READ_ONLY" for error in failure.errors):
+                    require_preconditions(request, tag)  # it may repeat what an older version had
+                raise
+            require_preconditions(request, tag)
             await self.check(request, written, before)
 
             async def work(transaction: Transaction) -> Response:
                 stored = await repository.lock(transaction, id)
-                require_match(request, etag(dumps(stored)))
+                require_preconditions(request, etag(dumps(stored)))
                 if stored != before:
                     raise _ChangedSinceError
                 row = await repository.change(transaction, id, written)

@@ -1,11 +1,19 @@
-"""Conditional requests (RFC 9110, section 13): strong validators of a representation, and what clients say of them."""
+"""Conditional requests (RFC 9110, section 13): strong validators of a representation, and what clients say of them.
+
+`If-Match` is judged before `If-None-Match` (13.2.2). There are no dates of change here, and so nothing that asks for
+one is judged. Of what has no tag (a collection, the coordinator's view) only `*` is true: it is there.
+"""
 
 import hashlib
+import re
 from base64 import urlsafe_b64encode
 
 from starlette.requests import Request
 
 from chassis.errors import PreconditionFailed
+
+MEMBERS = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"|[^\s,]+')
+"""What a list holds: entity tags, which may have commas; and `*`, or words that are no tags and match none."""
 
 
 def etag(representation: bytes) -> str:
@@ -13,20 +21,28 @@ def etag(representation: bytes) -> str:
     return f'"{urlsafe_b64encode(hashlib.blake2b(representation, digest_size=15).digest()).decode()}"'
 
 
-def not_modified(request: Request, tag: str) -> bool:
-    """Whether `If-None-Match` already holds `tag` (weak comparison, as the RFC asks for GET and HEAD)."""
-    return any(held in ("*", tag) for held in _tags(request, "if-none-match", weak=True))
+def not_modified(request: Request, tag: str | None) -> bool:
+    """Whether the client of a read has this version: `If-None-Match` names `tag` (weak comparison). Raises
+    PreconditionFailed when `If-Match` is there and does not (strong comparison)."""
+    required = _members(request, b"if-match")
+    if required is not None and tag not in required and "*" not in required:
+        detail = "o recurso foi alterado por outra pessoa; leia-o de novo e repita"
+        raise _failed(detail if tag else "este recurso não tem ETag: If-Match só pode ser *", tag)
+    held = _members(request, b"if-none-match")
+    return held is not None and ("*" in held or tag in [one.removeprefix("W/") for one in held])
 
 
-def require_match(request: Request, tag: str) -> None:
-    """Raises PreconditionFailed when `If-Match` is there and names another version (strong comparison)."""
-    held = _tags(request, "if-match", weak=False)
-    if held and not any(one in ("*", tag) for one in held):
-        raise PreconditionFailed(
-            "o recurso foi alterado por outra pessoa; leia-o de novo e repita", headers={"ETag": tag}
-        )
+def require_preconditions(request: Request, tag: str | None) -> None:
+    """For a write. Raises PreconditionFailed when `If-Match` does not name `tag`, or `If-None-Match` does."""
+    if not_modified(request, tag):
+        raise _failed("o recurso existe, e é o que If-None-Match exclui", tag)
 
 
-def _tags(request: Request, header: str, *, weak: bool) -> list[str]:
-    tags = [tag.strip() for line in request.headers.getlist(header) for tag in line.split(",")]
-    return [tag.removeprefix("W/") if weak else tag for tag in tags if tag]
+def _failed(detail: str, tag: str | None) -> PreconditionFailed:
+    return PreconditionFailed(detail, headers={"ETag": tag} if tag else {})
+
+
+def _members(request: Request, header: bytes) -> list[str] | None:
+    """The members of the list in all lines of `header`; none of an empty one. None without the header."""
+    lines: list[bytes] = [value for name, value in request.scope["headers"] if name == header]
+    return MEMBERS.findall(b",".join(lines).decode("latin-1")) if lines else None

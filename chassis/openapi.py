@@ -26,6 +26,7 @@ Schema = dict[str, Any]
 
 COMMON = (
     "Every `GET` also answers `HEAD`, and every path `OPTIONS` with `Allow`; another method is 405, with `Allow`. "
+    "What carries no `ETag` has no version: of `If-Match` and `If-None-Match` only `*` is true there. "
     "Every error is `application/problem+json` (RFC 9457), 404 of an unknown path and 405 too; a host that is none of "
     "ours is 421, and whatever but a GET comes from a web page of another origin 403. "
     "Every answer carries `X-Request-ID`, the trace id of the request; with a rate limit, `RateLimit` and "
@@ -113,7 +114,6 @@ REFUSAL_HEADERS = {
     401: ("WWW-Authenticate",),
     403: ("WWW-Authenticate",),
     409: ("Retry-After",),
-    412: ("ETag",),
     415: ("Accept", "Accept-Encoding"),
     429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
     503: ("Retry-After",),
@@ -149,7 +149,7 @@ PARAMETERS: dict[str, Schema] = {
     },
     "X-Request-ID": header("X-Request-ID", "A UUID to be traced by; anything else is ignored.", TRACE_ID),
     "If-Match": header("If-Match", "Refuse with 412 unless this is still the version.", TAG),
-    "If-None-Match": header("If-None-Match", "Answer 304 while this is the version.", TAG),
+    "If-None-Match": header("If-None-Match", "While this is the version, 304 to a GET and 412 to a change.", TAG),
     "Idempotency-Key": header(
         "Idempotency-Key",
         "A retry under the same key gets the first successful answer, for 24 h.",
@@ -181,7 +181,8 @@ class Described:
     def operation(self, action: str) -> dict[str, Any]:
         """FastAPI's arguments for one route."""
         public, name = schema_ref(self.collection.public), self.name
-        one, changed = ("id",), answer(200, public, self.example, "ETag", "Idempotency-Replayed")
+        one, conditions = ("id",), ("If-Match", "If-None-Match")
+        changed = answer(200, public, self.example, "ETag", "Idempotency-Replayed")
         changed["200"]["links"] = self._links("get", "replace", "merge", "delete")
         created = answer(201, public, self.example, "ETag", "Location", "Idempotency-Replayed")
         created["201"]["links"] = changed["200"]["links"]
@@ -191,13 +192,14 @@ class Described:
                 "summary": f"A page of {name}",
                 "parameters": [parameter.openapi() for parameter in self.collection.parameters.values()],
                 "responses": answer(200, {"type": "array", "items": public}, [self.example], "Link", "X-Total-Count")
-                | refusals(*READ_REFUSALS, 414),
+                | answer(304)
+                | refusals(*READ_REFUSALS, 412, 414),
             },
             "create": {
                 "summary": f"Create a {name}",
                 "parameters": parameters("Idempotency-Key"),
                 "requestBody": body(schema_ref(self.collection.write), self.body_example),
-                "responses": created | refusals(*BODY_REFUSALS, 409),
+                "responses": created | refusals(*BODY_REFUSALS, 409, 412),
             },
             "query": {
                 "summary": f"Read {name} by ids, by filter, or top-n per parent",
@@ -214,19 +216,19 @@ class Described:
             "get": self._get(),
             "replace": {
                 "summary": f"Replace a {name}",
-                "parameters": parameters(*one, "If-Match", "Idempotency-Key"),
+                "parameters": parameters(*one, *conditions, "Idempotency-Key"),
                 "requestBody": body(replace, self.body_example),
                 "responses": changed | refusals(*BODY_REFUSALS, 404, 409, 412),
             },
             "merge": {
                 "summary": f"Change some members of a {name} (JSON merge patch, RFC 7396)",
-                "parameters": parameters(*one, "If-Match", "Idempotency-Key"),
+                "parameters": parameters(*one, *conditions, "Idempotency-Key"),
                 "requestBody": body(patch, self.body_example, "application/merge-patch+json", "application/json"),
                 "responses": changed | refusals(*BODY_REFUSALS, 404, 409, 412),
             },
             "delete": {
                 "summary": f"Delete a {name}",
-                "parameters": parameters(*one, "If-Match", "Idempotency-Key", "Prefer"),
+                "parameters": parameters(*one, *conditions, "Idempotency-Key", "Prefer"),
                 "responses": answer(204, None, None, "Idempotency-Replayed")
                 | answer(200, public, self.example, "Preference-Applied", "Idempotency-Replayed")
                 | refusals(*READ_REFUSALS, 404, 409, 412),
@@ -237,15 +239,15 @@ class Described:
         return {"openapi_extra": extra, "status_code": status, "response_model": None}
 
     def _get(self) -> Schema:
-        refused = refusals(*READ_REFUSALS, 404)
+        refused = refusals(*READ_REFUSALS, 404, 412)
         if self.view:  # shows what others own: no validator of its own
             model, example = self.view
-            shown = answer(200, schema_ref(model), dict(example))
+            shown = answer(200, schema_ref(model), dict(example)) | answer(304)
             return {"summary": f"One {self.name}", "parameters": parameters("id"), "responses": shown | refused}
         shown = answer(200, schema_ref(self.collection.public), self.example, "ETag") | answer(304, None, None, "ETag")
         return {
             "summary": f"One {self.name}",
-            "parameters": parameters("id", "If-None-Match"),
+            "parameters": parameters("id", "If-Match", "If-None-Match"),
             "responses": shown | refused,
         }
 
@@ -366,9 +368,12 @@ def _refusal(status: int, name: str, noun: str, path: str) -> Schema:
         example["instance"] = f"{path}999/"
     if status >= 500:
         example["trace_id"] = TRACE_ID
+    headers = {name: ref("headers", name) for name in (*REFUSAL_HEADERS.get(status, ()), "X-Request-ID")}
+    if status == 412:
+        headers["ETag"] = HEADERS["ETag"] | {"description": "The version that there is.", "required": False}
     return {
         "description": TITLES[status],
-        "headers": {name: ref("headers", name) for name in (*REFUSAL_HEADERS.get(status, ()), "X-Request-ID")},
+        "headers": headers,
         "content": {"application/problem+json": {"schema": schema_ref("Problem"), "example": example}},
     }
 

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.collection import Collection, json_response
+from chassis.conditional import not_modified
 from chassis.service import make
 from solicitacoes.coordinator import Coordinator
 from solicitacoes.models import SolicitacaoPublic, SolicitacaoView, SolicitacaoWrite
@@ -22,7 +23,10 @@ class Solicitacoes(Collection):
         """The coordinator view. It carries no ETag: it shows what others own."""
         coordinator: Coordinator = request.app.state.coordinator
         row = await self.make(request).get(id)
-        return json_response(await coordinator.view(row), headers={"Cache-Control": "no-cache"})
+        headers = {"Cache-Control": "no-cache"}
+        if not_modified(request, None):
+            return Response(status_code=304, headers=headers)
+        return json_response(await coordinator.view(row), headers=headers)
 
 
 solicitacoes = Solicitacoes(

@@ -149,6 +149,22 @@ ATTACKS: list[Attack] = [
         "412 PRECONDITION_FAILED",
         "pessoas",
     ),
+    request("an If-Match of nothing", http("DELETE", PEOPLE + "1/", "If-Match:"), "412 PRECONDITION_FAILED", "pessoas"),
+    request(
+        "an If-Match of commas", http("DELETE", PEOPLE + "1/", "If-Match: ,,"), "412 PRECONDITION_FAILED", "pessoas"
+    ),
+    request(
+        "an If-Match of 15,000 quotes",
+        http("DELETE", PEOPLE + "1/", "If-Match: " + '" ' * 15_000),
+        "412 PRECONDITION_FAILED",
+        "pessoas",
+    ),
+    request(
+        "a deletion of what must not be there",
+        http("DELETE", PEOPLE + "1/", "If-None-Match: *"),
+        "412 PRECONDITION_FAILED",
+        "pessoas",
+    ),
     request(
         "an If-None-Match of 3,000 tags",
         get(PEOPLE + "1/", "If-None-Match: " + '"a", ' * 3_000 + '"b"'),
@@ -167,5 +183,8 @@ ATTACKS: list[Attack] = [
     request("a path that climbs", get("/docs/../../../../etc/passwd"), "404 NOT_FOUND"),
     request("a path that climbs, escaped", get("/%2e%2e/%2e%2e/etc/passwd%00"), "404 NOT_FOUND", "pessoas"),
     request("a path of bad escapes", get("/api/pessoas/%ff%fe%zz/"), "422 INVALID id:NOT_AN_INTEGER", "pessoas"),
+    request("an escaped slash in a path", get("/api/pessoas%2F1/"), "404 NOT_FOUND", "pessoas"),
+    request("an escaped slash before a deletion", http("DELETE", "/api/pessoas%2f1"), "404 NOT_FOUND", "pessoas"),
+    request("an escaped slash on the way to health", get("/health%2Flive"), "404 NOT_FOUND"),
     request("TRACE", http("TRACE", "/api/pessoas/"), "405 METHOD_NOT_ALLOWED", "pessoas"),
 ]

@@ -262,6 +262,17 @@ async def test_a_version_is_required_of_the_first_and_not_of_its_retry(services:
     assert first[0] in (200, 204)
 
 
+async def test_what_if_none_match_excludes_is_judged_of_the_first_and_not_of_its_retry(services: Services) -> None:
+    created = await services.pessoas.post(PESSOAS.path, json={"nome_pessoa": "Ana"})
+    path = created.headers["location"]
+
+    async def send(excluded: str) -> int:
+        headers = KEY | {"If-None-Match": excluded}
+        return (await services.pessoas.patch(path, json={"nome_pessoa": "Bia"}, headers=headers)).status_code
+
+    assert [await send(created.headers["etag"]), await send('"another"'), await send("*")] == [412, 200, 200]
+
+
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 async def test_twins_at_once_change_once_and_get_one_answer(services: Services, method: str) -> None:
     """Each names the version it saw, as a client that repeats what it sent: only a replay can satisfy the second."""

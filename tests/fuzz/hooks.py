@@ -139,6 +139,9 @@ def real_headers(case: Case[Any], known: Rows, chance: random.Random, *, statefu
     for name in headers.keys() & {"If-Match", "If-None-Match"}:
         if not stateful:  # there a link has brought one
             headers[name] = chance.choice([tag, tag, "*", headers[name]])
+    unwanted = "If-Match" if case.method == "GET" and stateful else "If-None-Match"
+    if (case.method != "GET" or stateful) and chance.random() < 0.9:  # else hardly any would get past it
+        headers.pop(unwanted, None)
     if "Prefer" in headers and chance.random() < 0.5:
         headers["Prefer"] = "return=representation"
     if "Idempotency-Key" in headers:  # the same key only for the same request: another one is refused, and rightly
