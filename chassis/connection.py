@@ -4,7 +4,8 @@ uvicorn itself waits for ever for a slow or mute peer, queues pipelined requests
 whose client has hung up. Here
 
 - who owes us something (a request's head, its body, to read its answer) has ten seconds, and is cut off;
-- heads, pipelines and connections, in all and of one address (of IPv6: one /64), are bounded;
+- heads, pipelines and connections, in all and of one address (of IPv6: one /64), are bounded; where there is no room,
+  whoever has most gives way: of connections, of bodies that arrive, of answers that are not read;
 - a request for another's name is none of ours (`hosts.py`): judged here, before anybody works on it, since only here
   the target is known as it came, and once for all processes and paths, health and metrics too;
 - what does not reach the application is refused as `application/problem+json` too, in prepared bytes;
@@ -127,10 +128,29 @@ class State(ServerState):
             theirs = [one for one in cast("set[Connection]", self.connections) if one.peer == greedy]
             max(theirs, key=lambda one: one.held).turn_away()
 
+    def make_place(self, newcomer: str) -> bool:
+        """Ends the connection that has been idle for longest, or whose request is longest on its way, of the peer who
+        has most connections; unless the newcomer has as many. Whether that made a place."""
+        [(greedy, most)] = self.peers.most_common(1)
+        theirs = [one for one in cast("set[Connection]", self.connections) if one.peer == greedy and one.spare]
+        if most <= self.peers[newcomer] or not theirs:
+            return False
+        min(theirs, key=lambda one: one.due).give_way()
+        return True
+
     def sweep(self, now: float) -> None:
-        """Cuts off every connection whose peer is late."""
-        for connection in cast("list[Connection]", list(self.connections)):
+        """Cuts off every connection whose peer is late; and of those who leave most unread, where that is too much."""
+        unread = Counter[str]()
+        connections = cast("list[Connection]", list(self.connections))
+        for connection in connections:
             connection.check(now)
+            unread[connection.peer] += connection.unread
+        while unread.total() > self.settings.max_unread_bytes:
+            [(greedy, _)] = unread.most_common(1)
+            longest = max((one for one in connections if one.peer == greedy), key=lambda one: one.unread)
+            unread[greedy] -= longest.unread
+            connections.remove(longest)
+            longest.transport.abort()
 
 
 class _Answered:
@@ -184,7 +204,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         assert isinstance(server_state, State)
         self.state = server_state
-        self._due = inf  # when the peer must have sent what we wait for
+        self.due = inf  # when the peer must have sent what we wait for
         self._read_due = inf  # when it must have read what we sent
         self.receiving = False  # a request has begun to arrive and is not all here
         self._overhead = 0  # bytes of the arriving request that are no body
@@ -207,16 +227,27 @@ class Connection(HttpToolsProtocol):
         """Nothing is under way."""
         return not self._busy and not self.receiving
 
+    @property
+    def unread(self) -> int:
+        """Bytes that the peer has yet to read."""
+        return self.transport.get_write_buffer_size()
+
+    @property
+    def spare(self) -> bool:
+        """Whether it can be ended without taking an answer from its peer."""
+        return not self._busy and not self.unread and not self.transport.is_closing()
+
     # -- the transport's calls ---------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
-        self._due = self.loop.time() + self.state.patience
+        self.due = self.loop.time() + self.state.patience
         self._address = self.client[0] if self.client else ""
         self.peer = network(self._address)
         self.state.peers[self.peer] += 1
         limit = self.state.settings.max_connections
-        if len(self.connections) > limit or self.state.peers[self.peer] > limit // 2:
+        full = len(self.connections) > limit
+        if self.state.peers[self.peer] > limit // 2 or (full and not self.state.make_place(self.peer)):
             self._refuse(503)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -263,8 +294,8 @@ class Connection(HttpToolsProtocol):
         elif self.transport.is_closing():  # closed, but for what the peer has yet to read
             self._read_due = min(self._read_due, now + self.state.patience)
         elif self.flow.read_paused:  # it is our turn
-            self._due = max(self._due, now + self.state.patience)
-        elif now > self._due:
+            self.due = max(self.due, now + self.state.patience)
+        elif now > self.due:
             if self.receiving:
                 self._refuse(408)
             else:
@@ -277,10 +308,10 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         self.receiving = True
         self._overhead = self._unwanted = 0
-        self._due = self.loop.time() + self.state.patience
+        self.due = self.loop.time() + self.state.patience
 
     def on_headers_complete(self) -> None:
-        self._due = self.loop.time() + self.state.patience
+        self.due = self.loop.time() + self.state.patience
         if len(self.url) > MAX_TARGET_BYTES:
             self._refuse_and_stop(414)
         head = sum([len(name) + len(value) + 4 for name, value in self.headers])
@@ -341,7 +372,7 @@ class Connection(HttpToolsProtocol):
         elif self._arriving is not None:
             self._let_go(self.held)
             self._arrived()
-        self._due = self.loop.time() + self.state.keep_alive if self.cycle.response_complete else inf
+        self.due = self.loop.time() + self.state.keep_alive if self.cycle.response_complete else inf
 
     def on_response_complete(self) -> None:
         """Replaces uvicorn's, which arms a timer."""
@@ -356,7 +387,7 @@ class Connection(HttpToolsProtocol):
         if self.pipeline:
             self._take_turn(self.pipeline.pop()[0])
         elif not self.receiving:
-            self._due = self.loop.time() + self.state.keep_alive
+            self.due = self.loop.time() + self.state.keep_alive
 
     # -- work --------------------------------------------------------------------------------------------------
 
@@ -458,6 +489,14 @@ class Connection(HttpToolsProtocol):
         else:  # it waits in a pipeline, whose answers come in order
             self._deaf = True
             self.transport.abort()
+
+    def give_way(self) -> None:
+        """Ends a connection that is spare, for another peer's."""
+        if self.receiving:
+            self._refuse(503)
+        else:
+            turn.flush()
+            self.transport.close()
 
     def _cancel(self) -> None:
         """Nobody waits for the answer any more."""

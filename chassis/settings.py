@@ -128,6 +128,8 @@ class ServerSettings(Settings):
     """Those of one peer, so that others find a place; 0: two thirds. A proxy is one peer: behind one, all of them."""
     max_arriving_bytes: Annotated[int, Field(ge=1024, le=10_000_000_000)] = 64_000_000
     """Of bodies that are arriving, in one process: beyond it whoever sends most is refused."""
+    max_unread_bytes: Annotated[int, Field(ge=1024, le=10_000_000_000)] = 64_000_000
+    """Of answers that wait to be read, in one process: beyond it whoever leaves most unread is cut off."""
     forwarded_allow_ips: Annotated[str, AfterValidator(_proxies)] = ""
     """The proxies whose X-Forwarded-For says who the client is, separated by commas; of nobody else is it believed."""
     allowed_hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_listed)] = (

@@ -119,6 +119,18 @@ async def connections(target: Target) -> str:
             peer.hang_up()
 
 
+async def all_connections(target: Target) -> str:
+    """What somebody else is told while two addresses hold all the connections that there are, and say nothing."""
+    found = set[str]()
+    for process in ("gateway", "pessoas"):
+        crowd = [await target.peer(process, f"127.0.3.{n}") for n in (1, 2) for _ in range(500)]
+        asked = graphql("{ __typename }") if process == "gateway" else get()
+        found |= {f"{process} {await target.ask(process, asked)}" for _ in range(ASKED)}
+        for peer in crowd:
+            peer.hang_up()
+    return ", ".join(sorted(found))
+
+
 HEADS = (128, 64)
 """All places at work, as two addresses may have them."""
 ASKED = 20
@@ -248,6 +260,7 @@ ATTACKS: list[Attack] = [
     # Many.
     Attack("1,000 requests at once on a connection", "cut off after a few", pipelined),
     Attack("1,000 connections of one address", "500 stay, 503 UNAVAILABLE", connections, slow=True),
+    Attack("all connections, mute, of two addresses", "gateway 200, pessoas 200", all_connections, slow=True),
     Attack("128 and 64 heads of two addresses, and no body", "gateway 200, pessoas 200", heads_alone),
     Attack("300 expensive queries at once", "200, 503 UNAVAILABLE", heavy, slow=True),
     Attack("500 expensive queries whose clients hang up", "200", hang_up, slow=True),

@@ -24,7 +24,7 @@ LARGE = 8_000_000
 
 
 class Echo:
-    """Answers with its path; `/held…` only when the test lets it, `/large` with a lot."""
+    """Answers with its path; `/held…` only when the test lets it, `/large` with a lot, `/huge` with four times that."""
 
     def __init__(self) -> None:
         self.release = asyncio.Event()
@@ -44,7 +44,7 @@ class Echo:
         except asyncio.CancelledError:
             self.cancelled.append(path)
             raise
-        body = b"x" * LARGE if path == "/large" else path.encode()
+        body = {"/large": b"x" * LARGE, "/huge": b"x" * 4 * LARGE}.get(path, path.encode())
         headers = [(b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -307,6 +307,60 @@ async def test_one_address_has_at_most_half_of_the_connections(served: Served) -
     again = await served.peer()
     again.get("/a")
     assert (await again.answer()).status == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
+async def test_where_all_connections_are_taken_one_at_rest_of_who_has_most_gives_way(served: Served) -> None:
+    crowd = [await served.peer(address) for address in ("127.0.0.2", "127.0.0.3") for _ in range(10)]
+    newcomer = Peer(*await asyncio.open_connection("127.0.0.1", served.port))
+    newcomer.get("/a")
+
+    assert (await newcomer.answer()).status == 200
+    await until(lambda: sum(peer.reader.at_eof() for peer in crowd) == 1, "one is closed")
+    assert len(served.connections) == 20
+    crowd[-1].get("/b")
+    assert (await crowd[-1].answer()).status == 200
+    newcomer.hang_up()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
+async def test_a_request_on_its_way_gives_way_to_a_newcomer_too_and_is_told(served: Served) -> None:
+    crowd = [await served.peer(address) for address in ("127.0.0.2", "127.0.0.3") for _ in range(10)]
+    for peer in crowd:
+        peer.send(b"GET /unfinished HTTP/1.1\r\n")
+    await until(lambda: all(one.receiving for one in served.connections), "all begin to ask")
+    newcomer = await served.peer()
+    newcomer.get("/a")
+
+    assert (await newcomer.answer()).status == 200
+    assert served.state.refused == {503: 1}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
+async def test_where_all_connections_are_at_work_a_newcomer_is_refused(echo: Echo) -> None:
+    async with serving(echo, max_connections=4, max_concurrency=9) as served:
+        crowd = [await served.peer(address) for address in ("127.0.0.2", "127.0.0.3") for _ in range(2)]
+        for number, peer in enumerate(crowd):
+            peer.get(f"/held/{number}")
+        await until(lambda: len(echo.begun) == 4, "all begin")
+
+        assert (await (await served.peer()).answer()).status == 503
+        echo.release.set()
+        assert {(await peer.answer()).status for peer in crowd} == {200}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
+async def test_of_those_who_read_nothing_who_leaves_most_is_cut_off(echo: Echo) -> None:
+    async with serving(echo, max_unread_bytes=4 * LARGE) as served:
+        deaf = [await served.peer("127.0.0.2") for _ in range(2)]
+        other = await served.peer()
+        for peer in (*deaf, other):
+            peer.get("/huge")
+        await until(lambda: all(one.unread > LARGE for one in served.connections), "all three wait to be read")
+        served.pass_time(0)
+
+        assert len((await other.answer()).body) == 4 * LARGE
+        await until(lambda: len(served.connections) == 1, "both others are cut off")
 
 
 @pytest.mark.parametrize(
