@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from chassis import instants
 from chassis.errors import FieldError, Invalid
 from chassis.pagination import INT8
+from chassis.text import compose
 
 INTEGER = re.compile(r"-?[0-9]+")
 INTEGERS = re.compile(r"-?[0-9]{1,18}(,-?[0-9]{1,18})*")
@@ -130,11 +131,9 @@ def boolean(name: str, description: str) -> Parameter:
 
 def text(name: str, description: str, at_most: int, example: str) -> Parameter:
     def read(text: str) -> str:
-        if len(text) > at_most:
-            raise ValueError(f"TOO_LONG: deve ter no máximo {at_most} caracteres")
         if "\0" in text:
             raise ValueError("INVALID_CHARACTER: contém caracteres não permitidos")
-        return text
+        return compose(text, at_most)
 
     schema = {"type": "string", "maxLength": at_most, "pattern": "^[^\\u0000]*$"}
     return Parameter(name, description, schema, read, example)

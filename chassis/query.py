@@ -14,7 +14,6 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
-    StringConstraints,
     WithJsonSchema,
     create_model,
     model_validator,
@@ -22,6 +21,7 @@ from pydantic import (
 
 from chassis import instants
 from chassis.pagination import DEFAULT_SIZE, INT8, MAX_IDS, MAX_PARENTS, MAX_SIZE
+from chassis.text import SearchText
 
 MAX_FILTER_TERMS = 200
 MAX_FILTER_DEPTH = 10
@@ -39,7 +39,6 @@ INT64: Any = Field(json_schema_extra={"format": "int64"})  # else a generated cl
 Int8 = Annotated[int, Field(strict=True, ge=-INT8 - 1, le=INT8), INT64]
 Id = Annotated[int, Field(strict=True, ge=1, le=INT8), INT64]
 """The id of a row: a 64-bit integer from 1."""
-SearchText = Annotated[str, StringConstraints(strict=True, max_length=200, pattern=r"^[^\x00]*$")]
 Instant = Annotated[
     instants.Instant,
     PlainValidator(instants.read),
@@ -63,7 +62,7 @@ class IntegerFilter(Strict):
 
 
 class NameFilter(Strict):
-    """`eq` and `in` compare exactly; `contains` and `starts_with` without case and accents."""
+    """`eq` and `in` compare exactly; `contains` and `starts_with` as `search` does, without case and accents."""
 
     eq: SearchText = ABSENT
     in_: Annotated[list[SearchText], Field(max_length=MAX_IDS, alias="in")] = ABSENT

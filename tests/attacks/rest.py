@@ -52,6 +52,14 @@ ATTACKS: list[Attack] = [
     create("a lone surrogate in a member's name", b'{"\\ud800": 1}', "400 MALFORMED"),
     create("a lone surrogate in a name", b'{"nome_pessoa": "\\ud800"}', f"{BAD} nome_pessoa:INVALID_CHARACTER"),
     create("a name of invisible spaces", {"nome_pessoa": "\u2003\u00a0\u3000"}, f"{BAD} nome_pessoa:BLANK"),
+    create(
+        "a name of which nothing is visible", {"nome_pessoa": "\u200b\u2800\u3164\u0301"}, f"{BAD} nome_pessoa:BLANK"
+    ),
+    create(
+        "a name of 100,000 marks in disorder",
+        {"nome_pessoa": "a" + "\u0301\u0327" * 50_000},
+        f"{BAD} nome_pessoa:TOO_LONG",
+    ),
     create("a name of 900,000 characters", {"nome_pessoa": "a" * 900_000}, f"{BAD} nome_pessoa:TOO_LONG"),
     create("a name that is an object", {"nome_pessoa": {"$ne": ""}}, f"{BAD} nome_pessoa:NOT_A_STRING"),
     create("an id of one's own", {"nome_pessoa": "a", "id": 1}, f"{BAD} id:READ_ONLY"),

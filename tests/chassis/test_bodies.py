@@ -15,7 +15,14 @@ BAD_NAMES: dict[str, tuple[object, str]] = {
     "null": (None, "NULL"),
     "empty": ("", "BLANK"),
     "blank": (" \t\u00a0\u2003", "BLANK"),
+    "a zero width space": ("\u200b", "BLANK"),
+    "Braille without dots": ("\u2800", "BLANK"),
+    "a Hangul filler": ("\u3164", "BLANK"),
+    "a soft hyphen between spaces": (" \u00ad ", "BLANK"),
+    "an accent without its letter": ("\u0301", "BLANK"),
     "too long": ("x" * 101, "TOO_LONG"),
+    "too long, decomposed": ("e\u0301" * 101, "TOO_LONG"),
+    "too long once composed": ("\ufb2c" * 34, "TOO_LONG"),
     "a number": (5, "NOT_A_STRING"),
     "a list": (["x"], "NOT_A_STRING"),
     "with NUL": ("a\0b", "INVALID_CHARACTER"),
@@ -164,6 +171,28 @@ async def test_another_media_type_charset_or_coding_is_415(services: Services, h
 
 
 async def test_any_unicode_name_comes_back_as_it_was(services: Services) -> None:
-    for name in ("Ünïcødé", "名前", "😀👩‍👩‍👧", "O'Neil; DROP TABLE pessoa", "%_\\", "a" * 100, "é" * 100, "\u200b"):
+    for name in (
+        "Ünïcødé",
+        "名前",
+        "😀👩‍👩‍👧",
+        "O'Neil; DROP TABLE pessoa",
+        "%_\\",
+        "a" * 100,
+        "é" * 100,
+        "می\u200cخواهم",
+    ):
         answer = await services.pessoas.post(PESSOAS.path, json={"nome_pessoa": name})
         assert (answer.status_code, answer.json()["nome_pessoa"]) == (201, name)
+
+
+@pytest.mark.parametrize("resource", NAMED, ids=named)
+async def test_a_decomposed_name_is_stored_and_counted_composed(services: Services, resource: Resource) -> None:
+    assert resource.name
+    client, body = resource.client(services), await resource.body(services)
+
+    added = await client.post(resource.path, json={**body, resource.name: "e\u0301" * 100})
+    at = resource.at(added.json())
+    changed = await client.patch(at, json={resource.name: "Jose\u0301"})
+
+    assert (added.status_code, added.json()[resource.name]) == (201, "é" * 100)
+    assert (changed.status_code, changed.json()[resource.name]) == (200, "José")

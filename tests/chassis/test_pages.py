@@ -10,10 +10,12 @@ import pytest
 from chassis.pagination import cursor
 from tests import builders
 from tests.applications import Services
-from tests.resources import ALL, PESSOAS, SOLICITACOES, Resource, named
+from tests.resources import ALL, NAMED, PESSOAS, SOLICITACOES, Resource, named
 
 every = pytest.mark.parametrize("resource", ALL, ids=named)
 NAMES = ["bia", "Álvaro", "Zé", "alvaro", "Ana", "ANA", "éder", "Eder", "zeca", "Bia"]
+TYPED = ["2ª via", "2a via", "2b via", "D’Ávila", "D'Avila", "D Avila", "Łódź", "lodz", "Mogi – Guaçu", "mogi - guacu"]
+"""What people type in several ways: some fold alike, and the id decides."""
 
 
 def link(answer: httpx2.Response, relation: str) -> str | None:
@@ -53,6 +55,18 @@ async def test_pages_joined_are_the_whole_list_forwards_and_backwards(
 
     assert await walk(pessoas, sized) == whole
     assert await walk(pessoas, f"{sized}&before={last}", "prev") == whole[:-1]
+
+
+@pytest.mark.parametrize("ordering", ["nome_pessoa", "-nome_pessoa"])
+async def test_cursors_lead_through_names_that_are_typed_in_several_ways(
+    pessoas: httpx2.AsyncClient, database_urls: dict[str, str], ordering: str
+) -> None:
+    builders.insert_pessoas(database_urls["pessoas"], TYPED)
+
+    whole = (await pessoas.get(PESSOAS.path, params={"ordering": ordering})).json()
+
+    assert len(whole) == len(NAMES) + len(TYPED)
+    assert await walk(pessoas, f"{PESSOAS.path}?ordering={ordering}&page_size=1") == whole
 
 
 async def test_names_order_without_case_and_accents_then_by_id(pessoas: httpx2.AsyncClient) -> None:
@@ -129,6 +143,51 @@ async def test_search_finds_a_part_without_case_and_accents(pessoas: httpx2.Asyn
     rows = (await pessoas.get(PESSOAS.path, params={"search": search})).json()
 
     assert {row["nome_pessoa"] for row in rows} == {"éder", "Eder"}
+
+
+@pytest.mark.parametrize("resource", NAMED, ids=named)
+@pytest.mark.parametrize(
+    ("name", "term"),
+    [
+        ("2ª via", "2a  VIA"),
+        ("2a via", "2ª via"),
+        ("Santa\u00a0Bárbara   d’Oeste", " barbara d'oeste\u2003"),
+        ("Sta. Bárbara d'Oeste", "Bárbara\u3000d´oeste"),
+        ("Łódź – centro", "lodz - c"),
+    ],
+)
+async def test_search_finds_what_was_typed_in_another_way(
+    services: Services, resource: Resource, name: str, term: str
+) -> None:
+    assert resource.name
+    client, body = resource.client(services), await resource.body(services)
+    added = (await client.post(resource.path, json={**body, resource.name: name})).json()
+    await client.post(resource.path, json={**body, resource.name: "outra coisa"})
+
+    async def ids(operator: str, text: str) -> list[int]:
+        query = {"filter": {resource.name: {operator: text}}}
+        return [row["id"] for row in (await client.post(f"{resource.path}query/", json=query)).json()["items"]]
+
+    assert [row["id"] for row in (await client.get(resource.path, params={"search": term})).json()] == [added["id"]]
+    assert await ids("contains", term) == [added["id"]]
+    assert await ids("starts_with", f" {name[:6]} ") == [added["id"]]
+
+
+@pytest.mark.parametrize("resource", NAMED, ids=named)
+async def test_a_name_is_equal_however_its_accents_were_typed(services: Services, resource: Resource) -> None:
+    assert resource.name
+    composed, decomposed = "é" * 60, "e\u0301" * 60
+    client, body = resource.client(services), await resource.body(services)
+    added = (await client.post(resource.path, json={**body, resource.name: decomposed})).json()
+
+    found = [(await client.get(resource.path, params={resource.name: text})).json() for text in (composed, decomposed)]
+    asked = [
+        (await client.post(f"{resource.path}query/", json={"filter": {resource.name: operators}})).json()["items"]
+        for text in (composed, decomposed)
+        for operators in ({"eq": text}, {"in": [text]})
+    ]
+
+    assert [[row["id"] for row in rows] for rows in (*found, *asked)] == [[added["id"]]] * 6
 
 
 @pytest.mark.parametrize("search", ["%", "_", "\\", "a%a"])

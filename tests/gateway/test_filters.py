@@ -46,6 +46,26 @@ async def test_nested_filters_combine_with_and_or_not(gateway: Gateway) -> None:
     assert [int(node["id"]) for node in data["solicitacoes"]["nodes"]] == [2, 5, 8, 22, 25, 28]
 
 
+async def test_names_are_found_however_they_were_typed(gateway: Gateway, services: Services) -> None:
+    servico = await builders.servico(services, "2ª via  do D’Ávila")
+    pessoa = await builders.pessoa(services, "Jose\u0301")
+    await builders.solicitacao(services, servico_id=servico["id"], pessoa_id=pessoa["id"])
+
+    data = await gateway.data(
+        """query ($decomposed: String!) {
+            contains: servicos(filter: {nomeServico: {contains: " via do d'avila "}}) { nodes { id } }
+            startsWith: servicos(filter: {nomeServico: {startsWith: "2a\u00a0VIA"}}) { nodes { id } }
+            eq: pessoas(filter: {nomePessoa: {eq: $decomposed}}) { nodes { nomePessoa } }
+            in: pessoas(filter: {nomePessoa: {in: ["José"]}}) { nodes { nomePessoa } }
+            nested: solicitacoes(filter: {pessoa: {nomePessoa: {eq: $decomposed}}}) { totalCount }
+        }""",
+        decomposed="Jose\u0301",
+    )
+
+    found, jose = {"nodes": [{"id": str(servico["id"])}]}, {"nodes": [{"nomePessoa": "José"}]}
+    assert data == {"contains": found, "startsWith": found, "eq": jose, "in": jose, "nested": {"totalCount": 1}}
+
+
 async def test_a_nested_filter_that_matches_too_much_is_a_typed_error(
     gateway: Gateway, services: Services, database_urls: dict[str, str]
 ) -> None:
