@@ -8,6 +8,7 @@ fresh Debian has no pip and no venv. The file must parse under an old Python too
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import json
@@ -15,12 +16,15 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 import zipfile
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
@@ -28,6 +32,9 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 PLAYGROUND = ROOT / "gateway" / "playground"
+LOCK, INSTALLING, BUILDING = (ROOT / ".uv" / name for name in ("lock", "installing", "building"))
+"""The last two exist while .venv and the page are being made: who finds one finds what was left half done."""
+STOP_SECONDS = 10
 
 # uv comes from the same index as everything else, as one wheel. Its hash is pinned here, as uv.lock pins the others,
 # so that nothing runs that was not reviewed. To move on: take the five hashes from the index page of the new version.
@@ -62,6 +69,60 @@ class Step:
             print(f"setup: {self.what}: done in {time.monotonic() - self.began:.1f} s", flush=True)
 
 
+@contextmanager
+def unfinished(mark: Path, what: str) -> Generator[None]:
+    """Leaves `mark` behind, with `what` in it, unless the block comes to its end, however this process ends."""
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.write_text(what)
+    yield
+    mark.unlink()
+
+
+@contextmanager
+def alone() -> Generator[int]:
+    """Waits until no other set-up is at work in this folder, nor what one has started; the descriptor of the lock."""
+    LOCK.parent.mkdir(parents=True, exist_ok=True)
+    with LOCK.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("setup: waiting for another set-up in this folder ...", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock.fileno()
+
+
+def run(command: Sequence[str | Path], directory: Path, environment: Mapping[str, str], lock: int, quiet: bool) -> None:
+    """Runs a program to its end; SetupError when it fails, which shows its lines also where it was to be `quiet`.
+
+    Ctrl-C lets it stop in order: killed, it could leave more half done.
+    """
+    try:
+        running = subprocess.Popen(
+            command,
+            cwd=directory,
+            env=environment,
+            pass_fds=(lock,),
+            stdout=subprocess.PIPE if quiet else None,
+            stderr=subprocess.STDOUT if quiet else None,
+            text=True,
+        )
+    except OSError as failure:
+        raise SetupError(f"{command[0]} could not be run ({failure})") from None
+    try:
+        told, _ = running.communicate()
+    except KeyboardInterrupt:
+        running.terminate()  # a terminal interrupts it too; `kill` interrupts us alone
+        try:
+            running.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            running.kill()
+        raise
+    if running.returncode != 0:
+        if quiet:
+            print(told.strip(), file=sys.stderr)
+        raise SetupError(f"`{' '.join(map(str, command))}` failed in {directory}: {NETWORK_HELP}")
+
+
 def use_supported_python() -> None:
     """Returns when this Python is new enough; otherwise starts over with one that is, or says how to get it."""
     if sys.version_info[:2] >= OLDEST_PYTHON:
@@ -77,18 +138,22 @@ def use_supported_python() -> None:
     )
 
 
-def install_dependencies(dev: bool) -> None:
+def install_dependencies(dev: bool, lock: int) -> None:
     """Makes .venv hold exactly what uv.lock names, for this Python; at once when it did so the last time."""
     stamp = VENV / "setup-stamp"
     before, _, last = (stamp.read_text() if stamp.exists() else "").partition(" ")
-    dev = dev or last == "dev"  # what is there is not taken away again
+    dev = dev or "dev" in (last, INSTALLING.read_text() if INSTALLING.exists() else "")  # that is not taken away again
     wanted = f"{fingerprint()} {'dev' if dev else 'run'}"
-    if f"{before} {last}" == wanted and os.access(BIN / "python", os.X_OK):
+    runs = os.access(BIN / "python", os.X_OK)
+    if f"{before} {last}" == wanted and runs and not INSTALLING.exists():
         return
     uv = find_uv()
+    if VENV.exists() and (INSTALLING.exists() or not runs):
+        print("setup: an installation has left .venv half done: it is made anew", flush=True)
+        VENV.unlink() if VENV.is_symlink() else shutil.rmtree(VENV)
     # `make run` adds what it needs and removes nothing: somebody may have made .venv with `uv sync`, for development.
     groups = ["--group", "dev"] if dev else ["--group", "local", "--inexact"]
-    with Step("installing what uv.lock names into .venv"):
+    with Step("installing what uv.lock names into .venv"), unfinished(INSTALLING, "dev" if dev else "run"):
         sync = [uv, "sync", "--frozen", "--no-default-groups", *groups]
         # This very Python, and never a downloaded one: what runs is what the person has chosen.
         settings = {
@@ -98,12 +163,11 @@ def install_dependencies(dev: bool) -> None:
             # Five processes start at once: without this each would compile the same libraries, and with
             # PYTHONDONTWRITEBYTECODE set, at every start.
             "UV_COMPILE_BYTECODE": "1",
-            "UV_SYSTEM_CERTS": os.environ.get("UV_SYSTEM_CERTS", "true"),
+            "UV_SYSTEM_CERTS": os.environ.get("UV_SYSTEM_CERTS") or "true",
         }
         environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-        if subprocess.run(sync, cwd=ROOT, env={**environment, **settings}, check=False).returncode != 0:
-            raise SetupError(f"uv could not install the dependencies (its lines are above): {NETWORK_HELP}")
-    stamp.write_text(wanted)
+        run(sync, ROOT, {**environment, **settings}, lock, quiet=False)
+        stamp.write_text(wanted)
 
 
 def fingerprint() -> str:
@@ -176,7 +240,7 @@ def fetch(url: str, accept: str) -> bytes:
         return answer.read()
 
 
-def build_playground() -> None:
+def build_playground(lock: int) -> None:
     """Builds GraphiQL's page from its npm lock, with the Node that uv has installed, unless it is up to date.
 
     Everything but the page works without it, so a failure is told and does not stop `make run`.
@@ -187,28 +251,18 @@ def build_playground() -> None:
     environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
     if certificates := os.environ.get("SSL_CERT_FILE"):
         environment.setdefault("NODE_EXTRA_CA_CERTS", certificates)
-    with Step("building GraphiQL's page (half a minute, once)"):
+    if BUILDING.exists():
+        print("setup: a build has left GraphiQL's page half done: it is built anew", flush=True)
+        shutil.rmtree(PLAYGROUND / "node_modules", ignore_errors=True)
+    with Step("building GraphiQL's page (half a minute, once)"), unfinished(BUILDING, ""):
         for arguments in (["ci", "--ignore-scripts", "--no-audit", "--no-fund"], ["run", "build"]):
-            try:
-                npm = subprocess.run(
-                    [BIN / "npm", *arguments],
-                    cwd=PLAYGROUND,
-                    env=environment,
-                    check=False,
-                    capture_output=True,
-                    text=True,
-                )
-            except OSError as failure:
-                raise SetupError(f"npm could not be run ({failure})") from None
-            if npm.returncode != 0:
-                print(f"{npm.stdout}{npm.stderr}".strip(), file=sys.stderr)
-                raise SetupError(f"`npm {' '.join(arguments)}` failed in {PLAYGROUND}: {NETWORK_HELP}")
+            run([BIN / "npm", *arguments], PLAYGROUND, environment, lock, quiet=True)
 
 
 def playground_is_current() -> bool:
-    """Whether the built page is there and newer than all that it is built from."""
+    """Whether the built page is there, whole, and newer than all that it is built from."""
     page = PLAYGROUND / "dist" / "index.html"
-    if not page.exists():
+    if not page.exists() or BUILDING.exists():
         return False
     built = page.stat().st_mtime
     for directory, below, files in os.walk(PLAYGROUND):
@@ -227,16 +281,21 @@ def main() -> int:
         if sys.argv[1:2] == ["--uv"]:
             uv = find_uv()
             os.execv(uv, [uv, *sys.argv[2:]])  # noqa: S606 - no shell is meant
-        install_dependencies(dev="--dev" in sys.argv[1:])
+        with alone() as lock:
+            install_dependencies("--dev" in sys.argv[1:], lock)
+            try:
+                build_playground(lock)
+            except SetupError as failure:
+                print(f"setup: going on without GraphiQL's page; {failure}. `make setup` tries again", file=sys.stderr)
     except SetupError as failure:
         print(f"setup: {failure}", file=sys.stderr)
         return 1
-    try:
-        build_playground()
-    except SetupError as failure:
-        print(f"setup: going on without GraphiQL's page; {failure}. `make setup` tries again", file=sys.stderr)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("setup: interrupted; the next `make` finishes what is half done", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from deploy import bootstrap
+from tests.deploy.processes import WAIT_SECONDS, all_end, eventually, family
 
 MANIFEST = """
 [project]
@@ -173,3 +175,119 @@ def test_an_old_python_can_read_the_file_and_is_told_what_to_do(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(bootstrap.SetupError, match=r"3\.19 or newer is needed.*PYTHON="):
         bootstrap.use_supported_python()
+
+
+SLOW_UV = """#!/bin/sh
+[ "$1" = --version ] && echo uv 99.0 && exit
+mkdir -p .venv/bin .venv/lib
+printf 'half a fil' > .venv/lib/module.py
+[ "$1" = sync ] && {python}ln -sf {executable} .venv/bin/python
+touch half-done
+exec sleep 600
+"""
+SLOW_NPM = """#!/bin/sh
+[ "$*" = "{slow}" ] || exit 0
+mkdir -p node_modules dist
+printf 'half a pag' > dist/index.html
+touch ../../half-done
+exec sleep 600
+"""
+QUICK_NPM = """#!/bin/sh
+[ -d node_modules ] && echo 'what another left is there' && exit 1
+mkdir -p dist
+echo whole > dist/index.html
+"""
+
+
+def executable(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def interrupted(root: Path, path: str, group: bool) -> str:
+    """What a set-up says that is interrupted as soon as it has left something half done."""
+    running = subprocess.Popen(
+        [sys.executable, root / "deploy" / "bootstrap.py"],
+        env=os.environ | {"PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    eventually((root / "half-done").exists, lambda: "something is half done")
+    started = family(running.pid)
+    if group:  # as Ctrl-C in a terminal does
+        os.killpg(running.pid, signal.SIGINT)
+    else:
+        running.send_signal(signal.SIGINT)
+    said, _ = running.communicate(timeout=WAIT_SECONDS)
+    all_end(started)
+    assert running.returncode == 128 + signal.SIGINT
+    return said
+
+
+@pytest.mark.parametrize("group", [True, False], ids=["the terminal's programs", "one process"])
+@pytest.mark.parametrize("moment", ["", "true || "], ids=["with a Python", "without one"])
+def test_an_installation_that_was_interrupted_ends_without_a_traceback_and_is_made_anew(
+    checkout: Path, tmp_path: Path, moment: str, group: bool
+) -> None:
+    executable(tmp_path / "bin" / "uv", SLOW_UV.format(python=moment, executable=sys.executable))
+
+    said = interrupted(checkout, f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}", group)
+
+    assert said.splitlines()[-1] == "setup: interrupted; the next `make` finishes what is half done"
+    assert "Traceback" not in said
+    assert "an installation has left .venv half done: it is made anew" in set_up(checkout)
+    assert not (checkout / ".venv" / "lib" / "module.py").exists()
+    assert set_up(checkout) == ""
+
+
+def test_what_was_installed_for_development_is_so_again_after_an_interruption(checkout: Path, tmp_path: Path) -> None:
+    set_up(checkout, "--dev")
+    with (checkout / "uv.lock").open("a") as lock:
+        lock.write("\n")
+    executable(tmp_path / "bin" / "uv", SLOW_UV.format(python="", executable=sys.executable))
+    interrupted(checkout, f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}", group=True)
+
+    set_up(checkout)
+
+    assert set_up(checkout, "--dev") == ""
+
+
+@pytest.mark.parametrize("group", [True, False], ids=["the terminal's programs", "one process"])
+@pytest.mark.parametrize("slow", ["ci --ignore-scripts --no-audit --no-fund", "run build"])
+def test_a_page_whose_building_was_interrupted_is_built_anew(checkout: Path, slow: str, group: bool) -> None:
+    set_up(checkout)
+    page, npm = checkout / "gateway" / "playground" / "dist" / "index.html", checkout / ".venv" / "bin" / "npm"
+    page.unlink()
+    executable(npm, SLOW_NPM.format(slow=slow))
+
+    said = interrupted(checkout, os.environ["PATH"], group)
+
+    assert said.splitlines()[-1] == "setup: interrupted; the next `make` finishes what is half done"
+    assert "Traceback" not in said
+    executable(npm, QUICK_NPM)
+    assert "a build has left GraphiQL's page half done: it is built anew" in set_up(checkout)
+    assert page.read_text() == "whole\n"
+    assert set_up(checkout) == ""
+
+
+def test_two_that_set_up_at_the_same_time_take_turns(checkout: Path, tmp_path: Path) -> None:
+    executable(tmp_path / "bin" / "uv", SLOW_UV.format(python="", executable=sys.executable))
+    command = [sys.executable, checkout / "deploy" / "bootstrap.py"]
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    first = subprocess.Popen(command, env=os.environ | {"PATH": path}, start_new_session=True)
+    eventually((checkout / "half-done").exists, lambda: "the first one installs")
+    second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert second.stdout
+    assert second.stdout.readline() == "setup: waiting for another set-up in this folder ...\n"
+    assert (checkout / ".venv" / "lib" / "module.py").exists()
+
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+
+    said, _ = second.communicate(timeout=WAIT_SECONDS)
+    assert "it is made anew" in said
+    assert second.returncode == 0
