@@ -11,6 +11,7 @@ import ctypes
 import gc
 import socket
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 
 from chassis import leash, logging
@@ -67,11 +68,11 @@ def main() -> None:
     arguments = parser.parse_args()
     if not is_process(arguments.name):
         parser.error(f"there is no process called {arguments.name}")
-    settings = read(ServerSettings)
+    settings = read(ServerSettings, import_module(f"{arguments.name}.settings").Settings)
     logging.catch_all()
     # Not uvicorn's own `fd`: it takes the socket for a Unix one, so asyncio leaves Nagle's algorithm on, and every
     # answer on a kept-alive connection waits 40 ms for the client to acknowledge its headers.
-    listening = [socket.socket(fileno=descriptor) for descriptor in arguments.fd or ()] or [listen(settings)]
+    listening = [socket.socket(fileno=descriptor) for descriptor in arguments.fd or ()] or listen(settings)
     if arguments.leash is not None:
         leash.hold(arguments.leash)
     elif settings.workers > 1:

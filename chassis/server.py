@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import socket
 from collections.abc import Callable, Generator
@@ -32,13 +33,24 @@ loop has 100 turns a second: the next client would wait for seconds before it is
 BACKLOG = 2048
 
 
-def listen(settings: ServerSettings) -> socket.socket:
-    """A socket that listens where `settings` say."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+def listen(settings: ServerSettings) -> list[socket.socket]:
+    """Sockets that listen where `settings` say: on each address of HOST that this machine has, and on one at least."""
+    listening: list[socket.socket] = []
+    absent: OSError | None = None
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
+            try:
+                listening.append(socket.create_server(address, family=family, backlog=BACKLOG))
+            except OSError as failure:
+                if failure.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    raise
+                absent = failure  # as ::1 is where there is no IPv6, and the name is told to have it all the same
+        if absent and not listening:
+            raise absent
     except OSError as failure:
         raise SystemExit(f"{settings.host}:{settings.port} cannot be listened on: {failure.strerror}") from None
+    return listening
 
 
 class Server(uvicorn.Server):

@@ -1,5 +1,6 @@
 """A process is configured by its environment only (12-factor); what is missing or malformed stops it by name."""
 
+import os
 import re
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal, TypeVar
@@ -63,9 +64,9 @@ def _host(value: str) -> str:
 class Settings(BaseSettings):
     """What every process reads."""
 
-    model_config = SettingsConfigDict(extra="ignore")
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)] = "INFO"
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes behind one port."""
     metrics_dir: DirectoryPath | None = None
@@ -120,7 +121,8 @@ def _proxies(text: str) -> str:
 class ServerSettings(Settings):
     """What `chassis.serve` reads besides, whatever it serves."""
 
-    host: str = "127.0.0.1"
+    host: str = "localhost"
+    """An address, or a name for several: each is listened on."""
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     max_connections: Annotated[int, Field(ge=2, le=100_000)] = 1000
     """Open connections of one process; of one address, half of them."""
@@ -199,11 +201,24 @@ BaseUrl = Annotated[str, AfterValidator(lambda url: str(HttpUrl(url)).rstrip("/"
 S = TypeVar("S", bound=Settings)
 
 
-def read(kind: type[S], **given: Any) -> S:
-    """Reads `kind` from the environment, or stops the process with one line for each variable at fault. What is `given`
-    is not looked for there."""
-    try:
-        return kind(**given)
-    except ValidationError as failure:
-        lines = [f"{str(error['loc'][0]).upper()}: {error['msg']}" for error in failure.errors()]
-        raise SystemExit("\n".join(f"configuration error: {line}" for line in lines)) from None
+def faults(*kinds: type[Settings], **given: Any) -> list[str]:
+    """One line for each variable that is missing or malformed; an empty one counts as not set. What is `given` is not
+    looked for in the environment."""
+    found: dict[str, str] = {}
+    for kind in kinds:
+        try:
+            kind(**given)
+        except ValidationError as failure:
+            for error in failure.errors():
+                name = str(error["loc"][0]).upper()
+                value = "" if "URL" in name else os.environ.get(name)  # a URL may carry a password
+                found.setdefault(name, f"{name}: {error['msg']}" + (f" (it is {value!r})" if value else ""))
+    return list(found.values())
+
+
+def read(kind: type[S], *others: type[Settings], **given: Any) -> S:
+    """Reads `kind` from the environment, or stops the process with one line for each variable at fault, those of
+    `others` too."""
+    if found := faults(kind, *others, **given):
+        raise SystemExit("\n".join(f"configuration error: {line}" for line in found))
+    return kind(**given)

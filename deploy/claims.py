@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from deploy.listeners import listener
 from deploy.postgres import HOST, process_exists
+
+LOCALHOST = (HOST, "::1")
+"""What the name stands for. Some programs take the first, others the second."""
 
 STOP_SECONDS = 12  # a process gives its open requests ten
 
@@ -46,16 +52,36 @@ def lock(data_dir: Path) -> int:
             return descriptor
 
 
-def bind(port: int, name: str) -> socket.socket:
-    """A socket bound to loopback `port`; LaunchError when somebody else has it."""
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of the last run may still linger
-    try:
-        bound.bind((HOST, port))
-    except OSError as failure:
-        bound.close()
-        raise LaunchError(
-            f"port {port} for {name} cannot be used ({failure.strerror}): stop the program that has it, "
-            "or move all ports with the variable PORT_OFFSET, as in `PORT_OFFSET=100 make run`"
-        ) from None
+def data_directory(variables: Mapping[str, str]) -> Path:
+    """Where the databases live: DATA_DIR."""
+    return Path(variables.get("DATA_DIR") or ".data").expanduser().resolve()
+
+
+def bind(port: int, name: str, addresses: Sequence[str] = LOCALHOST) -> list[socket.socket]:
+    """Sockets bound to `port` of each of these addresses that this machine has; LaunchError when somebody has one."""
+    bound: list[socket.socket] = []
+    for address in addresses:
+        try:
+            bound.append(_bind(address, port))
+        except OSError as failure:
+            if ":" in address and failure.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                continue  # a machine without IPv6
+            for one in bound:
+                one.close()
+            raise LaunchError(
+                f"port {port} for {name} cannot be used ({failure.strerror}): "
+                f"stop {listener(port) or 'the program that has it'}, "
+                "or move all ports with the variable PORT_OFFSET, as in `PORT_OFFSET=100 make run`"
+            ) from None
     return bound
+
+
+def _bind(address: str, port: int) -> socket.socket:
+    one = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of the last run may still linger
+        one.bind((address, port))
+    except OSError:
+        one.close()
+        raise
+    return one

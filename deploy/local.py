@@ -1,10 +1,11 @@
 """Runs the whole system on this machine with one command: `python -m deploy.local`, which is what `make run` does.
 
-    lock the data directory -> bind five sockets -> PostgreSQL -> migrate -> demo data -> five processes -> watch
+    check the variables -> lock the data directory -> bind the ports -> PostgreSQL -> migrate -> demo data
+    -> five processes -> watch
 
 The launcher holds the listening sockets, so a process that is restarted refuses nobody: callers wait in the queue. It
 holds one end of a pipe to every child, so that however it ends, by SIGKILL too, none of them outlives it (`leash.py`,
-`watchdog.py`). Environment: PORT_OFFSET (0), DATA_DIR (.data), DEMO (1), LOG_LEVEL (INFO).
+`watchdog.py`). Environment: PORT_OFFSET (0), DATA_DIR (.data), DEMO (1), and what the five processes read.
 
 SIGUSR1 restarts the five processes one after the other while they serve (`restart.py` asks for it): a new one starts
 on the held socket, and only when it is ready is the old one told to stop.
@@ -20,21 +21,23 @@ import socket
 import sys
 import time
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
-from chassis.settings import NeighbourSettings, ServerSettings, read
+from chassis.settings import NeighbourSettings, ServerSettings, faults, read
+from chassis.settings import Settings as ProcessSettings
 from deploy import databases, token, topology
-from deploy.claims import STOP_SECONDS, LaunchError, bind, lock
-from deploy.postgres import EPHEMERAL, HOST, Cluster, PostgresError, environment
+from deploy.claims import STOP_SECONDS, LaunchError, bind, data_directory, lock
+from deploy.postgres import EPHEMERAL, HOST, Cluster, PostgresError, environment, find
 from deploy.terminal import LONGEST_LINE, relay, say, terminal
 
 ROOT = Path(__file__).resolve().parent.parent
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 READY_SECONDS = 60
 PROGRESS, RESTARTED, NOT_RESTARTED = "restart.log", "restarted", "not restarted: "
@@ -50,7 +53,6 @@ class Settings:
     port_offset: int
     data_dir: Path
     demo: bool
-    log_level: str
     neighbour_connections: int
     """Calls of one process to each service at a time. All callers of a service come from one address here, so that they
     share the places that one address has there."""
@@ -59,21 +61,22 @@ class Settings:
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> Self:
-        offset, demo = variables.get("PORT_OFFSET", "0"), variables.get("DEMO", "1")
-        level = variables.get("LOG_LEVEL", "INFO")
+        """LaunchError with a line for each variable that is malformed, the processes' own too; empty is as not set."""
+        offset, demo = variables.get("PORT_OFFSET") or "0", variables.get("DEMO") or "1"
+        wrong: list[str] = []
         highest = EPHEMERAL - 1 - max(topology.POSTGRES_PORT, *(process.port for process in topology.PROCESSES))
         if not (offset.isascii() and offset.isdigit() and int(offset) <= highest):
-            raise LaunchError(f"PORT_OFFSET must be a whole number from 0 to {highest}, not {offset!r}")
+            wrong.append(f"PORT_OFFSET must be a whole number from 0 to {highest}, not {offset!r}")
         if demo not in ("0", "1"):
-            raise LaunchError(f"DEMO must be 1 (load demo data on the first start) or 0, not {demo!r}")
-        if level.upper() not in LOG_LEVELS:
-            raise LaunchError(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, not {level!r}")
-        data_dir = Path(variables.get("DATA_DIR") or ".data").expanduser().resolve()
+            wrong.append(f"DEMO must be 1 (load demo data on the first start) or 0, not {demo!r}")
         own_tokens = variables.get("AUTH_MODE") == "jwt" and not variables.get("AUTH_JWKS")
+        wrong += _faults_of_processes(own_tokens)
+        if wrong:
+            raise LaunchError("\n".join(wrong))
         ours: dict[str, object] = {"auth_mode": "off"}  # whose tokens are good is said to the processes, not to us
         places = read(ServerSettings, port=8000, **ours).share // topology.MOST_CALLERS
         calls = max(1, min(read(NeighbourSettings, **ours).neighbour_connections, places))
-        return cls(int(offset), data_dir, demo == "1", level.upper(), calls, own_tokens)
+        return cls(int(offset), data_directory(variables), demo == "1", calls, own_tokens)
 
     def port(self, process: topology.Process) -> int:
         return process.port + self.port_offset
@@ -81,6 +84,25 @@ class Settings:
     @property
     def postgres_port(self) -> int:
         return topology.POSTGRES_PORT + self.port_offset
+
+
+def settings_of(process: topology.Process) -> type[ProcessSettings]:
+    """What `process` reads from its environment, besides what every served process does."""
+    return import_module(f"{process.name}.settings").Settings
+
+
+def _faults_of_processes(own_tokens: bool) -> list[str]:
+    """One line for each variable that a process would stop for, of those that it does not have from the launcher."""
+    found: dict[str, None] = {}
+    for process in topology.PROCESSES:
+        given: dict[str, object] = {"port": process.port}
+        given |= {topology.url_variable(name).lower(): f"http://{HOST}" for name in process.asks}
+        if process.owns_database:
+            given["database_url"] = f"postgresql://{HOST}"
+        if own_tokens:
+            given |= {"auth_jwks": "ours", "auth_issuer": token.ISSUER, "auth_audience": token.AUDIENCE}
+        found |= dict.fromkeys(faults(ServerSettings, settings_of(process), **given))
+    return list(found)
 
 
 async def ready(port: int) -> None:
@@ -103,7 +125,7 @@ def how_it_ended(code: int) -> str:
 class Launcher:
     """One run of the system, from the lock that it holds to the last process that it stops."""
 
-    def __init__(self, settings: Settings, held: int, sockets: Mapping[str, socket.socket]) -> None:
+    def __init__(self, settings: Settings, held: int, sockets: Mapping[str, Sequence[socket.socket]]) -> None:
         self._settings = settings
         self._held = held
         self._sockets = sockets
@@ -191,12 +213,13 @@ class Launcher:
             try:
                 if not self._ready:
                     raise LaunchError("the system is still starting")
+                await self._on_cluster(self._cluster.check_passwords, *(one.name for one in topology.SERVICES))
                 await self._run_once("migrate", self._database_urls)
                 for process in topology.PROCESSES:
                     began = time.monotonic()
                     await self._replace(process)
                     tell(f"{process.name} has a new process, after {time.monotonic() - began:.1f} s")
-            except LaunchError as failure:
+            except (LaunchError, PostgresError) as failure:
                 tell(f"{NOT_RESTARTED}{failure}")
             else:
                 tell(RESTARTED)
@@ -206,8 +229,7 @@ class Launcher:
 
         Old and new share the public port, and either may take a question: so the new one has a port of its own too.
         """
-        with bind(0, process.name) as own:
-            own.listen()
+        with socket.create_server((HOST, 0)) as own:
             serving = asyncio.create_task(self._serve(process, own))
             is_ready = asyncio.create_task(ready(own.getsockname()[1]))
             try:
@@ -272,17 +294,17 @@ class Launcher:
 
     async def _serve(self, process: topology.Process, *more: socket.socket) -> str:
         """Runs one process of the table until it ends; it listens on its own socket and on `more`."""
-        variables = {"PORT": str(self._settings.port(process)), "LOG_LEVEL": self._settings.log_level}
+        variables = {"PORT": str(self._settings.port(process))}
         if process.asks:
             variables["NEIGHBOUR_CONNECTIONS"] = str(self._settings.neighbour_connections)
         for name in process.asks:
             variables[topology.url_variable(name)] = f"http://{HOST}:{self._settings.port(topology.by_name(name))}"
-        if (others := os.environ.get("ALLOWED_HOSTS")) is not None:
+        if others := os.environ.get("ALLOWED_HOSTS"):
             variables["ALLOWED_HOSTS"] = f"localhost,{others}"
         variables |= self._issuer
         if process.owns_database:
             variables["DATABASE_URL"] = self._cluster.url(process.name)
-        listening = [one.fileno() for one in (self._sockets[process.name], *more)]
+        listening = [one.fileno() for one in (*self._sockets[process.name], *more)]
         module = ("chassis.serve", process.name, *(word for one in listening for word in ("--fd", str(one))))
         return how_it_ended(await self._run_module(process.name, module, variables, *listening))
 
@@ -349,7 +371,7 @@ class Launcher:
         say("run", f"ready in {seconds:.1f} s; open GraphiQL at http://localhost:{gateway}/graphql (Ctrl-C stops)")
 
 
-async def launch(settings: Settings, held: int, sockets: Mapping[str, socket.socket]) -> None:
+async def launch(settings: Settings, held: int, sockets: Mapping[str, Sequence[socket.socket]]) -> None:
     await Launcher(settings, held, sockets).run()
 
 
@@ -357,17 +379,20 @@ def main() -> int:
     try:
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # asked too early for a restart, it must not end
         settings = Settings.read(os.environ)
+        if os.environ.get("PG_BIN"):
+            find()
         held = lock(settings.data_dir)
         sockets = {process.name: bind(settings.port(process), process.name) for process in topology.PROCESSES}
-        bind(settings.postgres_port, "postgres").close()
-        for listening in sockets.values():
-            listening.listen(1024)
+        for one in bind(settings.postgres_port, "postgres", (HOST,)):
+            one.close()
+        for one in chain.from_iterable(sockets.values()):
+            one.listen(1024)
         asyncio.run(launch(settings, held, sockets))
     except (LaunchError, PostgresError) as refused:
         terminal.flush()  # its lines say why, and come first
         print(refused, file=sys.stderr)
         return 1
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, KeyboardInterrupt):  # the latter before there is anything to stop
         say("run", "stopped")
     return 0
 

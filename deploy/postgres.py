@@ -38,6 +38,11 @@ WATCHDOG = Path(__file__).with_name("watchdog.py")
 START_SECONDS = 60
 """How long a start may take; after a crash PostgreSQL first replays its log."""
 
+HEALING = (
+    "put that file back as it was, or end `make run` and set the password anew with "
+    "`.venv/bin/python -m deploy.reset_password` (with the same DATA_DIR)"
+)
+
 OLDEST = 14
 NOBODY = 65534
 
@@ -127,6 +132,11 @@ def find(version: int | None = None) -> Installation:
         else:
             return found
     wanted = f"PostgreSQL {version or f'{OLDEST} or newer'}"
+    if os.environ.get("PG_BIN"):
+        raise PostgresError(
+            f"PG_BIN does not name {wanted} ({'; '.join(seen)}): unset it, since one is bundled, "
+            "or set it to the directory of other programs"
+        )
     raise PostgresError(
         f"{wanted} was not found ({'; '.join(seen) or 'nothing is installed'}): install it, for example with "
         "`apt install postgresql` or `brew install postgresql@18`, or set PG_BIN to the directory of its programs"
@@ -268,6 +278,33 @@ class Cluster:
             )
         self._psql("".join(script))
 
+    def check_passwords(self, *names: str) -> None:
+        """PostgresError when one of these roles no longer takes the password that is derived for it."""
+        for role in names:
+            self._psql("", role)
+
+    def reset_password(self) -> None:
+        """Sets the superuser's password anew, by the secret, or a new one where that is lost; the server must not run.
+
+        PostgreSQL asks whoever may write its files for no password: it runs the statement without serving anybody.
+        """
+        if not self._data.exists():
+            raise PostgresError(f"there is no PostgreSQL in {self._data}: set DATA_DIR as for `make run`")
+        installation = find(int((self._data / "PG_VERSION").read_text()))
+        self._take_over(installation)
+        if not self._secret.exists():
+            _write_private(self._secret, secrets.token_hex(32))
+        told = subprocess.run(
+            installation.command("postgres", "--single", "-D", self._data, SUPERUSER),
+            check=False,
+            input=f"ALTER ROLE {SUPERUSER} PASSWORD '{self._password(SUPERUSER)}'\n",
+            capture_output=True,
+            text=True,
+            env=environment(),
+        )
+        if told.returncode != 0 or "ERROR:" in told.stderr:
+            raise PostgresError(f"the password could not be set: {told.stderr.strip()}")
+
     def _initialise(self, installation: Installation) -> None:
         """Makes the data directory, complete or not at all: it gets its name last."""
         new = self._data.with_name("postgres.new")
@@ -336,8 +373,8 @@ class Cluster:
             time.sleep(0.005)
         raise PostgresError(f"PostgreSQL ended while starting (exit code {self.wait()}); its own lines say more")
 
-    def _psql(self, script: str) -> None:
-        """Runs `script` as the superuser."""
+    def _psql(self, script: str, role: str = SUPERUSER) -> None:
+        """Runs `script` as a role, in the database of its name."""
         assert self._installation, "start the cluster first"
         told = subprocess.run(
             [self._installation.directory / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"],
@@ -349,17 +386,29 @@ class Cluster:
             | {
                 "PGHOST": HOST,
                 "PGPORT": str(self.port),
-                "PGUSER": SUPERUSER,
-                "PGDATABASE": SUPERUSER,
-                "PGPASSWORD": self._password(SUPERUSER),
+                "PGUSER": role,
+                "PGDATABASE": role,
+                "PGPASSWORD": self._password(role),
             },
             start_new_session=True,
         )
+        if "password authentication failed" in told.stderr:
+            again = HEALING if role == SUPERUSER else "end `make run` and start it again, which sets it anew"
+            raise PostgresError(
+                f"PostgreSQL's role {role!r} no longer has the password that {self._secret} gives: {again}"
+            )
         if told.returncode != 0:
             raise PostgresError(f"psql refused: {told.stderr.strip()}")
 
+    @property
+    def _secret(self) -> Path:
+        return self._data / "secret"
+
     def _password(self, role: str) -> str:
-        return _derive((self._data / "secret").read_text(), role)
+        try:
+            return _derive(self._secret.read_text(), role)
+        except OSError as failure:
+            raise PostgresError(f"{self._secret} cannot be read ({failure.strerror}): {HEALING}") from None
 
 
 def free_ports(count: int = 1) -> int:

@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from deploy.claims import LaunchError
-from deploy.local import NOT_RESTARTED, PROGRESS, RESTARTED, Settings
+from deploy.claims import LaunchError, data_directory
+from deploy.local import NOT_RESTARTED, PROGRESS, RESTARTED
 from deploy.postgres import process_exists
 
 PATIENCE_SECONDS = 120
@@ -56,7 +56,7 @@ def restart(data_dir: Path) -> bool:
 
 def main() -> int:
     try:
-        return 0 if restart(Settings.read(os.environ).data_dir) else 1
+        return 0 if restart(data_directory(os.environ)) else 1
     except LaunchError as refused:
         print(refused, file=sys.stderr)
         return 1

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from deploy import topology
+from deploy.claims import data_directory
 
 ISSUER = "solicita-local"
 AUDIENCE = "solicita"
@@ -72,9 +73,9 @@ def _public(key: ec.EllipticCurvePrivateKey) -> dict[str, Any]:
 
 def main() -> None:
     variables = os.environ
-    data_dir = Path(variables.get("DATA_DIR") or ".data").expanduser().resolve()
+    data_dir = data_directory(variables)
     scopes = variables.get("SCOPES", " ".join(ALL)).split()
-    seconds = variables.get("SECONDS", "3600")
+    seconds = variables.get("SECONDS") or "3600"
     if unknown := [scope for scope in scopes if scope not in ALL]:
         raise SystemExit(f"SCOPES: there is no {' '.join(unknown)}; there are {' '.join(ALL)}")
     if not (seconds.isascii() and seconds.isdigit() and 0 < int(seconds) <= 10**8):

@@ -2,38 +2,23 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Annotated, Literal
 
 from fastapi import FastAPI
 from httpx2 import AsyncBaseTransport
-from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from chassis import app as chassis_app
-from chassis.pagination import MAX_IDS
 from chassis.remote import neighbours
-from chassis.settings import BaseUrl, NeighbourSettings, read
+from chassis.settings import read
 from gateway import http, playground, schema
 from gateway.execution.operation import Executor
-from gateway.limits.bounds import Limits
+from gateway.settings import Settings
 
 
-class GatewaySettings(NeighbourSettings, Limits):
-    catalogo_url: BaseUrl
-    pessoas_url: BaseUrl
-    servicos_url: BaseUrl
-    solicitacoes_url: BaseUrl
-    filter_max_ids: Annotated[int, Field(ge=1, le=MAX_IDS)] = MAX_IDS
-    """Ids that a filter on what another service owns may match there; the services answer no more than the default."""
-    introspection: Literal["on", "off"] = "on"
-
-
-def create_app(
-    settings: GatewaySettings | None = None, transports: Mapping[str, AsyncBaseTransport] | None = None
-) -> FastAPI:
+def create_app(settings: Settings | None = None, transports: Mapping[str, AsyncBaseTransport] | None = None) -> FastAPI:
     """The application; `transports` by service's name replace the network in tests."""
-    settings = settings or read(GatewaySettings)
+    settings = settings or read(Settings)
     urls = {
         "catalogo": settings.catalogo_url,
         "pessoas": settings.pessoas_url,

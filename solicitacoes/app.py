@@ -7,15 +7,10 @@ from httpx2 import AsyncBaseTransport
 
 from chassis import service
 from chassis.remote import neighbours
-from chassis.settings import BaseUrl, DatabaseSettings, NeighbourSettings, read
+from chassis.settings import read
 from solicitacoes.coordinator import Coordinator
 from solicitacoes.routes import solicitacoes
-
-
-class Settings(DatabaseSettings, NeighbourSettings):
-    catalogo_url: BaseUrl
-    pessoas_url: BaseUrl
-    servicos_url: BaseUrl
+from solicitacoes.settings import Settings
 
 
 def create_app(settings: Settings | None = None, transports: Mapping[str, AsyncBaseTransport] | None = None) -> FastAPI:

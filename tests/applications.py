@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 import catalogo.app
 import gateway.app
+import gateway.settings
 import pessoas.app
 import servicos.app
 import solicitacoes.app
@@ -147,7 +148,7 @@ class Applications:
             solicitacoes.app.Settings(**settings("solicitacoes"), **urls), dict(wires)
         )
         wires["solicitacoes"] = await serve("solicitacoes", coordinator)
-        front = gateway.app.create_app(gateway.app.GatewaySettings(**calm, **urls), dict(wires))
+        front = gateway.app.create_app(gateway.settings.Settings(**calm, **urls), dict(wires))
         await stack.enter_async_context(front.router.lifespan_context(front))
 
         async def client(name: str, app: FastAPI) -> httpx2.AsyncClient:

@@ -9,7 +9,7 @@ from graphql import GraphQLError
 from gateway import schema
 from gateway.execution.operation import NO_VARIABLES, Executor
 from gateway.execution.picture import picture
-from gateway.limits.bounds import Limits
+from gateway.settings import Limits
 
 PAINEL = Path(__file__).parent.parent / "playground/examples/1-painel.graphql"
 

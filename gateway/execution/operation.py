@@ -30,11 +30,12 @@ from gateway.execution.compiler import Compiler, NotCompiledError, steering
 from gateway.execution.documents import Compiled, Document, Documents
 from gateway.execution.plan import execute
 from gateway.execution.variables import MOST_ERRORS, Variables
-from gateway.limits.bounds import Limits, refuse_over
+from gateway.limits.bounds import refuse_over
 from gateway.limits.cost import price
 from gateway.limits.rules import rules
 from gateway.limits.shape import refuse_shape, refuse_values
 from gateway.limits.text import scan
+from gateway.settings import Limits
 
 Charge = Callable[[int], Awaitable[None]]
 """Takes an operation's cost from its caller's share."""

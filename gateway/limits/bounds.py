@@ -1,35 +1,8 @@
-"""The limits themselves, by their environment variables, and the refusal that says which one was met."""
-
-from typing import Annotated
+"""The refusal of a request that asks for more than a limit allows: it says which one was met."""
 
 from graphql import GraphQLError
-from pydantic import Field
 
-from chassis.settings import Settings
-
-MOST = 10**9
-"""A count that is larger is answered as this: a nest of fragments or pages can ask for more than JSON's integers."""
-
-
-class Limits(Settings):
-    """What one request may ask for."""
-
-    max_document_length: Annotated[int, Field(ge=100, le=1_000_000)] = 100_000
-    max_tokens: Annotated[int, Field(ge=10, le=50_000)] = 2_000
-    # Parser and validation recurse: their own bound is 200.
-    max_depth: Annotated[int, Field(ge=5, le=100)] = 30
-    max_selections: Annotated[int, Field(ge=10, le=50_000)] = 2_000
-    max_root_fields: Annotated[int, Field(ge=1, le=5_000)] = 50
-    max_aliases: Annotated[int, Field(ge=0, le=5_000)] = 100
-    max_directives: Annotated[int, Field(ge=0, le=5_000)] = 100
-    max_fragments: Annotated[int, Field(ge=0, le=400)] = 200
-    max_variables: Annotated[int, Field(ge=0, le=5_000)] = 100
-    max_values: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
-    max_overlaps: Annotated[int, Field(ge=100, le=500_000)] = 3_000
-    max_cost: Annotated[int, Field(ge=1, le=MOST)] = 50_000
-    rate_limit: Annotated[int, Field(ge=0, le=MOST)] = 0
-    """Cost of one caller's operations in a minute; 0: any."""
-
+from gateway.settings import MOST, Limits
 
 TEXTS = {
     "max_document_length": "o documento tem {asked} caracteres; o máximo é {allowed}",

@@ -20,7 +20,7 @@ from graphql import (
 )
 
 from gateway.execution.collect import Collector, selections
-from gateway.limits.bounds import MOST
+from gateway.settings import MOST
 
 VALUE = 5
 """What one value counts: it takes the reference executor about as long as five rows take a plan."""

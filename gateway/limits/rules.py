@@ -12,7 +12,8 @@ from graphql import (
 )
 from graphql.validation.validate import ValidationAbortedError
 
-from gateway.limits.bounds import LimitExceededError, Limits
+from gateway.limits.bounds import LimitExceededError
+from gateway.settings import Limits
 
 
 def rules(limits: Limits, introspection: bool) -> list[type[ASTValidationRule]]:

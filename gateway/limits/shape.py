@@ -18,7 +18,8 @@ from graphql import (
     SelectionSetNode,
 )
 
-from gateway.limits.bounds import LimitExceededError, Limits, refuse_over
+from gateway.limits.bounds import LimitExceededError, refuse_over
+from gateway.settings import Limits
 
 
 @dataclass(frozen=True, slots=True)

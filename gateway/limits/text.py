@@ -2,7 +2,8 @@
 
 import re
 
-from gateway.limits.bounds import LimitExceededError, Limits, refuse_over
+from gateway.limits.bounds import LimitExceededError, refuse_over
+from gateway.settings import Limits
 
 IGNORED = " \t\r\n,\ufeff"
 OPENING, CLOSING = 1, 2

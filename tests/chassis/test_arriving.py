@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 import gateway.app
+import gateway.settings
 import pessoas.app
 from chassis.settings import DatabaseSettings
 from tests import builders
@@ -32,7 +33,7 @@ async def processes(
     await builders.pessoa(services)
     common = {"log_level": "ERROR", "max_body_bytes": 10_000, **Issuer(tmp_path / "jwks.json").settings()}
     service = DatabaseSettings.model_validate({**common, "database_url": database_urls["pessoas"]})
-    front = gateway.app.GatewaySettings.model_validate({**common, **NEIGHBOURS})
+    front = gateway.settings.Settings.model_validate({**common, **NEIGHBOURS})
     async with AsyncExitStack() as stack:
         yield {
             "pessoas": await stack.enter_async_context(serving(pessoas.app.create_app(service))),
@@ -162,7 +163,7 @@ async def test_a_body_that_takes_longer_than_any_request_may_is_too_slow(
     if process == "pessoas":
         app = pessoas.app.create_app(DatabaseSettings.model_validate(asked))
     else:
-        app = gateway.app.create_app(gateway.app.GatewaySettings.model_validate(asked))
+        app = gateway.app.create_app(gateway.settings.Settings.model_validate(asked))
     async with serving(app) as served:
         peer = await served.peer()
         peer.send(head("POST", path, JSON))

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 import gateway.app
+import gateway.settings
 import pessoas.app
 from chassis.settings import DatabaseSettings
 from tests import builders
@@ -149,7 +150,7 @@ async def test_hanging_up_on_the_gateway_reaches_the_database(
     urls = dict.fromkeys(
         ("catalogo_url", "pessoas_url", "servicos_url", "solicitacoes_url"), f"http://127.0.0.1:{service.port}"
     )
-    app = gateway.app.create_app(gateway.app.GatewaySettings.model_validate({**urls, "log_level": "ERROR"}))
+    app = gateway.app.create_app(gateway.settings.Settings.model_validate({**urls, "log_level": "ERROR"}))
     logging.getLogger("remote").addHandler(caplog.handler)  # not the root's: an application replaces that
     logging.getLogger("remote").setLevel(logging.WARNING)
     async with serving(app) as front:

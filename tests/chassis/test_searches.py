@@ -18,6 +18,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 import gateway.app
+import gateway.settings
 import pessoas.app
 from chassis.db.database import SEARCHES, TOO_SLOW
 from chassis.db.migrate import upgrade
@@ -175,7 +176,7 @@ async def test_a_search_is_told_that_it_is_too_slow_by_its_owner_before_the_call
 async def test_in_graphql_the_slow_search_is_a_time_out_and_the_rest_is_answered(make: Make) -> None:
     app = await make(database_timeout=0.4)
     urls = dict.fromkeys(("catalogo_url", "pessoas_url", "servicos_url", "solicitacoes_url"), "http://pessoas.test")
-    settings = gateway.app.GatewaySettings.model_validate({**urls, "log_level": "ERROR"})
+    settings = gateway.settings.Settings.model_validate({**urls, "log_level": "ERROR"})
     front = gateway.app.create_app(settings, {"pessoas": transport(app)})
     query = '{ pessoa(id: 1) { id } pessoas(filter: {nomePessoa: {contains: "x"}}) { nodes { id } } }'
     async with front.router.lifespan_context(front), calling(front) as client:

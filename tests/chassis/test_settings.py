@@ -3,10 +3,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 
 import pytest
 
-from deploy.local import ROOT
+from chassis.settings import ServerSettings, read
+from deploy.local import ROOT, settings_of
+from deploy.postgres import free_ports
+from deploy.topology import PROCESSES, Process
 
 GOOD = {
     "DATABASE_URL": "postgresql://u:p@localhost:1/x",
@@ -14,7 +18,6 @@ GOOD = {
     "PESSOAS_URL": "http://localhost:2",
     "SERVICOS_URL": "http://localhost:3",
     "SOLICITACOES_URL": "http://localhost:4",
-    "PORT": "19999",
     "AUTH_JWKS": "https://issuer.test/jwks",
     "AUTH_ISSUER": "https://issuer.test",
     "AUTH_AUDIENCE": "solicita",
@@ -66,10 +69,50 @@ def test_tokens_are_not_asked_for_before_it_is_said_whose(process: str, variable
     refuses(process, variable, {**GOOD, "AUTH_MODE": "jwt", variable: value})
 
 
-def refuses(process: str, variable: str, variables: dict[str, str | None]) -> None:
+@pytest.mark.parametrize("process", PROCESSES, ids=lambda process: process.name)
+def test_an_empty_variable_is_one_that_is_not_set(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = (ServerSettings, settings_of(process))
+    for name in (name.upper() for kind in kinds for name in kind.model_fields):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    usual = [kind() for kind in kinds]
+    for kind in kinds:
+        for name in kind.model_fields:
+            if name.upper() not in GOOD:
+                monkeypatch.setenv(name.upper(), "")
+
+    assert [kind() for kind in kinds] == usual
+
+
+def test_all_wrong_variables_of_a_process_are_told_at_once_before_its_workers_start() -> None:
+    told = stopped(
+        "gateway", {**GOOD, "WORKERS": "2", "MAX_CONNECTIONS": "one", "MAX_COST": "0", "PESSOAS_URL": "here"}
+    )
+
+    names = [line.split(": ")[1] for line in told.splitlines()]
+    assert names == ["MAX_CONNECTIONS", "MAX_COST", "PESSOAS_URL"]
+    assert "(it is 'one')" in told
+    assert "here" not in told  # a URL may carry a password
+
+
+def test_the_level_of_logs_is_taken_in_small_letters_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "warning")
+    assert read(ServerSettings).log_level == "WARNING"
+
+
+def refuses(process: str, variable: str, variables: Mapping[str, str | None]) -> None:
     """The process stops, and says that it is for `variable`."""
-    environment = {name: value for name, value in {**os.environ, **variables}.items() if value is not None}
-    stopped = subprocess.run(
+    told = stopped(process, variables)
+    assert told.count("\n") == 1
+    assert told.startswith(f"configuration error: {variable}: ")
+
+
+def stopped(process: str, variables: Mapping[str, str | None]) -> str:
+    """What a process says that stops at once."""
+    given = {**os.environ, "PORT": str(free_ports()), **variables}
+    environment = {name: value for name, value in given.items() if value is not None}
+    ended = subprocess.run(
         [sys.executable, "-m", "chassis.serve", process],
         cwd=ROOT,
         env=environment,
@@ -79,6 +122,5 @@ def refuses(process: str, variable: str, variables: dict[str, str | None]) -> No
         check=False,
     )
 
-    assert stopped.returncode == 1
-    assert stopped.stderr.count("\n") == 1
-    assert stopped.stderr.startswith(f"configuration error: {variable}: ")
+    assert ended.returncode == 1
+    return ended.stderr

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
+import psutil
 import psycopg
 import pytest
 
 from chassis.db.revisions import head
 from deploy import topology
+from deploy.claims import bind
 from deploy.local import Settings
 from deploy.postgres import HOST, Cluster, free_ports
 from tests.deploy.processes import WAIT_SECONDS, eventually
@@ -149,15 +155,20 @@ def test_a_killed_launcher_leaves_no_process_and_loses_no_data(
     assert system.stop(signal.SIGTERM) == 0
 
 
-def test_a_process_that_cannot_start_stops_everything_and_is_named(directory: Path, offset: int) -> None:
+def test_a_process_that_cannot_start_stops_everything_and_is_named(
+    directory: Path, offset: int, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os\nif 'DATABASE_URL' in os.environ:\n    os.write(1, b'it cannot start')\n    os._exit(1)\n"
+    )
     launcher = subprocess.Popen(
-        **command(DATA_DIR=directory, PORT_OFFSET=offset, DEMO=0, DATABASE_POOL_SIZE="many"),
+        **command(DATA_DIR=directory, PORT_OFFSET=offset, DEMO=0, PYTHONPATH=tmp_path),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
     out, line = launcher.communicate(timeout=WAIT_SECONDS)
     assert launcher.returncode == 1
-    assert "configuration error: DATABASE_POOL_SIZE" in out
+    assert "it cannot start" in out
     assert "ended with exit code 1 before everything was ready" in line
     assert line.count("\n") == 1
     assert not (directory / "postgres" / "postmaster.pid").exists()
@@ -166,18 +177,27 @@ def test_a_process_that_cannot_start_stops_everything_and_is_named(directory: Pa
 @pytest.mark.parametrize("name", [*(process.name for process in topology.PROCESSES), "postgres"])
 def test_a_taken_port_is_one_line_that_says_what_to_do(directory: Path, offset: int, name: str) -> None:
     taken = offset + (topology.POSTGRES_PORT if name == "postgres" else topology.by_name(name).port)
-    with socket.socket() as other:
-        other.bind((HOST, taken))
-        other.listen()
-        line = refusal(DATA_DIR=directory, PORT_OFFSET=offset)
+    listen = f"import socket, time; one = socket.create_server(('{HOST}', {taken})); print(flush=True); time.sleep(600)"
+    other = subprocess.Popen([sys.executable, "-c", listen], stdout=subprocess.PIPE)
+    assert other.stdout
+    other.stdout.readline()
+    line = refusal(DATA_DIR=directory, PORT_OFFSET=offset)
+    other.kill()
+    other.wait()
     assert line.count("\n") == 1
     assert f"port {taken} for {name} cannot be used" in line
+    assert f"stop process {other.pid} ({sys.executable} -c import socket, time; " in line
     assert "PORT_OFFSET" in line
 
 
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
+        ("WORKERS", "many"),
+        ("DATABASE_POOL_SIZE", "0"),
+        ("NEIGHBOUR_QUEUE", "-1"),
+        ("INTROSPECTION", "perhaps"),
+        ("PG_BIN", "/nowhere"),
         ("PORT_OFFSET", "one"),
         ("PORT_OFFSET", "-1"),
         ("PORT_OFFSET", "24763"),
@@ -191,6 +211,96 @@ def test_a_malformed_variable_is_one_line_that_names_it(directory: Path, variabl
     assert line.startswith(variable)
     assert value in line
     assert line.count("\n") == 1
+    assert not (directory / "lock").exists()
+
+
+def test_a_run_starts_with_its_defaults_where_variables_are_empty_and_answers_on_all_that_localhost_is(
+    directory: Path, offset: int, systems: list[System]
+) -> None:
+    empty = ("WORKERS", "LOG_LEVEL", "DATABASE_POOL_SIZE", "MAX_COST", "ALLOWED_HOSTS", "AUTH_MODE", "PG_BIN")
+    system = System(directory, offset, demo=0, **dict.fromkeys(empty, ""))
+    systems.append(system)
+    system.says("ready in")
+
+    for process in topology.PROCESSES:
+        for address in addresses():
+            connection = HTTPConnection(address, process.port + offset, timeout=WAIT_SECONDS)
+            connection.request("GET", "/health/ready", headers={"Host": "localhost"})
+            assert connection.getresponse().status == 200
+
+
+def addresses() -> list[str]:
+    """The loopback addresses of this machine."""
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return [HOST, "::1"]
+    return [HOST]
+
+
+@pytest.mark.skipif(len(addresses()) == 1, reason="this machine has no IPv6")
+def test_a_port_that_is_taken_on_the_other_address_of_localhost_is_refused_too(directory: Path, offset: int) -> None:
+    with socket.create_server(("::1", 8001 + offset), family=socket.AF_INET6):
+        line = refusal(DATA_DIR=directory, PORT_OFFSET=offset)
+    assert f"port {8001 + offset} for catalogo cannot be used" in line
+
+
+def test_on_a_machine_without_ipv6_the_ports_are_bound_all_the_same(offset: int) -> None:
+    absent = "2001:db8::1"  # no address of this machine, as ::1 is none there
+    [bound] = bind(8001 + offset, "catalogo", (HOST, absent))
+    assert bound.getsockname() == (HOST, 8001 + offset)
+    bound.close()
+
+
+def test_interrupted_before_there_is_anything_to_stop_it_ends_without_a_traceback(directory: Path, offset: int) -> None:
+    directory.mkdir()
+    with (directory / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        waiting = subprocess.Popen(
+            **command(DATA_DIR=directory, PORT_OFFSET=offset), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        opened = psutil.Process(waiting.pid).open_files
+        eventually(lambda: any(one.path.endswith("lock") for one in opened()), lambda: "it waits for the lock")
+        waiting.send_signal(signal.SIGINT)
+        said, _ = waiting.communicate(timeout=WAIT_SECONDS)
+
+    assert "Traceback" not in said
+    assert said.endswith("stopped\n")
+    assert waiting.returncode == 0
+
+
+def test_a_lost_or_changed_password_is_said_with_what_heals_it(
+    directory: Path, offset: int, systems: list[System]
+) -> None:
+    with Cluster(directory, free_ports(), durable=False) as cluster:
+        cluster.create_database("pessoas")
+    secret = directory / "postgres" / "secret"
+    for change in (lambda: secret.write_text("another"), secret.unlink):
+        change()
+        broken = System(directory, offset, demo=0)
+        systems.append(broken)
+        assert broken.launcher.wait(WAIT_SECONDS) == 1
+        broken.says("set the password anew with `.venv/bin/python -m deploy.reset_password`")
+        assert "deploy.reset_password" in broken.said[-1]
+        assert [line for line in broken.said if "Traceback" in line] == []
+
+        assert reset_password(directory) == (
+            0,
+            f"the password is set anew in {directory}: `make run` starts the system\n",
+        )
+
+    system = System(directory, offset, demo=0)
+    systems.append(system)
+    system.says("ready in")
+    code, said = reset_password(directory)
+    assert (code, said.count("\n")) == (1, 1)
+    assert "already runs the system" in said
+
+
+def reset_password(directory: Path) -> tuple[int, str]:
+    """The exit code, and what was said."""
+    arguments: dict[str, Any] = command(DATA_DIR=directory) | {"args": [sys.executable, "-m", "deploy.reset_password"]}
+    running = subprocess.Popen(**arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said, _ = running.communicate(timeout=WAIT_SECONDS)
+    return running.returncode, said
 
 
 def test_a_deploy_that_was_rolled_back_runs_on_the_newer_database_if_that_allows_it(

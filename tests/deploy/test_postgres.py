@@ -163,7 +163,7 @@ def test_kill_is_quick_and_loses_no_commit(cluster: Cluster) -> None:
 
 def test_where_no_postgresql_is_the_message_says_what_to_do(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PG_BIN", str(directory))
-    with pytest.raises(PostgresError, match=r"not found .*lacks postgres.*install it.*PG_BIN"):
+    with pytest.raises(PostgresError, match=r"PG_BIN does not name .*lacks postgres.*unset it"):
         Cluster(directory, free_ports()).start()
 
 

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
+from psycopg import sql
 
 from deploy import topology
 from deploy.local import ROOT
+from deploy.postgres import Cluster
 from tests.deploy.processes import WAIT_SECONDS, all_end, eventually
 from tests.deploy.traffic import Traffic, restart_under_traffic
 from tests.system import System, command
@@ -71,6 +74,24 @@ def test_a_new_process_that_does_not_become_ready_leaves_the_old_one_serving(sys
     all_end(new)
     assert system.process("pessoas") == old
     assert system.ask("pessoas", "GET", "/api/pessoas/1/")[0] == 200
+
+
+def test_a_password_that_was_changed_is_refused_in_one_line(system: System) -> None:
+    serving, url = pids(system), Cluster(system.directory, topology.POSTGRES_PORT + system.offset).url("servicos")
+    with psycopg.connect(url, autocommit=True) as connection:
+        change = sql.SQL("ALTER ROLE servicos PASSWORD {}")
+        connection.execute(change.format("another"))
+        refused = subprocess.Popen(
+            **asking(system.directory, system.offset), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        said, _ = refused.communicate(timeout=WAIT_SECONDS)
+        connection.execute(change.format(connection.info.password))
+
+    assert refused.returncode == 1
+    assert said.count("\n") == 1
+    assert said.startswith("not restarted: PostgreSQL's role 'servicos' no longer has the password that ")
+    assert "end `make run` and start it again" in said
+    assert pids(system) == serving
 
 
 def test_without_a_running_system_there_is_nothing_to_restart(tmp_path: Path) -> None:

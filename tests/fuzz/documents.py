@@ -23,10 +23,11 @@ from graphql.execution.values import get_variable_values
 from gateway import schema
 from gateway.execution.collect import Collector
 from gateway.execution.operation import Executor
-from gateway.limits.bounds import LimitExceededError, Limits
+from gateway.limits.bounds import LimitExceededError
 from gateway.limits.cost import price
 from gateway.limits.shape import refuse_shape
 from gateway.limits.text import scan
+from gateway.settings import Limits
 from tests.gateway.operations import Writer
 
 MOST = 0.005

@@ -11,9 +11,9 @@ from deploy.local import ROOT
 from gateway import schema
 from gateway.context import Context
 from gateway.execution.operation import Executor
-from gateway.limits.bounds import MOST, Limits
 from gateway.limits.cost import SEARCH
 from gateway.loaders import Loaders
+from gateway.settings import MOST, Limits
 from tests import builders
 from tests.applications import Applications, Gateway, Services
 from tests.gateway.operations import Writer

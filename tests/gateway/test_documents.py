@@ -10,7 +10,7 @@ from graphql.execution.values import VariableValues, get_variable_values
 from gateway import schema
 from gateway.execution.documents import LONGEST, Documents
 from gateway.execution.operation import NO_VARIABLES, Executor
-from gateway.limits.bounds import Limits
+from gateway.settings import Limits
 from tests.applications import Applications, Gateway
 
 

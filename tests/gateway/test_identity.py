@@ -16,8 +16,8 @@ from chassis.identity import Caller
 from gateway.context import Context
 from gateway.errors import formatted
 from gateway.execution.operation import Executed, Executor
-from gateway.limits.bounds import Limits
 from gateway.loaders import Loaders
+from gateway.settings import Limits
 from tests import builders
 from tests.applications import Applications, Services
 from tests.gateway.operations import Writer

@@ -20,11 +20,12 @@ from chassis.settings import Settings
 from deploy.local import ROOT
 from gateway import schema
 from gateway.execution.operation import Executor
-from gateway.limits.bounds import MOST, LimitExceededError, Limits
+from gateway.limits.bounds import LimitExceededError
 from gateway.limits.introspection import VALUE
 from gateway.limits.rules import rules
 from gateway.limits.shape import refuse_shape
 from gateway.limits.text import IGNORED, TOKEN
+from gateway.settings import MOST, Limits
 from tests.applications import Applications, Gateway, Services
 from tests.fuzz.documents import KINDS
 from tests.gateway.test_cost import cost

@@ -11,12 +11,13 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from chassis.settings import NeighbourSettings, ServerSettings, Settings
+from chassis.settings import ServerSettings
 from deploy.bootstrap import UV_VERSION
+from deploy.local import settings_of
 from deploy.topology import PROCESSES, SERVICES, Process, by_name, url_variable
-from gateway.app import GatewaySettings
 
 ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
 TEXT = (ROOT / "compose.yaml").read_text()
 COMPOSE = cast("dict[str, Any]", yaml.safe_load(TEXT))
 CONTAINERS = cast("dict[str, dict[str, Any]]", COMPOSE["services"])
@@ -34,6 +35,11 @@ def environment(container: str) -> dict[str, str]:
 def awaited(container: str) -> dict[str, str]:
     """What must have come to pass, and where, before a container starts."""
     return {name: wait["condition"] for name, wait in CONTAINERS[container]["depends_on"].items()}
+
+
+def reads(process: Process) -> set[str]:
+    """The variables of a process, by its settings."""
+    return {name.upper() for kind in (ServerSettings, settings_of(process)) for name in kind.model_fields}
 
 
 def password(service: Process) -> str:
@@ -136,17 +142,31 @@ def test_the_example_of_settings_names_each_one_that_compose_reads_with_its_defa
 
 
 @each_process
-def test_a_process_is_passed_every_bound_on_its_callers_that_it_reads(process: Process) -> None:
-    kinds = [ServerSettings, GatewaySettings] if process.name == "gateway" else [ServerSettings]
-    bounds = {name.upper() for kind in kinds for name in kind.model_fields if name.startswith(("max_", "rate_"))}
-    assert bounds | {"WORKERS", "OPERATION_TIMEOUT"} <= CONTAINERS[process.name]["environment"].keys()
+def test_a_process_is_passed_every_variable_that_it_reads_and_no_other(process: Process) -> None:
+    passed = CONTAINERS[process.name]["environment"].keys()
+    assert passed == reads(process) - {"HOST", "METRICS_DIR"}  # the image sets one, a parent of workers the other
 
 
 @each_process
-def test_a_process_that_asks_others_is_passed_how_patient_and_how_many_at_a_time(process: Process) -> None:
-    variables = {name.upper() for name in NeighbourSettings.model_fields.keys() - Settings.model_fields.keys()}
-    passed = variables & CONTAINERS[process.name]["environment"].keys()
-    assert passed == (variables if process.asks else set())
+def test_the_configuration_table_names_the_readers_of_each_variable(process: Process) -> None:
+    readers = {"all five", process.name, *(["the four services"] if process.owns_database else [])}
+    section = README.read_text().partition("\n## Configuration\n")[2].partition("\n## ")[0]
+    rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
+    told = {
+        name for row in rows if readers & set(row[2].strip().split(", ")) for name in re.findall(r"`(\w+)`", row[1])
+    }
+    assert told == reads(process)
+
+
+def test_the_example_of_settings_names_each_one_that_is_only_passed_on() -> None:
+    passed_on = {
+        name
+        for process in PROCESSES
+        for name, value in CONTAINERS[process.name]["environment"].items()
+        if value is None
+    }
+    assert passed_on
+    assert passed_on <= set(re.findall(r"\w+", (ROOT / ".env.example").read_text()))
 
 
 def test_the_recipe_knows_no_service_by_name() -> None:

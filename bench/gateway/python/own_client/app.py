@@ -16,11 +16,11 @@ from chassis import app as chassis_app
 from chassis.pagination import cursor
 from chassis.remote import Remote
 from chassis.settings import read
-from gateway.app import GatewaySettings
+from gateway.settings import Settings
 
 
 def create_app() -> FastAPI:
-    settings = read(GatewaySettings)
+    settings = read(Settings)
     pessoas = Remote("pessoas", settings.pessoas_url, settings)
     servicos = Remote("servicos", settings.servicos_url, settings)
     catalogo = Remote("catalogo", settings.catalogo_url, settings)

@@ -8,7 +8,7 @@ from chassis.remote import Remote
 from chassis.settings import NeighbourSettings, read
 from chassis.wire import Answer
 from gateway import app as gateway_app
-from gateway.app import GatewaySettings
+from gateway.settings import Settings
 
 
 class Unprotected(Remote):
@@ -36,7 +36,7 @@ class Open(Bulkhead):
 
 
 def create_app() -> FastAPI:
-    settings = read(GatewaySettings)
+    settings = read(Settings)
     app = gateway_app.create_app(settings)
     remotes: dict[str, Remote] = app.state.graphql.remotes
     urls = {name: getattr(settings, f"{name}_url") for name in remotes}
