@@ -1,0 +1,42 @@
+"""What the gateway reads from its environment."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from chassis import settings as chassis_settings
+from chassis.pagination import MAX_IDS
+from chassis.settings import BaseUrl, NeighbourSettings
+
+MOST = 10**9
+"""A count that is larger is answered as this: a nest of fragments or pages can ask for more than JSON's integers."""
+
+
+class Limits(chassis_settings.Settings):
+    """What one request may ask for."""
+
+    max_document_length: Annotated[int, Field(ge=100, le=1_000_000)] = 100_000
+    max_tokens: Annotated[int, Field(ge=10, le=50_000)] = 2_000
+    # Parser and validation recurse: their own bound is 200.
+    max_depth: Annotated[int, Field(ge=5, le=100)] = 30
+    max_selections: Annotated[int, Field(ge=10, le=50_000)] = 2_000
+    max_root_fields: Annotated[int, Field(ge=1, le=5_000)] = 50
+    max_aliases: Annotated[int, Field(ge=0, le=5_000)] = 100
+    max_directives: Annotated[int, Field(ge=0, le=5_000)] = 100
+    max_fragments: Annotated[int, Field(ge=0, le=400)] = 200
+    max_variables: Annotated[int, Field(ge=0, le=5_000)] = 100
+    max_values: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
+    max_overlaps: Annotated[int, Field(ge=100, le=500_000)] = 3_000
+    max_cost: Annotated[int, Field(ge=1, le=MOST)] = 50_000
+    rate_limit: Annotated[int, Field(ge=0, le=MOST)] = 0
+    """Cost of one caller's operations in a minute; 0: any."""
+
+
+class Settings(NeighbourSettings, Limits):
+    catalogo_url: BaseUrl
+    pessoas_url: BaseUrl
+    servicos_url: BaseUrl
+    solicitacoes_url: BaseUrl
+    filter_max_ids: Annotated[int, Field(ge=1, le=MAX_IDS)] = MAX_IDS
+    """Ids that a filter on what another service owns may match there; the services answer no more than the default."""
+    introspection: Literal["on", "off"] = "on"
