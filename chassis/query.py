@@ -81,7 +81,10 @@ class InstantFilter(Strict):
 
 
 class Filter(Strict):
-    """The operators of each field, and the boolean ones; all that is given must hold."""
+    """The operators of each field, and the boolean ones; all that is given must hold.
+
+    What is empty means what logic says: `{}` and an empty `and` hold for every row, an empty `or` or `in` for none.
+    """
 
     @model_validator(mode="before")
     @classmethod
@@ -224,7 +227,7 @@ def query_model(
     """The query model of one collection. `kinds` maps each field to "integer", "name" or "instant"."""
     members: dict[str, Any] = {field: (FILTERS[kind], ABSENT) for field, kind in kinds.items()}
     name = f"{noun}Filter"
-    many = Annotated[list[name], Field(min_length=1, max_length=MAX_FILTER_TERMS)]  # pyright: ignore
+    many = Annotated[list[name], Field(max_length=MAX_FILTER_TERMS)]  # pyright: ignore
     members |= {
         "and_": (many, Field(default_factory=_absent, alias="and")),
         "or_": (many, Field(default_factory=_absent, alias="or")),

@@ -55,7 +55,7 @@ def condition(filter: Filter, fields: Fields, values: Values) -> str:
         if member == "and_":
             terms += [condition(one, fields, values) for one in given]
         elif member == "or_":
-            terms.append("(" + " OR ".join(condition(one, fields, values) for one in given) + ")")
+            terms.append("(" + (" OR ".join(condition(one, fields, values) for one in given) or "false") + ")")
         elif member == "not_":
             terms.append("NOT " + condition(given, fields, values))
         else:

@@ -7,7 +7,7 @@ from strawberry import UNSET
 
 from gateway.resources import CATEGORIAS, PRODUTOS, SOLICITACOES
 from gateway.schema.connection import Connection, at_root, below, by
-from gateway.schema.filters import IdFilter, Joined, NomeFilter
+from gateway.schema.filters import AND, NOT, OR, IdFilter, Joined, NomeFilter
 from gateway.schema.links import by_id, embedded
 from gateway.schema.mutations import Payload, changed, creates, deletes, updates
 from gateway.schema.solicitacoes import Solicitacao, SolicitacaoFilter, SolicitacaoOrder
@@ -29,11 +29,9 @@ class ProdutoFilter:
     categoria: "CategoriaFilter | None" = strawberry.field(
         default=UNSET, metadata={"nested": Joined({"id": "categoria_id"})}, description="Condições sobre a categoria."
     )
-    and_: "list[ProdutoFilter] | None" = strawberry.field(default=UNSET, name="and", description="Todas devem valer.")
-    or_: "list[ProdutoFilter] | None" = strawberry.field(
-        default=UNSET, name="or", description="Uma ao menos deve valer."
-    )
-    not_: "ProdutoFilter | None" = strawberry.field(default=UNSET, name="not", description="Não deve valer.")
+    and_: "list[ProdutoFilter] | None" = strawberry.field(default=UNSET, name="and", description=AND)
+    or_: "list[ProdutoFilter] | None" = strawberry.field(default=UNSET, name="or", description=OR)
+    not_: "ProdutoFilter | None" = strawberry.field(default=UNSET, name="not", description=NOT)
 
 
 @strawberry.type(description="Aquilo sobre o que se solicita um serviço.")
@@ -102,11 +100,9 @@ class CategoriaOrder(Enum):
 class CategoriaFilter:
     id: IdFilter | None = strawberry.field(default=UNSET, description="Condições sobre o id.")
     nome_categoria: NomeFilter | None = strawberry.field(default=UNSET, description="Condições sobre o nome.")
-    and_: "list[CategoriaFilter] | None" = strawberry.field(default=UNSET, name="and", description="Todas devem valer.")
-    or_: "list[CategoriaFilter] | None" = strawberry.field(
-        default=UNSET, name="or", description="Uma ao menos deve valer."
-    )
-    not_: "CategoriaFilter | None" = strawberry.field(default=UNSET, name="not", description="Não deve valer.")
+    and_: "list[CategoriaFilter] | None" = strawberry.field(default=UNSET, name="and", description=AND)
+    or_: "list[CategoriaFilter] | None" = strawberry.field(default=UNSET, name="or", description=OR)
+    not_: "CategoriaFilter | None" = strawberry.field(default=UNSET, name="not", description=NOT)
 
 
 @strawberry.type(description="Um grupo de produtos.")

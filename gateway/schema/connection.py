@@ -11,6 +11,7 @@ from strawberry import UNSET
 
 from chassis.errors import invalid, over_limit
 from chassis.pagination import DEFAULT_SIZE, MAX_SIZE, cursor
+from chassis.query import MAX_FILTER_TERMS
 from gateway.context import Info
 from gateway.execution.compiler import Many
 from gateway.execution.selection import selects
@@ -139,7 +140,8 @@ Resolve = Callable[[Any, Loaders, dict[str, Any]], Awaitable[Page[Any]]]
 def _field(resolve: Resolve, declared: Many, filters: type, orders: type[Enum], description: str) -> Any:
     """The Strawberry field with a connection's arguments; they differ only in the types of filter and order."""
     first_order = next(iter(orders))
-    filter_type = Annotated[filters | None, strawberry.argument(description="Só os itens que satisfazem isto.")]
+    most = f"Só os itens que satisfazem isto: no máximo {MAX_FILTER_TERMS} condições."
+    filter_type = Annotated[filters | None, strawberry.argument(description=most)]
     order_type = Annotated[orders, strawberry.argument(description="A ordem; empates, pelo id.")]
 
     async def resolver(

@@ -5,34 +5,47 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import strawberry
+from pydantic import ValidationError
 from strawberry import UNSET
 
-from chassis.errors import invalid, over_limit
+from chassis.errors import invalid, over_limit, refuse_fields
 from chassis.pagination import MAX_IDS
-from chassis.query import FILTER_BOUNDS, MAX_FILTER_TERMS, over_bounds
+from chassis.query import FILTER_BOUNDS, MAX_FILTER_TERMS, NameFilter, over_bounds
+from chassis.text import TEXT_MAX
 from gateway.loaders import Loaders
 from gateway.names import camel
 from gateway.resources import AnyResource
-from gateway.schema.scalars import Instante, int_id
+from gateway.schema.scalars import Instante, int_id, int_ids
+
+LETTERS = f"de até {TEXT_MAX} caracteres"
+AND = "Todas devem valer; uma lista vazia vale sempre."
+OR = "Uma ao menos deve valer; uma lista vazia nunca vale."
+NOT = "Não deve valer."
 
 
 @strawberry.input(description="Condições sobre um id; todas as que forem dadas devem valer.")
 class IdFilter:
     eq: strawberry.ID | None = strawberry.field(default=UNSET, description="Igual a.")
-    in_: list[strawberry.ID] | None = strawberry.field(default=UNSET, name="in", description="Um destes.")
+    in_: list[strawberry.ID] | None = strawberry.field(
+        default=UNSET, name="in", description=f"Um destes, no máximo {MAX_IDS}; de uma lista vazia, nenhum."
+    )
 
 
 @strawberry.input(description="Condições sobre um nome; todas as que forem dadas devem valer.")
 class NomeFilter:
-    eq: str | None = strawberry.field(default=UNSET, description="Exatamente este nome.")
-    in_: list[str] | None = strawberry.field(default=UNSET, name="in", description="Exatamente um destes nomes.")
+    eq: str | None = strawberry.field(default=UNSET, description=f"Exatamente este nome, {LETTERS}.")
+    in_: list[str] | None = strawberry.field(
+        default=UNSET,
+        name="in",
+        description=f"Exatamente um destes nomes, no máximo {MAX_IDS}, cada um {LETTERS}; de uma lista vazia, nenhum.",
+    )
     contains: str | None = strawberry.field(
         default=UNSET,
-        description="Contém este trecho, sem distinguir maiúsculas nem acentos.",
+        description=f"Contém este trecho, {LETTERS}, sem distinguir maiúsculas nem acentos.",
         metadata={"search": True},
     )
     starts_with: str | None = strawberry.field(
-        default=UNSET, description="Começa com este trecho, sem distinguir maiúsculas nem acentos."
+        default=UNSET, description=f"Começa com este trecho, {LETTERS}, sem distinguir maiúsculas nem acentos."
     )
 
 
@@ -66,7 +79,8 @@ class Joined:
 async def rest_filter(given: Any, loaders: Loaders) -> dict[str, Any]:
     """A filter input as the services' JSON. What another service owns is asked of it first, one call for each part.
 
-    Raises Invalid for a null or an id that is none, and for more conditions or ids than there may be.
+    Raises Invalid, at the place where the client wrote it, for a null, an id or a text that is none, and for more
+    conditions or values than there may be: for all that the services would refuse, who see other names and places.
     """
     if (terms := _terms(given)) > MAX_FILTER_TERMS:  # before any of its parts is asked of somebody
         raise over_limit("filter", f"foram pedidas {terms} condições; o máximo é {MAX_FILTER_TERMS}")
@@ -140,8 +154,13 @@ def _operators(given: Any, path: str) -> dict[str, Any]:
         if name == "in" and len(value) > MAX_IDS:
             raise over_limit(here, f"foram pedidos {len(value)} valores; o máximo é {MAX_IDS}")
         if isinstance(given, IdFilter):
-            value = int_id(value, here) if name == "eq" else [int_id(one, here) for one in value]
+            value = int_id(value, here) if name == "eq" else int_ids(value, here)
         operators[name] = value
+    if isinstance(given, NomeFilter):
+        try:
+            NameFilter.model_validate(operators)
+        except ValidationError as failure:
+            raise refuse_fields(failure, path) from None
     return operators
 
 

@@ -7,7 +7,7 @@ from strawberry import UNSET
 
 from gateway.resources import PESSOAS, SOLICITACOES
 from gateway.schema.connection import Connection, at_root, below, by
-from gateway.schema.filters import IdFilter, NomeFilter
+from gateway.schema.filters import AND, NOT, OR, IdFilter, NomeFilter
 from gateway.schema.links import by_id
 from gateway.schema.mutations import Payload, changed, creates, deletes, updates
 from gateway.schema.solicitacoes import Solicitacao, SolicitacaoFilter, SolicitacaoOrder
@@ -25,11 +25,9 @@ class PessoaOrder(Enum):
 class PessoaFilter:
     id: IdFilter | None = strawberry.field(default=UNSET, description="Condições sobre o id.")
     nome_pessoa: NomeFilter | None = strawberry.field(default=UNSET, description="Condições sobre o nome.")
-    and_: "list[PessoaFilter] | None" = strawberry.field(default=UNSET, name="and", description="Todas devem valer.")
-    or_: "list[PessoaFilter] | None" = strawberry.field(
-        default=UNSET, name="or", description="Uma ao menos deve valer."
-    )
-    not_: "PessoaFilter | None" = strawberry.field(default=UNSET, name="not", description="Não deve valer.")
+    and_: "list[PessoaFilter] | None" = strawberry.field(default=UNSET, name="and", description=AND)
+    or_: "list[PessoaFilter] | None" = strawberry.field(default=UNSET, name="or", description=OR)
+    not_: "PessoaFilter | None" = strawberry.field(default=UNSET, name="not", description=NOT)
 
 
 @strawberry.type(description="Quem solicita serviços.")

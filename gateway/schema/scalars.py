@@ -1,6 +1,7 @@
 """`DateTime`, and ids: how GraphQL's values become REST's."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, NewType
 
 import strawberry
@@ -15,6 +16,7 @@ from chassis.errors import invalid
 from chassis.pagination import INT8
 
 Instante = NewType("Instante", str)
+ID = re.compile(r"[1-9][0-9]{0,18}")
 
 
 def _parse(value: object) -> str:
@@ -29,7 +31,7 @@ def _parse(value: object) -> str:
 DATE_TIME: ScalarDefinition = strawberry.scalar(
     name="DateTime",
     description="Data e hora RFC 3339, sempre em UTC nas respostas: 2026-01-31T12:00:00Z.",
-    specified_by_url="https://scalars.graphql.org/andimarek/date-time",
+    specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
     serialize=str,
     parse_value=_parse,
 )
@@ -37,15 +39,20 @@ DATE_TIME: ScalarDefinition = strawberry.scalar(
 
 CONFIG = StrawberryConfig(scalar_map={Instante: DATE_TIME})
 SCALARS = {**DEFAULT_SCALAR_REGISTRY, Instante: DATE_TIME}
+NO_ID = "não é um id: deve ser um número inteiro positivo de até 64 bits"
 
 
 def int_id(value: str, field: str) -> int:
     """The REST id that a GraphQL ID names. Raises Invalid for one that is no positive integer of 64 bits, or not spelt
     as we write it: caches take `01` and `1` for two rows."""
-    if not re.fullmatch(r"[1-9][0-9]{0,18}", value) or int(value) > INT8:
-        message = "não é um id: deve ser um número inteiro positivo de até 64 bits"
-        raise invalid(field, "INVALID_ID", message)
+    if not ID.fullmatch(value) or int(value) > INT8:
+        raise invalid(field, "INVALID_ID", NO_ID)
     return int(value)
+
+
+def int_ids(values: Sequence[str], field: str) -> list[int]:
+    """The same for a list, of which the one at fault is named by its place."""
+    return [int_id(value, f"{field}.{n}") for n, value in enumerate(values)]
 
 
 def python_arguments(coerced: dict[str, Any], field: StrawberryField) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from strawberry import UNSET
 
 from gateway.resources import SERVICOS, SOLICITACOES
 from gateway.schema.connection import Connection, at_root, below, by
-from gateway.schema.filters import IdFilter, NomeFilter
+from gateway.schema.filters import AND, NOT, OR, IdFilter, NomeFilter
 from gateway.schema.links import by_id
 from gateway.schema.mutations import Payload, changed, creates, deletes, updates
 from gateway.schema.solicitacoes import Solicitacao, SolicitacaoFilter, SolicitacaoOrder
@@ -25,11 +25,9 @@ class ServicoOrder(Enum):
 class ServicoFilter:
     id: IdFilter | None = strawberry.field(default=UNSET, description="Condições sobre o id.")
     nome_servico: NomeFilter | None = strawberry.field(default=UNSET, description="Condições sobre o nome.")
-    and_: "list[ServicoFilter] | None" = strawberry.field(default=UNSET, name="and", description="Todas devem valer.")
-    or_: "list[ServicoFilter] | None" = strawberry.field(
-        default=UNSET, name="or", description="Uma ao menos deve valer."
-    )
-    not_: "ServicoFilter | None" = strawberry.field(default=UNSET, name="not", description="Não deve valer.")
+    and_: "list[ServicoFilter] | None" = strawberry.field(default=UNSET, name="and", description=AND)
+    or_: "list[ServicoFilter] | None" = strawberry.field(default=UNSET, name="or", description=OR)
+    not_: "ServicoFilter | None" = strawberry.field(default=UNSET, name="not", description=NOT)
 
 
 @strawberry.type(description="O que pode ser solicitado.")

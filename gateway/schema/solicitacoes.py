@@ -8,7 +8,7 @@ from strawberry import UNSET, lazy
 
 from gateway.resources import PESSOAS, PRODUTOS, SERVICOS, SOLICITACOES
 from gateway.schema.connection import Connection, at_root, by
-from gateway.schema.filters import DataHoraFilter, IdFilter, Nested
+from gateway.schema.filters import AND, NOT, OR, DataHoraFilter, IdFilter, Nested
 from gateway.schema.links import by_id, link
 from gateway.schema.mutations import Payload, changed, creates, deletes, updates
 from gateway.schema.scalars import Instante
@@ -43,13 +43,9 @@ class SolicitacaoFilter:
     produto: Annotated["ProdutoFilter", lazy("gateway.schema.catalogo")] | None = strawberry.field(
         default=UNSET, metadata={"nested": Nested(PRODUTOS, "produto_id")}, description="Condições sobre o produto."
     )
-    and_: "list[SolicitacaoFilter] | None" = strawberry.field(
-        default=UNSET, name="and", description="Todas devem valer."
-    )
-    or_: "list[SolicitacaoFilter] | None" = strawberry.field(
-        default=UNSET, name="or", description="Uma ao menos deve valer."
-    )
-    not_: "SolicitacaoFilter | None" = strawberry.field(default=UNSET, name="not", description="Não deve valer.")
+    and_: "list[SolicitacaoFilter] | None" = strawberry.field(default=UNSET, name="and", description=AND)
+    or_: "list[SolicitacaoFilter] | None" = strawberry.field(default=UNSET, name="or", description=OR)
+    not_: "SolicitacaoFilter | None" = strawberry.field(default=UNSET, name="not", description=NOT)
 
 
 @strawberry.type(description="Um pedido: uma pessoa pede um serviço sobre um produto.")

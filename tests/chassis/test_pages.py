@@ -283,8 +283,27 @@ REFUSED: list[tuple[Any, str, str]] = [
     ({"ordering": "-nada"}, "ordering", "INVALID_CHOICE"),
     ({"after": "x"}, "after", "INVALID_CURSOR"),
     ({"per": {"field": "id", "ids": [1]}}, "per", "UNKNOWN_FIELD"),
-    ({"filter": {"or": []}}, "filter.or", "TOO_FEW"),
+    ({"filter": {"or": None}}, "filter.or", "NULL"),
+    (
+        {"filter": {"not": {"and": [{}, {"nome_pessoa": {"in": ["a", "x" * 201]}}]}}},
+        "filter.not.and.1.nome_pessoa.in.1",
+        "TOO_LONG",
+    ),
     ({"filter": {"or": [{} for _ in range(201)]}}, "filter", "LIMIT_EXCEEDED"),
+]
+
+
+EMPTY: list[tuple[Any, bool]] = [
+    ({}, True),
+    ({"and": []}, True),
+    ({"or": []}, False),
+    ({"not": {}}, False),
+    ({"not": {"or": []}}, True),
+    ({"id": {}}, True),
+    ({"id": {"in": []}}, False),
+    ({"not": {"id": {"in": []}}}, True),
+    ({"or": [{"and": []}, {"or": []}]}, True),
+    ({"and": [{"and": [{}]}, {"not": {"and": []}}]}, False),
 ]
 
 
@@ -316,6 +335,27 @@ class TestTheRicherRead:
 
         assert [row[name] for row in found["items"]] == ["Ana", "Zé", "zeca"]
         assert found["count"] == 3
+
+    @pytest.mark.parametrize(("filter", "holds"), EMPTY, ids=str)
+    @pytest.mark.parametrize("resource", ALL, ids=named)
+    async def test_takes_what_is_empty_as_logic_does(
+        self, services: Services, resource: Resource, filter: dict[str, Any], holds: bool
+    ) -> None:
+        row = await resource.add(services)
+        client, path = resource.client(services), f"{resource.path}query/"
+
+        page = (await client.post(path, json={"filter": filter, "count": True})).json()
+        ids = (await client.post(path, json={"filter": filter, "select": "ids"})).json()
+
+        assert ([one["id"] for one in page["items"]], page["count"]) == (([row["id"]], 1) if holds else ([], 0))
+        assert ids["ids"] == ([row["id"]] if holds else [])
+
+    async def test_names_the_end_that_a_page_per_parent_is_read_from(self, services: Services) -> None:
+        query = {"per": {"field": "pessoa_id", "ids": list(range(1, 1001))}, "last": 101}
+
+        refused = (await services.solicitacoes.post(f"{SOLICITACOES.path}query/", json=query)).json()
+
+        assert [error["field"] for error in refused["errors"]] == ["last"]
 
     async def test_pages_from_the_end(self, pessoas: httpx2.AsyncClient) -> None:
         whole = (await self.ask(pessoas, first=10))["items"]

@@ -1,8 +1,9 @@
 """Filters on what a row holds, on what its service joins, and on what another service owns; and their bounds."""
 
 import functools
+import json
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import pytest
@@ -206,6 +207,130 @@ async def test_a_filter_that_a_service_would_refuse_is_refused_before_anybody_is
         ("filter: no máximo 200 termos e 10 níveis", {"code": "LIMIT_EXCEEDED", "field": "filter"})
     ]
     assert services.calls == []
+
+
+LONG = "x" * 201
+AT_MOST = "deve ter no máximo 200 caracteres"
+CONTROL = "contém caracteres não permitidos"
+NO_ID = "não é um id: deve ser um número inteiro positivo de até 64 bits"
+AT_FAULT: list[tuple[str, dict[str, Any], str, str]] = [
+    ("Pessoa", {"nomePessoa": {"contains": LONG}}, "nomePessoa.contains", AT_MOST),
+    ("Pessoa", {"nomePessoa": {"startsWith": LONG}}, "nomePessoa.startsWith", AT_MOST),
+    ("Pessoa", {"nomePessoa": {"eq": "a\0b"}}, "nomePessoa.eq", CONTROL),
+    ("Pessoa", {"nomePessoa": {"in": ["Ana", "Bia", LONG]}}, "nomePessoa.in.2", AT_MOST),
+    ("Pessoa", {"id": {"eq": "x"}}, "id.eq", NO_ID),
+    ("Pessoa", {"id": {"in": ["1", "x"]}}, "id.in.1", NO_ID),
+    ("Pessoa", {"and": [{}, {"or": [{"not": {"id": {"in": ["0"]}}}]}]}, "and.1.or.0.not.id.in.0", NO_ID),
+    ("Produto", {"categoria": {"nomeCategoria": {"contains": LONG}}}, "categoria.nomeCategoria.contains", AT_MOST),
+    ("Produto", {"categoria": {"id": {"in": ["-1"]}}}, "categoria.id.in.0", NO_ID),
+    ("Produto", {"categoria": {}, "and": [{"nomeProduto": {"eq": LONG}}]}, "and.0.nomeProduto.eq", AT_MOST),
+    ("Produto", {"categoriaId": {"eq": "1e3"}}, "categoriaId.eq", NO_ID),
+    (
+        "Solicitacao",
+        {"produto": {"categoria": {"nomeCategoria": {"contains": LONG}}}},
+        "produto.categoria.nomeCategoria.contains",
+        AT_MOST,
+    ),
+    (
+        "Solicitacao",
+        {"or": [{}, {"pessoa": {"not": {"nomePessoa": {"startsWith": LONG}}}}]},
+        "or.1.pessoa.not.nomePessoa.startsWith",
+        AT_MOST,
+    ),
+    ("Solicitacao", {"servico": {"nomeServico": {"eq": None}}}, "servico.nomeServico.eq", "não pode ser nulo"),
+]
+
+
+def literal(value: Any) -> str:
+    """A JSON value as GraphQL writes it."""
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value).items()
+        return "{" + ", ".join(f"{name}: {literal(one)}" for name, one in members) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(literal, cast("list[Any]", value))) + "]"
+    return json.dumps(value)
+
+
+@pytest.mark.parametrize("as_variable", [True, False], ids=["variable", "literal"])
+@pytest.mark.parametrize(("noun", "filter", "field", "message"), AT_FAULT, ids=[one[2] for one in AT_FAULT])
+async def test_a_filter_at_fault_is_named_as_the_client_wrote_it_and_nobody_is_asked(
+    gateway: Gateway,
+    services: Services,
+    noun: str,
+    filter: dict[str, Any],
+    field: str,
+    message: str,
+    as_variable: bool,
+) -> None:
+    plural = "solicitacoes" if noun == "Solicitacao" else f"{noun.lower()}s"
+    query = f"query ($f: {noun}Filter) {{ {plural}(filter: $f) {{ totalCount }} }}"
+    if as_variable:
+        answer = await gateway.run(query, f=filter)
+    else:
+        answer = await gateway.run(f"{{ {plural}(filter: {literal(filter)}) {{ totalCount }} }}")
+
+    assert answer["data"] == {plural: None}
+    assert [(error["message"], error["extensions"]) for error in answer["errors"]] == [
+        (f"filter.{field}: {message}", {"code": "BAD_USER_INPUT", "field": f"filter.{field}"})
+    ]
+    assert services.calls == []
+
+
+async def test_what_a_service_refuses_is_named_in_camel_case_in_the_message_too(
+    gateway: Gateway, services: Services
+) -> None:
+    """As one that is newer than the gateway may."""
+
+    def disturbed(_request: httpx2.Request, _answer: httpx2.Response) -> httpx2.Response:
+        error = {"field": "filter.nome_pessoa.starts_with", "code": "INVALID", "message": "não vale"}
+        problem = {"code": "INVALID", "detail": "filter.nome_pessoa.starts_with: não vale", "errors": [error]}
+        return httpx2.Response(422, json=problem)
+
+    services.wires["pessoas"].disturb = disturbed
+
+    answer = await gateway.run('{ pessoas(filter: {nomePessoa: {startsWith: "a"}}) { totalCount } }')
+
+    [error] = answer["errors"]
+    assert error["message"] == "filter.nomePessoa.startsWith: não vale"
+    assert error["extensions"]["field"] == "filter.nomePessoa.startsWith"
+
+
+EVERY, NONE = range(1, 31), range(0)
+
+
+@pytest.mark.parametrize(
+    ("filter", "found"),
+    [
+        ("{}", EVERY),
+        ("{and: []}", EVERY),
+        ("{or: []}", NONE),
+        ("{not: {}}", NONE),
+        ("{not: {and: []}}", NONE),
+        ("{not: {or: []}}", EVERY),
+        ("{id: {}}", EVERY),
+        ("{id: {in: []}}", NONE),
+        ("{not: {pessoaId: {in: []}}}", EVERY),
+        ("{or: [{and: []}, {or: []}]}", EVERY),
+        ("{and: [{and: []}, {or: []}]}", NONE),
+        ("{and: [], or: []}", NONE),
+        ("{pessoa: {}}", EVERY),
+        ("{pessoa: {and: []}}", EVERY),
+        ("{pessoa: {or: []}}", NONE),
+        ("{pessoa: {nomePessoa: {in: []}}}", NONE),
+        ("{pessoa: {not: {nomePessoa: {in: []}}}, and: []}", EVERY),
+        ("{produto: {categoria: {}}}", EVERY),
+        ("{produto: {categoria: {or: []}}}", NONE),
+        ("{produto: {not: {categoria: {or: []}}, and: []}}", EVERY),
+    ],
+)
+@pytest.mark.usefixtures("many")
+async def test_an_empty_and_holds_for_every_row_and_an_empty_or_or_in_for_none(
+    gateway: Gateway, filter: str, found: range
+) -> None:
+    data = await gateway.data(f"{{ solicitacoes(filter: {filter}) {{ totalCount nodes {{ id }} }} }}")
+
+    assert [int(node["id"]) for node in data["solicitacoes"]["nodes"]] == list(found)
+    assert data["solicitacoes"]["totalCount"] == len(found)
 
 
 async def test_a_filter_at_its_bound_is_answered(gateway: Gateway, services: Services) -> None:
