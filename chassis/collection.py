@@ -10,7 +10,7 @@ described to OpenAPI from the same declarations (`chassis.openapi`).
 
 import json
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -32,9 +32,9 @@ from chassis.db.database import CHANGING, Transaction
 from chassis.db.filters import orderings, place
 from chassis.db.idempotency import Keyed
 from chassis.db.repository import Page, Repository, Row
-from chassis.errors import MOST_ERRORS, Contended, FieldError, Invalid, NotFound, invalid, too_many_errors
+from chassis.errors import MOST_ERRORS, Contended, FieldError, Invalid, NotFound, Refusal, invalid, too_many_errors
 from chassis.pagination import DEFAULT_SIZE, INT8, MAX_SIZE, beside, cursor
-from chassis.query import GroupedQuery, Query, query_model
+from chassis.query import MAX_LETTERS, GroupedQuery, Query, query_model
 
 ID = re.compile("[1-9][0-9]{0,18}")
 """How a path writes an id: each row has one address."""
@@ -110,8 +110,12 @@ class Collection:
 
     # -- what a service may make its own -----------------------------------------------------------------------
 
-    async def check(self, request: Request, new: Mapping[str, Any], old: Mapping[str, Any] | None) -> None:
-        """A rule on what is written, judged before the transaction. Raises Invalid."""
+    async def check(
+        self, request: Request, new: Mapping[str, Any], old: Mapping[str, Any] | None
+    ) -> Sequence[FieldError]:
+        """A rule on what is written, judged before the transaction: what is wrong. Of a body that is refused anyway,
+        `new` has only the members that are good by themselves."""
+        return ()
 
     async def show(self, request: Request, id: int) -> Response:
         """GET of one member."""
@@ -158,13 +162,15 @@ class Collection:
     async def create(self, request: Request) -> Response:
         body = require_object(await read_json(request))
         unknown = [field for field in body if field not in self.write.model_fields]
-        written = self._validated(body, [self._refused(field) for field in unknown])
+        written, wrong = self._validated(body, [self._refused(field) for field in unknown])
         repository = self.make(request)
+        if wrong:  # no answer to it can have been kept
+            await self._refuse(request, wrong, written, None)
         keyed = Keyed(request, body, repository.database)
 
         async def attempt() -> Response:
             require_preconditions(request, None)
-            await self.check(request, written, None)
+            await self._refuse(request, [], written, None)
 
             async def work(transaction: Transaction) -> Response:
                 row = await repository.add(transaction, written)
@@ -203,14 +209,10 @@ class Collection:
         async def attempt() -> Response:
             before = await repository.get(id)
             tag = etag(dumps(before))
-            try:
-                written = self._written(body, before, merge=merge)
-            except Invalid as failure:
-                if all(error.code == "READ_ONLY" for error in failure.errors):
-                    require_preconditions(request, tag)  # it may repeat what an older version had
-                raise
-            require_preconditions(request, tag)
-            await self.check(request, written, before)
+            written, wrong = self._written(body, before, merge=merge)
+            if all(error.code == "READ_ONLY" for error in wrong):  # it may repeat what an older version had
+                require_preconditions(request, tag)
+            await self._refuse(request, wrong, written, before)
 
             async def work(transaction: Transaction) -> Response:
                 stored = await repository.lock(transaction, id)
@@ -231,8 +233,8 @@ class Collection:
 
     # -- bodies ------------------------------------------------------------------------------------------------
 
-    def _written(self, body: Mapping[str, Any], stored: Row, *, merge: bool) -> dict[str, Any]:
-        """The validated writable members of a PUT or PATCH on `stored`."""
+    def _written(self, body: Mapping[str, Any], stored: Row, *, merge: bool) -> tuple[Row, list[FieldError]]:
+        """The writable members of a PUT or PATCH on `stored`, like `_validated`."""
         current = self._writable(stored)
         wrong: list[FieldError] = []
         members: dict[str, Any] = dict(current) if merge else {}
@@ -256,19 +258,35 @@ class Collection:
             return FieldError(field, "READ_ONLY", "campo somente leitura")
         return FieldError(field, "UNKNOWN_FIELD", "campo desconhecido")
 
-    def _validated(self, members: Mapping[str, Any], wrong: list[FieldError]) -> dict[str, Any]:
-        """`members` through the write model. Raises Invalid with these errors and `wrong`, all at once."""
+    def _validated(self, members: Mapping[str, Any], wrong: list[FieldError]) -> tuple[Row, list[FieldError]]:
+        """`members` through the write model: those that are good, and what is wrong with the others beside `wrong`."""
         known = {field: value for field, value in members.items() if field in self.write.model_fields}
         try:
-            written = validate(self.write, known).model_dump()
+            return validate(self.write, known).model_dump(), wrong
         except Invalid as failure:
-            wrong = [*failure.errors, *wrong]
-            written = {}
-        if len(wrong) > MOST_ERRORS:
+            bad = {error.field for error in failure.errors}
+            return {field: value for field, value in known.items() if field not in bad}, [*failure.errors, *wrong]
+
+    async def _refuse(
+        self, request: Request, wrong: Sequence[FieldError], new: Row, old: Mapping[str, Any] | None
+    ) -> None:
+        """Raises Invalid for all that is wrong with a body at once: with its members, and with what they refer to."""
+        if len(wrong) > MOST_ERRORS:  # nobody is asked about the rest
             raise too_many_errors("corpo")
-        if wrong:
-            raise Invalid(f"{wrong[0].field}: {wrong[0].message}", errors=wrong)
-        return written
+        try:
+            found = [*wrong, *await self.check(request, new, old)]
+            if wrong:  # else the database tells, when it is written
+                found += await self.make(request).dangling(new)
+        except Refusal:
+            if not wrong:
+                raise
+            found = [*wrong]  # the caller can mend these, whoever is away
+        if len(found) > MOST_ERRORS:
+            raise too_many_errors("corpo")
+        if found:
+            places = {field: n for n, field in enumerate(self.write.model_fields)}
+            found.sort(key=lambda error: places.get(error.field, len(places)))
+            raise Invalid(f"{found[0].field}: {found[0].message}", errors=found)
 
     def _id(self, request: Request) -> int:
         """The id that the path names. Raises Invalid for what is no integer, NotFound for an integer that is no id."""
@@ -296,7 +314,9 @@ class Collection:
                 found.append(parameters.integers(name, f"Rows whose {name} is one of these.", MAX_BULK_IDS))
             if name == self.name_field:
                 found.append(parameters.text(name, f"Rows whose {name} is exactly this.", 100, self.example[name]))
-                found.append(parameters.text("search", f"Part of {name}, whatever its case and accents.", 200, "joao"))
+                found.append(
+                    parameters.text("search", f"Part of {name}, whatever its case and accents.", MAX_LETTERS, "joao")
+                )
             if field.kind == "instant":
                 found.append(parameters.instant(name, f"Rows of exactly this {name}."))
                 found.append(parameters.instant(f"{name}__gte", f"Rows with {name} at or after this."))

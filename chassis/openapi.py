@@ -15,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from chassis.codes import FIELDS, PROBLEMS
 from chassis.errors import TITLES
 from chassis.identity import Needs
 from chassis.query import GroupedQuery
@@ -52,7 +53,7 @@ PROBLEM: Schema = {
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": {"type": "string"},
         "instance": {"type": "string"},
-        "code": {"type": "string", "pattern": "^[A-Z][A-Z_]*$"},
+        "code": {"type": "string", "enum": [*PROBLEMS]},
         "trace_id": {"type": "string", "description": "Only in a 5xx: what to tell the support."},
         "service": {"type": "string", "description": "Only in a 5xx: the neighbour whose fault it is."},
         "errors": {
@@ -63,7 +64,7 @@ PROBLEM: Schema = {
                 "required": ["field", "code", "message"],
                 "properties": {
                     "field": {"type": "string", "description": "Its dotted path."},
-                    "code": {"type": "string", "pattern": "^[A-Z][A-Z_]*$"},
+                    "code": {"type": "string", "enum": [*FIELDS]},
                     "message": {"type": "string"},
                 },
             },

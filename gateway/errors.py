@@ -1,8 +1,6 @@
-"""Errors as GraphQL answers them: a Portuguese message, and `extensions.code` from a closed list.
+"""Errors as GraphQL answers them: a Portuguese message, and `extensions.code` from a closed list (`EXTENSIONS`).
 
-BAD_USER_INPUT, NOT_FOUND, CONFLICT, UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED, LIMIT_EXCEEDED, UNAVAILABLE, TIMEOUT,
-INTERNAL; PERSISTED_QUERY_NOT_SUPPORTED, which is for clients' libraries. What is not a refusal of ours, nor GraphQL's
-own, is a fault: it is logged, and shows nothing.
+What is not a refusal of ours, nor GraphQL's own, is a fault: it is logged, and shows nothing.
 """
 
 import logging
@@ -35,6 +33,21 @@ log = logging.getLogger("graphql")
 
 MOST_SHOWN = 1000
 """Errors in one answer. A row takes a plan a microsecond, and an error forty."""
+
+EXTENSIONS = {
+    "BAD_USER_INPUT": "O pedido não vale: a sua sintaxe, o seu tipo ou o valor de um argumento.",
+    "NOT_FOUND": "Não existe.",
+    "CONFLICT": "Outros mudaram ou estão mudando o mesmo.",
+    "UNAUTHENTICATED": "Falta um token válido.",
+    "FORBIDDEN": "O token não permite isto.",
+    "RATE_LIMITED": "A cota de um minuto acabou; tente de novo depois.",
+    "LIMIT_EXCEEDED": "Passa de um limite; peça menos.",
+    "UNAVAILABLE": "Um serviço não está respondendo; tente de novo depois.",
+    "TIMEOUT": "O tempo acabou antes da resposta.",
+    "INTERNAL": "Um defeito nosso; informe o trace_id ao suporte.",
+    "PERSISTED_QUERY_NOT_SUPPORTED": "Só veio o hash de uma consulta; as bibliotecas mandam então o texto.",
+}
+"""The closed list: each code with what it says to a person."""
 
 CODES: dict[type[Refusal], str] = {
     Malformed: "BAD_USER_INPUT",
@@ -96,7 +109,9 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
         if origin.retry_after is not None:
             extensions["retry_after"] = origin.retry_after
         if origin.errors:
-            extensions["field"] = camel(origin.errors[0].field)
+            first = origin.errors[0]
+            extensions["field"] = camel(first.field)
+            found["message"] = f"{extensions['field']}: {first.message}"  # a service's own would say it in REST's names
     if error.locations:
         found["locations"] = [location.formatted for location in error.locations]
     if error.path:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chassis import identity
-from chassis.errors import FieldError, Invalid, NotFound, Refusal, Unavailable
+from chassis.errors import FieldError, NotFound, Refusal, Unavailable
 from chassis.remote import Remote
 from solicitacoes.models import Owned, Pessoa, Produto, Servico
 
@@ -49,11 +49,12 @@ class Coordinator:
                 away.append(reference.shown_as)
         return shown | {"indisponiveis": away} if away else shown
 
-    async def check(self, new: Mapping[str, Any], old: Mapping[str, Any] | None) -> None:
-        """Raises Invalid that names each reference to nothing, Unavailable when an owner cannot be asked, and Forbidden
-        when the caller may not ask: to know whether a row exists is to read it. References that stay as they were are
-        not asked again: history is never rewritten."""
-        changed = [one for one in REFERENCES if old is None or new[one.field] != old[one.field]]
+    async def dangling(self, new: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[FieldError]:
+        """Names each reference to nothing. Raises Unavailable when there is none and an owner cannot be asked, and
+        Forbidden when the caller may not ask: to know whether a row exists is to read it. References that stay as they
+        were are not asked again: history is never rewritten."""
+        given = [one for one in REFERENCES if one.field in new]
+        changed = [one for one in given if old is None or new[one.field] != old[one.field]]
         _require_readable(changed)
         found = await asyncio.gather(*(self._ask(one, new[one.field]) for one in changed))
         missing = [
@@ -61,16 +62,15 @@ class Coordinator:
             for reference, answer in zip(changed, found, strict=True)
             if isinstance(answer, NotFound)
         ]
-        if missing:
-            raise Invalid(f"{missing[0].field}: {missing[0].message}", errors=missing)
         away = {one.owner: answer for one, answer in zip(changed, found, strict=True) if isinstance(answer, Refusal)}
-        if away:
+        if away and not missing:
             owner = max(away, key=lambda name: away[name].retry_after or 0)  # to ask again before that is in vain
             seconds = away[owner].retry_after
             when = f"; tente de novo em {seconds} s" if seconds else ""
             refusal = Unavailable(f"não foi possível consultar {owner}; nada foi gravado{when}", retry_after=seconds)
             refusal.service = owner  # so that nobody takes it for a fault of this service
             raise refusal from away[owner]
+        return missing
 
     async def _ask(self, reference: Reference, id: int) -> dict[str, Any] | Refusal:
         """What the owner shows, or its refusal. Only a 404 is our caller's to mend, not a share that is used up there,

@@ -1,6 +1,6 @@
 """The REST routes of solicitacoes: the common dialect, with references checked on write and shown on read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from chassis.collection import Collection, json_response
 from chassis.conditional import not_modified
+from chassis.errors import FieldError
 from chassis.service import make
 from solicitacoes.coordinator import Coordinator
 from solicitacoes.models import SolicitacaoPublic, SolicitacaoView, SolicitacaoWrite
@@ -15,9 +16,11 @@ from solicitacoes.repository import SolicitacaoRepository
 
 
 class Solicitacoes(Collection):
-    async def check(self, request: Request, new: Mapping[str, Any], old: Mapping[str, Any] | None) -> None:
+    async def check(
+        self, request: Request, new: Mapping[str, Any], old: Mapping[str, Any] | None
+    ) -> Sequence[FieldError]:
         coordinator: Coordinator = request.app.state.coordinator
-        await coordinator.check(new, old)
+        return await coordinator.dangling(new, old)
 
     async def show(self, request: Request, id: int) -> Response:
         """The coordinator view. It carries no ETag: it shows what others own."""

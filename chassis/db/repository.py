@@ -13,7 +13,7 @@ from psycopg.rows import args_row
 
 from chassis.db.database import Database, Transaction
 from chassis.db.filters import Fields, Values, beyond, bigints, condition, place
-from chassis.errors import NotFound, invalid, over_limit
+from chassis.errors import FieldError, NotFound, invalid, over_limit
 from chassis.query import GroupedQuery, Query
 
 Row = dict[str, Any]
@@ -49,7 +49,7 @@ class Repository:
     locking: ClassVar[str] = "FOR UPDATE"
     """The lock that keeps a row's representation still."""
     references: ClassVar[Mapping[str, tuple[str, str]]] = {}
-    """Foreign keys: constraint name to (field, what it refers to)."""
+    """Foreign keys: constraint name to (field, the table that it refers to)."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -73,6 +73,15 @@ class Repository:
             return []
         sql = f"SELECT {self.select} FROM {self.source} WHERE {self._id} = ANY(%s::bigint[]) ORDER BY {self._id}"
         return await self._rows(sql, [bigints(ids)])
+
+    async def dangling(self, written: Mapping[str, Any]) -> list[FieldError]:
+        """Names each reference to nothing, as the foreign keys would if `written` could be stored."""
+        return [
+            FieldError(field, "NOT_FOUND", f"{referred} {written[field]} não existe")
+            for field, referred in self.references.values()
+            if field in written
+            and not await self.database.fetch(f"SELECT id FROM {referred} WHERE id = %s", [written[field]])
+        ]
 
     async def ids(self, query: Query) -> tuple[list[int], bool]:
         """The first 5,000 ids that match the query's filter, in its order, and whether there are more."""
@@ -101,7 +110,8 @@ class Repository:
         parent, ids = self.fields[query.per.field], dict.fromkeys(query.per.ids)
         if len(ids) * query.size > MAX_GROUPED_ROWS:
             limit = MAX_GROUPED_ROWS // len(ids)
-            raise over_limit("first", f"para {len(ids)} pais, no máximo {limit} itens por pai")
+            end = "last" if query.backward else "first"
+            raise over_limit(end, f"para {len(ids)} pais, no máximo {limit} itens por pai")
         window = Window(self.fields, self._id, query, within=f"{parent.sql} = parent.id")
         extras, values = window.extras(self.source)
         extra = f"CROSS JOIN LATERAL (SELECT {', '.join(extras)}) AS extra" if extras else ""

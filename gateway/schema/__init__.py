@@ -4,6 +4,7 @@ import strawberry
 from graphql import GraphQLSchema
 
 from gateway.schema.catalogo import CategoriaMutation, CategoriaQuery, ProdutoMutation, ProdutoQuery
+from gateway.schema.codes import CodigoExtensions
 from gateway.schema.pessoas import PessoaMutation, PessoaQuery
 from gateway.schema.scalars import CONFIG
 from gateway.schema.servicos import ServicoMutation, ServicoQuery
@@ -22,7 +23,7 @@ class Mutation(SolicitacaoMutation, PessoaMutation, ServicoMutation, ProdutoMuta
 
 def build() -> strawberry.Schema:
     """The schema."""
-    return strawberry.Schema(query=Query, mutation=Mutation, config=CONFIG)
+    return strawberry.Schema(query=Query, mutation=Mutation, types=[CodigoExtensions], config=CONFIG)
 
 
 def core(schema: strawberry.Schema) -> GraphQLSchema:

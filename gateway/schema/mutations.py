@@ -1,25 +1,30 @@
 """What every mutation shares: an input as a REST body, a mendable refusal as the payload's `errors`."""
 
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 import strawberry
+from pydantic import TypeAdapter, ValidationError
 from strawberry import UNSET
 
-from chassis.errors import FieldError, NotFound
+from chassis.errors import DeadlineExceeded, FieldError, Invalid, NotFound, Unavailable, refuse_fields
+from chassis.text import Name
 from gateway.context import MENDABLE, Context, Info
 from gateway.execution.compiler import Changed, Refusals, Writes
 from gateway.execution.plan import Outcome
 from gateway.names import camel
 from gateway.resources import AnyResource
+from gateway.schema.codes import CodigoErro, of_the_list
 from gateway.schema.links import ById
 from gateway.schema.scalars import int_id, python_arguments
+
+NAME = TypeAdapter[str](Name)
 
 
 @strawberry.type(description="Um erro que quem chamou pode corrigir.")
 class Erro:
-    code: str = strawberry.field(description="Código estável, em inglês, para programas.")
+    code: str = strawberry.field(description="O que há de errado, para programas.", graphql_type=CodigoErro)
     field: str | None = strawberry.field(description="O campo recusado, se o erro é de um campo.")
     message: str = strawberry.field(description="A explicação, em português, para pessoas.")
 
@@ -89,32 +94,69 @@ async def _write(context: Context, resource: AnyResource, method: str, id: str |
     headers = {"Idempotency-Key": context.next_key(), "Prefer": "return=representation"}
     loaders = context.loaders
     remote = loaders.remote(resource, "write")
+    body, no_ids = _body(given)
     try:
         member = None if id is None else int_id(id, "id")
-        path = resource.path if member is None else f"{resource.path}{member}/"
-        body = _body(given)
-        loaders.forget()
-        try:
-            row = await context.write(remote, method, path, resource.written(member), body, headers)
-        finally:
-            loaders.forget()
+    except Invalid as no_id:
+        return _refused(given, [*no_id.errors, *no_ids], _faults(body))
+    path = resource.path if member is None else f"{resource.path}{member}/"
+    loaders.forget()
+    try:
+        row = await context.write(remote, method, path, resource.written(member), body, headers)
     except MENDABLE as refusal:
-        found = refusal.errors or [
-            FieldError("id" if isinstance(refusal, NotFound) else "", refusal.code, refusal.detail)
-        ]
-        return Outcome(
-            None, [Erro(code=one.code, field=camel(one.field) or None, message=one.message) for one in found]
-        )
+        whole = FieldError("id" if isinstance(refusal, NotFound) else "", refusal.code, refusal.detail)
+        return _refused(given, no_ids, refusal.errors or [whole])
+    except (Unavailable, DeadlineExceeded):
+        if not no_ids:
+            raise
+        return _refused(given, no_ids)  # the caller can mend these, whoever is away
+    finally:
+        loaders.forget()
     return Outcome(row, [])
 
 
-def _body(given: Any) -> dict[str, Any] | None:
-    """The members that were given, by their REST names; references are integers there."""
+def _body(given: Any) -> tuple[dict[str, Any] | None, list[FieldError]]:
+    """The members that were given, by their REST names; and the ids among them that are none.
+
+    Those go as an empty text, which the service refuses beside all else that is wrong: it alone can tell whether the
+    others are ids of anything.
+    """
     if given is None:
-        return None
-    found = {field.name: getattr(given, field.name) for field in dataclasses.fields(given)}
-    return {
-        name: int_id(value, camel(name)) if name.endswith("_id") and value is not None else value
-        for name, value in found.items()
-        if value is not UNSET
-    }
+        return None, []
+    body: dict[str, Any] = {}
+    no_ids: list[FieldError] = []
+    for field in dataclasses.fields(given):
+        value = getattr(given, field.name)
+        if value is UNSET:
+            continue
+        if field.name.endswith("_id") and value is not None:
+            try:
+                value = int_id(value, field.name)
+            except Invalid as no_id:
+                value = ""
+                no_ids += no_id.errors
+        body[field.name] = value
+    return body, no_ids
+
+
+def _faults(body: dict[str, Any] | None) -> list[FieldError]:
+    """What is wrong with the names and the nulls of an input, where there is no row to send it for."""
+    faults: list[FieldError] = []
+    for field, value in (body or {}).items():
+        try:
+            if value is None or field.startswith("nome_"):
+                NAME.validate_python(value)
+        except ValidationError as failure:
+            faults += refuse_fields(failure, field).errors
+    return faults
+
+
+def _refused(given: Any, no_ids: Sequence[FieldError], others: Sequence[FieldError] = ()) -> Outcome:
+    """What there is to mend, in the order of the form."""
+    named = {error.field for error in no_ids}
+    wrong = [*no_ids, *(error for error in others if error.field not in named)]
+    form = ["", "id", *(field.name for field in dataclasses.fields(given))] if given else ["", "id"]
+    wrong.sort(key=lambda error: form.index(error.field) if error.field in form else len(form))
+    return Outcome(
+        None, [Erro(code=of_the_list(one.code), field=camel(one.field) or None, message=one.message) for one in wrong]
+    )

@@ -42,6 +42,27 @@ async def test_a_produto_of_an_unknown_categoria_is_422_and_nothing_is_stored(se
     assert (await services.catalogo.get(PRODUTOS.path)).json() == []
 
 
+async def test_a_bad_name_and_a_categoria_that_does_not_exist_are_named_at_once(services: Services) -> None:
+    row = await builders.produto(services)
+    wrong = {"categoria_id": 99, "nome_produto": " "}
+
+    created = await services.catalogo.post("/api/produtos/", json=wrong)
+    replaced = await services.catalogo.put(f"/api/produtos/{row['id']}/", json=wrong)
+    merged = await services.catalogo.patch(f"/api/produtos/{row['id']}/", json=wrong)
+    missing = await services.catalogo.post("/api/produtos/", json={"nome_produto": " "})
+
+    for answer in (created, replaced, merged):
+        assert answer.status_code == 422
+        assert answer.json()["errors"] == [
+            {"field": "nome_produto", "code": "BLANK", "message": "não pode ficar em branco"},
+            {"field": "categoria_id", "code": "NOT_FOUND", "message": "categoria 99 não existe"},
+        ]
+    assert [(error["field"], error["code"]) for error in missing.json()["errors"]] == [
+        ("nome_produto", "BLANK"),
+        ("categoria_id", "REQUIRED"),
+    ]
+
+
 async def test_the_bodies_are_the_tutorials_to_the_letter(services: Services) -> None:
     categoria = await services.catalogo.post("/api/categorias/", json={"nome_categoria": "Eletrônicos"})
     produto = await services.catalogo.post("/api/produtos/", json={"nome_produto": "Smartphone", "categoria_id": 1})

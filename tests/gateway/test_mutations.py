@@ -78,6 +78,89 @@ async def test_what_a_caller_can_mend_comes_in_the_payload(gateway: Gateway, ser
     assert data["f"]["errors"] == [{"code": "INVALID_ID", "field": "categoriaId"}]
 
 
+NO_ID = "não é um id: deve ser um número inteiro positivo de até 64 bits"
+
+
+async def test_a_form_hears_of_all_that_is_wrong_with_it_at_once_in_its_own_order(
+    gateway: Gateway, services: Services
+) -> None:
+    row = await builders.solicitacao(services)
+    produto = await builders.produto(services)
+
+    answer = await gateway.run(
+        """mutation ($s: ID!, $p: ID!) {
+            a: criarSolicitacao(input: {produtoId: "99", pessoaId: "x", servicoId: "98"}) { ...E }
+            b: criarProduto(input: {categoriaId: "x", nomeProduto: " "}) { ...F }
+            c: criarProduto(input: {categoriaId: "99", nomeProduto: " "}) { ...F }
+            d: atualizarSolicitacao(id: $s, input: {produtoId: "99", pessoaId: "0", servicoId: null}) { ...G }
+            e: atualizarProduto(id: $p, input: {categoriaId: "-1", nomeProduto: null}) { ...H }
+            f: atualizarProduto(id: "x", input: {categoriaId: "y", nomeProduto: " "}) { ...H }
+            g: atualizarProduto(id: "999", input: {categoriaId: "y"}) { ...H }
+            h: atualizarSolicitacao(id: "1e3", input: {produtoId: null, pessoaId: "1"}) { ...G }
+        }
+        fragment E on CriarSolicitacaoPayload { solicitacao { id } errors { field code message } }
+        fragment F on CriarProdutoPayload { produto { id } errors { field code message } }
+        fragment G on AtualizarSolicitacaoPayload { solicitacao { id } errors { field code message } }
+        fragment H on AtualizarProdutoPayload { produto { id } errors { field code message } }""",
+        s=row["id"],
+        p=produto["id"],
+    )
+
+    assert "errors" not in answer
+    assert {key: [tuple(error.values()) for error in payload["errors"]] for key, payload in answer["data"].items()} == {
+        "a": [
+            ("servicoId", "NOT_FOUND", "serviço 98 não existe"),
+            ("pessoaId", "INVALID_ID", NO_ID),
+            ("produtoId", "NOT_FOUND", "produto 99 não existe"),
+        ],
+        "b": [("nomeProduto", "BLANK", "não pode ficar em branco"), ("categoriaId", "INVALID_ID", NO_ID)],
+        "c": [
+            ("nomeProduto", "BLANK", "não pode ficar em branco"),
+            ("categoriaId", "NOT_FOUND", "categoria 99 não existe"),
+        ],
+        "d": [
+            ("servicoId", "NULL", "não pode ser nulo"),
+            ("pessoaId", "INVALID_ID", NO_ID),
+            ("produtoId", "NOT_FOUND", "produto 99 não existe"),
+        ],
+        "e": [("nomeProduto", "NULL", "não pode ser nulo"), ("categoriaId", "INVALID_ID", NO_ID)],
+        "f": [
+            ("id", "INVALID_ID", NO_ID),
+            ("nomeProduto", "BLANK", "não pode ficar em branco"),
+            ("categoriaId", "INVALID_ID", NO_ID),
+        ],
+        "g": [("id", "NOT_FOUND", "produto 999 não existe"), ("categoriaId", "INVALID_ID", NO_ID)],
+        "h": [("id", "INVALID_ID", NO_ID), ("produtoId", "NULL", "não pode ser nulo")],
+    }
+    assert (await services.catalogo.get(f"/api/produtos/?id={produto['id']}")).json() == [produto]
+
+
+async def test_an_id_that_is_none_is_told_also_when_the_service_is_away(gateway: Gateway, services: Services) -> None:
+    services.cut("catalogo")
+
+    answer = await gateway.run(
+        'mutation { m: criarProduto(input: {nomeProduto: "X", categoriaId: "x"}) { errors { field code } } }'
+    )
+
+    assert answer == {"data": {"m": {"errors": [{"field": "categoriaId", "code": "INVALID_ID"}]}}}
+
+
+async def test_a_code_that_this_gateway_does_not_know_comes_as_invalid_with_its_message(
+    gateway: Gateway, services: Services
+) -> None:
+    """As a service that is newer may answer."""
+
+    def disturbed(_request: httpx2.Request, _answer: httpx2.Response) -> httpx2.Response:
+        error = {"field": "nome_pessoa", "code": "TOO_LOUD", "message": "grita demais"}
+        return httpx2.Response(422, json={"code": "INVALID", "detail": "nome_pessoa: grita demais", "errors": [error]})
+
+    services.wires["pessoas"].disturb = disturbed
+
+    data = await gateway.data('mutation { m: criarPessoa(input: {nomePessoa: "A"}) { errors { code field message } } }')
+
+    assert data["m"]["errors"] == [{"code": "INVALID", "field": "nomePessoa", "message": "grita demais"}]
+
+
 async def test_trouble_in_the_system_is_a_top_level_error(gateway: Gateway, services: Services) -> None:
     services.cut("pessoas")
 

@@ -6,11 +6,14 @@ from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
     GraphQLObjectType,
+    GraphQLScalarType,
     build_schema,
     is_specified_scalar_type,
 )
 
+from chassis.codes import FIELDS
 from deploy.local import ROOT
+from gateway.errors import EXTENSIONS
 from gateway.schema import build
 
 SDL = ROOT / "gateway/schema.graphql"
@@ -51,6 +54,31 @@ def test_everything_is_described_in_portuguese() -> None:
     assert [where for where, description in found.items() if not description] == []
     english = re.compile(r"\b(the|an|of|and|or|is|are|with|from|by|list|one)\b")
     assert [where for where, description in found.items() if english.search((description or "").lower())] == []
+
+
+def test_a_text_in_a_filter_says_how_long_it_may_be() -> None:
+    said = described()
+
+    assert all("200 caracteres" in (said[f"NomeFilter.{one}"] or "") for one in ("eq", "in", "contains", "startsWith"))
+
+
+def test_the_codes_of_errors_are_enums_of_the_lists_that_rest_has_too() -> None:
+    schema = build_schema(SDL.read_text())
+    erro, mendable, extensions = (schema.type_map[name] for name in ("Erro", "CodigoErro", "CodigoExtensions"))
+
+    assert isinstance(erro, GraphQLObjectType)
+    assert isinstance(mendable, GraphQLEnumType)
+    assert isinstance(extensions, GraphQLEnumType)
+    assert str(erro.fields["code"].type) == "CodigoErro!"
+    assert set(FIELDS) <= set(mendable.values)
+    assert set(EXTENSIONS) == set(extensions.values)
+
+
+def test_datetime_is_specified_by_the_standard_that_it_keeps() -> None:
+    kind = build_schema(SDL.read_text()).type_map["DateTime"]
+
+    assert isinstance(kind, GraphQLScalarType)
+    assert kind.specified_by_url == "https://www.rfc-editor.org/rfc/rfc3339"
 
 
 def test_no_list_is_unbounded() -> None:

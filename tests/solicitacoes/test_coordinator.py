@@ -62,6 +62,68 @@ async def test_every_missing_reference_is_named_at_once_and_nothing_is_stored(se
     assert (await services.solicitacoes.get(SOLICITACOES.path)).json() == []
 
 
+async def test_a_malformed_id_and_a_reference_to_nothing_are_named_at_once_in_the_order_of_the_body(
+    services: Services,
+) -> None:
+    row = await builders.solicitacao(services)
+    wrong = {"cor": "azul", "produto_id": 88, "pessoa_id": "x", "servico_id": 77, "id": 9}
+    expected = [
+        ("servico_id", "NOT_FOUND"),
+        ("pessoa_id", "NOT_AN_INTEGER"),
+        ("produto_id", "NOT_FOUND"),
+    ]
+
+    created = await services.solicitacoes.post(SOLICITACOES.path, json=wrong)
+    replaced = await services.solicitacoes.put(SOLICITACOES.at(row), json=wrong)
+    merged = await services.solicitacoes.patch(SOLICITACOES.at(row), json={"produto_id": 88, "pessoa_id": None})
+
+    for answer in (created, replaced):
+        assert answer.status_code == 422
+        assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [
+            *expected,
+            ("cor", "UNKNOWN_FIELD"),
+            ("id", "READ_ONLY"),
+        ]
+        assert answer.json()["detail"] == "servico_id: serviço 77 não existe"
+    assert [(error["field"], error["code"]) for error in merged.json()["errors"]] == [
+        ("pessoa_id", "NULL"),
+        ("produto_id", "NOT_FOUND"),
+    ]
+    assert await SOLICITACOES.stored(services, row["id"]) == row
+
+
+async def test_what_is_known_to_be_wrong_is_told_also_when_an_owner_is_away(services: Services) -> None:
+    services.cut("servicos", "catalogo")
+
+    answer = await services.solicitacoes.post(
+        SOLICITACOES.path, json={"servico_id": 1, "pessoa_id": 77, "produto_id": "x"}
+    )
+
+    assert answer.status_code == 422
+    assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [
+        ("pessoa_id", "NOT_FOUND"),
+        ("produto_id", "NOT_AN_INTEGER"),
+    ]
+
+
+async def test_a_body_with_more_mistakes_than_are_told_asks_nobody(services: Services) -> None:
+    body = {"servico_id": 1, "pessoa_id": 1, "produto_id": 1} | {f"m{n}": n for n in range(101)}
+
+    answer = await services.solicitacoes.post(SOLICITACOES.path, json=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "LIMIT_EXCEEDED")
+    assert services.calls == []
+
+
+async def test_references_to_nothing_count_among_the_mistakes_of_a_body(services: Services) -> None:
+    body = {"servico_id": 1, "pessoa_id": 1, "produto_id": 1} | {f"m{n}": n for n in range(98)}
+
+    answer = await services.solicitacoes.post(SOLICITACOES.path, json=body)
+
+    assert answer.status_code == 422
+    assert [error["code"] for error in answer.json()["errors"]] == ["LIMIT_EXCEEDED"]
+
+
 async def test_an_owner_that_cannot_be_asked_is_503_with_retry_after_and_nothing_is_stored(services: Services) -> None:
     body = await SOLICITACOES.body(services)
     services.cut("servicos")
