@@ -1,20 +1,7 @@
 // Prints the newest solicitações. Everything it reads has the type that the schema gives it: a misspelt field does not
 // compile, nor does a nested object that is taken for granted, since each may be null.
-import { PainelDocument, type TypedDocumentString } from "./generated.ts";
-
-const url = process.env.GATEWAY_URL ?? "http://localhost:8000/graphql";
-
-async function run<Data, Variables>(query: TypedDocumentString<Data, Variables>, variables: Variables): Promise<Data> {
-  const answer = await fetch(url, {
-    method: "POST",
-    headers: { "Content-Type": "application/json", Accept: "application/graphql-response+json" },
-    body: JSON.stringify({ query, variables }),
-  });
-  const { data, errors } = (await answer.json()) as { data?: Data; errors?: { message: string }[] };
-  for (const { message } of errors ?? []) console.error(message);
-  if (!data) throw new Error(`${url} answered ${answer.status} without data`);
-  return data;
-}
+import { run } from "./gateway.ts";
+import { PainelDocument } from "./generated.ts";
 
 const { solicitacoes } = await run(PainelDocument, { first: 10 });
 for (const { dataSolicitacao, pessoa, servico, produto } of solicitacoes?.nodes ?? []) {

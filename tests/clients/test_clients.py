@@ -92,6 +92,33 @@ def test_the_typescript_example_is_generated_type_checked_and_prints_the_painel(
     assert total.endswith(" ao todo")
 
 
+def test_the_typescript_example_creates_a_pessoa_or_says_what_to_mend(generated: Path, graphql_url: str) -> None:
+    created = run(generated, "npm", "run", "criar", "Ana Lima", GATEWAY_URL=graphql_url)
+    refused = run(generated, "npm", "run", "criar", " ", GATEWAY_URL=graphql_url)
+
+    assert created.returncode == 0, created.stdout + created.stderr
+    assert "Ana Lima tem o id " in created.stdout
+    assert refused.returncode == 1
+    assert "nomePessoa: não pode ficar em branco (corrija o campo)" in refused.stderr
+
+
+def test_a_code_that_the_schema_gets_stops_the_typescript_example_from_compiling(
+    generated: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "examples" / "typescript"
+    shutil.copytree(generated, folder, symlinks=True)
+    schema = tmp_path / "gateway" / SDL.name
+    schema.parent.mkdir()
+    schema.write_text(SDL.read_text().replace("enum CodigoErro {", "enum CodigoErro {\n  NOVO"))
+
+    written = run(folder, "npm", "run", "generate")
+    checked = run(folder, "npm", "run", "check")
+
+    assert written.returncode == 0, written.stdout + written.stderr
+    assert checked.returncode != 0
+    assert "'\"NOVO\"' does not satisfy the expected type 'never'" in checked.stdout
+
+
 @pytest.mark.parametrize(
     ("file", "right", "wrong", "script", "complaint"),
     [
