@@ -25,13 +25,14 @@ from typing import Any, cast
 import httpx2
 import pytest
 
-from chassis import metrics
+from chassis import codes, metrics
 from chassis.errors import MESSAGES, Refusal
 from chassis.meters import REGISTRY
 from chassis.settings import Settings
 from deploy import databases
 from deploy.topology import PROCESSES, SERVICES
 from gateway import errors as gateway_errors
+from gateway.schema.codes import PAYLOADS
 from tests.system import System
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -280,18 +281,38 @@ def test_every_variable_set_before_make_is_in_the_configuration_table(document: 
     assert {name for line in lines for name in re.findall(r"\b([A-Z_]+)=", line)} <= documented()
 
 
-def test_every_error_code_is_documented() -> None:
+def test_the_lists_of_codes_have_what_the_code_raises_and_no_more() -> None:
     kinds: list[type[Refusal]] = [Refusal]
     for kind in kinds:
         kinds += kind.__subclasses__()
-    codes = {kind.code for kind in kinds} | {code for code, _ in MESSAGES.values()}
-    sources = [path for name in ("chassis", "gateway", "solicitacoes") for path in (ROOT / name).rglob("*.py")]
-    for path in sources:
+    problems = {kind.code for kind in kinds}
+    fields = {code for code, _ in MESSAGES.values()}
+    packages = ("chassis", "gateway", *(service.name for service in SERVICES))
+    for path in (path for package in packages for path in (ROOT / package).rglob("*.py")):
         text = path.read_text()
-        codes |= set(re.findall(r'code="([A-Z_]+)"', text))
-        codes |= set(re.findall(r'(?:invalid|FieldError)\([\w"]+, "([A-Z_]+)"', text))
-        codes |= set(re.findall(r'ValueError\(f?"([A-Z_]+): ', text))
-    assert codes | set(gateway_errors.CODES.values()) <= set(CODE.findall(README.read_text())) | {"CODE"}
+        problems |= set(re.findall(r'code="([A-Z_]+)"', text))
+        problems |= set(re.findall(r'_prepared\(\s*\d+,\s*"([A-Z_]+)"', text))
+        fields |= set(re.findall(r'(?:invalid|FieldError)\(\s*[^,()]+,\s*"([A-Z_]+)"', text))
+        fields |= set(re.findall(r'(?:ValueError\(f?|^[A-Z_]+ = )"([A-Z_]+): ', text, re.M))
+    assert problems == set(codes.PROBLEMS)
+    # INVALID is what pydantic finds and we have no word for; CODE stands in a docstring.
+    assert (fields | {"INVALID"}) - {"CODE", "INVALID_ID"} == set(codes.FIELDS)
+    assert set(gateway_errors.CODES.values()) <= set(gateway_errors.EXTENSIONS)
+
+
+def test_the_tables_of_codes_are_the_lists() -> None:
+    text = README.read_text()
+    *of_problems, of_fields = text.partition("\n| status | `code` |\n")[2].partition("\n\n")[0].splitlines()[1:]
+    said = text.partition("`extensions.code` is one of ")[2].partition("```")[0]
+    in_extensions, _, in_payloads = said.partition("In a payload's `errors`")
+
+    def named(part: str) -> set[str]:
+        return set(re.findall("`([A-Z_]+)`", part))
+
+    assert named(of_fields.rpartition(" | ")[2]) == set(codes.FIELDS)
+    assert {name for row in of_problems for name in named(row)} - {"ALLOWED_HOSTS"} == set(codes.PROBLEMS)
+    assert named(in_extensions) - {"MAX_ERRORS", "BUSY", "TOO_SLOW"} == set(gateway_errors.EXTENSIONS)
+    assert named(in_payloads) == set(PAYLOADS) - set(codes.FIELDS)
 
 
 def test_every_metric_is_documented() -> None:
