@@ -34,7 +34,8 @@ from chassis.db.idempotency import Keyed
 from chassis.db.repository import Page, Repository, Row
 from chassis.errors import MOST_ERRORS, Contended, FieldError, Invalid, NotFound, Refusal, invalid, too_many_errors
 from chassis.pagination import DEFAULT_SIZE, INT8, MAX_SIZE, beside, cursor
-from chassis.query import MAX_LETTERS, GroupedQuery, Query, query_model
+from chassis.query import GroupedQuery, Query, query_model
+from chassis.text import TEXT_MAX
 
 ID = re.compile("[1-9][0-9]{0,18}")
 """How a path writes an id: each row has one address."""
@@ -315,7 +316,7 @@ class Collection:
             if name == self.name_field:
                 found.append(parameters.text(name, f"Rows whose {name} is exactly this.", 100, self.example[name]))
                 found.append(
-                    parameters.text("search", f"Part of {name}, whatever its case and accents.", MAX_LETTERS, "joao")
+                    parameters.text("search", f"Part of {name}, whatever its case and accents.", TEXT_MAX, "joao")
                 )
             if field.kind == "instant":
                 found.append(parameters.instant(name, f"Rows of exactly this {name}."))
