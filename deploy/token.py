@@ -1,8 +1,9 @@
 """Mints an access token from a local development key: `python -m deploy.token`, which is what `make token` does.
 
 The key pair is made on first use in DATA_DIR, beside the databases; `AUTH_MODE=jwt make run` trusts it unless AUTH_JWKS
-says otherwise. Environment: SCOPES (all), SUBJECT (dev), SECONDS (3600), DATA_DIR (.data). The token alone goes to
-standard output, what to do with it to standard error.
+says otherwise. The public half lies in a folder of its own, which can be mounted into a container (docs/containers.md).
+Environment: SCOPES (all), SUBJECT (dev), SECONDS (3600), DATA_DIR (.data). The token alone goes to standard output, what
+to do with it to standard error.
 """
 
 from __future__ import annotations
@@ -32,10 +33,15 @@ ALL = [f"{service.name}:{right}" for service in topology.SERVICES for right in (
 
 def settings(data_dir: Path) -> dict[str, str]:
     """The variables by which a process trusts the development key."""
-    jwks = data_dir / "token-jwks.json"
+    jwks = data_dir / "public-keys" / "jwks.json"
     public = json.dumps({"keys": [_public(_key(data_dir))]}, indent=2) + "\n"
     if not jwks.exists() or jwks.read_text() != public:
-        jwks.write_text(public)
+        jwks.parent.mkdir(exist_ok=True)
+        draft = jwks.with_suffix(f".{os.getpid()}")
+        draft.write_text(public)
+        draft.chmod(0o644)  # whatever the umask: the users in containers read them too
+        jwks.parent.chmod(0o755)
+        draft.replace(jwks)
     return {"AUTH_JWKS": str(jwks), "AUTH_ISSUER": ISSUER, "AUTH_AUDIENCE": AUDIENCE}
 
 
@@ -81,11 +87,12 @@ def main() -> None:
     if not (seconds.isascii() and seconds.isdigit() and 0 < int(seconds) <= 10**8):
         raise SystemExit(f"SECONDS must be a whole number from 1, not {seconds!r}")
     subject = variables.get("SUBJECT") or "dev"
+    settings(data_dir)
     print(mint(data_dir, subject=subject, scopes=scopes, seconds=int(seconds)))
     print(
         f"\n{subject}, for {seconds} s, may: {' '.join(scopes) or 'nothing'}\n"
         "For `AUTH_MODE=jwt make run`: paste it into GraphiQL's field `Token de acesso`, below the answer, "
-        "or send it as the header `Authorization: Bearer <token>`.",
+        "or send it as the header `Authorization: Bearer <token>`. For containers: docs/containers.md, Tokens.",
         file=sys.stderr,
     )
 

@@ -61,6 +61,19 @@ def test_the_private_key_is_its_owners_only_and_never_published(directory: Path)
     assert '"d"' not in published
 
 
+def test_the_public_key_lies_alone_in_a_folder_that_the_user_of_a_container_can_read(directory: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        minted(directory)
+    finally:
+        os.umask(before)
+
+    folder = directory / "public-keys"
+    [published] = folder.iterdir()
+    assert (folder.stat().st_mode & 0o777, published.stat().st_mode & 0o777) == (0o755, 0o644)
+    assert '"d"' not in published.read_text()
+
+
 def test_all_who_come_at_the_same_time_get_the_same_key(directory: Path) -> None:
     with ThreadPoolExecutor(8) as crowd:
         runs = [crowd.submit(minted, directory) for _ in range(4)]
