@@ -97,6 +97,7 @@ def test_a_process_starts_when_those_whom_it_asks_are_healthy_and_its_database_i
 @each_process
 def test_an_image_is_built_from_the_one_recipe_for_its_process(process: Process) -> None:
     build = {"context": ".", "dockerfile": "deploy/Dockerfile", "args": {"SERVICE": process.name}}
+    build["secrets"] = ["certificates"]
     assert CONTAINERS[process.name]["build"] == build
     assert CONTAINERS[process.name]["image"] == f"solicita-{process.name}"
 
@@ -131,12 +132,51 @@ def test_a_container_writes_only_where_it_must_and_can_gain_no_privilege(name: s
     container = CONTAINERS[name]
     assert container["read_only"] is True
     assert container["cap_drop"] == ["ALL"]
-    assert container["security_opt"] == ["no-new-privileges:true"]
+    assert container["security_opt"] == ["no-new-privileges=true"]
+    assert all(":size=" in mount for mount in container["tmpfs"])
     assert not {"privileged", "cap_add", "network_mode", "pid"} & set(container)
 
 
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_container_has_bounded_memory_and_threads(name: str) -> None:
+    container = CONTAINERS[name]
+    variable, threads = ("DATABASE_MEMORY:-1g", 256) if name.endswith("-db") else ("PROCESS_MEMORY:-1536m", 512)
+    assert (container["mem_limit"], container["pids_limit"]) == (f"${{{variable}}}", threads)
+
+
+@each_process
+def test_a_process_sees_the_folder_of_keys_that_is_named_and_a_folder_that_is_missing_is_not_made(
+    process: Process,
+) -> None:
+    [mount] = CONTAINERS[process.name]["volumes"]
+    assert mount == {
+        "type": "bind",
+        "source": "${AUTH_KEYS_DIR:-/dev/null}",
+        "target": "/keys",
+        "read_only": True,
+        "bind": {"create_host_path": False},
+    }
+
+
+@each_process
+def test_the_certificates_of_this_machine_reach_a_process_where_it_is_told_to_look(process: Process) -> None:
+    assert COMPOSE["secrets"] == {"certificates": {"file": "${SSL_CERT_FILE:-/dev/null}"}}
+    assert CONTAINERS[process.name]["secrets"] == ["certificates"]
+    assert environment(process.name)["SSL_CERT_FILE"] == "${SSL_CERT_FILE:+/run/secrets/certificates}"
+
+
+def test_every_step_of_the_recipe_that_reaches_a_registry_trusts_those_certificates() -> None:
+    steps = re.findall(r"^RUN (?:.*\\\n)*.*$", "\n".join(INSTRUCTIONS), re.MULTILINE)
+    reaching = [step for step in steps if re.search(r"pip install|uv sync|npm ", step)]
+    assert len(reaching) == 3
+    for step in reaching:
+        assert "--mount=type=secret,id=certificates" in step
+        assert ". /certificates.sh && " in step
+
+
 def test_the_example_of_settings_names_each_one_that_compose_reads_with_its_default() -> None:
-    read: set[str] = {f"{name}={default}" for name, default in re.findall(r"\$\{(\w+):-([^}]*)\}", TEXT)}
+    found = re.findall(r"\$\{(\w+):-([^}]*)\}", TEXT)
+    read: set[str] = {f"{name}={'' if default == '/dev/null' else default}" for name, default in found}  # that is none
     lines = (ROOT / ".env.example").read_text().splitlines()
     assert {line for line in lines if line and not line.startswith("#")} == read
 
