@@ -2,8 +2,8 @@
 
 The key pair is made on first use in DATA_DIR, beside the databases; `AUTH_MODE=jwt make run` trusts it unless AUTH_JWKS
 says otherwise. The public half lies in a folder of its own, which can be mounted into a container (docs/containers.md).
-Environment: SCOPES (all), SUBJECT (dev), SECONDS (3600), DATA_DIR (.data). The token alone goes to standard output, what
-to do with it to standard error.
+Environment: SCOPES (all), SUBJECT (dev), SECONDS (3600), DATA_DIR (.data). The token alone goes to standard output,
+what to do with it to standard error.
 """
 
 from __future__ import annotations

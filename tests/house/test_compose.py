@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, cast
 
@@ -96,9 +100,12 @@ def test_a_process_starts_when_those_whom_it_asks_are_healthy_and_its_database_i
 
 @each_process
 def test_an_image_is_built_from_the_one_recipe_for_its_process(process: Process) -> None:
-    build = {"context": ".", "dockerfile": "deploy/Dockerfile", "args": {"SERVICE": process.name}}
-    build["secrets"] = ["certificates"]
-    assert CONTAINERS[process.name]["build"] == build
+    assert CONTAINERS[process.name]["build"] == {
+        "context": ".",
+        "dockerfile": "deploy/Dockerfile",
+        "args": {"SERVICE": process.name},
+        "secrets": ["certificates"],
+    }
     assert CONTAINERS[process.name]["image"] == f"solicita-{process.name}"
 
 
@@ -222,3 +229,31 @@ def test_an_image_runs_as_an_ordinary_user_and_signals_reach_its_service() -> No
     final = INSTRUCTIONS[max(index for index, line in enumerate(INSTRUCTIONS) if line.startswith("FROM ")) :]
     assert "USER 10001:10001" in final
     assert final[-1] == 'CMD ["sh", "-c", "exec python -m chassis.serve $SERVICE"]'
+
+
+class NotReady(BaseHTTPRequestHandler):
+    """A process that says at /health/ready why it is not."""
+
+    def do_GET(self) -> None:
+        self.send_response(503)
+        self.end_headers()
+        self.wfile.write(f"{self.path} lacks keys".encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Silent."""
+
+
+def test_the_health_check_of_an_image_prints_why_its_process_is_not_ready() -> None:
+    [line] = [line for line in INSTRUCTIONS if line.startswith("HEALTHCHECK ")]
+    check = json.loads(line.partition(" CMD ")[2])
+    with HTTPServer(("127.0.0.1", 0), NotReady) as process:
+        threading.Thread(target=process.handle_request, daemon=True).start()
+        told = subprocess.run(
+            [sys.executable, *check[1:]],
+            env={**os.environ, "PORT": str(process.server_port)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert (told.returncode, told.stderr.strip()) == (1, "/health/ready lacks keys")
