@@ -74,7 +74,7 @@ def build(
 ) -> Application:
     """An application called `name`; its routers and its documentation are the caller's to add. `needs` says who may
     enter where, as far as a path can say; `rate_limit` is what one caller may ask for in a minute."""
-    logging.configure(name, settings.log_level)
+    logging.configure(name, settings.log_level, settings.log_format)
     metrics.built(name, version)
     keys = _keys(settings)
 

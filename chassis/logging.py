@@ -1,4 +1,7 @@
-"""Logs are JSON, one object a line, on standard output (12-factor); each carries the request's id."""
+"""Logs are JSON, one object a line, on standard output (12-factor); each carries the request's id.
+
+With `LOG_FORMAT=text` the same lines are written as people read them (`readable.py`).
+"""
 
 import json
 import logging
@@ -7,18 +10,18 @@ import sys
 import threading
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
 from chassis import trace
 from chassis.output import Output
+from chassis.readable import coloured, readable
 
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message", "taskName"}
 
 LINE = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
 
-_process = ""
 _http = logging.getLogger("http")
 log = logging.getLogger("process")
 
@@ -43,10 +46,30 @@ class JsonFormatter(logging.Formatter):
         line |= {key: value for key, value in record.__dict__.items() if key not in STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
+        return self.dump(line).decode().removesuffix("\n")
+
+    def dump(self, line: dict[str, Any]) -> bytes:
+        """The line with these members, and its newline."""
         try:
-            return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
+            return orjson.dumps(line, str, LINE)
         except orjson.JSONEncodeError:  # a lone surrogate: what is wrong with a request may be what must be logged
-            return json.dumps(line, default=str)
+            return f"{json.dumps(line, default=str)}\n".encode()
+
+
+class TextFormatter(JsonFormatter):
+    """The same line as people read it, in colours where these are wanted."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__(process)
+        self._coloured = coloured()
+
+    def dump(self, line: dict[str, Any]) -> bytes:
+        return f"{readable(line, coloured=self._coloured)}\n".encode()
+
+
+FORMATTERS = {"json": JsonFormatter, "text": TextFormatter}
+
+_formatter = JsonFormatter("")
 
 
 class LineHandler(logging.Handler):
@@ -64,12 +87,12 @@ class LineHandler(logging.Handler):
         log.error("log call failed", exc_info=sys.exception(), extra=where)
 
 
-def configure(process: str, level: str) -> None:
-    """Sends every logger of this process to standard output as JSON."""
-    global _process
-    _process = process
+def configure(process: str, level: str, form: Literal["json", "text"] = "json") -> None:
+    """Sends every logger of this process to standard output."""
+    global _formatter
+    _formatter = FORMATTERS[form](process)
     handler = LineHandler()
-    handler.setFormatter(JsonFormatter(process))
+    handler.setFormatter(_formatter)
     logging.basicConfig(handlers=[handler], level=level, force=True)
     # The edge writes one line a request itself, and whoever starts a process knows that it starts.
     for chatty in ("httpx2", "httpcore2", "uvicorn"):
@@ -105,7 +128,7 @@ def access(method: str, path: str, status: int, seconds: float, operation: str |
     line: dict[str, Any] = {
         "time": datetime.now(UTC),
         "level": "INFO",
-        "process": _process,
+        "process": _formatter.process,
         "logger": "http",
         # A path may hold bytes that are no UTF-8; they come as lone surrogates, which no JSON may carry.
         "message": f"{method} {path}".encode(errors="replace").decode(),
@@ -115,13 +138,13 @@ def access(method: str, path: str, status: int, seconds: float, operation: str |
     line["status"], line["milliseconds"] = status, round(seconds * 1000, 2)
     if operation:
         line["operation"] = operation
-    output.write(orjson.dumps(line, option=LINE))
+    output.write(_formatter.dump(line))
 
 
 def _dropped(lines: int) -> bytes:
     """The line that stands where others are missing."""
-    told = {"time": datetime.now(UTC), "level": "WARNING", "process": _process, "logger": "process"}
-    return orjson.dumps(told | {"message": "log lines dropped", "lines": lines}, option=LINE)
+    told = {"time": datetime.now(UTC), "level": "WARNING", "process": _formatter.process, "logger": "process"}
+    return _formatter.dump(told | {"message": "log lines dropped", "lines": lines})
 
 
 output = Output(1 if sys.__stdout__ else os.open(os.devnull, os.O_WRONLY), _dropped)

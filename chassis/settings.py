@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)] = "INFO"
+    log_format: Annotated[Literal["json", "text"], BeforeValidator(str.lower)] = "json"
+    """`text` is for people at a terminal."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes behind one port."""
     metrics_dir: DirectoryPath | None = None

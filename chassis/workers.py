@@ -26,7 +26,7 @@ PAUSE_SECONDS = 1.0
 
 async def supervise(name: str, settings: ServerSettings, listening: list[socket]) -> int:
     """Runs `settings.workers` processes on these sockets until a signal ends them; the exit code of this one."""
-    chassis_logging.configure(name, settings.log_level)
+    chassis_logging.configure(name, settings.log_level, settings.log_format)
     leash, leash_end = os.pipe()
     descriptors = [leash, *(one.fileno() for one in listening)]
     command = [sys.executable, "-m", "chassis.serve", name, "--leash", str(leash)]

@@ -35,7 +35,7 @@ from chassis.settings import Settings as ProcessSettings
 from deploy import databases, token, topology
 from deploy.claims import STOP_SECONDS, LaunchError, bind, data_directory, lock
 from deploy.postgres import EPHEMERAL, HOST, Cluster, PostgresError, environment, find
-from deploy.terminal import LONGEST_LINE, relay, say, terminal
+from deploy.terminal import LONGEST_LINE, log_variables, relay, say, terminal
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -320,7 +320,7 @@ class Launcher:
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "deploy.leash", str(self._leash), *module),
             cwd=ROOT,
-            env={**environment(), **variables},
+            env={**environment(), **log_variables(), **variables},
             pass_fds=(self._leash, self._held, *descriptors),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=PIPE,

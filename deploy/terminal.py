@@ -8,6 +8,7 @@ import signal
 import sys
 
 from chassis.output import Output
+from chassis.readable import GREY, coloured, painted
 from deploy import topology
 
 LONGEST_LINE = 1024 * 1024
@@ -20,10 +21,16 @@ def say(name: str, line: str) -> None:
 
 def _labelled(name: str, line: str) -> bytes:
     label = f"{name:<12} |"
-    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+    if coloured():
         names = [process.name for process in topology.PROCESSES]
-        label = f"\033[{32 + names.index(name) if name in names else 90}m{label}\033[0m"
+        label = painted(label, 32 + names.index(name) if name in names else GREY)
     return f"{label} {line}\n".encode()
+
+
+def log_variables() -> dict[str, str]:
+    """What tells a process whose lines end here how to write them: on a terminal as text, in colours where it has any."""
+    form = os.environ.get("LOG_FORMAT") or ("text" if sys.stdout.isatty() else "json")
+    return {"LOG_FORMAT": form} | ({"FORCE_COLOR": "1"} if coloured() else {})
 
 
 def _stop() -> None:

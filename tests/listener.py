@@ -25,9 +25,10 @@ class Listener:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
-        for line in self._pipe:
-            self._listens.wait()
-            self.said.append(line.rstrip())
+        with contextlib.suppress(OSError):  # how a terminal ends
+            for line in self._pipe:
+                self._listens.wait()
+                self.said.append(line.rstrip())
 
     @contextlib.contextmanager
     def deaf(self) -> Generator[None]:

@@ -22,7 +22,8 @@ from tests.listener import Listener
 
 PORTS = len(topology.PROCESSES) + 1
 OURS = (
-    *("PORT_OFFSET", "DATA_DIR", "DEMO", "LOG_LEVEL", "ALLOWED_HOSTS"),
+    *("PORT_OFFSET", "DATA_DIR", "DEMO", "ALLOWED_HOSTS"),
+    *("LOG_LEVEL", "LOG_FORMAT", "NO_COLOR", "FORCE_COLOR"),
     *("AUTH_MODE", "AUTH_JWKS", "AUTH_ISSUER", "AUTH_AUDIENCE"),
 )
 
@@ -49,15 +50,18 @@ def refusal(**variables: object) -> str:
 class System:
     """A running launcher, what it has said so far, and its services' HTTP."""
 
-    def __init__(self, directory: Path, offset: int, demo: int, **variables: object) -> None:
+    def __init__(
+        self, directory: Path, offset: int, demo: int, *, on_a_terminal: bool = False, **variables: object
+    ) -> None:
         self.directory, self.offset = directory, offset
+        reading, writing = os.openpty() if on_a_terminal else os.pipe()
         self.launcher = subprocess.Popen(
             **command(DATA_DIR=directory, PORT_OFFSET=offset, DEMO=demo, **variables),
-            stdout=subprocess.PIPE,
+            stdout=writing,
             stderr=subprocess.STDOUT,
         )
-        assert self.launcher.stdout
-        self.terminal = Listener(self.launcher.stdout)
+        os.close(writing)
+        self.terminal = Listener(os.fdopen(reading))
         self.said = self.terminal.said
 
     def says(self, text: str) -> None:

@@ -24,6 +24,7 @@ from deploy import topology
 from deploy.claims import bind
 from deploy.local import Settings
 from deploy.postgres import HOST, Cluster, free_ports
+from deploy.terminal import log_variables
 from tests.deploy.processes import WAIT_SECONDS, eventually
 from tests.release import Release, migrate
 from tests.system import System, command, free_offset, refusal
@@ -46,6 +47,33 @@ def systems() -> Iterator[list[System]]:
             system.launcher.wait()
 
 
+def test_on_a_terminal_the_logs_are_text_in_colours(directory: Path, offset: int, systems: list[System]) -> None:
+    system = System(directory, offset, demo=0, on_a_terminal=True)
+    systems.append(system)
+    system.says("ready in")
+
+    system.ask("pessoas", "GET", "/api/pessoas/")
+    system.says("GET /api/pessoas/")
+
+    [line] = [line for line in system.said if "GET /api/pessoas/" in line]
+    assert "\033[" in line
+    shown = re.sub(r"\033\[\d+m", "", line)
+    assert re.fullmatch(
+        r"pessoas      \| \d\d:\d\d:\d\d\.\d{3} INFO    http GET /api/pessoas/ status=200 .*request_id=[0-9a-f]{32}",
+        shown,
+    )
+    assert system.stop(signal.SIGINT) == 0
+
+
+def test_the_form_of_logs_that_the_environment_asks_for_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.setenv("LOG_FORMAT", "text")
+    assert log_variables() == {"LOG_FORMAT": "text"}
+
+    monkeypatch.setenv("LOG_FORMAT", "")
+    assert log_variables() == {"LOG_FORMAT": "json"}
+
+
 def test_a_killed_service_comes_back_and_ctrl_c_stops_everything(
     directory: Path, offset: int, systems: list[System]
 ) -> None:
@@ -54,6 +82,7 @@ def test_a_killed_service_comes_back_and_ctrl_c_stops_everything(
     system.says(f"http://localhost:{8000 + offset}/graphql")
     assert system.ask("pessoas", "GET", "/api/pessoas/") == (200, [])
     assert system.process("gateway").environ()["NEIGHBOUR_CONNECTIONS"] == "64"
+    system.says('pessoas      | {"time":"')  # whoever reads a pipe gets JSON
 
     killed = system.process("pessoas")
     killed.kill()
