@@ -28,7 +28,7 @@ def _labelled(name: str, line: str) -> bytes:
 
 
 def log_variables() -> dict[str, str]:
-    """What tells a process whose lines end here how to write them: on a terminal as text, in colours where it has any."""
+    """What tells a process whose lines end here how to write them: as text on a terminal, in colours if it has any."""
     form = os.environ.get("LOG_FORMAT") or ("text" if sys.stdout.isatty() else "json")
     return {"LOG_FORMAT": form} | ({"FORCE_COLOR": "1"} if coloured() else {})
 

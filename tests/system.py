@@ -50,11 +50,12 @@ def refusal(**variables: object) -> str:
 class System:
     """A running launcher, what it has said so far, and its services' HTTP."""
 
-    def __init__(
-        self, directory: Path, offset: int, demo: int, *, on_a_terminal: bool = False, **variables: object
-    ) -> None:
+    between = staticmethod(os.pipe)
+    """Makes what its lines come through."""
+
+    def __init__(self, directory: Path, offset: int, demo: int, **variables: object) -> None:
         self.directory, self.offset = directory, offset
-        reading, writing = os.openpty() if on_a_terminal else os.pipe()
+        reading, writing = self.between()
         self.launcher = subprocess.Popen(
             **command(DATA_DIR=directory, PORT_OFFSET=offset, DEMO=demo, **variables),
             stdout=writing,
@@ -103,6 +104,12 @@ class System:
         code = self.launcher.wait(WAIT_SECONDS)
         all_end(everything)
         return code
+
+
+class SystemOnATerminal(System):
+    """The same, where somebody watches."""
+
+    between = staticmethod(os.openpty)
 
 
 def free_offset() -> int:

@@ -27,7 +27,7 @@ from deploy.postgres import HOST, Cluster, free_ports
 from deploy.terminal import log_variables
 from tests.deploy.processes import WAIT_SECONDS, eventually
 from tests.release import Release, migrate
-from tests.system import System, command, free_offset, refusal
+from tests.system import System, SystemOnATerminal, command, free_offset, refusal
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def systems() -> Iterator[list[System]]:
 
 
 def test_on_a_terminal_the_logs_are_text_in_colours(directory: Path, offset: int, systems: list[System]) -> None:
-    system = System(directory, offset, demo=0, on_a_terminal=True)
+    system = SystemOnATerminal(directory, offset, demo=0)
     systems.append(system)
     system.says("ready in")
 
