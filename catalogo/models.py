@@ -3,7 +3,15 @@
 from sqlalchemy import BigInteger, Column, ForeignKey, Index
 from sqlmodel import Field, SQLModel
 
-from chassis.db.models import IdempotencyColumns, folded_column, id_column, name_column, tables
+from chassis.db.models import (
+    IdempotencyColumns,
+    fold_version_column,
+    folded_column,
+    id_column,
+    name_column,
+    older_folds_index,
+    tables,
+)
 from chassis.query import Id
 from chassis.text import Name
 
@@ -43,14 +51,16 @@ class Categoria(Base, table=True):
     id: int | None = id_column()
     nome_categoria: str = name_column()
     nome_busca: str = folded_column()
+    fold_version: int = fold_version_column()
 
-    __table_args__ = (Index(None, "nome_busca", "id"),)
+    __table_args__ = (Index(None, "nome_busca", "id"), older_folds_index("categoria"))
 
 
 class Produto(Base, table=True):
     id: int | None = id_column()
     nome_produto: str = name_column()
     nome_busca: str = folded_column()
+    fold_version: int = fold_version_column()
     categoria_id: int = Field(
         sa_column=Column(BigInteger, ForeignKey("categoria.id", ondelete="CASCADE"), nullable=False)
     )
@@ -59,6 +69,7 @@ class Produto(Base, table=True):
         Index(None, "nome_busca", "id"),
         Index(None, "categoria_id", "id"),
         Index(None, "categoria_id", "nome_busca", "id"),
+        older_folds_index("produto"),
     )
 
 

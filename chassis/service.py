@@ -9,7 +9,7 @@ from starlette.requests import Request
 from chassis import app as chassis_app
 from chassis import identity, openapi, operations, swagger
 from chassis.collection import Collection
-from chassis.db import idempotency
+from chassis.db import folding, idempotency
 from chassis.db.database import Database
 from chassis.db.repository import Repository
 from chassis.db.revisions import EXISTS, FOUND, Revisions, head
@@ -56,6 +56,7 @@ def build(
     """
     database = Database(settings)
     code = head(name)
+    names = [(collection.kind.table, collection.name_field) for collection in collections if collection.name_field]
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -65,6 +66,8 @@ def build(
             await database.open()
             stack.push_async_callback(database.close)
             await stack.enter_async_context(idempotency.forgetting(database))
+            if names:
+                await stack.enter_async_context(folding.folding(database, names))
             yield
 
     async def ready() -> None:

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, StringConstraints
 
 NAME_MAX = 100
+FOLD_VERSION = 2
+"""Of what `fold` does. Another one needs a migration that folds anew what is stored (`chassis.db.folding`)."""
 TEXT_MAX = 200
 """Letters of a text that is looked for."""
 
@@ -64,19 +66,21 @@ def fold(text: str) -> str:
     quotes and dashes as the plain characters that are typed for them; white space trimmed, each run of it one space.
 
     Computed here and stored beside the name, so that every PostgreSQL, whatever its locale, searches and orders
-    alike (bytewise on this form). Folding twice changes nothing more. Whoever changes it migrates what is stored.
+    alike (bytewise on this form). Folding twice changes nothing more. Whoever changes it raises FOLD_VERSION.
     """
     folded = text.lower().replace("`", "'") if text.isascii() else text.translate(_FOLDED)
     return " ".join(folded.split())
 
 
-def compose(text: str, most: int) -> str:
-    """`text` in NFC, as it is stored and compared: `é` is one character, however it was typed.
+def nfc(text: str) -> str:
+    """`text` as it is stored and compared: `é` is one character, however it was typed."""
+    return unicodedata.normalize("NFC", text)
 
-    Raises ValueError("CODE: mensagem") when it has more than `most` characters then.
-    """
+
+def compose(text: str, most: int) -> str:
+    """`text` in NFC. Raises ValueError("CODE: mensagem") when it has more than `most` characters then."""
     # One that is much too long is not composed first: that takes quadratic time where marks are in disorder.
-    composed = unicodedata.normalize("NFC", text) if len(text) <= _DECOMPOSED_MOST * most else text
+    composed = nfc(text) if len(text) <= _DECOMPOSED_MOST * most else text
     if len(composed) > most:
         raise ValueError(f"TOO_LONG: deve ter no máximo {most} caracteres")
     return composed

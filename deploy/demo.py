@@ -17,6 +17,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
+from chassis.db.database import FOLDS
 from chassis.text import fold
 from deploy import databases
 
@@ -139,7 +140,9 @@ def load(urls: dict[str, str]) -> int:
     """
     wanted = tables()
     with ExitStack() as stack:
-        connections = {service: stack.enter_context(psycopg.connect(url)) for service, url in urls.items()}
+        connections = {
+            service: stack.enter_context(psycopg.connect(url, options=FOLDS)) for service, url in urls.items()
+        }
         for table in wanted:
             row = connections[table.service].execute(
                 sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(table.name))

@@ -3,7 +3,15 @@
 from sqlalchemy import Index
 from sqlmodel import SQLModel
 
-from chassis.db.models import IdempotencyColumns, folded_column, id_column, name_column, tables
+from chassis.db.models import (
+    IdempotencyColumns,
+    fold_version_column,
+    folded_column,
+    id_column,
+    name_column,
+    older_folds_index,
+    tables,
+)
 from chassis.query import Id
 from chassis.text import Name
 
@@ -28,8 +36,9 @@ class Pessoa(Base, table=True):
     id: int | None = id_column()
     nome_pessoa: str = name_column()
     nome_busca: str = folded_column()
+    fold_version: int = fold_version_column()
 
-    __table_args__ = (Index(None, "nome_busca", "id"),)
+    __table_args__ = (Index(None, "nome_busca", "id"), older_folds_index("pessoa"))
 
 
 class Idempotency(IdempotencyColumns, Base, table=True):

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 
+from chassis.db.database import FOLDS
 from chassis.text import fold
 from tests.applications import Services
 
@@ -50,7 +51,7 @@ async def solicitacao(services: Services, **ids: int) -> Row:
 
 def insert_pessoas(database_url: str, names: Iterable[str]) -> None:
     """Many pessoas at once, straight into the database."""
-    with psycopg.connect(database_url, autocommit=True) as connection, connection.cursor() as cursor:
+    with psycopg.connect(database_url, autocommit=True, options=FOLDS) as connection, connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO pessoa (nome_pessoa, nome_busca) VALUES (%s, %s)", [(name, fold(name)) for name in names]
         )

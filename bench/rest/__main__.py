@@ -24,6 +24,7 @@ import psycopg
 from bench import base, cpu, load
 from bench.load import Request
 from bench.rest.workloads import ALL, ROWS, Workload, comparable
+from chassis.db.database import FOLDS
 from chassis.db.migrate import ROOT
 from chassis.text import fold
 from deploy.postgres import Cluster, free_ports
@@ -77,7 +78,7 @@ def make_database(cluster: Cluster, name: str, folder: Path) -> str:
     url = cluster.create_database(name)
     migrate = [sys.executable, "-m", "chassis.db.migrate", "pessoas"]
     subprocess.run(migrate, cwd=folder, env={**os.environ, "DATABASE_URL": url}, check=True, stdout=subprocess.DEVNULL)
-    with psycopg.connect(url) as connection, connection.cursor() as cursor:
+    with psycopg.connect(url, options=FOLDS) as connection, connection.cursor() as cursor:
         # The other ways know nothing of the folded name. And nobody's round must pay for a vacuum of all rounds.
         cursor.execute("ALTER TABLE pessoa ALTER nome_busca SET DEFAULT '', SET (autovacuum_enabled = false)")
         with cursor.copy("COPY pessoa (nome_pessoa, nome_busca) FROM STDIN") as copy:

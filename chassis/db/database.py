@@ -26,9 +26,12 @@ from chassis import deadline, metrics, trace
 from chassis.bulkhead import Bulkhead, FullError
 from chassis.errors import Busy, Contended, DeadlineExceeded, TooSlow, Unavailable
 from chassis.settings import DatabaseSettings
+from chassis.text import FOLD_VERSION
 
 log = logging.getLogger("database")
 T = TypeVar("T")
+FOLDS = f"-c solicita.fold={FOLD_VERSION}"
+"""An option of a connection: names that it writes are folded as this code does (see `chassis.db.folding`)."""
 TUPLES: AsyncRowFactory[Any] = tuple_row
 
 SERVERS_PART = 7 / 8
@@ -101,7 +104,7 @@ class Database:
                 "connect_timeout": 2,
                 "application_name": "solicita",
                 "options": f"-c statement_timeout={self._usual} -c lock_timeout={_lock_timeout(self._usual)}"
-                f" -c idle_in_transaction_session_timeout={round(5000 * self.timeout)} -c timezone=UTC",
+                f" -c idle_in_transaction_session_timeout={round(5000 * self.timeout)} -c timezone=UTC {FOLDS}",
                 "outage": self._outage,
             },
             min_size=1,

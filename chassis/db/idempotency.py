@@ -8,12 +8,11 @@ An answer may hold names that are erased elsewhere: each process forgets those t
 or not anybody writes.
 """
 
-import asyncio
 import hashlib
 import json
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
@@ -22,7 +21,8 @@ from starlette.responses import Response
 
 from chassis import identity
 from chassis.db.database import Database, Transaction
-from chassis.errors import Contended, Invalid, Refusal, Unavailable
+from chassis.db.repeating import repeating
+from chassis.errors import Contended, Invalid, Refusal
 from chassis.idempotency import key_of
 
 log = logging.getLogger("idempotency")
@@ -65,27 +65,8 @@ async def forget_expired(database: Database) -> int:
 @asynccontextmanager
 async def forgetting(database: Database, every: float = SWEEP_SECONDS) -> AsyncGenerator[None]:
     """Forgets what has expired, at once and every so many seconds, until this is left."""
-    over = asyncio.Event()
-
-    async def until_over() -> None:
-        while not over.is_set():
-            try:
-                await forget_expired(database)
-            except Unavailable:
-                pass  # which the database's own lines tell
-            except Exception as failure:  # not migrated, or whatever else: who would notice that this has ended?
-                log.warning("expired answers are not forgotten yet", extra={"reason": repr(failure)})
-            with suppress(TimeoutError):
-                async with asyncio.timeout(every):
-                    await over.wait()
-
-    sweeping = asyncio.create_task(until_over(), name="forget expired answers")
-    try:
+    async with repeating(lambda: forget_expired(database), every, log, "expired answers are not forgotten yet"):
         yield
-    finally:
-        over.set()
-        sweeping.cancel()  # not enough alone: psycopg's pool swallows it when a connection comes at the same moment
-        await asyncio.gather(sweeping, return_exceptions=True)
 
 
 class Keyed:

@@ -7,9 +7,22 @@ services in one test process.
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, MetaData, Text, func
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    MetaData,
+    SmallInteger,
+    Text,
+    func,
+    text,
+)
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
+
+from chassis.db.folding import STALE
 
 # The names Alembic and PostgreSQL give to constraints, so that an error can be traced to its field.
 NAMING = {
@@ -43,6 +56,16 @@ def name_column() -> Any:
 def folded_column() -> Any:
     """A name folded for search and order (`chassis.text.fold`), compared bytewise on every server."""
     return Field(sa_column=Column(Text(collation="C"), nullable=False))
+
+
+def fold_version_column() -> Any:
+    """By which fold the folded column was made; kept by a trigger (`chassis.db.folding`)."""
+    return Field(default=None, sa_column=Column(SmallInteger, server_default="1", nullable=False))
+
+
+def older_folds_index(table: str) -> Index:
+    """The rows that older code has written: mostly none."""
+    return Index(f"{table}_fold_version_idx", "id", postgresql_where=text(STALE))
 
 
 def instant_column() -> Any:

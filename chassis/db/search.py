@@ -1,6 +1,13 @@
-"""A trigram index for `search` and `contains`, where the server has pg_trgm; elsewhere a scan answers the same."""
+"""What migrations do for search: a trigram index, and names that are folded as `chassis.text.fold` does today.
 
+Where the server has no pg_trgm, a scan answers the same.
+"""
+
+import sqlalchemy as sa
 from alembic import op
+
+from chassis.db.folding import FOLD, UNFOLDED, folded
+from chassis.text import FOLD_VERSION
 
 TRIGRAM = """
 DO $$ BEGIN
@@ -9,6 +16,15 @@ DO $$ BEGIN
         CREATE INDEX IF NOT EXISTS {table}_nome_busca_trgm ON {table} USING gin (nome_busca gin_trgm_ops);
     END IF;
 END $$
+"""
+TRIGGER = """
+CREATE OR REPLACE FUNCTION {table}_fold_version() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.fold_version := coalesce(nullif(current_setting('solicita.fold', true), ''), '1');
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER {table}_fold_version BEFORE INSERT OR UPDATE OF {name}, nome_busca ON {table}
+FOR EACH ROW EXECUTE FUNCTION {table}_fold_version()
 """
 
 
@@ -19,3 +35,42 @@ def add_trigram_index(table: str) -> None:
 
 def drop_trigram_index(table: str) -> None:
     op.execute(f"DROP INDEX IF EXISTS {table}_nome_busca_trgm")
+
+
+def add_fold_version(table: str, name: str) -> None:
+    """For a migration: from now on `table` knows by which fold the column `name` of each row was folded."""
+    op.add_column(table, sa.Column("fold_version", sa.SmallInteger(), server_default="1", nullable=False))
+    op.execute(TRIGGER.format(table=table, name=name))
+
+
+def drop_fold_version(table: str) -> None:
+    op.execute(f"DROP TRIGGER {table}_fold_version ON {table}")
+    op.execute(f"DROP FUNCTION {table}_fold_version()")
+    op.drop_column(table, "fold_version")
+
+
+def fold_all(table: str, name: str) -> None:
+    """For a migration, in an autocommit block: folds the rows of older folds, in batches that are transactions of their
+    own. What a try that failed has folded stays so."""
+    if op.get_context().as_sql:
+        return
+    connection, last = op.get_bind(), 0
+    connection.exec_driver_sql(f"SET solicita.fold = '{FOLD_VERSION}'")
+    while rows := connection.exec_driver_sql(UNFOLDED.format(table=table, name=name), (last,)).fetchall():
+        connection.exec_driver_sql(FOLD.format(table=table, name=name), tuple(folded(rows)))
+        last = rows[-1][0]
+
+
+def index_older_folds(table: str, version: int) -> None:
+    """For a migration, in an autocommit block: an index of the rows that code of before fold `version` writes."""
+    index = f"{table}_fold_version_idx"
+    op.execute("SET lock_timeout = 0")  # it waits for others, but nobody waits for it
+    op.drop_index(index, postgresql_concurrently=True, if_exists=True)  # an invalid one, of a try that failed
+    op.create_index(
+        index,
+        table,
+        ["id"],
+        postgresql_where=sa.text(f"fold_version < {version}"),
+        postgresql_concurrently=True,
+        if_not_exists=True,
+    )

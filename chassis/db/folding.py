@@ -1,0 +1,59 @@
+"""Folds stored names anew when `chassis.text.fold` has changed: those that are there, and those that older code writes.
+
+Every table with names has a column `fold_version`. A trigger fills it with the version that the writing session says
+it folds by (`FOLDS` among its options), and with 1 for code that knows nothing of this. A migration folds the rows that
+are there; the processes those that older ones write beside them, or after a rollback. The names become NFC.
+"""
+
+import logging
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from chassis.db.database import Database
+from chassis.db.repeating import repeating
+from chassis.text import FOLD_VERSION, fold, nfc
+
+log = logging.getLogger("folding")
+
+LOOK_SECONDS = 15.0
+BATCH = 500
+"""Rows that one statement folds, so that it holds them only shortly."""
+
+STALE = f"fold_version < {FOLD_VERSION}"
+"""Not a parameter: it is the condition of an index."""
+UNFOLDED = f"SELECT id, {{name}} FROM {{table}} WHERE {STALE} AND id > %s ORDER BY id LIMIT {BATCH}"
+FOLD = """
+WITH new AS (SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[]) AS new (id, was, name, folded)),
+free AS (
+    SELECT id FROM {table} JOIN new USING (id) WHERE {table}.{name} = new.was
+    ORDER BY id FOR NO KEY UPDATE OF {table} SKIP LOCKED)
+UPDATE {table} SET {name} = new.name, nome_busca = new.folded FROM new JOIN free USING (id) WHERE {table}.id = new.id
+"""
+"""A row that somebody is writing, or has written meanwhile, is left for the next time: nobody waits for this."""
+
+
+def folded(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    """The values of FOLD for rows of UNFOLDED."""
+    ids, names = zip(*rows, strict=True)
+    return [list(ids), list(names), [nfc(name) for name in names], [fold(name) for name in names]]
+
+
+async def fold_unfolded(database: Database, names: Iterable[tuple[str, str]]) -> None:
+    """Folds the rows of each (table, name column) that are not."""
+    for table, name in names:
+        last = count = 0
+        while rows := await database.fetch(UNFOLDED.format(table=table, name=name), [last]):
+            await database.fetch(FOLD.format(table=table, name=name), folded(rows))
+            last, count = rows[-1][0], count + len(rows)
+        if count:
+            log.info("names folded anew", extra={"table": table, "rows": count})
+
+
+@asynccontextmanager
+async def folding(
+    database: Database, names: Sequence[tuple[str, str]], every: float = LOOK_SECONDS
+) -> AsyncGenerator[None]:
+    """Folds what others write by another fold, until this is left."""
+    async with repeating(lambda: fold_unfolded(database, names), every, log, "names are not folded anew yet"):
+        yield

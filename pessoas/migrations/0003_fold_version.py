@@ -1,0 +1,18 @@
+"""By which fold each name was folded."""
+
+from chassis.db.search import add_fold_version, drop_fold_version
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+oldest_code = "0001"
+excused = {"prefer-bigint-over-smallint": "there will not be 32,767 versions of the fold"}
+
+
+def upgrade() -> None:
+    add_fold_version("pessoa", "nome_pessoa")
+
+
+def downgrade() -> None:
+    drop_fold_version("pessoa")

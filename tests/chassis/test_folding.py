@@ -1,0 +1,239 @@
+"""Names that were stored by an older fold are folded anew: those that are there, and those that old code still writes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import unicodedata
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+from alembic import command
+
+import pessoas.app
+from chassis.db import migrate
+from chassis.db.database import Database
+from chassis.db.folding import BATCH, fold_unfolded, folding
+from chassis.pagination import cursor
+from chassis.settings import DatabaseSettings
+from chassis.text import FOLD_VERSION, fold
+from deploy.postgres import Cluster, free_ports
+from tests.resources import PESSOAS
+
+OLD_REVISION = "0002"
+WAIT_SECONDS = 60
+"""Bounds every wait; nothing here measures time."""
+PESSOA = [("pessoa", "nome_pessoa")]
+TYPED = ["2ª via", "D’Ávila", "Jose\u0301", "Łódź", " Ana\u00a0\u00a0Lima", "Bia", "Ｊｏｓé"]
+
+
+def old_fold(text: str) -> str:
+    """As the code of before this folded."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
+    return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+class OldCode:
+    """What a process of before this writes to pessoas."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = psycopg.connect(url, autocommit=True)
+
+    def add(self, name: str) -> int:
+        sql = "INSERT INTO pessoa (nome_pessoa, nome_busca) VALUES (%s, %s) RETURNING id"
+        row = self.connection.execute(sql, [name, old_fold(name)]).fetchone()
+        assert row
+        return row[0]
+
+    def change(self, id: int, name: str) -> None:
+        sql = "UPDATE pessoa SET nome_pessoa = %s, nome_busca = %s WHERE id = %s"
+        self.connection.execute(sql, [name, old_fold(name), id])
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A PostgreSQL whose databases may be at any revision."""
+    with (
+        open(os.devnull, "w") as quiet,
+        Cluster(tmp_path_factory.mktemp("postgres"), free_ports(), durable=False, log=quiet.fileno()) as running,
+    ):
+        yield running
+
+
+def at_old_revision(server: Cluster, service: str) -> str:
+    url = server.create_database(service)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+
+    with migrate.connect(url) as connection:
+        command.upgrade(migrate.config(service, connection), OLD_REVISION)
+    return url
+
+
+@pytest.fixture
+def url(server: Cluster) -> str:
+    """The URL of pessoas' database as the release before left it."""
+    return at_old_revision(server, "pessoas")
+
+
+@pytest.fixture
+def old(url: str) -> Iterator[OldCode]:
+    code = OldCode(url)
+    yield code
+    code.connection.close()
+
+
+def settings(url: str) -> DatabaseSettings:
+    return DatabaseSettings.model_validate({"database_url": url, "log_level": "ERROR"})
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Database]:
+    database = Database(settings(url))
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def stored(url: str, table: str = "pessoa", name: str = "nome_pessoa") -> list[tuple[str, str, int]]:
+    with psycopg.connect(url) as connection:
+        sql = f"SELECT {name}, nome_busca, fold_version FROM {table} ORDER BY id"
+        return connection.execute(sql.encode()).fetchall()
+
+
+def as_folded(names: list[str]) -> list[tuple[str, str, int]]:
+    return [(unicodedata.normalize("NFC", name), fold(name), FOLD_VERSION) for name in names]
+
+
+async def until_all_are_folded(url: str) -> None:
+    async with asyncio.timeout(WAIT_SECONDS):
+        while any(version < FOLD_VERSION for _, _, version in stored(url)):
+            await asyncio.sleep(0.02)
+
+
+def test_a_migration_folds_the_rows_that_are_there_in_batches(url: str, old: OldCode) -> None:
+    names = [f"{TYPED[n % len(TYPED)]} {n}" for n in range(2 * BATCH + 1)]
+    for name in names:
+        old.add(name)
+
+    migrate.upgrade("pessoas", url)
+
+    assert stored(url) == as_folded(names)
+
+
+def test_a_migration_folds_every_table_that_has_names(server: Cluster) -> None:
+    url = at_old_revision(server, "catalogo")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("INSERT INTO categoria (nome_categoria, nome_busca) VALUES ('1ª linha', '1ª linha')")
+        insert = "INSERT INTO produto (nome_produto, nome_busca, categoria_id) VALUES ('Nº 5', 'nº 5', 1)"
+        connection.execute(insert)
+
+    migrate.upgrade("catalogo", url)
+
+    assert stored(url, "categoria", "nome_categoria") == as_folded(["1ª linha"])
+    assert stored(url, "produto", "nome_produto") == as_folded(["Nº 5"])
+
+
+async def test_what_old_code_writes_while_and_after_rows_are_folded_is_folded_by_the_next_process(
+    url: str, old: OldCode
+) -> None:
+    ids = [old.add(f"{TYPED[n % len(TYPED)]} {n}") for n in range(3 * BATCH)]
+    migrated = threading.Event()
+
+    def migrating() -> None:
+        migrate.upgrade("pessoas", url)
+        migrated.set()
+
+    step = threading.Thread(target=migrating)
+    step.start()
+    written = 0
+    while not migrated.is_set() and step.is_alive():  # as it comes: before, in and behind the batches
+        old.change(ids[written * 7 % len(ids)], f"3ª via {written}")
+        old.add(f"4ª via {written}")
+        written += 1
+    step.join()
+    assert migrated.is_set()
+    old.change(ids[0], "2ª via")
+    new = old.add("Jose\u0301 da 2ª via")
+    assert stored(url)[0] == ("2ª via", "2ª via", 1)
+
+    app = pessoas.app.create_app(settings(url))
+    transport = httpx2.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://pessoas.test") as client,
+    ):
+        await until_all_are_folded(url)
+        rows = (await client.get(PESSOAS.path, params={"search": "2a via", "id": f"{ids[0]},{new}"})).json()
+
+    assert rows == [{"id": ids[0], "nome_pessoa": "2ª via"}, {"id": new, "nome_pessoa": "José da 2ª via"}]
+    assert stored(url) == as_folded([name for name, _, _ in stored(url)])
+
+
+async def test_what_old_code_writes_beside_a_new_process_is_folded_soon(url: str, old: OldCode) -> None:
+    migrate.upgrade("pessoas", url)
+    async with opened(url) as database, folding(database, PESSOA, every=0.01):
+        id = old.add("2ª via")
+        await until_all_are_folded(url)
+        old.change(id, "2ª via")  # the same name by the old fold: nothing but the trigger can tell
+        await until_all_are_folded(url)
+
+    assert stored(url) == as_folded(["2ª via"])
+
+
+async def test_folding_waits_for_nobody_who_is_writing_and_loses_nothing_of_it(url: str, old: OldCode) -> None:
+    migrate.upgrade("pessoas", url)
+    held, free = old.add("1ª via"), old.add("2ª via")
+    async with opened(url) as database:
+        with psycopg.connect(url) as writer:
+            writer.execute("UPDATE pessoa SET nome_pessoa = '3ª via', nome_busca = '3ª via' WHERE id = %s", [held])
+            await fold_unfolded(database, PESSOA)
+            meanwhile = stored(url)
+        await fold_unfolded(database, PESSOA)
+
+    assert meanwhile == [("1ª via", "1ª via", 1), *as_folded(["2ª via"])]
+    assert free
+    assert stored(url) == as_folded(["3ª via", "2ª via"])
+
+
+async def test_a_process_says_by_which_fold_it_writes_and_has_nothing_to_fold_anew(url: str) -> None:
+    migrate.upgrade("pessoas", url)
+    app = pessoas.app.create_app(settings(url))
+    transport = httpx2.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://pessoas.test") as client,
+    ):
+        at = (await client.post(PESSOAS.path, json={"nome_pessoa": "2ª via"})).headers["location"]
+        added = stored(url)
+        await client.put(at, json={"nome_pessoa": "3ª via"})
+
+    assert added == as_folded(["2ª via"])
+    assert stored(url) == as_folded(["3ª via"])
+
+
+async def test_a_cursor_of_before_the_migration_goes_on_after_it(url: str, old: OldCode) -> None:
+    for name in ("2a via", "2ª via", "2b via", "Zé"):
+        old.add(name)
+    before = cursor("nome_pessoa", "2ª via", 2)
+    migrate.upgrade("pessoas", url)
+
+    app = pessoas.app.create_app(settings(url))
+    transport = httpx2.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://pessoas.test") as client,
+    ):
+        asked: dict[str, Any] = {"ordering": "nome_pessoa", "cursor": before}
+        rows = (await client.get(PESSOAS.path, params=asked)).json()
+
+    assert [row["nome_pessoa"] for row in rows] == ["2b via", "Zé"]
