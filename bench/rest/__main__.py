@@ -44,6 +44,7 @@ class Server:
 
     def start(self, url: str) -> None:
         environment = {**os.environ, "DATABASE_URL": url, "PORT": str(self.port), "LOG_LEVEL": "WARNING"}
+        environment["PGOPTIONS"] = FOLDS  # what the others write has no folded name: nobody is to give it one meanwhile
         with open(os.devnull, "w") as quiet:
             started = subprocess.Popen(self.command, cwd=self.folder, env=environment, stdout=quiet)
         self.process = psutil.Process(started.pid)
