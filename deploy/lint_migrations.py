@@ -1,7 +1,7 @@
 """Lints the SQL of every migration with squawk, which knows the steps that lock a table or break the code before it.
 
 `python -m deploy.lint_migrations` is a part of `make check`. A migration that is safe all the same says why, for each
-rule, as in `excused = {"ban-drop-column": "nothing since 0003 reads it"}`. What stands in a DO block is not seen.
+rule, as in `excused = {"ban-drop-column": "nothing since 0005 reads it"}`. What stands in a DO block is not seen.
 """
 
 from __future__ import annotations

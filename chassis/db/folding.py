@@ -24,11 +24,12 @@ STALE = f"fold_version < {FOLD_VERSION}"
 """Not a parameter: it is the condition of an index."""
 UNFOLDED = f"SELECT id, {{name}} FROM {{table}} WHERE {STALE} AND id > %s ORDER BY id LIMIT {BATCH}"
 FOLD = """
-WITH new AS (SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[]) AS new (id, was, name, folded)),
-free AS (
-    SELECT id FROM {table} JOIN new USING (id) WHERE {table}.{name} = new.was
-    ORDER BY id FOR NO KEY UPDATE OF {table} SKIP LOCKED)
-UPDATE {table} SET {name} = new.name, nome_busca = new.folded FROM new JOIN free USING (id) WHERE {table}.id = new.id
+WITH free AS (
+    SELECT {table}.id, new.name, new.folded
+    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[]) AS new (id, was, name, folded)
+    JOIN {table} ON {table}.id = new.id AND {table}.{name} = new.was
+    ORDER BY {table}.id FOR NO KEY UPDATE OF {table} SKIP LOCKED)
+UPDATE {table} SET {name} = free.name, nome_busca = free.folded FROM free WHERE {table}.id = free.id
 """
 """A row that somebody is writing, or has written meanwhile, is left for the next time: nobody waits for this."""
 
