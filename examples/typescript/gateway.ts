@@ -7,13 +7,23 @@ export async function run<Data, Variables>(
   query: TypedDocumentString<Data, Variables>,
   variables: Variables,
 ): Promise<Data> {
-  const answer = await fetch(url, {
+  const asked = fetch(url, {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: "application/graphql-response+json" },
     body: JSON.stringify({ query, variables }),
   });
-  const { data, errors } = (await answer.json()) as { data?: Data; errors?: { message: string }[] };
+  const answer = await asked.catch((failure: Error) => stop(`O gateway não responde em ${url} (${reason(failure)}).`));
+  const read: Promise<{ data?: Data; errors?: { message: string }[] }> = answer.json();
+  const { data, errors } = await read.catch(() => stop(`${url} respondeu ${answer.status}, e não em JSON.`));
   for (const { message } of errors ?? []) console.error(message);
-  if (!data) throw new Error(`${url} answered ${answer.status} without data`);
-  return data;
+  return data ?? stop(`${url} respondeu ${answer.status}, sem dados.`);
+}
+
+function reason({ message, cause }: Error & { cause?: { code?: string; message?: string } }): string {
+  return cause?.code ?? cause?.message ?? message;
+}
+
+function stop(message: string): never {
+  console.error(`${message} Ele está no ar (make run)? O endereço vem de GATEWAY_URL.`);
+  process.exit(1);
 }

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from deploy.local import ROOT
+from deploy.postgres import free_ports
 from tests.clients.node import install, run
 
 HERE = Path(__file__).parent
@@ -117,6 +118,32 @@ def test_a_code_that_the_schema_gets_stops_the_typescript_example_from_compiling
     assert written.returncode == 0, written.stdout + written.stderr
     assert checked.returncode != 0
     assert "'\"NOVO\"' does not satisfy the expected type 'never'" in checked.stdout
+
+
+def test_the_typescript_example_says_that_the_gateway_is_away(generated: Path) -> None:
+    url = f"http://127.0.0.1:{free_ports()}/graphql"
+
+    failed = run(generated, "npm", "--silent", "start", GATEWAY_URL=url)
+
+    said = (
+        f"O gateway não responde em {url} (ECONNREFUSED). Ele está no ar (make run)? O endereço vem de GATEWAY_URL.\n"
+    )
+    assert (failed.returncode, failed.stderr) == (1, said)
+
+
+def test_the_typescript_example_says_that_it_was_answered_by_something_else(generated: Path, graphql_url: str) -> None:
+    failed = run(generated, "npm", "--silent", "start", GATEWAY_URL=graphql_url.replace("/graphql", "/none"))
+
+    assert failed.returncode == 1
+    assert "respondeu 404" in failed.stderr
+    assert " at " not in failed.stderr
+
+
+def test_the_typescript_example_says_that_node_is_too_old() -> None:
+    failed = run(EXAMPLE, "node", "--no-experimental-strip-types", "needs-node-24.js")  # as one before 22.18
+
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("É preciso o Node 24")
 
 
 @pytest.mark.parametrize(

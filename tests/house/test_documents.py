@@ -2,10 +2,11 @@
 
 CONTRIBUTING.md says how to write an example; this is the same rule as a program:
 
-- a `bash` block that begins with `curl`, and every `graphql` block, is sent, in order; the `json` or `http` block after
-  it is its answer: the same members with the same values;
+- a `bash` block that begins with `curl` or with `NAME=$(curl`, and every `graphql` block, is sent, in order; the `json`
+  or `http` block after it is its answer: the same members with the same values;
+- `NAME=$(curl … | id_de)` keeps the id of the answer, and `$NAME`, outside of single quotes, is it from then on;
 - an instant, an ETag or a trace id matches any other, and a row that is created may get another id than the document
-  shows: later examples then use that one;
+  shows: later answers then have that one, but nobody mends a question;
 - `<!-- not run -->` before a block says that it is only shown.
 """
 
@@ -51,6 +52,9 @@ HEADING = re.compile(r"^#+ (.*)$", re.M)
 ENVIRONMENT = re.compile(r'\b(?:environ|variables)(?:\.get\(|\[)"([A-Z][A-Z_]+)"')
 NOT_OURS = {"PATH"}
 
+KEPT = re.compile(r"([A-Z]+)=\$\((curl .*) \| id_de\)\n", re.S)
+VARIABLE = re.compile(r"'[^']*'|\$([A-Z]+)")
+
 FORMS = (
     re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"),  # an instant
     re.compile(r'"[\w-]{20}"'),  # an ETag
@@ -68,7 +72,8 @@ class Block:
 
     @property
     def asks(self) -> bool:
-        return self.language == "graphql" or (self.language == "bash" and self.text.startswith("curl "))
+        begins = re.match(r"([A-Z]+=\$\()?curl ", self.text)
+        return self.language == "graphql" or (self.language == "bash" and bool(begins))
 
     @property
     def answers(self) -> bool:
@@ -77,25 +82,36 @@ class Block:
 
 @dataclass
 class Reader:
-    """Somebody who types what a document shows; `ids` are the ids that this system gave instead of the document's."""
+    """Somebody who types what a document shows; `ids` are the ids that this system gave instead of the document's, and
+    `variables` those of the shell."""
 
     offset: int
     ids: dict[str, str] = field(default_factory=dict[str, str])
+    variables: dict[str, str] = field(default_factory=dict[str, str])
+
+    def local(self, text: str) -> str:
+        """`text` with this system's ports."""
+        return re.sub(r"localhost:(80\d\d)", lambda port: f"localhost:{int(port[1]) + self.offset}", text)
 
     def adapt(self, text: str) -> str:
-        """`text` with this system's ports and ids."""
-        text = re.sub(r"localhost:(80\d\d)", lambda port: f"localhost:{int(port[1]) + self.offset}", text)
+        """What is shown, with the ids that this system gave."""
         return re.sub(r"(?<![\w.-])\d+(?![\w-])", lambda number: self.ids.get(number[0], number[0]), text)
 
     def send(self, block: Block) -> httpx2.Response:
-        text = self.adapt(block.text)
+        text = self.local(block.text)
         if block.language == "graphql":
             url = f"http://localhost:{8000 + self.offset}/graphql"
             request = httpx2.Request("POST", url, json={"query": text}, headers={"Accept": "*/*"})
         else:
-            request = curl(text)
+            kept = KEPT.fullmatch(text)
+            request = curl(
+                VARIABLE.sub(lambda one: self.variables[one[1]] if one[1] else one[0], kept[2] if kept else text)
+            )
         with httpx2.Client(trust_env=False, timeout=30) as client:
-            return client.send(request)
+            response = client.send(request)
+        if block.language == "bash" and (kept := KEPT.fullmatch(block.text)):
+            self.variables[kept[1]] = str(response.json()["id"])
+        return response
 
     def check(self, question: Block, answer: Block) -> None:
         """Sends what `question` shows and compares with what `answer` shows."""
@@ -231,6 +247,7 @@ def documented() -> set[str]:
 
 @pytest.mark.parametrize("document", ["README.md", "LEIAME.md"])
 def test_every_example_is_answered_as_the_document_shows(document: str, system: System) -> None:
+    """The pages are followed one after the other on the same data, to the letter."""
     reader, found = Reader(system.offset), blocks(ROOT / document)
     asked = [(block, found[n + 1]) for n, block in enumerate(found[:-1]) if block.asks]
     assert asked
