@@ -19,8 +19,9 @@ export async function run<Data, Variables>(
   return data ?? stop(`${url} respondeu ${answer.status}, sem dados.`);
 }
 
-function reason({ message, cause }: Error & { cause?: { code?: string; message?: string } }): string {
-  return cause?.code ?? cause?.message ?? message;
+function reason({ message, cause }: Error): string {
+  const { code, message: more } = (cause ?? {}) as { code?: string; message?: string };
+  return code ?? more ?? message;
 }
 
 function stop(message: string): never {
