@@ -179,6 +179,7 @@ def curl(command: str) -> httpx2.Request:
     parser.add_argument("--data-urlencode", dest="parameter")
     parser.add_argument("-G", dest="get", action="store_true")
     parser.add_argument("-i", dest="include", action="store_true")
+    parser.add_argument("-s", dest="silent", action="store_true")
     parser.add_argument("url")
     given = parser.parse_args(arguments)
     headers = {"accept": "*/*"}
