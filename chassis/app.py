@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
@@ -118,7 +117,7 @@ def build(
         settings.cors_origins,
     )
     if settings.cors_origins:  # outermost: a page must be able to read a refusal too, whoever refuses
-        app.edge = CORSMiddleware(app.edge, **cors.options(settings.cors_origins))
+        app.edge = cors.Shared(app.edge, settings.cors_origins)
     return app
 
 

@@ -18,6 +18,7 @@ from chassis.errors import (
     refuse_fields,
     too_many_errors,
 )
+from chassis.headers import combined
 from chassis.pagination import INT8
 from chassis.parameters import is_text
 
@@ -49,13 +50,14 @@ async def received(request: Request) -> bytes:
 
 
 def require_media_type(request: Request, media_types: tuple[str, ...]) -> None:
-    media_type, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    fields = combined(request.scope["headers"])
+    media_type, _, parameters = fields.get(b"content-type", b"").decode("latin-1").lower().partition(";")
     charset = parameters.partition("charset=")[2].split(";")[0].strip(' "')
     if media_type.strip() not in media_types or charset not in ("", "utf-8", "utf8"):
         raise UnsupportedMedia(
             f"o corpo deve ser {media_types[0]} em UTF-8", headers={"Accept": ", ".join(media_types)}
         )
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    if fields.get(b"content-encoding", b"identity").lower() != b"identity":
         raise UnsupportedMedia(
             "o corpo não pode vir comprimido (Content-Encoding)", headers={"Accept-Encoding": "identity"}
         )

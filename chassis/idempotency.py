@@ -11,7 +11,10 @@ KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 def key_of(request: Request) -> str | None:
     """The request's key, or None without one. Raises Malformed for a key that is no key."""
-    key = request.headers.get("idempotency-key")
-    if key is not None and not KEY.fullmatch(key):
+    lines = request.headers.getlist("idempotency-key")
+    if not lines:
+        return None
+    key = ", ".join(lines)
+    if not KEY.fullmatch(key):
         raise Malformed("Idempotency-Key deve ter de 1 a 255 caracteres ASCII visíveis")
     return key

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import cors, deadline, metrics, trace
 from chassis.errors import DeadlineExceeded, NotAcceptable, NotFound, Refusal, RequestTimeout, TooLarge, broken, problem
+from chassis.headers import combined
 from chassis.logging import access
 from chassis.negotiation import quality
 
@@ -50,8 +51,8 @@ class Front:
         began = time.perf_counter()
         status, gone = 0, False
         metrics.IN_PROGRESS.value += 1
-        headers = dict(scope["headers"])
-        current = trace.begin(headers.get(b"traceparent"), headers.get(b"x-request-id"))
+        headers = combined(scope["headers"])
+        current = trace.begin(headers)
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -66,7 +67,7 @@ class Front:
             token = deadline.begin(self.operation_timeout, headers.get(DEADLINE), scope.get("arrived"))
             if deadline.left() <= 0:  # its turn on its connection came too late
                 raise DeadlineExceeded(deadline.OVER)
-            accept = (headers.get(b"accept") or b"*/*").decode("latin-1")
+            accept = headers.get(b"accept", b"").decode("latin-1")
             if scope["path"].startswith("/api") and not quality(accept, "application/json"):
                 raise NotAcceptable("só há representação em application/json")
             if "arriving" in scope:

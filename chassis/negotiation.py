@@ -1,15 +1,64 @@
-"""Content negotiation (RFC 9110, section 12): how much a client wants a media type."""
+"""Content negotiation (RFC 9110, 12): how much a client wants a media type."""
 
+import re
 from functools import lru_cache
+from typing import NamedTuple
+
+from chassis.headers import parameter, parts
+
+WORD = r"[!#$%&'*+.^_`|~0-9a-z-]+"
+RANGE = re.compile(rf"\*/\*|(?!\*){WORD}/{WORD}")
+WEIGHT = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", re.ASCII)
+OURS = {("charset", "utf-8")}
+"""The parameters of what we answer: all of it is UTF-8."""
+
+
+class Range(NamedTuple):
+    """One member of an Accept header."""
+
+    media: str
+    parameters: frozenset[tuple[str, str]]
+    weight: float
 
 
 @lru_cache(256)
 def quality(accept: str, media_type: str) -> float:
-    """The weight, 0 to 1, that an Accept header gives to `media_type`; the most specific range decides."""
-    weights: dict[str, float] = {}
-    for part in accept.lower().split(","):
-        media_range, *parameters = (piece.strip() for piece in part.split(";"))
-        weight = next((one[2:] for one in parameters if one.startswith("q=")), "1")
-        weights[media_range] = float(weight) if weight.replace(".", "", 1).isdecimal() else 1.0
-    family = media_type.split("/")[0] + "/*"
-    return next((weights[one] for one in (media_type, family, "*/*") if one in weights), 0.0)
+    """The weight, 0 to 1, that an Accept header gives to `media_type`; the most specific range decides.
+
+    One that names nothing, being empty or malformed, asks for nothing in particular.
+    """
+    ranges = _ranges(accept)
+    if not ranges:
+        return 1.0
+    order = ("*/*", media_type.partition("/")[0] + "/*", media_type)
+    fitting = [
+        (order.index(one.media), len(one.parameters), one.weight)
+        for one in ranges
+        if one.media in order and one.parameters <= OURS
+    ]
+    return max(fitting)[-1] if fitting else 0.0
+
+
+@lru_cache(256)
+def names(accept: str, media_type: str) -> bool:
+    """Whether an Accept header names `media_type` itself, no wildcard for it."""
+    return any(one.media == media_type and one.parameters <= OURS for one in _ranges(accept))
+
+
+def _ranges(accept: str) -> list[Range]:
+    """The members; of a malformed one what is malformed does not count."""
+    found: list[Range] = []
+    for member in parts(accept, ","):
+        media, *others = parts(member.lower(), ";")
+        if not RANGE.fullmatch(media):
+            continue
+        parameters: set[tuple[str, str]] = set()
+        weight = 1.0
+        for name, value in map(parameter, others):
+            if name == "q":
+                weight = min(1.0, float(value)) if WEIGHT.fullmatch(value) else 1.0
+                break
+            if value:
+                parameters.add((name, value))
+        found.append(Range(media, frozenset(parameters), weight))
+    return found

@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis import metrics
+from chassis.headers import combined
 from chassis.meters import REGISTRY
 
 WRITE_SECONDS = 1.0
@@ -33,7 +34,7 @@ def add_to(app: FastAPI, directory: Path | None) -> None:
     """`/metrics`."""
 
     async def scrape(request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        encode, content_type = choose_encoder(combined(request.scope["headers"]).get(b"accept", b"").decode("latin-1"))
         if directory is None:
             return Response(encode(REGISTRY), media_type=None, headers={"Content-Type": content_type})
         write(directory)

@@ -6,18 +6,25 @@ The trace id is the request id: it comes in as `traceparent` (or as a UUID in `X
 
 import random
 import re
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(?:-.*)?")
+TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?")
+TRACESTATE = re.compile(rb"[\t\x20-\x7e]{1,512}")
+"""As much of it as must be passed on."""
+KNOWN_FLAGS = 0b11
+"""Sampled, and random; what others mean is not known, and they are not passed on."""
 
 
 @dataclass(slots=True)
 class Trace:
-    """The part of a trace this process holds: `trace_id` 32 hex digits, `flags` two (01 is sampled)."""
+    """The part of a trace this process holds: `trace_id` 32 hex digits, `flags` two (01 is sampled), and what others
+    than us keep in it, `state`."""
 
     trace_id: str
     flags: str = "00"
+    state: str = ""
     _outgoing: str = ""
 
     def outgoing(self) -> str:
@@ -35,10 +42,13 @@ def current() -> Trace | None:
     return _current.get()
 
 
-def outgoing() -> str | None:
-    """The `traceparent` for one call to a neighbour."""
+def outgoing() -> dict[str, str]:
+    """The headers for one call to a neighbour."""
     trace = _current.get()
-    return trace.outgoing() if trace else None
+    if trace is None:
+        return {}
+    headers = {"traceparent": trace.outgoing()}
+    return headers | {"tracestate": trace.state} if trace.state else headers
 
 
 def sampled() -> str | None:
@@ -47,16 +57,24 @@ def sampled() -> str | None:
     return trace.outgoing() if trace and int(trace.flags, 16) & 1 else None
 
 
-def begin(traceparent: bytes | None, request_id: bytes | None) -> Trace:
+def begin(headers: Mapping[bytes, bytes]) -> Trace:
     """Takes up the caller's trace, or begins one; malformed headers are ignored, as the specification asks."""
-    trace = _read(traceparent, request_id)
+    trace = _read(headers)
     _current.set(trace)
     return trace
 
 
-def _read(traceparent: bytes | None, request_id: bytes | None) -> Trace:
+def _read(headers: Mapping[bytes, bytes]) -> Trace:
+    traceparent, request_id = headers.get(b"traceparent"), headers.get(b"x-request-id")
     if traceparent and (match := TRACEPARENT.fullmatch(traceparent)):
-        return Trace(match[1].decode(), match[2].decode())
+        version, trace_id, flags, more = match.groups()
+        if version != b"00" or more is None:  # later versions may bring more
+            state = headers.get(b"tracestate", b"")
+            return Trace(
+                trace_id.decode(),
+                f"{int(flags, 16) & KNOWN_FLAGS:02x}",
+                state.decode() if TRACESTATE.fullmatch(state) else "",
+            )
     if request_id and re.fullmatch(rb"[0-9a-fA-F]{32}", compact := request_id.replace(b"-", b"")) and int(compact, 16):
         return Trace(compact.decode().lower())
     return Trace(f"{random.getrandbits(128) or 1:032x}")

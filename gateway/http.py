@@ -20,8 +20,9 @@ from starlette.responses import Response
 from chassis import identity, trace
 from chassis.body import parse, received, require_media_type
 from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, RateLimited, Refusal, TooLarge, broken
+from chassis.headers import combined
 from chassis.idempotency import key_of
-from chassis.negotiation import quality
+from chassis.negotiation import names, quality
 from chassis.parameters import given, is_text
 from chassis.remote import Remote
 from gateway import metrics, playground
@@ -37,6 +38,7 @@ log = logging.getLogger("graphql")
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
+HTML = "text/html"
 Fields = dict[bytes, bytes]
 """A request's headers, by their names in lower case."""
 ENCODER = json.JSONEncoder(ensure_ascii=False)
@@ -83,9 +85,9 @@ class GraphQL:
 
     async def endpoint(self, request: Request) -> Response:
         """Answers one request."""
-        fields: Fields = dict(reversed(request.scope["headers"]))  # of those that come twice, the first
-        accept = fields.get(b"accept", b"*/*").decode("latin-1")
-        if request.method in ("GET", "HEAD") and "query" not in request.query_params and "text/html" in accept:
+        fields: Fields = combined(request.scope["headers"])
+        accept = fields.get(b"accept", b"").decode("latin-1")
+        if request.method in ("GET", "HEAD") and "query" not in request.query_params and _wants_page(accept):
             return playground.page(asks_for_token=identity.current().anonymous)
         media_type, began = JSON, time.perf_counter()
         try:
@@ -196,7 +198,13 @@ def negotiate(accept: str) -> str:
     if not wanted and not plain:
         raise NotAcceptable(f"só há respostas em {GRAPHQL_JSON} e {JSON}")
     # A wildcard is an old client: it gets what it always got.
-    return GRAPHQL_JSON if GRAPHQL_JSON in accept.lower() and wanted >= plain else JSON
+    return GRAPHQL_JSON if wanted >= plain and (names(accept, GRAPHQL_JSON) or not plain) else JSON
+
+
+def _wants_page(accept: str) -> bool:
+    """Whether a browser asks. Who takes anything is a program, and so is who prefers JSON."""
+    page, data = quality(accept, HTML), max(quality(accept, JSON), quality(accept, GRAPHQL_JSON))
+    return page > data or (page == data > 0 and names(accept, HTML))
 
 
 async def _parameters(request: Request, fields: Fields) -> Any:

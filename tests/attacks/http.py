@@ -46,12 +46,12 @@ ATTACKS: list[Attack] = [
     request(
         "a preflight of another origin",
         http("OPTIONS", "/graphql", "Origin: https://evil.test", "Access-Control-Request-Method: POST"),
-        "204",
+        "403 FORBIDDEN",
     ),
     request(
         "a preflight of another origin to a service",
         http("OPTIONS", PEOPLE + "1/", "Origin: https://evil.test", "Access-Control-Request-Method: DELETE"),
-        "204",
+        "403 FORBIDDEN",
         "pessoas",
     ),
     # Bodies that are not what they say.

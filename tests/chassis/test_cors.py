@@ -9,6 +9,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
+from chassis import cors
 from tests import builders
 from tests.applications import Applications, Gateway, Services
 from tests.issuer import Issuer, bearer
@@ -42,7 +43,7 @@ async def test_the_page_may_send_what_clients_send_and_needs_no_token_to_ask(
     door: tuple[httpx2.AsyncClient, str],
 ) -> None:
     client, path = door
-    sent = ("authorization", "content-type", "idempotency-key", "if-match", "traceparent", "prefer")
+    sent = (*(name.lower() for name in cors.SENT), "accept", "content-type")
 
     allowed = await client.options(path, headers=preflight(PAGE, "POST", *sent))
 
@@ -78,6 +79,41 @@ async def test_without_origins_every_page_is_a_stranger(services: Services) -> N
     answer = await services.pessoas.get("/api/pessoas/", headers={"Origin": PAGE})
 
     assert not any(name.startswith("access-control") for name in [*refused.headers, *answer.headers])
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["with CORS_ORIGINS", "without"])
+async def test_a_refused_preflight_is_a_problem_and_one_line_that_names_the_origin_and_the_variable(
+    services: Services, gateway: Gateway, shared: Applications, caplog: pytest.LogCaptureFixture, listed: bool
+) -> None:
+    clients = shared.clients() if listed else [gateway.client, *map(services.client, services.wires)]
+    for client in clients:
+        with caplog.at_level("INFO"):
+            caplog.clear()
+            refused = await client.options("/api/", headers=preflight(STRANGER, "POST", "content-type"))
+
+        assert (refused.status_code, refused.headers["content-type"]) == (403, "application/problem+json")
+        assert refused.json()["code"] == "FORBIDDEN"
+        [told] = [vars(record) for record in caplog.records if STRANGER in str(vars(record))]
+        assert (told["origin"], told["reason"]) == (STRANGER, "CORS_ORIGINS does not name it")
+
+
+@pytest.mark.parametrize(("method", "header"), [("TRACE", "prefer"), ("POST", "x-nothing-of-ours")])
+async def test_a_known_page_hears_what_of_its_preflight_is_not_allowed(
+    shared: Applications, caplog: pytest.LogCaptureFixture, method: str, header: str
+) -> None:
+    with caplog.at_level("INFO"):
+        refused = await shared.services.pessoas.options("/api/pessoas/", headers=preflight(PAGE, method, header))
+
+    assert (refused.status_code, refused.headers["content-type"]) == (403, "application/problem+json")
+    [told] = [vars(record) for record in caplog.records if PAGE in str(vars(record))]
+    assert (told["origin"], told["asked"]) == (PAGE, header)
+    assert "CORS_ORIGINS names it" in told["reason"]
+
+
+async def test_options_that_is_no_preflight_is_answered_to_any_page(services: Services) -> None:
+    answer = await services.pessoas.options("/api/pessoas/", headers={"Origin": STRANGER})
+
+    assert (answer.status_code, answer.headers["allow"]) == (204, "GET, HEAD, OPTIONS, POST")
 
 
 WRITES = [
