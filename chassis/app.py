@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis import cors, health, identity, logging, metrics, scrape
-from chassis.body import received
+from chassis.body import MERGE_PATCH, received
 from chassis.errors import MethodNotAllowed, NotFound, Refusal, broken, problem
 from chassis.middleware import Front
 from chassis.settings import Settings
@@ -156,9 +156,11 @@ async def _not_routed(request: Request, failure: Exception) -> Response:
     assert isinstance(failure, HTTPException)
     if failure.status_code != 405:
         return problem(request, NotFound(f"não há nada em {request.url.path}"))
-    allow = {"Allow": ", ".join(sorted(_methods(request) | {"OPTIONS"}))}
+    methods = _methods(request) | {"OPTIONS"}
+    allow = {"Allow": ", ".join(sorted(methods))}
     if request.method == "OPTIONS":
-        return Response(status_code=204, headers=allow)
+        patch = {"Accept-Patch": ", ".join(MERGE_PATCH)} if "PATCH" in methods else {}
+        return Response(status_code=204, headers=allow | patch)
     return problem(request, MethodNotAllowed(f"{request.method} não é aceito aqui", headers=allow))
 
 

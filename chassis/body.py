@@ -54,9 +54,10 @@ def require_media_type(request: Request, media_types: tuple[str, ...]) -> None:
     media_type, _, parameters = fields.get(b"content-type", b"").decode("latin-1").lower().partition(";")
     charset = parameters.partition("charset=")[2].split(";")[0].strip(' "')
     if media_type.strip() not in media_types or charset not in ("", "utf-8", "utf8"):
-        raise UnsupportedMedia(
-            f"o corpo deve ser {media_types[0]} em UTF-8", headers={"Accept": ", ".join(media_types)}
-        )
+        accepted = {"Accept": ", ".join(media_types)}
+        if request.method == "PATCH":
+            accepted["Accept-Patch"] = accepted["Accept"]  # RFC 5789, 2.2
+        raise UnsupportedMedia(f"o corpo deve ser {media_types[0]} em UTF-8", headers=accepted)
     if fields.get(b"content-encoding", b"identity").lower() != b"identity":
         raise UnsupportedMedia(
             "o corpo não pode vir comprimido (Content-Encoding)", headers={"Accept-Encoding": "identity"}

@@ -25,7 +25,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis import instants, openapi, parameters
+from chassis import instants, openapi, parameters, preferences
 from chassis.body import MERGE_PATCH, parse, read_json, require_object, validate
 from chassis.conditional import etag, not_modified, require_preconditions
 from chassis.db.database import CHANGING, Transaction
@@ -175,9 +175,7 @@ class Collection:
 
             async def work(transaction: Transaction) -> Response:
                 row = await repository.add(transaction, written)
-                body = dumps(row)
-                headers = {"Location": f"{self.path}{row['id']}/", "ETag": etag(body)}
-                return Response(body, 201, headers, media_type="application/json")
+                return _answered(request, row, 201, {"Location": f"{self.path}{row['id']}/"})
 
             return await keyed.transaction(work)
 
@@ -197,9 +195,10 @@ class Collection:
             row = await repository.lock(transaction, id)
             require_preconditions(request, etag(dumps(row)))
             await repository.remove(transaction, id)
-            if "return=representation" in request.headers.get("prefer", "").replace(" ", ""):
-                return json_response(row, headers={"Preference-Applied": "return=representation"})
-            return Response(status_code=204)
+            preferred = preferences.returned(request)
+            if preferred == "representation":
+                return json_response(row, headers=_applied(preferred))
+            return Response(status_code=204, headers=_applied(preferred))
 
         return await keyed.answer(lambda: keyed.transaction(work))
 
@@ -221,7 +220,7 @@ class Collection:
                 if stored != before:
                     raise _ChangedSinceError
                 row = await repository.change(transaction, id, written)
-                return json_response(row, headers={"ETag": etag(dumps(row))})
+                return _answered(request, row, 200, {})
 
             return await keyed.transaction(work)
 
@@ -388,6 +387,19 @@ class Collection:
             add(methods=[method], **described.operation(action=endpoint.__name__))
             if method == "GET":
                 add(methods=["HEAD"], include_in_schema=False)
+
+
+def _answered(request: Request, row: Row, status: int, headers: Mapping[str, str]) -> Response:
+    """What a write answers: the row as it is now, or as little of it as `Prefer` asks for."""
+    body, preferred = dumps(row), preferences.returned(request)
+    headers = {**headers, "ETag": etag(body), **_applied(preferred)}
+    if preferred == "minimal":
+        return Response(status_code=204 if status == 200 else status, headers=headers)
+    return Response(body, status, headers, media_type="application/json")
+
+
+def _applied(preferred: str | None) -> dict[str, str]:
+    return {"Preference-Applied": f"return={preferred}"} if preferred else {}
 
 
 def _envelope(page: Page) -> dict[str, Any]:

@@ -55,7 +55,7 @@ ALWAYS = tuple(path.encode() for path in QUIET)
 
 
 def _prepared(status: int, code: str, detail: str, *headers: str) -> bytes:
-    """A refusal (RFC 9457) as the bytes of an HTTP answer, without the end of its head."""
+    """A refusal (RFC 9457) as the bytes of an HTTP answer, all but its date."""
     document = {"type": "about:blank", "title": TITLES[status], "status": status, "code": code, "detail": detail}
     body = orjson.dumps(document)
     lines = [
@@ -514,10 +514,10 @@ class Connection(HttpToolsProtocol):
             raise _Enough
         self.cycle = ANSWERED
         if answer is not closing and self.parser.should_keep_alive() and self.parser.get_method() != b"HEAD":
-            self.transport.write(answer)
+            self._write_refusal(answer)
             return
         self._deaf = True
-        self.transport.write(closing)
+        self._write_refusal(closing)
         self.transport.close()
 
     def _refuse_and_stop(self, status: int, **told: str) -> NoReturn:
@@ -542,8 +542,14 @@ class Connection(HttpToolsProtocol):
                 newest = self.pipeline[0][0] if self.pipeline else self._running
                 newest.keep_alive = False
                 return
-        self.transport.write(answer or REFUSALS[status])
+        self._write_refusal(answer or REFUSALS[status])
         self.transport.close()
+
+    def _write_refusal(self, answer: bytes) -> None:
+        """A prepared answer, with the headers of all answers: the date, which the server renews each second."""
+        head, blank, body = answer.partition(b"\r\n\r\n")
+        common = [b"\r\n%b: %b" % field for field in self.server_state.default_headers]
+        self.transport.write(b"".join([head, *common, blank, body]))
 
 
 def _subtract(counts: Counter[str], peer: str, count: int) -> None:

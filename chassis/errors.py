@@ -24,13 +24,16 @@
 Raise the meaning where it is known; one handler writes it; `chassis.remote` raises the same class on the other side.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import orjson
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from chassis import trace
 
@@ -188,6 +191,7 @@ class TooSlow(DeadlineExceeded):
     code = "TOO_SLOW"
 
 
+LONE_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 OF_THE_REQUEST = frozenset({Busy.code, TooSlow.code})
 """Codes of a 5xx that says nothing against whoever answered it."""
 
@@ -253,7 +257,7 @@ def problem(request: Request, refusal: Refusal) -> Response:
         "title": TITLES[refusal.status],
         "status": refusal.status,
         "detail": refusal.detail,
-        "instance": request.url.path,
+        "instance": _uri(request.scope),
         "code": refusal.code,
     }
     if refusal.errors:
@@ -263,12 +267,18 @@ def problem(request: Request, refusal: Refusal) -> Response:
     if refusal.status >= 500 and (current := trace.current()):
         document["trace_id"] = current.trace_id
     return Response(
-        # A path may hold bytes that are no UTF-8; they come as lone surrogates, which no JSON may carry.
-        orjson.dumps(document | {"instance": request.url.path.encode("utf-8", "replace").decode()}),
+        orjson.dumps(document),
         status_code=refusal.status,
         headers=refusal.headers,
         media_type="application/problem+json",
     )
+
+
+def _uri(scope: Scope) -> str:
+    """The path as it came, made a URI reference (RFC 3986): what may not stand in one is percent-encoded."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "replace")
+    path = quote(LONE_PERCENT.sub(b"%25", raw), safe="/%:@!$&'()*+,;=")
+    return "/." + path if path.startswith("//") else path  # else it would name another host
 
 
 def over_limit(field: str, message: str) -> Invalid:

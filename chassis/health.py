@@ -46,5 +46,5 @@ def add_to(app: FastAPI, *checks: Check) -> None:
         await readiness.judge()
         return {"status": "ready"}
 
-    app.add_api_route("/health/live", live, include_in_schema=False)
-    app.add_api_route("/health/ready", ready, include_in_schema=False)
+    for path, endpoint in (("/health/live", live), ("/health/ready", ready)):
+        app.add_api_route(path, endpoint, methods=["GET", "HEAD"], include_in_schema=False)

@@ -49,7 +49,7 @@ def _ranges(accept: str) -> list[Range]:
     """The members; of a malformed one what is malformed does not count."""
     found: list[Range] = []
     for member in parts(accept, ","):
-        media, *others = parts(member.lower(), ";")
+        media, *others = parts(member.lower(), ";") or [""]
         if not RANGE.fullmatch(media):
             continue
         parameters: set[tuple[str, str]] = set()

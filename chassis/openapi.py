@@ -83,13 +83,14 @@ HEADERS: dict[str, Schema] = {
         ("Link", "rel=next and rel=prev, while there is more.", False, {"type": "string"}, '<?cursor=x>; rel="next"'),
         ("X-Total-Count", "All rows that match, when count=true.", False, {"type": "integer", "minimum": 0}, 1234),
         ("Idempotency-Replayed", "`true` when this is the first answer again.", False, {"const": "true"}, "true"),
-        ("Preference-Applied", "What of `Prefer` was done.", True, {"type": "string"}, "return=representation"),
+        ("Preference-Applied", "What of `Prefer` was done.", False, {"type": "string"}, "return=representation"),
         ("Retry-After", "Seconds to wait.", True, {"type": "integer", "minimum": 0}, 1),
         ("RateLimit", "What is left: r units, for t seconds.", False, {"type": "string"}, '"default";r=0;t=12'),
         ("RateLimit-Policy", "The share: q units in w seconds.", False, {"type": "string"}, '"default";q=600;w=60'),
         ("WWW-Authenticate", "The challenge of RFC 6750.", False, {"type": "string"}, 'Bearer realm="solicita"'),
         ("Accept", "The media types this takes.", False, {"type": "string"}, "application/json"),
         ("Accept-Encoding", "The codings this takes.", False, {"type": "string"}, "identity"),
+        ("Accept-Patch", "The media types this `PATCH` takes.", False, {"type": "string"}, "application/json"),
     )
 }
 
@@ -115,7 +116,7 @@ REFUSAL_HEADERS = {
     401: ("WWW-Authenticate",),
     403: ("WWW-Authenticate",),
     409: ("Retry-After",),
-    415: ("Accept", "Accept-Encoding"),
+    415: ("Accept", "Accept-Encoding", "Accept-Patch"),
     429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
     503: ("Retry-After",),
 }
@@ -158,7 +159,10 @@ PARAMETERS: dict[str, Schema] = {
         {"type": "string", "pattern": "^[!-~]{1,255}$"},
     ),
     "Prefer": header(
-        "Prefer", "`return=representation` answers 200 with what was deleted (RFC 7240).", "return=representation"
+        "Prefer",
+        "`return=representation` answers with the row, `return=minimal` without it (RFC 7240). By default a `DELETE` "
+        "is minimal, and other writes are not.",
+        "return=representation",
     ),
 }
 
@@ -184,9 +188,12 @@ class Described:
         public, name = schema_ref(self.collection.public), self.name
         one, conditions = ("id",), ("If-Match", "If-None-Match")
         changed = answer(200, public, self.example, "ETag", "Idempotency-Replayed")
+        changed |= answer(204, None, None, "ETag", "Idempotency-Replayed")
         changed["200"]["links"] = self._links("get", "replace", "merge", "delete")
         created = answer(201, public, self.example, "ETag", "Location", "Idempotency-Replayed")
         created["201"]["links"] = changed["200"]["links"]
+        for written in (*changed.values(), *created.values()):
+            written["headers"]["Preference-Applied"] = ref("headers", "Preference-Applied")
         replace, patch = schema_ref(f"{name}Replace"), schema_ref(f"{name}Patch")
         described: dict[str, dict[str, Any]] = {
             "page": {
@@ -198,7 +205,7 @@ class Described:
             },
             "create": {
                 "summary": f"Create a {name}",
-                "parameters": parameters("Idempotency-Key"),
+                "parameters": parameters("Idempotency-Key", "Prefer"),
                 "requestBody": body(schema_ref(self.collection.write), self.body_example),
                 "responses": created | refusals(*BODY_REFUSALS, 409, 412),
             },
@@ -217,20 +224,20 @@ class Described:
             "get": self._get(),
             "replace": {
                 "summary": f"Replace a {name}",
-                "parameters": parameters(*one, *conditions, "Idempotency-Key"),
+                "parameters": parameters(*one, *conditions, "Idempotency-Key", "Prefer"),
                 "requestBody": body(replace, self.body_example),
                 "responses": changed | refusals(*BODY_REFUSALS, 404, 409, 412),
             },
             "merge": {
                 "summary": f"Change some members of a {name} (JSON merge patch, RFC 7396)",
-                "parameters": parameters(*one, *conditions, "Idempotency-Key"),
+                "parameters": parameters(*one, *conditions, "Idempotency-Key", "Prefer"),
                 "requestBody": body(patch, self.body_example, "application/merge-patch+json", "application/json"),
                 "responses": changed | refusals(*BODY_REFUSALS, 404, 409, 412),
             },
             "delete": {
                 "summary": f"Delete a {name}",
                 "parameters": parameters(*one, *conditions, "Idempotency-Key", "Prefer"),
-                "responses": answer(204, None, None, "Idempotency-Replayed")
+                "responses": answer(204, None, None, "Preference-Applied", "Idempotency-Replayed")
                 | answer(200, public, self.example, "Preference-Applied", "Idempotency-Replayed")
                 | refusals(*READ_REFUSALS, 404, 409, 412),
             },

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 from fastapi import FastAPI
 from starlette.requests import Request
+from starlette.responses import RedirectResponse
 
 from chassis import app as chassis_app
 from chassis import identity, openapi, operations, swagger
@@ -27,14 +28,16 @@ def make(kind: type[Repository]) -> Callable[[Request], Repository]:
 
 
 OPEN = ("/health/", "/metrics", "/openapi.json", "/docs")
-"""What tells nothing about anybody; so does the index at `/api/`."""
+"""What tells nothing about anybody; so do `/`, which leads to `/docs`, and the index at `/api/`."""
 
 
 def needs(name: str) -> identity.Needs:
     """The scope that each request to the service called `name` needs."""
 
     def scope(method: str, path: str) -> str | None:
-        if path == "/api/" or path.startswith((*OPEN, operations.PATH)):  # a claim asks for a scope of any service
+        if path in ("/", "/api/") or path.startswith(
+            (*OPEN, operations.PATH)
+        ):  # a claim asks for a scope of any service
             return None
         reads = method in ("GET", "HEAD", "OPTIONS") or (method == "POST" and path.endswith("/query/"))
         return f"{name}:read" if reads else f"{name}:write"
@@ -106,4 +109,9 @@ def build(
     app.add_api_route("/api/", index, methods=["HEAD"], include_in_schema=False)
     openapi.describe(app, collections, needs(name))
     swagger.add_to(app)
+    app.add_route("/", _to_docs, include_in_schema=False)
     return app
+
+
+async def _to_docs(_request: Request) -> RedirectResponse:
+    return RedirectResponse("/docs")

@@ -141,16 +141,15 @@ class Repository:
         """The new row, with what the database gave it. Raises Invalid for a reference to nothing."""
         values = self.stored(written)
         columns, marks = ", ".join(values), ", ".join(["%s"] * len(values))
-        return (
-            await self._write(transaction, f"INSERT INTO {self.table} ({columns}) VALUES ({marks})", [*values.values()])
-        )[0]
+        sql = f"INSERT INTO {self.table} ({columns}) VALUES ({marks})"
+        return (await self._write(transaction, sql, values))[0]
 
     async def change(self, transaction: Transaction, id: int, written: Mapping[str, Any]) -> Row:
         """The row as changed. Raises NotFound, and Invalid for a reference to nothing."""
         values = self.stored(written)
         changes = ", ".join(f"{column} = %s" for column in values)
         sql = f"UPDATE {self.table} SET {changes} WHERE id = %s"
-        return self._one(await self._write(transaction, sql, [*values.values(), id]), id)
+        return self._one(await self._write(transaction, sql, values, id), id)
 
     async def remove(self, transaction: Transaction, id: int) -> None:
         """Deletes the row. Raises NotFound."""
@@ -158,14 +157,14 @@ class Repository:
         if not await transaction.fetch(sql, [id]):
             raise self.not_found(id)
 
-    async def _write(self, transaction: Transaction, sql: str, values: Values) -> list[Row]:
+    async def _write(self, transaction: Transaction, sql: str, stored: Mapping[str, Any], *more: Any) -> list[Row]:
         # The common table expression bears the table's own name, so that `source` and `select` read the new row.
         sql = f"WITH {self.table} AS ({sql} RETURNING *) SELECT {self.select} FROM {self.source}"
         try:
-            return await transaction.fetch(sql, values, args_row(self.row))
+            return await transaction.fetch(sql, [*stored.values(), *more], args_row(self.row))
         except errors.ForeignKeyViolation as failure:
             field, referred = self.references[failure.diag.constraint_name or ""]
-            raise invalid(field, "NOT_FOUND", f"{referred} não existe") from failure
+            raise invalid(field, "NOT_FOUND", f"{referred} {stored[field]} não existe") from failure
 
     # -- the rest ----------------------------------------------------------------------------------------------
 

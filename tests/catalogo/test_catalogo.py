@@ -37,7 +37,7 @@ async def test_a_produto_of_an_unknown_categoria_is_422_and_nothing_is_stored(se
 
     assert answer.status_code == 422
     assert answer.json()["errors"] == [
-        {"field": "categoria_id", "code": "NOT_FOUND", "message": "categoria não existe"}
+        {"field": "categoria_id", "code": "NOT_FOUND", "message": "categoria 42 não existe"}
     ]
     assert (await services.catalogo.get(PRODUTOS.path)).json() == []
 

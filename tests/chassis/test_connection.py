@@ -7,6 +7,8 @@ import json
 import logging
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import pytest
 import pytest_asyncio
@@ -68,6 +70,11 @@ async def served(echo: Echo) -> AsyncIterator[Served]:
         echo.release.set()
 
 
+def is_now(date: str) -> bool:
+    """Whether it is a date as HTTP writes it (RFC 9110, 5.6.7), of this test's hour."""
+    return date.endswith(" GMT") and abs(parsedate_to_datetime(date) - datetime.now(UTC)) < timedelta(hours=1)
+
+
 POST = b"POST /a HTTP/1.1\r\nHost: localhost\r\n"
 
 
@@ -95,6 +102,7 @@ async def test_what_is_no_request_or_too_large_a_one_is_refused_as_a_problem(
 
     assert (answer.status, json.loads(answer.body)["code"]) == (status, code)
     assert answer.headers["content-type"] == "application/problem+json"
+    assert is_now(answer.headers["date"])
     assert answer.closes
     assert await peer.is_cut_off()
 
@@ -539,6 +547,7 @@ async def test_a_head_request_refused_under_overload_has_no_body_that_spoils_the
     answer = await peer.answer()
 
     assert (answer.status, answer.closes) == (503, True)
+    assert is_now(answer.headers["date"])
     assert await peer.is_cut_off()
 
 

@@ -1,6 +1,7 @@
 """What belongs to HTTP itself: methods, negotiation, the id of a request, health, and a 500 that breaks nothing."""
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -9,9 +10,13 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from chassis import swagger
+from chassis.settings import DatabaseSettings
 from deploy.postgres import free_ports
+from pessoas.app import create_app
 from tests import builders
-from tests.applications import Services
+from tests.applications import Applications, Services
+from tests.chassis.peers import serving
 from tests.resources import ALL, PESSOAS, Resource, named
 
 every = pytest.mark.parametrize("resource", ALL, ids=named)
@@ -43,6 +48,80 @@ async def test_options_and_405_name_every_method(services: Services, resource: R
         options, refused = await client.options(path), await client.request("TRACE", path)
         assert (options.status_code, options.headers["allow"]) == (204, allow)
         assert (refused.status_code, refused.headers["allow"]) == (405, allow)
+        patch = "application/merge-patch+json, application/json" if "PATCH" in allow else None
+        assert options.headers.get("accept-patch") == patch
+
+
+@every
+async def test_a_patch_of_another_type_hears_which_are_taken(services: Services, resource: Resource) -> None:
+    client, row = resource.client(services), await resource.add(services)
+
+    patched = await client.patch(resource.at(row), content=b"<a/>", headers={"Content-Type": "text/xml"})
+    put = await client.put(resource.at(row), content=b"<a/>", headers={"Content-Type": "text/xml"})
+
+    assert (patched.status_code, put.status_code) == (415, 415)
+    assert patched.headers["accept-patch"] == patched.headers["accept"]
+    assert patched.headers["accept"] == "application/merge-patch+json, application/json"
+    assert (put.headers["accept"], "accept-patch" in put.headers) == ("application/json", False)
+
+
+async def test_every_path_that_answers_get_answers_head(applications: Applications, services: Services) -> None:
+    files = [f"/docs/{name}" for name in swagger.FILES]
+    common = ["/health/live", "/health/ready", "/metrics", "/"]
+    for client in applications.clients():
+        ours = client is not applications.gateway.client
+        for path in [*common, *(["/api/", "/docs", "/openapi.json", *files] if ours else ["/graphql"])]:
+            accept = {"Accept": "text/html" if path == "/graphql" else "*/*"}
+            head, get = await client.head(path, headers=accept), await client.get(path, headers=accept)
+            allow = (await client.options(path)).headers["allow"]
+
+            assert get.status_code in (200, 307), (client.base_url, path)
+            assert (head.status_code, head.content) == (get.status_code, b""), (client.base_url, path)
+            assert head.headers.get("content-type") == get.headers.get("content-type"), (client.base_url, path)
+            assert {"GET", "HEAD"} <= set(allow.split(", ")), (client.base_url, path)
+
+
+async def test_the_root_of_a_service_leads_to_its_page(services: Services, protected: Applications) -> None:
+    for applied in (services, protected.services):
+        for name in applied.wires:
+            answer = await applied.client(name).get("/")
+            assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+
+
+@pytest.mark.parametrize(
+    ("path", "instance"),
+    [
+        ("/nada", "/nada"),
+        ("/n%C3%A3o h%C3%A1", "/n%C3%A3o%20h%C3%A1"),
+        ("/a%2Fb%3Fc%23d", "/a%2Fb%3Fc%23d"),
+        ("/%ff%00", "/%ff%00"),
+        ("/a%22%3C%3E", "/a%22%3C%3E"),
+        ("/a:b@c!$&'()*+,;=~", "/a:b@c!$&'()*+,;=~"),
+        ("/nada?cor=azul", "/nada"),
+        (f"{PESSOAS.path}999", f"{PESSOAS.path}999"),
+    ],
+)
+async def test_the_instance_of_a_problem_is_a_uri(services: Services, path: str, instance: str) -> None:
+    answer = await services.pessoas.get(path)
+
+    assert answer.status_code == 404
+    assert answer.json()["instance"] == instance
+
+
+async def test_the_instance_is_a_uri_whatever_bytes_a_client_sends(database_urls: dict[str, str]) -> None:
+    settings = DatabaseSettings.model_validate({"database_url": database_urls["pessoas"], "log_level": "ERROR"})
+    async with serving(create_app(settings)) as served:
+        peer = await served.peer()
+        for path, instance in (
+            (b"/a%zz%", "/a%25zz%25"),
+            (b'/a"<>\\^`{|}', "/a%22%3C%3E%5C%5E%60%7B%7C%7D"),
+            (b"//evil.test/a", "/.//evil.test/a"),
+            (b"http://localhost//evil.test/a", "/.//evil.test/a"),
+            (b"/%ff", "/%ff"),
+        ):
+            peer.send(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            answer = await peer.answer()
+            assert (answer.status, json.loads(answer.body)["instance"]) == (404, instance)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ def test_the_most_specific_range_decides() -> None:
         (" , ,", 1),
         ("json", 1),
         (";q=0", 1),
+        (";", 1),
+        ("application/json, ;", 1),
     ],
 )
 def test_an_accept_header_gives_json_this_weight(accept: str, weight: float) -> None:
