@@ -26,7 +26,7 @@ from typing import Any, cast
 import httpx2
 import pytest
 
-from chassis import codes, metrics
+from chassis import codes, cors, metrics
 from chassis.errors import MESSAGES, Refusal
 from chassis.meters import REGISTRY
 from chassis.settings import Settings
@@ -297,6 +297,29 @@ def test_the_configuration_table_names_what_the_code_reads() -> None:
 def test_every_variable_set_before_make_is_in_the_configuration_table(document: str) -> None:
     lines = [line.partition(" make")[0] for line in code(ROOT / document) if re.match(r"[A-Z_]+=.* make\b", line)]
     assert {name for line in lines for name in re.findall(r"\b([A-Z_]+)=", line)} <= documented()
+
+
+TO_ANYBODY = {"Accept", "Cache-Control", "Content-Type", "Content-Length"}
+"""Headers that browsers let any page send, or read."""
+NOT_FOR_PAGES = {"X-Forwarded-For", "X-Forwarded-Host"}
+
+
+def test_pages_may_send_and_read_the_headers_that_the_documents_name() -> None:
+    texts = [document.read_text() for document in DOCUMENTS]
+    sent = {name for text in texts for name in re.findall(r"-H ['\"]([\w-]+):", text)}
+    blocks = [block["text"] for text in texts for block in FENCE.finditer(text) if block["language"] == "http"]
+    read = {name for block in blocks for name in re.findall(r"^([\w-]+): ", block, re.M)}
+    for service in SERVICES:
+        components = json.loads((ROOT / service.name / "openapi.json").read_text())["components"]
+        sent |= {one["name"] for one in components["parameters"].values() if one["in"] == "header"}
+        read |= set(components["headers"])
+    spans = {span.partition(":")[0] for text in texts for span in CODE.findall(FENCE.sub("", text))}
+    named = {span for span in spans if re.fullmatch(r"([A-Z]+[a-z]*-)+[A-Z]+[a-z]*", span)} - NOT_FOR_PAGES
+
+    assert sent - TO_ANYBODY <= set(cors.SENT)
+    assert read - TO_ANYBODY <= set(cors.READ)
+    assert named - TO_ANYBODY <= {*cors.SENT, *cors.READ}
+    assert {*cors.SENT, *cors.READ} <= spans
 
 
 def test_the_lists_of_codes_have_what_the_code_raises_and_no_more() -> None:
