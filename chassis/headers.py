@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-PARTS = {separator: re.compile(rf'(?:[^"{separator}]|"(?:[^"\\]|\\.)*"?)+') for separator in ",;"}
+PARTS = {separator: re.compile(rf'(?:[^"{separator}]+|"(?:[^"\\]+|\\.)*"?)+') for separator in ",;"}
 
 
 def combined(lines: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -18,7 +18,8 @@ def combined(lines: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 
 def parts(value: str, separator: str) -> list[str]:
     """What stands between separators that no quoted string holds, without blanks around it and what is empty."""
-    return [part for found in PARTS[separator].findall(value) if (part := found.strip(" \t"))]
+    found: list[str] = PARTS[separator].findall(value) if '"' in value else value.split(separator)
+    return [part for one in found if (part := one.strip(" \t"))]
 
 
 def parameter(part: str) -> tuple[str, str]:

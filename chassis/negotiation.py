@@ -14,7 +14,7 @@ OURS = {("charset", "utf-8")}
 
 
 class Range(NamedTuple):
-    """One member of an Accept header."""
+    """One member of an Accept header, by how specific it is."""
 
     media: str
     parameters: frozenset[tuple[str, str]]
@@ -27,38 +27,37 @@ def quality(accept: str, media_type: str) -> float:
 
     One that names nothing, being empty or malformed, asks for nothing in particular.
     """
-    ranges = _ranges(accept)
-    if not ranges:
-        return 1.0
     order = ("*/*", media_type.partition("/")[0] + "/*", media_type)
-    fitting = [
-        (order.index(one.media), len(one.parameters), one.weight)
-        for one in ranges
-        if one.media in order and one.parameters <= OURS
-    ]
-    return max(fitting)[-1] if fitting else 0.0
+    ranges = _ranges(accept, order)
+    if ranges:
+        return max((order.index(one.media), len(one.parameters), one.weight) for one in ranges)[-1]
+    return 0.0 if any(RANGE.fullmatch(_media(member)) for member in parts(accept.lower(), ",")) else 1.0
 
 
 @lru_cache(256)
 def names(accept: str, media_type: str) -> bool:
     """Whether an Accept header names `media_type` itself, no wildcard for it."""
-    return any(one.media == media_type and one.parameters <= OURS for one in _ranges(accept))
+    return bool(_ranges(accept, (media_type,)))
 
 
-def _ranges(accept: str) -> list[Range]:
-    """The members; of a malformed one what is malformed does not count."""
+def _ranges(accept: str, media: tuple[str, ...]) -> list[Range]:
+    """The members of these `media` that what we answer fits; of one, what is malformed does not count."""
     found: list[Range] = []
-    for member in parts(accept, ","):
-        media, *others = parts(member.lower(), ";") or [""]
-        if not RANGE.fullmatch(media):
+    for member in parts(accept.lower(), ","):
+        if _media(member) not in media:
             continue
         parameters: set[tuple[str, str]] = set()
         weight = 1.0
-        for name, value in map(parameter, others):
+        for name, value in map(parameter, parts(member, ";")[1:]):
             if name == "q":
                 weight = min(1.0, float(value)) if WEIGHT.fullmatch(value) else 1.0
                 break
             if value:
                 parameters.add((name, value))
-        found.append(Range(media, frozenset(parameters), weight))
+        if parameters <= OURS:
+            found.append(Range(_media(member), frozenset(parameters), weight))
     return found
+
+
+def _media(member: str) -> str:
+    return member.partition(";")[0].rstrip(" \t")

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?")
 TRACESTATE = re.compile(rb"[\t\x20-\x7e]{1,512}")
 """As much of it as must be passed on."""
-KNOWN_FLAGS = 0b11
-"""Sampled, and random; what others mean is not known, and they are not passed on."""
+FLAGS = {b"%02x" % flags: f"{flags & 0b11:02x}" for flags in range(256)}
+"""Flags as they are passed on: sampled, and random; what others mean is not known."""
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ def _read(headers: Mapping[bytes, bytes]) -> Trace:
             state = headers.get(b"tracestate", b"")
             return Trace(
                 trace_id.decode(),
-                f"{int(flags, 16) & KNOWN_FLAGS:02x}",
+                FLAGS[flags],
                 state.decode() if TRACESTATE.fullmatch(state) else "",
             )
     if request_id and re.fullmatch(rb"[0-9a-fA-F]{32}", compact := request_id.replace(b"-", b"")) and int(compact, 16):

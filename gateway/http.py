@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -192,6 +193,7 @@ class GraphQL:
         return Written(b"".join((*body, b"}")), media_type, headers=standing)
 
 
+@lru_cache(256)
 def negotiate(accept: str) -> str:
     """The media type to answer with. Raises NotAcceptable when the client takes neither."""
     wanted, plain = quality(accept, GRAPHQL_JSON), quality(accept, JSON)
