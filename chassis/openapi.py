@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 Schema = dict[str, Any]
 
 COMMON = (
-    "Every `GET` also answers `HEAD`, and every path `OPTIONS` with `Allow` (and `Accept-Patch`); another method is 405, "
-    "with it too. "
+    "Every `GET` also answers `HEAD`, and every path `OPTIONS` with `Allow` (and `Accept-Patch`); another method is "
+    "405, with `Allow`. "
     "What carries no `ETag` has no version: of `If-Match` and `If-None-Match` only `*` is true there. "
     "Every error is `application/problem+json` (RFC 9457), 404 of an unknown path and 405 too; a host that is none of "
     "ours is 421, and whatever but a GET comes from a web page of another origin 403. "
