@@ -109,6 +109,13 @@ def logged(capfd: pytest.CaptureFixture[str]) -> Logged:
     return lines
 
 
+@pytest.fixture(autouse=True)
+def what_it_logs_is_its_own() -> Iterator[None]:
+    """Lines are written a moment later: pytest shows them if it is this test that fails, and else not at all."""
+    yield
+    output.flush(WAIT_SECONDS)
+
+
 @pytest.fixture
 def early_in_a_minute() -> None:
     """Rates are counted by the minute of the clock: what a test charges shall not fall into two."""
