@@ -37,7 +37,7 @@ format: setup ## Format the code and mend what lint can mend
 
 bench: bench-rest bench-gateway ## Measure both of the following
 
-bench-rest: peers ## Measure REST against the floor and the usual ways, 8 minutes (BASE=v1.0.0: against that revision)
+bench-rest: peers ## Measure REST against the floor and the usual ways, 4 minutes (BASE=v1.0.0: against that revision)
 	$(RUN) -m bench.rest $(if $(BASE),--base $(BASE)) $(ARGS)
 
 bench-gateway: peers ## Measure the gateway against its peers, 15 minutes (BASE=v1.0.0: against that revision; ARGS="--only mercurius --rows 1,100 --rounds 3")

@@ -133,8 +133,9 @@ def beside(running: list[Server], revision: str) -> str:
 
 async def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.rest", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--requests", type=int, default=1500, help="for each server and round")
+    # Many short rounds: the speed of a shared machine changes by a third within seconds.
+    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--requests", type=int, default=300, help="for each server and round")
     parser.add_argument("--base", metavar="REVISION", default="", help="measure that one beside today's")
     arguments = parser.parse_args()
     with (
