@@ -29,7 +29,7 @@ from gateway.settings import MOST, Limits
 from tests.applications import Applications, Gateway, Services
 from tests.fuzz.documents import KINDS
 from tests.gateway.test_cost import cost
-from tests.house.test_documents import README, blocks, curl
+from tests.house.test_documents import README, blocks, command, curl
 
 GRAPHQL_JSON = {"Accept": "application/graphql-response+json"}
 CORE = schema.core(schema.build())
@@ -386,7 +386,7 @@ def documented() -> Iterator[tuple[str, str, dict[str, Any]]]:
                 continue  # the example of a refusal
             if block.language == "graphql":
                 yield f"{document.name} {n}", block.text, {}
-            elif block.asks and (query := curl(block.text).url.params.get("query")):
+            elif block.asks and (query := curl(command(block.text)).url.params.get("query")):
                 yield f"{document.name} {n}", query, {}
     for path in [*ROOT.glob("gateway/playground/examples/*.graphql"), *ROOT.glob("examples/typescript/*.graphql")]:
         beside = path.with_suffix(".json")

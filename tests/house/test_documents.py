@@ -103,10 +103,7 @@ class Reader:
             url = f"http://localhost:{8000 + self.offset}/graphql"
             request = httpx2.Request("POST", url, json={"query": text}, headers={"Accept": "*/*"})
         else:
-            kept = KEPT.fullmatch(text)
-            request = curl(
-                VARIABLE.sub(lambda one: self.variables[one[1]] if one[1] else one[0], kept[2] if kept else text)
-            )
+            request = curl(VARIABLE.sub(lambda one: self.variables[one[1]] if one[1] else one[0], command(text)))
         with httpx2.Client(trust_env=False, timeout=30) as client:
             response = client.send(request)
         if block.language == "bash" and (kept := KEPT.fullmatch(block.text)):
@@ -162,6 +159,12 @@ def same(found: Any, shown: Any, where: str) -> list[str]:
     ):
         return []
     return [f"{where} is {found!r}, not {shown!r}"]
+
+
+def command(text: str) -> str:
+    """The curl command line of a block, which may keep in a variable what it answers."""
+    kept = KEPT.fullmatch(text)
+    return kept[2] if kept else text
 
 
 def curl(command: str) -> httpx2.Request:
