@@ -161,9 +161,7 @@ class Shared(Generic[T]):
 
 def outgoing(seconds: float, content: bytes | None) -> str:
     """The headers of a call that may take so many `seconds`."""
-    lines = f"{deadline.HEADER}: {max(1, int(seconds * TOLD * 1000))}\r\n"
-    for name, value in trace.outgoing().items():
-        lines += header(name, value)
+    lines = f"{deadline.HEADER}: {max(1, int(seconds * TOLD * 1000))}\r\n{trace.outgoing()}"
     if authorization := identity.outgoing():
         lines += header("Authorization", authorization)
     if content is not None:

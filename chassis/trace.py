@@ -42,13 +42,13 @@ def current() -> Trace | None:
     return _current.get()
 
 
-def outgoing() -> dict[str, str]:
-    """The headers for one call to a neighbour."""
+def outgoing() -> str:
+    """The header lines for one call to a neighbour. No value has a line break: each is our own, or was matched."""
     trace = _current.get()
     if trace is None:
-        return {}
-    headers = {"traceparent": trace.outgoing()}
-    return headers | {"tracestate": trace.state} if trace.state else headers
+        return ""
+    line = f"traceparent: {trace.outgoing()}\r\n"
+    return f"{line}tracestate: {trace.state}\r\n" if trace.state else line
 
 
 def sampled() -> str | None:

@@ -1,11 +1,12 @@
 """Measures REST: `python -m bench.rest`. CPU per request of the server and of PostgreSQL together, in one run.
 
-Every server answers the same requests over a table of the same rows, alone on one core with PostgreSQL, the load on the
-other; answers are compared before anything is timed. Rounds are interleaved and each reverses the order; a figure is
-the median of the rounds, a ratio the median of the rounds' ratios. The others know no Idempotency-Key and ignore it.
+Every server answers the same requests over the same rows in a database of its own, alone on one core with PostgreSQL,
+the load on the other; answers are compared before anything is timed. Rounds are interleaved and each reverses the
+order; a figure is the median of the rounds, a ratio the median of the rounds' ratios. The others know no
+Idempotency-Key and ignore it.
 
-With `--base REVISION` that revision of this project is measured beside today's, each over a database of its own, and
-the floor; the other ways are left out.
+With `--base REVISION` that revision of this project is measured beside today's and the floor; the other ways are left
+out.
 """
 
 import argparse
@@ -143,13 +144,13 @@ async def main() -> None:
         Cluster(Path(name) / "postgres", free_ports(), log=os.open(os.devnull, os.O_WRONLY)) as cluster,
     ):
         running = servers(arguments.base, Path(name))
-        url = make_database(cluster, "pessoas", ROOT)
-        urls = {one.name: make_database(cluster, "base", one.folder) for one in running if one.folder != ROOT}
+        # One each: what the others write looks to this service like the names of older code, which it folds anew.
+        urls = [make_database(cluster, f"server{n}", server.folder) for n, server in enumerate(running)]
         postmaster = next(one for one in psutil.Process().children(recursive=True) if one.name() == "postgres")
         cpu.pin(psutil.Process(), 1)
         try:
-            for server in running:
-                server.start(urls.get(server.name, url))
+            for server, url in zip(running, urls, strict=True):
+                server.start(url)
                 assert server.process
                 await server.answer(ALL[0].requests(1)[0])
                 cpu.pin(server.process, 0)
