@@ -1,6 +1,7 @@
 """A bulkhead: at most so many calls to one neighbour at a time, a short queue before it, and a no for the rest."""
 
 import asyncio
+import time
 from collections import deque
 
 
@@ -55,3 +56,41 @@ class Bulkhead:
                 turn.set_result(None)
                 return
         self.busy -= 1
+
+
+class Share:
+    """So many of the places of a bulkhead, for calls that must leave some to the rest; used like one."""
+
+    def __init__(self, whole: Bulkhead, places: int, queue: int) -> None:
+        self._whole, self._own = whole, Bulkhead(places, queue)
+
+    @property
+    def busy(self) -> int:
+        return self._own.busy
+
+    @property
+    def waiting(self) -> int:
+        return self._own.waiting
+
+    def take(self) -> bool:
+        """Enters if there is a place just now."""
+        if self._own.take():
+            if self._whole.take():
+                return True
+            self._own.leave()
+        return False
+
+    async def enter(self, seconds: float) -> None:
+        """Waits for a place, at most `seconds`. Raises FullError."""
+        until = time.monotonic() + seconds
+        await self._own.enter(seconds)
+        try:
+            await self._whole.enter(until - time.monotonic())
+        except BaseException:
+            self._own.leave()
+            raise
+
+    def leave(self) -> None:
+        """Gives the place to whoever waits longest."""
+        self._whole.leave()
+        self._own.leave()

@@ -22,7 +22,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from math import inf
 from typing import Any, NoReturn, cast
@@ -34,12 +33,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from chassis import turn
-from chassis.addresses import network
 from chassis.answering import Answering
 from chassis.errors import TITLES, Unavailable
-from chassis.hosts import ABSOLUTE, AllowedHosts
-from chassis.middleware import QUIET, SLOW_TO_ARRIVE
-from chassis.settings import ServerSettings
+from chassis.hosts import ABSOLUTE
+from chassis.middleware import SLOW_TO_ARRIVE
+from chassis.peers import State
 
 log = logging.getLogger("http")
 
@@ -50,8 +48,6 @@ MAX_HEADERS = 100
 MAX_PIPELINED = 16
 PIECE = 16 * 1024
 """What is parsed at a time."""
-ALWAYS = tuple(path.encode() for path in QUIET)
-"""Paths that are answered under overload too: whoever watches this process must see it."""
 
 
 def _prepared(status: int, code: str, detail: str, *headers: str) -> bytes:
@@ -86,71 +82,6 @@ OVERLOADED = "há trabalho demais agora; tente de novo em instantes"
 OVERLOAD = _prepared(503, "UNAVAILABLE", OVERLOADED, "retry-after: 1")
 OVERLOAD_AND_CLOSE = _prepared(503, "UNAVAILABLE", OVERLOADED, "retry-after: 1", CLOSE)
 DRAINING = _prepared(503, "UNAVAILABLE", "este processo está encerrando", "retry-after: 1", CLOSE)
-
-
-class State(ServerState):
-    """What the connections of one process share."""
-
-    connections: set[Any]
-
-    def __init__(self, settings: ServerSettings, *, patience: float = 10.0, keep_alive: float = 75.0) -> None:
-        super().__init__()
-        self.settings = settings
-        self.hosts = AllowedHosts(settings.allowed_hosts)
-        self.patience = patience
-        """Seconds for whatever a peer owes us."""
-        self.keep_alive = keep_alive
-        """Seconds that a connection may rest between two requests."""
-        self.draining = False
-        self.peers: Counter[str] = Counter()
-        """Open connections by peer, which is a network as `chassis.addresses` counts."""
-        self.at_work = 0
-        """Requests at work."""
-        self.working: Counter[str] = Counter()
-        """The same by peer."""
-        self.share = settings.share
-        self.arriving_bytes = 0
-        """What is held of bodies whose requests are not at work yet."""
-        self.arriving: Counter[str] = Counter()
-        """The same by peer."""
-        self.refused: Counter[int] = Counter()
-        """Requests and connections refused here, by status."""
-
-    def overloaded(self, peer: str, target: bytes) -> bool:
-        """Whether one more request is too many: for this process, or of this peer, who would starve the others."""
-        full = self.at_work >= self.settings.max_concurrency or self.working[peer] >= self.share
-        return full and not target.startswith(ALWAYS)
-
-    def make_room(self) -> None:
-        """Turns bodies away that are arriving until the others have room: the longest of the peer who sends most."""
-        while self.arriving_bytes > self.settings.max_arriving_bytes:
-            [(greedy, _)] = self.arriving.most_common(1)
-            theirs = [one for one in cast("set[Connection]", self.connections) if one.peer == greedy]
-            max(theirs, key=lambda one: one.held).turn_away()
-
-    def make_place(self, newcomer: str) -> bool:
-        """Ends the connection that has been idle for longest, or whose request is longest on its way, of the peer who
-        has most connections; unless the newcomer has as many. Whether that made a place."""
-        [(greedy, most)] = self.peers.most_common(1)
-        theirs = [one for one in cast("set[Connection]", self.connections) if one.peer == greedy and one.spare]
-        if most <= self.peers[newcomer] or not theirs:
-            return False
-        min(theirs, key=lambda one: one.due).give_way()
-        return True
-
-    def sweep(self, now: float) -> None:
-        """Cuts off every connection whose peer is late; and of those who leave most unread, where that is too much."""
-        unread = Counter[str]()
-        connections = cast("list[Connection]", list(self.connections))
-        for connection in connections:
-            connection.check(now)
-            unread[connection.peer] += connection.unread
-        while unread.total() > self.settings.max_unread_bytes:
-            [(greedy, _)] = unread.most_common(1)
-            longest = max((one for one in connections if one.peer == greedy), key=lambda one: one.unread)
-            unread[greedy] -= longest.unread
-            connections.remove(longest)
-            longest.transport.abort()
 
 
 class _Answered:
@@ -243,18 +174,17 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self.due = self.loop.time() + self.state.patience
         self._address = self.client[0] if self.client else ""
-        self.peer = network(self._address)
-        self.state.peers[self.peer] += 1
+        self.peer = self.state.connected(self._address)
         limit = self.state.settings.max_connections
         full = len(self.connections) > limit
-        if self.state.peers[self.peer] > limit // 2 or (full and not self.state.make_place(self.peer)):
+        if self.peer.connections > limit // 2 or (full and not self.state.make_place(self.peer)):
             self._refuse(503)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        _subtract(self.state.peers, self.peer, 1)
         self._let_go(self.held)
         self._cancel()
+        self.state.disconnected(self.peer)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -377,7 +307,8 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Replaces uvicorn's, which arms a timer."""
         self.state.total_requests += 1
-        self._leave()
+        if self._at_work:
+            self._leave()
         if self._arriving is not None:  # answered by its head
             self._arriving = None
             self._let_go(self.held)
@@ -448,31 +379,33 @@ class Connection(HttpToolsProtocol):
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
-        if task is self._task:
+        if self._at_work and task is self._task:
             self._leave()
 
     def _enter(self) -> None:
         self._at_work = True
         self.state.at_work += 1
-        self.state.working[self.peer] += 1
+        self.peer.at_work += 1
 
     def _leave(self) -> None:
         """The work is done, or nobody wants it any more: how fast its answer is read is its reader's affair."""
         if self._at_work:
             self._at_work = False
             self.state.at_work -= 1
-            _subtract(self.state.working, self.peer, 1)
+            self.peer.at_work -= 1
+            if not self.peer.connections:
+                self.state.forget(self.peer)
 
     def _hold(self, size: int) -> None:
         self.held += size
         self.state.arriving_bytes += size
-        self.state.arriving[self.peer] += size
+        self.peer.arriving_bytes += size
         self.state.make_room()
 
     def _let_go(self, size: int) -> None:
         self.held -= size
         self.state.arriving_bytes -= size
-        _subtract(self.state.arriving, self.peer, size)
+        self.peer.arriving_bytes -= size
 
     # -- refusing ----------------------------------------------------------------------------------------------
 
@@ -550,10 +483,3 @@ class Connection(HttpToolsProtocol):
         head, blank, body = answer.partition(b"\r\n\r\n")
         common = [b"\r\n%b: %b" % field for field in self.server_state.default_headers]
         self.transport.write(b"".join([head, *common, blank, body]))
-
-
-def _subtract(counts: Counter[str], peer: str, count: int) -> None:
-    """Less for `peer`, who is forgotten with the last."""
-    counts[peer] -= count
-    if not counts[peer]:
-        del counts[peer]

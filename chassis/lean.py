@@ -294,7 +294,10 @@ class Connection(asyncio.Protocol):
         if self._ended is None:
             return
         if self._in_body and exc is None and _ends_with_its_connection(self._head):
-            self._complete(self._received(self._parser.get_status_code()))
+            self.on_message_complete()
+            self.usable = False
+            if self._answer is not None:
+                self._complete(self._answer)
         elif self._size:
             self.give_up(Garbled("the answer ended too early"))
         elif self.used:
@@ -320,15 +323,11 @@ class Connection(asyncio.Protocol):
             self._body, self._in_body = [], False
         else:
             self.usable = self._parser.should_keep_alive()
-            self._answer = self._received(status)
-
-    def _received(self, status: int) -> Answer:
-        """The answer, whose whole body is here. A header is looked for in refusals only: no good answer pays for it."""
-        body = self._body
-        content = body[0] if len(body) == 1 else b"".join(body)
-        if status >= 400 and (said := RETRY_AFTER.search(_head_of(self._head))):
-            return Answer(status, content, said[1].decode("latin-1"))
-        return Answer(status, content)
+            body = self._body
+            self._answer = Answer(status, body[0] if len(body) == 1 else b"".join(body))
+            if status >= 400:  # a header is looked for in refusals only: no good answer pays for it
+                said = RETRY_AFTER.search(_head_of(self._head))
+                self._answer.retry_after = said[1].decode("latin-1") if said else ""
 
 
 def _head_of(begun: bytes) -> bytes:

@@ -16,7 +16,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from starlette.routing import BaseRoute, Mount
 
 from chassis.breaker import Breaker
-from chassis.bulkhead import Bulkhead
+from chassis.bulkhead import Bulkhead, Share
 from chassis.errors import DeadlineExceeded, Refusal, Unavailable
 from chassis.logging import output
 from chassis.meters import REGISTRY, Counter, Gauge, Histogram, Read
@@ -132,7 +132,7 @@ class Calls:
             self._cancelled.value += 1
 
 
-NEIGHBOURS: dict[str, tuple[tuple[Bulkhead, Bulkhead], Breaker]] = {}
+NEIGHBOURS: dict[str, tuple[tuple[Bulkhead, Bulkhead | Share], Breaker]] = {}
 """What stands before each neighbour that this process asks, the bulkhead of all calls and that of searches among it:
 its state is read when it is asked for."""
 

@@ -51,7 +51,7 @@ class Front:
         began = time.perf_counter()
         status, gone = 0, False
         metrics.IN_PROGRESS.value += 1
-        headers = combined(scope["headers"])
+        scope["fields"] = headers = combined(scope["headers"])  # of use further in, too
         current = trace.begin(headers)
 
         async def answer(message: Message) -> None:
@@ -63,7 +63,8 @@ class Front:
 
         token = None
         try:
-            cors.require_known(scope["method"], headers, self.origins)
+            if b"origin" in headers:
+                cors.require_known(scope["method"], headers, self.origins)
             token = deadline.begin(self.operation_timeout, headers.get(DEADLINE), scope.get("arrived"))
             if deadline.left() <= 0:  # its turn on its connection came too late
                 raise DeadlineExceeded(deadline.OVER)
@@ -131,7 +132,7 @@ def _in_time(receive: Receive, *, asked: bool) -> Receive:
 def _routed(scope: Scope) -> Scope:
     """`/api/pessoas` answers like `/api/pessoas/`: a redirect would lose the body of a POST. Raises NotFound for a path
     in which an escaped slash has become one: no path of ours has a slash within a segment."""
-    if b"%2f" in scope["raw_path"].lower():
+    if b"%" in scope["raw_path"] and b"%2f" in scope["raw_path"].lower():
         raise NotFound(f"não há nada em {scope['path']}")
     path: str = scope["path"]
     if path.startswith("/api") and not path.endswith("/"):

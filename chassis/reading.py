@@ -56,6 +56,7 @@ class Shared(Generic[T]):
         "_context",
         "_decode",
         "_exchange",
+        "_places",
         "_remote",
         "_request",
         "_task",
@@ -67,6 +68,7 @@ class Shared(Generic[T]):
 
     def __init__(self, remote: Remote, request: Request, decode: Callable[[bytes], T], until: float) -> None:
         self._remote, self._request, self._decode = remote, request, decode
+        self._places = remote.searches if request.search else remote.bulkhead
         self.until = until
         self._began = now = time.monotonic()
         self.seconds = min(remote.timeout, until - now)
@@ -80,13 +82,13 @@ class Shared(Generic[T]):
 
     def start(self) -> None:
         remote, request, seconds = self._remote, self._request, self.seconds
-        if not remote.breaker.open and seconds > 0 and remote.take(request):
+        if not remote.breaker.open and seconds > 0 and self._places.take():
             try:
                 headers = outgoing(seconds, request.content)
                 self._exchange = remote.wire.begin(request, headers, seconds=seconds, ended=self._ended)
             finally:
                 if self._exchange is None:
-                    remote.leave(request)
+                    self._places.leave()
             if self._exchange is not None:
                 remote.earn()
                 return
@@ -108,7 +110,7 @@ class Shared(Generic[T]):
         """The short way has come to its end: a good answer, as nearly always, or something for the long way."""
         self._exchange = None
         remote = self._remote
-        remote.leave(self._request)
+        self._places.leave()
         if isinstance(outcome, Answer) and outcome.status == 200:
             try:
                 found = self._decode(outcome.content)
@@ -153,7 +155,7 @@ class Shared(Generic[T]):
         if self._exchange is not None:
             self._exchange.cancel()
             self._exchange = None
-            self._remote.leave(self._request)
+            self._places.leave()
             self._remote.calls.ended(time.monotonic() - self._began, asyncio.CancelledError())
         elif self._task is not None:
             self._task.cancel()

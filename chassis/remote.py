@@ -24,7 +24,7 @@ import orjson
 
 from chassis import deadline, identity, metrics
 from chassis.breaker import Breaker
-from chassis.bulkhead import Bulkhead, FullError
+from chassis.bulkhead import Bulkhead, FullError, Share
 from chassis.errors import (
     BY_STATUS,
     OF_THE_REQUEST,
@@ -84,7 +84,9 @@ class Remote:
         self.timeout = settings.neighbour_timeout
         places = settings.connections_of_a_worker
         self.bulkhead = Bulkhead(places, settings.neighbour_queue)
-        self.searches = Bulkhead(max(1, places // 2), settings.neighbour_queue)
+        """Where a call needs a place."""
+        self.searches: Bulkhead | Share = Share(self.bulkhead, max(1, places // 2), settings.neighbour_queue)
+        """Where a search does: it has half of them, so that slow ones leave some to reads by id."""
         self.breaker = Breaker(name, settings.breaker_share, self._is_ready)
         budget = budget or Budget(settings.max_answers_bytes)
         self.wire: Wire = HttpxWire(base_url, transport, budget) if transport else LeanWire(base_url, budget)
@@ -142,35 +144,6 @@ class Remote:
             reading.over()
             raise
         return reading.join()
-
-    def take(self, request: Request) -> bool:
-        """Takes a place for a call if there is one just now. Searches have half of the places, so that slow ones leave
-        some to reads by id."""
-        if not request.search:
-            return self.bulkhead.take()
-        if self.searches.take():
-            if self.bulkhead.take():
-                return True
-            self.searches.leave()
-        return False
-
-    async def enter(self, request: Request, until: float) -> None:
-        """Waits for a place. Raises FullError."""
-        if not request.search:
-            await self.bulkhead.enter(until - time.monotonic())
-            return
-        await self.searches.enter(until - time.monotonic())
-        try:
-            await self.bulkhead.enter(until - time.monotonic())
-        except BaseException:
-            self.searches.leave()
-            raise
-
-    def leave(self, request: Request) -> None:
-        """The call has ended."""
-        self.bulkhead.leave()
-        if request.search:
-            self.searches.leave()
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -271,8 +244,9 @@ class Remote:
         if seconds <= 0:
             raise self._quietly(DeadlineExceeded(f"{self.name} não respondeu a tempo"))
         until = time.monotonic() + seconds
+        places = self.searches if request.search else self.bulkhead
         try:
-            await self.enter(request, until)
+            await places.enter(seconds)
         except FullError as failure:
             raise self._failed(Unavailable(f"{self.name} está ocupado"), failure) from failure
         try:
@@ -283,7 +257,7 @@ class Remote:
             self.failed(failure, seconds)
             raise
         finally:
-            self.leave(request)
+            places.leave()
         return answer
 
     def failed(self, failure: WireError, seconds: float) -> None:

@@ -18,8 +18,9 @@ from typing import Any
 import uvicorn
 
 from chassis import turn
-from chassis.connection import Connection, State
+from chassis.connection import Connection
 from chassis.logging import output
+from chassis.peers import State
 from chassis.settings import ServerSettings
 
 log = logging.getLogger("server")

@@ -22,7 +22,7 @@ class Request(NamedTuple):
     path: str
     content: bytes | None = None
     search: bool = False
-    """Whether it may have to be looked for: see `Remote.take`."""
+    """Whether it may have to be looked for: see `Remote.searches`."""
 
 
 def header(name: str, value: str) -> str:

@@ -21,7 +21,6 @@ from starlette.responses import Response
 from chassis import identity, trace
 from chassis.body import parse, received, require_media_type
 from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, RateLimited, Refusal, TooLarge, broken
-from chassis.headers import combined
 from chassis.idempotency import key_of
 from chassis.negotiation import names, quality
 from chassis.parameters import given, is_text
@@ -86,7 +85,7 @@ class GraphQL:
 
     async def endpoint(self, request: Request) -> Response:
         """Answers one request."""
-        fields: Fields = combined(request.scope["headers"])
+        fields: Fields = request.scope["fields"]
         accept = fields.get(b"accept", b"").decode("latin-1")
         if request.method in ("GET", "HEAD") and "query" not in request.query_params and _wants_page(accept):
             return playground.page(asks_for_token=identity.current().anonymous)

@@ -4,6 +4,9 @@ Decoding one also checks that it answers what was asked: no other rows than thes
 It raises ValueError for anything else, which `chassis.remote` takes for no answer.
 """
 
+# Without it the annotations of the functions made here, one for each answer, would be evaluated each time.
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property

@@ -436,7 +436,9 @@ async def test_one_address_cannot_take_every_place_at_work(echo: Echo) -> None:
         assert refused == [503, 503], "the one for its share, the other since there is no place at all"
         assert served_now == [200] * 3
         assert (await beyond.answer()).status == 200
-        await until(lambda: not served.state.working, "nothing is remembered of who has left")
+        await until(
+            lambda: not any(one.at_work for one in served.state.peers.values()), "nothing is remembered of who has left"
+        )
 
 
 HALF = POST + b"Content-Length: 8\r\n\r\nhalf"
@@ -520,7 +522,9 @@ async def test_where_there_is_no_room_for_a_body_whoever_sends_most_is_turned_aw
 
         assert (refused.status, refused.headers["retry-after"], refused.closes) == (503, "1", True)
         assert await long.is_cut_off()
-        await until(lambda: not served.state.arriving, "nothing is remembered of who has left")
+        await until(
+            lambda: not any(one.arriving_bytes for one in served.state.peers.values()), "nothing is held of who is done"
+        )
         assert served.state.arriving_bytes == 0
 
 

@@ -6,7 +6,6 @@ from typing_extensions import override  # so that a change of the client's names
 from chassis.bulkhead import Bulkhead
 from chassis.remote import Remote
 from chassis.settings import NeighbourSettings, read
-from chassis.wire import Answer
 from gateway import app as gateway_app
 from gateway.settings import Settings
 
@@ -14,11 +13,7 @@ from gateway.settings import Settings
 class Unprotected(Remote):
     def __init__(self, name: str, url: str, settings: NeighbourSettings) -> None:
         super().__init__(name, url, settings)
-        self.bulkhead = Open(0, 0)
-
-    @override
-    def note(self, outcome: Answer | Exception, seconds: float) -> None:
-        """No breaker is told."""
+        self.bulkhead = self.searches = Open(0, 0)
 
     @override
     def earn(self) -> None:
@@ -39,6 +34,7 @@ def create_app() -> FastAPI:
     settings = read(Settings)
     app = gateway_app.create_app(settings)
     remotes: dict[str, Remote] = app.state.graphql.remotes
+    bare = settings.model_copy(update={"breaker_share": 0.0})  # a breaker that never opens counts nothing
     urls = {name: getattr(settings, f"{name}_url") for name in remotes}
-    remotes.update({name: Unprotected(name, url, settings) for name, url in urls.items()})
+    remotes.update({name: Unprotected(name, url, bare) for name, url in urls.items()})
     return app
