@@ -18,7 +18,7 @@ restart: ready ## Put new processes in the place of the running ones, without a 
 	@$(RUN) -m deploy.restart
 
 token: ready ## Print an access token for AUTH_MODE=jwt (SCOPES="pessoas:read" SUBJECT=ana SECONDS=3600)
-	@$(RUN) -m deploy.token
+	@$(RUN) -m deploy.issue_token
 
 test: setup ## Run the tests (ARGS="tests/pessoas -k nome")
 	$(RUN) -m pytest $(ARGS)
@@ -44,13 +44,13 @@ bench-gateway: peers ## Measure the gateway against its peers, 15 minutes (BASE=
 	$(RUN) -m bench.gateway $(if $(BASE),--base $(BASE)) $(ARGS)
 
 plan: setup ## Show how a query is executed (ARGS=file.graphql, without it the Painel)
-	$(RUN) -m gateway.execution $(ARGS)
+	$(RUN) -m gateway.explain $(ARGS)
 
 schema: setup ## Write gateway/schema.graphql anew from the code
 	$(RUN) -m gateway.schema > gateway/schema.graphql
 
 openapi: setup ## Write every service's openapi.json anew from the code
-	$(RUN) -m deploy.openapi
+	$(RUN) -m deploy.write_openapi
 
 fuzz: fuzz-rest fuzz-plans ## Fuzz both of the following
 
@@ -67,7 +67,7 @@ attack: setup ## Attack the running system, and measure what others feel (7 minu
 	$(RUN) -m tests.attacks $(ARGS)
 
 migration: setup ## Write a new migration (SERVICE=pessoas NAME="add email")
-	$(if $(and $(SERVICE),$(NAME)),,$(error say which: make migration SERVICE=pessoas NAME="add email"))$(RUN) -m deploy.migrate --new $(SERVICE) "$(NAME)"
+	$(if $(and $(SERVICE),$(NAME)),,$(error say which: make migration SERVICE=pessoas NAME="add email"))$(RUN) -m deploy.migrate_all --new $(SERVICE) "$(NAME)"
 
 # What the benchmarks need besides.
 peers: setup

@@ -12,7 +12,7 @@ from chassis.db.models import (
     older_folds_index,
     tables,
 )
-from chassis.query import Id
+from chassis.query.models import Id
 from chassis.text import Name
 
 

@@ -2,7 +2,7 @@
 
 from catalogo.models import CategoriaPublic, CategoriaWrite, ProdutoPublic, ProdutoWrite
 from catalogo.repository import CategoriaRepository, ProdutoRepository
-from chassis.collection import Collection
+from chassis.rest.collection import Collection
 from chassis.service import make
 
 categorias = Collection(

@@ -1,4 +1,4 @@
-"""The codes by which programs know what is wrong, in one list: REST's OpenAPI and GraphQL's schema are made from it."""
+"""The codes by which programs know what is wrong, in one list: all documents are made from it."""
 
 PROBLEMS = (
     "BUSY",

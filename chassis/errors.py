@@ -1,4 +1,4 @@
-"""What can be refused, as a tree of exceptions, and how a refusal is written: `application/problem+json` (RFC 9457).
+"""What can be refused, as a tree of exceptions.
 
     Refusal
      ├─ Malformed            400  the bytes are not the JSON, or the header, they claim to be
@@ -21,21 +21,12 @@
      └─ DeadlineExceeded     504
          └─ TooSlow               what was asked takes too long, here where all is well
 
-Raise the meaning where it is known; one handler writes it; `chassis.remote` raises the same class on the other side.
+Raise the meaning where it is known; `chassis.web.problem` writes it; `chassis.neighbours.remote` raises the same class
+on the other side.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
-from urllib.parse import quote
-
-import orjson
-from pydantic import ValidationError
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import Scope
-
-from chassis import trace
 
 
 class FieldError:
@@ -50,6 +41,15 @@ class FieldError:
 
     def as_dict(self) -> dict[str, str]:
         return {"field": self.field, "code": self.code, "message": self.message}
+
+
+class InvalidValue(ValueError):
+    """One value that is refused, by whoever reads it: a stable `code`, and a Portuguese `message`. Who knows the field
+    that it was given for makes it a FieldError."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
 
 
 class Refusal(Exception):
@@ -191,7 +191,6 @@ class TooSlow(DeadlineExceeded):
     code = "TOO_SLOW"
 
 
-LONE_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 OF_THE_REQUEST = frozenset({Busy.code, TooSlow.code})
 """Codes of a 5xx that says nothing against whoever answered it."""
 
@@ -245,99 +244,6 @@ def invalid(field: str, code: str, message: str) -> Invalid:
     return Invalid(f"{field}: {message}", errors=[FieldError(field, code, message)])
 
 
-def broken() -> Broken:
-    """A fault of ours, which shows nothing."""
-    return Broken("erro interno; informe o trace_id ao suporte")
-
-
-def problem(request: Request, refusal: Refusal) -> Response:
-    """The refusal as RFC 9457 writes it."""
-    document: dict[str, Any] = {
-        "type": "about:blank",
-        "title": TITLES[refusal.status],
-        "status": refusal.status,
-        "detail": refusal.detail,
-        "instance": _uri(request.scope),
-        "code": refusal.code,
-    }
-    if refusal.errors:
-        document["errors"] = [error.as_dict() for error in refusal.errors]
-    if refusal.status >= 500 and refusal.service:
-        document["service"] = refusal.service
-    if refusal.status >= 500 and (current := trace.current()):
-        document["trace_id"] = current.trace_id
-    return Response(
-        orjson.dumps(document),
-        status_code=refusal.status,
-        headers=refusal.headers,
-        media_type="application/problem+json",
-    )
-
-
-def _uri(scope: Scope) -> str:
-    """The path as it came, made a URI reference (RFC 3986): what may not stand in one is percent-encoded."""
-    raw: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "replace")
-    path = quote(LONE_PERCENT.sub(b"%25", raw), safe="/%:@!$&'()*+,;=")
-    return "/." + path if path.startswith("//") else path  # else it would name another host
-
-
 def over_limit(field: str, message: str) -> Invalid:
     """A 422 about a bound that one field passes."""
     return Invalid(f"{field}: {message}", code="LIMIT_EXCEEDED", errors=[FieldError(field, "LIMIT_EXCEEDED", message)])
-
-
-MESSAGES: dict[str, tuple[str, str]] = {
-    # pydantic's error type: our stable code, our Portuguese message (with pydantic's context filled in)
-    "missing": ("REQUIRED", "campo obrigatório"),
-    "extra_forbidden": ("UNKNOWN_FIELD", "campo desconhecido"),
-    "string_type": ("NOT_A_STRING", "deve ser um texto"),
-    "string_too_short": ("BLANK", "não pode ficar em branco"),
-    "string_too_long": ("TOO_LONG", "deve ter no máximo {max_length} caracteres"),
-    "string_pattern_mismatch": ("INVALID_CHARACTER", "contém caracteres não permitidos"),
-    "string_unicode": ("INVALID_CHARACTER", "contém caracteres que não são Unicode válido"),
-    "int_type": ("NOT_AN_INTEGER", "deve ser um número inteiro"),
-    "int_parsing": ("NOT_AN_INTEGER", "deve ser um número inteiro"),
-    "int_from_float": ("NOT_AN_INTEGER", "deve ser um número inteiro"),
-    "int_parsing_size": ("OUT_OF_RANGE", "fora do intervalo permitido"),
-    "greater_than_equal": ("OUT_OF_RANGE", "deve ser maior ou igual a {ge}"),
-    "less_than_equal": ("OUT_OF_RANGE", "deve ser menor ou igual a {le}"),
-    "too_long": ("TOO_MANY", "deve ter no máximo {max_length} itens"),
-    "too_short": ("TOO_FEW", "deve ter pelo menos {min_length} item"),
-    "bool_type": ("NOT_A_BOOLEAN", "deve ser true ou false"),
-    "list_type": ("NOT_A_LIST", "deve ser uma lista"),
-    "literal_error": ("INVALID_CHOICE", "deve ser um de: {expected}"),
-    "enum": ("INVALID_CHOICE", "deve ser um de: {expected}"),
-    "model_type": ("NOT_AN_OBJECT", "deve ser um objeto JSON"),
-    "model_attributes_type": ("NOT_AN_OBJECT", "deve ser um objeto JSON"),
-    "dict_type": ("NOT_AN_OBJECT", "deve ser um objeto JSON"),
-}
-
-
-MOST_ERRORS = 100
-"""A body with more than that was not written by anybody who would read them."""
-
-
-def too_many_errors(field: str) -> Invalid:
-    return over_limit(field, f"tem mais de {MOST_ERRORS} erros")
-
-
-def refuse_fields(failure: ValidationError, within: str = "") -> Invalid:
-    """A pydantic failure as the 422 that names every field, in Portuguese."""
-    if failure.error_count() > MOST_ERRORS:
-        return too_many_errors(within or "corpo")
-    found: list[FieldError] = []
-    for error in failure.errors(include_url=False, include_input=True):
-        field = ".".join([within, *map(str, error["loc"])] if within else map(str, error["loc"])) or "corpo"
-        if error["input"] is None and error["type"] != "missing":
-            found.append(FieldError(field, "NULL", "não pode ser nulo"))
-            continue
-        if error["type"] == "value_error":  # ours, raised by a model's own rule: it brings code and message
-            reason = error.get("ctx", {}).get("error")
-            code, _, message = str(reason).partition(": ")
-            found.append(FieldError(field, code, message))
-            continue
-        code, message = MESSAGES.get(error["type"], ("INVALID", "valor inválido"))
-        found.append(FieldError(field, code, message.format(**error.get("ctx", {}))))
-    first = found[0]
-    code = "LIMIT_EXCEEDED" if first.code == "LIMIT_EXCEEDED" else None
-    return Invalid(f"{first.field}: {first.message}", code=code, errors=found)

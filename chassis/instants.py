@@ -4,12 +4,14 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import NamedTuple
 
+from chassis.errors import InvalidValue
+
 RFC_3339 = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})"
     r"(?:\.(?P<fraction>[0-9]+))?(?:[Zz]|(?P<sign>[+-])(?P<hours>[0-9]{2}):(?P<minutes>[0-5][0-9]))"
 )
-NO_INSTANT = "NOT_A_DATETIME: deve ser data e hora RFC 3339 com fuso, como 2026-01-31T12:00:00Z"
-NO_SUCH = "NOT_A_DATETIME: essa data, ou essa hora, não existe"
+NO_INSTANT = "deve ser data e hora RFC 3339 com fuso, como 2026-01-31T12:00:00Z"
+NO_SUCH = "essa data, ou essa hora, não existe"
 MICROSECOND, SECOND = timedelta(microseconds=1), timedelta(seconds=1)
 
 
@@ -24,13 +26,13 @@ class Instant(NamedTuple):
 
 
 def read(value: object) -> Instant:
-    """The instant that `value` names. Raises ValueError("CODE: mensagem").
+    """The instant that `value` names. Raises InvalidValue.
 
     A leap second (23:59:60 in UTC) is the first second of the next day, as in POSIX and PostgreSQL, which count none.
     """
     found = RFC_3339.fullmatch(value) if isinstance(value, str) else None
     if found is None:
-        raise ValueError(NO_INSTANT)
+        raise InvalidValue("NOT_A_DATETIME", NO_INSTANT)
     year, month, day, hour, minute, second = map(int, found.groups()[:6])
     fraction = found["fraction"] or ""
     leap = second == 60
@@ -42,7 +44,7 @@ def read(value: object) -> Instant:
             floor += SECOND
         return Instant(floor, floor + MICROSECOND if fraction[6:].strip("0") else floor)
     except (ValueError, OverflowError):
-        raise ValueError(NO_SUCH) from None
+        raise InvalidValue("NOT_A_DATETIME", NO_SUCH) from None
 
 
 def _zone(found: re.Match[str]) -> timezone:

@@ -1,4 +1,4 @@
-"""Runs one process of the system: `python -m chassis.serve pessoas` serves `pessoas.app:create_app` on `$HOST:$PORT`.
+"""Runs one process of the system: `python -m chassis.serve NAME` serves `NAME.app:create_app` on `$HOST:$PORT`.
 
 `--fd N` (as often as needed) serves on a listening socket that the parent process holds instead, so that a restart
 refuses nobody. With `WORKERS=n` it is the parent of n such processes itself (`workers.py`).
@@ -14,10 +14,11 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec
 
-from chassis import leash, logging
-from chassis.server import Server, listen
+from chassis.observe import logs
+from chassis.process import parent_watch
+from chassis.process.server import Server, listen
+from chassis.process.workers import supervise
 from chassis.settings import ServerSettings, read
-from chassis.workers import supervise
 
 STARTUP_FAILED = 3  # as uvicorn itself exits
 
@@ -62,19 +63,19 @@ def is_process(name: str) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m chassis.serve", description=__doc__)
-    parser.add_argument("name", help="catalogo, pessoas, servicos, solicitacoes or gateway")
+    parser.add_argument("name", help="the folder of the process, which has its app.py")
     parser.add_argument("--fd", type=int, action="append", help="a listening socket inherited from the parent")
-    parser.add_argument("--leash", type=int, help="a pipe inherited from the parent, which ends when it does")
+    parser.add_argument("--parent-pipe", type=int, help="a pipe inherited from the parent, which ends when it does")
     arguments = parser.parse_args()
     if not is_process(arguments.name):
         parser.error(f"there is no process called {arguments.name}")
     settings = read(ServerSettings, import_module(f"{arguments.name}.settings").Settings)
-    logging.catch_all()
+    logs.catch_all()
     # Not uvicorn's own `fd`: it takes the socket for a Unix one, so asyncio leaves Nagle's algorithm on, and every
     # answer on a kept-alive connection waits 40 ms for the client to acknowledge its headers.
     listening = [socket.socket(fileno=descriptor) for descriptor in arguments.fd or ()] or listen(settings)
-    if arguments.leash is not None:
-        leash.hold(arguments.leash)
+    if arguments.parent_pipe is not None:
+        parent_watch.hold(arguments.parent_pipe)
     elif settings.workers > 1:
         sys.exit(asyncio.run(supervise(arguments.name, settings, listening)))
     keep_memory()

@@ -7,15 +7,17 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
-from chassis import app as chassis_app
-from chassis import identity, openapi, operations, swagger
-from chassis.collection import Collection
 from chassis.db import folding, idempotency
 from chassis.db.database import Database
 from chassis.db.repository import Repository
 from chassis.db.revisions import EXISTS, FOUND, Revisions, head
 from chassis.errors import Unavailable
+from chassis.identity import middleware
+from chassis.rest import openapi, operation_claims, routes
+from chassis.rest.collection import Collection
 from chassis.settings import DatabaseSettings
+from chassis.web import application as chassis_app
+from chassis.web import documentation
 
 
 def make(kind: type[Repository]) -> Callable[[Request], Repository]:
@@ -31,12 +33,12 @@ OPEN = ("/health/", "/metrics", "/openapi.json", "/docs")
 """What tells nothing about anybody; so do `/`, which leads to `/docs`, and the index at `/api/`."""
 
 
-def needs(name: str) -> identity.Needs:
+def needs(name: str) -> middleware.Needs:
     """The scope that each request to the service called `name` needs."""
 
     def scope(method: str, path: str) -> str | None:
         if path in ("/", "/api/") or path.startswith(
-            (*OPEN, operations.PATH)
+            (*OPEN, operation_claims.PATH)
         ):  # a claim asks for a scope of any service
             return None
         reads = method in ("GET", "HEAD", "OPTIONS") or (method == "POST" and path.endswith("/query/"))
@@ -96,9 +98,9 @@ def build(
     )
     app.state.database = database
     for collection in collections:
-        collection.add_to(app)
+        routes.add(app, collection)
 
-    operations.add_to(app)
+    operation_claims.add_to(app)
 
     paths = {collection.path.split("/")[2]: collection.path for collection in collections}
 
@@ -108,7 +110,7 @@ def build(
     app.add_api_route("/api/", index, **openapi.index(paths))
     app.add_api_route("/api/", index, methods=["HEAD"], include_in_schema=False)
     openapi.describe(app, collections, needs(name))
-    swagger.add_to(app)
+    documentation.add_to(app)
     app.add_route("/", _to_docs, include_in_schema=False)
     return app
 

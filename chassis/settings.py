@@ -61,7 +61,7 @@ def _host(value: str) -> str:
     return name
 
 
-class Settings(BaseSettings):
+class ProcessSettings(BaseSettings):
     """What every process reads."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
@@ -120,7 +120,7 @@ def _proxies(text: str) -> str:
     return text
 
 
-class ServerSettings(Settings):
+class ServerSettings(ProcessSettings):
     """What `chassis.serve` reads besides, whatever it serves."""
 
     host: str = "localhost"
@@ -154,7 +154,7 @@ class ServerSettings(Settings):
         return value
 
 
-class DatabaseSettings(Settings):
+class DatabaseSettings(ProcessSettings):
     """What a process with a PostgreSQL of its own reads besides."""
 
     api_rate_limit: Annotated[int, Field(ge=0, le=10**9)] = 0
@@ -176,7 +176,7 @@ class DatabaseSettings(Settings):
         return max(0, self.max_concurrency * 2 // 3 - self.searches)
 
 
-class NeighbourSettings(Settings):
+class NeighbourSettings(ProcessSettings):
     """How patient a process is with each of the services it asks."""
 
     neighbour_timeout: Annotated[float, Field(gt=0, le=60)] = 2.0
@@ -200,10 +200,10 @@ class NeighbourSettings(Settings):
 BaseUrl = Annotated[str, AfterValidator(lambda url: str(HttpUrl(url)).rstrip("/"))]
 """The base URL of another process, without a trailing slash."""
 
-S = TypeVar("S", bound=Settings)
+S = TypeVar("S", bound=ProcessSettings)
 
 
-def faults(*kinds: type[Settings], **given: Any) -> list[str]:
+def faults(*kinds: type[ProcessSettings], **given: Any) -> list[str]:
     """One line for each variable that is missing or malformed; an empty one counts as not set. What is `given` is not
     looked for in the environment."""
     found: dict[str, str] = {}
@@ -218,7 +218,7 @@ def faults(*kinds: type[Settings], **given: Any) -> list[str]:
     return list(found.values())
 
 
-def read(kind: type[S], *others: type[Settings], **given: Any) -> S:
+def read(kind: type[S], *others: type[ProcessSettings], **given: Any) -> S:
     """Reads `kind` from the environment, or stops the process with one line for each variable at fault, those of
     `others` too."""
     if found := faults(kind, *others, **given):

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from chassis.errors import InvalidValue
+
 NAME_MAX = 100
 FOLD_VERSION = 2
 """Of what `fold` does. Another one needs a migration that folds anew what is stored (`chassis.db.folding`)."""
@@ -40,7 +42,7 @@ _SEEN_AS = str.maketrans(
 )  # fmt: skip
 
 
-class _Folded(dict[int, str]):
+class _FoldTable(dict[int, str]):
     """The folded form of each character, found when it is first met. No character's depends on those around it."""
 
     MOST = 10_000
@@ -56,7 +58,7 @@ class _Folded(dict[int, str]):
         return folded
 
 
-_FOLDED = _Folded()
+_FOLDED = _FoldTable()
 
 
 def fold(text: str) -> str:
@@ -78,11 +80,11 @@ def nfc(text: str) -> str:
 
 
 def compose(text: str, most: int) -> str:
-    """`text` in NFC. Raises ValueError("CODE: mensagem") when it has more than `most` characters then."""
+    """`text` in NFC. Raises InvalidValue when it has more than `most` characters then."""
     # One that is much too long is not composed first: that takes quadratic time where marks are in disorder.
     composed = nfc(text) if len(text) <= _DECOMPOSED_MOST * most else text
     if len(composed) > most:
-        raise ValueError(f"TOO_LONG: deve ter no máximo {most} caracteres")
+        raise InvalidValue("TOO_LONG", f"deve ter no máximo {most} caracteres")
     return composed
 
 
@@ -100,7 +102,7 @@ def is_visible(text: str) -> bool:
 def _name(text: str) -> str:
     composed = compose(text, NAME_MAX)
     if not composed.isascii() and not is_visible(composed):
-        raise ValueError("BLANK: não pode ficar em branco")
+        raise InvalidValue("BLANK", "não pode ficar em branco")
     return composed
 
 

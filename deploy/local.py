@@ -4,8 +4,9 @@
     -> five processes -> watch
 
 The launcher holds the listening sockets, so a process that is restarted refuses nobody: callers wait in the queue. It
-holds one end of a pipe to every child, so that however it ends, by SIGKILL too, none of them outlives it (`leash.py`,
-`watchdog.py`). Environment: PORT_OFFSET (0), DATA_DIR (.data), DEMO (1), and what the five processes read.
+holds one end of a pipe to every child, so that however it ends, by SIGKILL too, none of them outlives it
+(`run_watched.py`, `watchdog.py`). Environment: PORT_OFFSET (0), DATA_DIR (.data), DEMO (1), and what the five
+processes read.
 
 SIGUSR1 restarts the five processes one after the other while they serve (`restart.py` asks for it): a new one starts
 on the held socket, and only when it is ready is the old one told to stop.
@@ -31,10 +32,10 @@ from pathlib import Path
 from typing import Self
 
 from chassis.settings import NeighbourSettings, ServerSettings, faults, read
-from chassis.settings import Settings as ProcessSettings
-from deploy import databases, token, topology
-from deploy.claims import STOP_SECONDS, LaunchError, bind, data_directory, lock
+from chassis.settings import ProcessSettings as ProcessSettings
+from deploy import databases, issue_token, topology
 from deploy.postgres import EPHEMERAL, HOST, Cluster, PostgresError, environment, find
+from deploy.run_lock import STOP_SECONDS, LaunchError, bind, data_directory, lock
 from deploy.terminal import LONGEST_LINE, log_variables, relay, say, terminal
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,7 +48,7 @@ FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS = 0.1, 5.0, 10.0
 
 
 @dataclass(frozen=True)
-class Settings:
+class LauncherSettings:
     """What the environment says about this run."""
 
     port_offset: int
@@ -100,7 +101,7 @@ def _faults_of_processes(own_tokens: bool) -> list[str]:
         if process.owns_database:
             given["database_url"] = f"postgresql://{HOST}"
         if own_tokens:
-            given |= {"auth_jwks": "ours", "auth_issuer": token.ISSUER, "auth_audience": token.AUDIENCE}
+            given |= {"auth_jwks": "ours", "auth_issuer": issue_token.ISSUER, "auth_audience": issue_token.AUDIENCE}
         found |= dict.fromkeys(faults(ServerSettings, settings_of(process), **given))
     return list(found)
 
@@ -125,16 +126,18 @@ def how_it_ended(code: int) -> str:
 class Launcher:
     """One run of the system, from the lock that it holds to the last process that it stops."""
 
-    def __init__(self, settings: Settings, held: int, sockets: Mapping[str, Sequence[socket.socket]]) -> None:
+    def __init__(self, settings: LauncherSettings, held: int, sockets: Mapping[str, Sequence[socket.socket]]) -> None:
         self._settings = settings
         self._held = held
         self._sockets = sockets
-        self._leash, self._leash_end = os.pipe()  # children inherit the first; the second closes with this process
+        self._parent_pipe, self._childrens_end = (
+            os.pipe()
+        )  # children inherit the first; the second closes with this process
         log, self._postgres_log = os.pipe()
         self._postgres_lines = os.fdopen(log, "rb", buffering=0)
         self._cluster = Cluster(settings.data_dir, settings.postgres_port, log=self._postgres_log, keep_open=(held,))
         self._cluster_thread = ThreadPoolExecutor(1)  # it blocks, and it must not be started and stopped at once
-        self._issuer = token.settings(settings.data_dir) if settings.own_tokens else {}
+        self._issuer = issue_token.settings(settings.data_dir) if settings.own_tokens else {}
         self._children: set[Process] = set()
         self._watched: dict[str, asyncio.Task[None]] = {}
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -214,7 +217,7 @@ class Launcher:
                 if not self._ready:
                     raise LaunchError("the system is still starting")
                 await self._on_cluster(self._cluster.check_passwords, *(one.name for one in topology.SERVICES))
-                await self._run_once("migrate", self._database_urls)
+                await self._run_once("migrate", "deploy.migrate_all", self._database_urls)
                 for process in topology.PROCESSES:
                     began = time.monotonic()
                     await self._replace(process)
@@ -257,10 +260,10 @@ class Launcher:
         names = [service.name for service in topology.SERVICES]
         await self._on_cluster(self._cluster.start)
         await self._on_cluster(self._cluster.create_databases, *names)
-        await self._run_once("migrate", self._database_urls)
+        await self._run_once("migrate", "deploy.migrate_all", self._database_urls)
         loaded = self._settings.data_dir / "demo-loaded"
         if self._settings.demo and not loaded.exists():
-            await self._run_once("demo", self._database_urls)
+            await self._run_once("demo", "deploy.demo", self._database_urls)
             loaded.touch()
 
     @property
@@ -308,20 +311,21 @@ class Launcher:
         module = ("chassis.serve", process.name, *(word for one in listening for word in ("--fd", str(one))))
         return how_it_ended(await self._run_module(process.name, module, variables, *listening))
 
-    async def _run_once(self, name: str, variables: Mapping[str, str]) -> None:
-        """Runs `deploy.<name>` to its end; LaunchError when that is not a good one."""
-        if code := await self._run_module(name, (f"deploy.{name}",), variables):
+    async def _run_once(self, name: str, module: str, variables: Mapping[str, str]) -> None:
+        """Runs a module to its end, its lines under `name`; LaunchError when that is not a good one."""
+        if code := await self._run_module(name, (module,), variables):
             raise LaunchError(f"{name} {how_it_ended(code)}; its lines above say why")
 
     async def _run_module(
         self, name: str, module: tuple[str, ...], variables: Mapping[str, str], *descriptors: int
     ) -> int:
-        """Runs a module in a process of its own, on the leash, and relays its lines; cancelled, it stops it."""
+        """Runs a module in a process of its own, which ends with this one, and relays its lines; cancelled, it stops
+        it."""
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "deploy.leash", str(self._leash), *module),
+            *(sys.executable, "-m", "deploy.run_watched", str(self._parent_pipe), *module),
             cwd=ROOT,
             env={**environment(), **log_variables(), **variables},
-            pass_fds=(self._leash, self._held, *descriptors),
+            pass_fds=(self._parent_pipe, self._held, *descriptors),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=PIPE,
             stderr=STDOUT,
@@ -371,14 +375,14 @@ class Launcher:
         say("run", f"ready in {seconds:.1f} s; open GraphiQL at http://localhost:{gateway}/graphql (Ctrl-C stops)")
 
 
-async def launch(settings: Settings, held: int, sockets: Mapping[str, Sequence[socket.socket]]) -> None:
+async def launch(settings: LauncherSettings, held: int, sockets: Mapping[str, Sequence[socket.socket]]) -> None:
     await Launcher(settings, held, sockets).run()
 
 
 def main() -> int:
     try:
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # asked too early for a restart, it must not end
-        settings = Settings.read(os.environ)
+        settings = LauncherSettings.read(os.environ)
         if os.environ.get("PG_BIN"):
             find()
         held = lock(settings.data_dir)

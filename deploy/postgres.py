@@ -188,7 +188,7 @@ class Cluster:
         self._log = log
         self._keep_open = tuple(keep_open)
         self._watchdog: subprocess.Popen[bytes] | None = None
-        self._leash: socket.socket | None = None
+        self._watched_by: socket.socket | None = None
         self._postmaster = 0
         self._installation: Installation | None = None
 
@@ -216,7 +216,7 @@ class Cluster:
         options = [f"--{name}={value}" for name, value in settings.items()]
         command = installation.command("postgres", "-D", self._data, "-p", str(self.port), *options)
 
-        self._leash, theirs = socket.socketpair()
+        self._watched_by, theirs = socket.socketpair()
         with theirs:
             self._watchdog = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(WATCHDOG), str(theirs.fileno()), *command],
@@ -227,15 +227,15 @@ class Cluster:
                 env=environment(),
                 start_new_session=True,  # Ctrl-C is for the launcher, which stops the services first
             )
-        self._postmaster = int(self._leash.recv(32) or 0)
+        self._postmaster = int(self._watched_by.recv(32) or 0)
         self._installation = installation
         self._until_ready()
 
     def stop(self) -> None:
         """A fast shutdown: open transactions are rolled back, everything is on disk. Nothing happens when stopped."""
-        if self._leash:
-            self._leash.close()
-        self._leash = None
+        if self._watched_by:
+            self._watched_by.close()
+        self._watched_by = None
         self.wait()
 
     def wait(self) -> int:

@@ -6,8 +6,8 @@ from __future__ import annotations
 import os
 import sys
 
-from deploy.claims import LaunchError, data_directory, lock
 from deploy.postgres import Cluster, PostgresError
+from deploy.run_lock import LaunchError, data_directory, lock
 
 
 def main() -> int:

@@ -13,9 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-from deploy.claims import LaunchError, data_directory
 from deploy.local import NOT_RESTARTED, PROGRESS, RESTARTED
 from deploy.postgres import process_exists
+from deploy.run_lock import LaunchError, data_directory
 
 PATIENCE_SECONDS = 120
 """How long nothing may be heard of the launcher: longer than it waits for one process."""

@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 
-from chassis.output import Output
-from chassis.readable import GREY, coloured, painted
+from chassis.observe.output import Output
+from chassis.observe.readable import GREY, coloured, painted
 from deploy import topology
 
 LONGEST_LINE = 1024 * 1024

@@ -8,10 +8,10 @@ from httpx2 import AsyncBaseTransport
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
-from chassis import app as chassis_app
-from chassis.remote import neighbours
+from chassis.neighbours.remote import neighbours
 from chassis.settings import read
-from gateway import http, playground, schema
+from chassis.web import application as chassis_app
+from gateway import endpoint, playground, schema
 from gateway.execution.operation import Executor
 from gateway.settings import Settings
 
@@ -34,7 +34,7 @@ def create_app(settings: Settings | None = None, transports: Mapping[str, AsyncB
                 await stack.enter_async_context(remote)
             yield
 
-    graphql = http.GraphQL(
+    graphql = endpoint.GraphQLEndpoint(
         Executor(schema.core(schema.build()), settings),
         remotes,
         filter_max_ids=settings.filter_max_ids,

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import strawberry
 from graphql import strip_ignored_characters
 
-from chassis import deadline
 from chassis.errors import Conflict, Invalid, NotFound, PreconditionFailed, Refusal
-from chassis.remote import Remote
+from chassis.neighbours.remote import Remote
+from chassis.request import deadline
 from gateway.loaders import Loaders
 
 T = TypeVar("T")

@@ -9,7 +9,6 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from chassis import trace
 from chassis.errors import (
     Conflict,
     DeadlineExceeded,
@@ -25,9 +24,10 @@ from chassis.errors import (
     Unauthenticated,
     Unavailable,
 )
-from gateway.limits.bounds import LimitExceededError
+from chassis.request import context
 from gateway.names import camel
 from gateway.portuguese import in_portuguese
+from gateway.settings import MOST
 
 log = logging.getLogger("graphql")
 
@@ -65,6 +65,32 @@ CODES: dict[type[Refusal], str] = {
 }
 
 
+LIMIT_TEXTS = {
+    "max_document_length": "o documento tem {asked} caracteres; o máximo é {allowed}",
+    "max_tokens": "o documento tem mais de {allowed} tokens, que é o máximo",
+    "max_depth": "há {asked} níveis de aninhamento; o máximo é {allowed}",
+    "max_selections": "são pedidos {asked} campos e fragmentos, a cada uso; o máximo é {allowed}",
+    "max_root_fields": "são pedidos {asked} campos na raiz; o máximo é {allowed}",
+    "max_aliases": "o documento tem {asked} aliases; o máximo é {allowed}",
+    "max_directives": "o documento tem {asked} diretivas; o máximo é {allowed}",
+    "max_fragments": "o documento tem {asked} fragmentos e usos de fragmentos; o máximo é {allowed}",
+    "max_variables": "o documento declara {asked} variáveis; o máximo é {allowed}",
+    "max_values": "as variáveis têm mais de {allowed} valores, que é o máximo",
+    "max_overlaps": "campos demais se repetem sob o mesmo nome: mais de {allowed} comparações, que é o máximo",
+    "max_cost": "o custo estimado é {asked}; o máximo é {allowed}: peça páginas menores ou menos níveis de listas",
+    "rate_limit": "o custo estimado é {asked}; a cota de um minuto inteiro é {allowed}: peça páginas menores",
+}
+
+
+class LimitExceededError(GraphQLError):
+    """The request asks for more than a limit allows; nothing of it was executed."""
+
+    def __init__(self, limit: str, asked: int, allowed: int) -> None:
+        asked = min(asked, MOST)
+        extensions = {"code": "LIMIT_EXCEEDED", "limit": limit.upper(), "asked": asked, "allowed": allowed}
+        super().__init__(LIMIT_TEXTS[limit].format(asked=asked, allowed=allowed), extensions=extensions)
+
+
 class PersistedQueryNotSupportedError(GraphQLError):
     """Only the hash of a query came. Message and code are the protocol's: by them a client's library knows that it is
     to send the text, now and from then on."""
@@ -99,8 +125,8 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
     extensions: dict[str, Any] = {"code": code}
     if code == "INTERNAL":
         found["message"] = "erro interno; informe o trace_id ao suporte"
-        if current := trace.current():
-            extensions["trace_id"] = current.trace_id
+        if trace := context.current().trace:
+            extensions["trace_id"] = trace.trace_id
     if isinstance(error, LimitExceededError | PersistedQueryNotSupportedError):
         extensions |= error.extensions or {}
     if isinstance(origin, Refusal):

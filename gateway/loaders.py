@@ -1,7 +1,7 @@
 """One set of loaders per request: the ids of one tick become one bulk read, and no id is read twice.
 
 Two faces over the same reads. The reference executor asks for one id at a time and gets a future (`aiodataloader`); a
-plan asks for a whole set at once (`Sets`). A loader answers in key order, `None` for what does not exist.
+plan asks for a whole set at once (`KeySetLoader`). A loader answers in key order, `None` for what does not exist.
 """
 
 import asyncio
@@ -12,12 +12,13 @@ from typing import Any, Literal, TypeVar
 
 from aiodataloader import DataLoader
 
-from chassis import identity
-from chassis.pagination import MAX_IDS, MAX_PARENTS
-from chassis.reading import Reading
-from chassis.remote import Remote
+from chassis.neighbours.remote import Remote
+from chassis.neighbours.shared_read import PendingRead
+from chassis.query.pagination import MAX_IDS, MAX_PARENTS
+from chassis.request import context
+from chassis.request.caller import ANYBODY
 from gateway import metrics
-from gateway.resources import AnyResource, Query, Resource, matching_ids
+from gateway.resources import AnyResource, Resource, ServiceQuery, matching_ids
 from gateway.rows import Ids, Items, Page, Row
 
 R = TypeVar("R", bound=Row)
@@ -26,7 +27,7 @@ Fetch = Callable[[list[int]], Awaitable[Mapping[int, Any]]]
 """Reads many keys at once; what has no answer is simply missing."""
 
 
-class OneByOne(DataLoader[int, Any]):
+class KeyLoader(DataLoader[int, Any]):
     """The reference executor's face of a fetch."""
 
     def __init__(self, fetch: Fetch, most: int) -> None:
@@ -39,7 +40,7 @@ class OneByOne(DataLoader[int, Any]):
 
 
 @dataclass(slots=True)
-class Found:
+class FoundRows:
     """What a set of keys has: rows by key, absent where there is none; and why some keys could not be read."""
 
     rows: Mapping[int, Any]
@@ -62,7 +63,7 @@ class Batch:
     done: "asyncio.Future[Mapping[int, Any]]"
 
 
-class Sets:
+class KeySetLoader:
     """A plan's face of a fetch: whole sets of keys, those of one tick read together, `most` at a time."""
 
     def __init__(self, fetch: Fetch, most: int) -> None:
@@ -70,7 +71,7 @@ class Sets:
         self._batches: list[Batch] = []
         self._open: Batch | None = None
 
-    async def get(self, keys: Iterable[int]) -> Found:
+    async def get(self, keys: Iterable[int]) -> FoundRows:
         """What just these keys have. Keys that were read before, or are being read, are not read again."""
         asked = set(keys)
         wanted, batches = asked, list[Batch]()
@@ -108,7 +109,7 @@ class Sets:
             raise
 
 
-class Refused:
+class RefusedRead:
     """What cannot be asked for: awaited, it raises why."""
 
     def __init__(self, why: Exception) -> None:
@@ -119,7 +120,7 @@ class Refused:
         yield
 
 
-async def _found(asked: set[int], batches: list[Batch]) -> Found:
+async def _found(asked: set[int], batches: list[Batch]) -> FoundRows:
     """What the batches have of what was asked."""
     if len(batches) > 1:
         await asyncio.wait([batch.done for batch in batches])
@@ -132,9 +133,9 @@ async def _found(asked: set[int], batches: list[Batch]) -> Found:
             failed |= dict.fromkeys(asked & batch.keys, failure)
             continue
         if asked == batch.keys:  # nobody else added any: the common case
-            return Found(found, failed)
+            return FoundRows(found, failed)
         rows |= {key: row for key, row in found.items() if key in asked}
-    return Found(rows, failed)
+    return FoundRows(rows, failed)
 
 
 class Loaders:
@@ -143,15 +144,15 @@ class Loaders:
 
     def __init__(self, remotes: Mapping[str, Remote], filter_max_ids: int = MAX_IDS) -> None:
         self._remotes = remotes
-        self._caller = identity.current()
+        self._caller = context.current().caller
         self.filter_max_ids = filter_max_ids
         self._known: dict[tuple[str, ...], Any] = {}
-        self._reading: set[asyncio.Future[Any] | Reading[Any]] = set()
+        self._reading: set[asyncio.Future[Any] | PendingRead[Any]] = set()
         self._over = False
 
     def one(self, resource: Resource[R], id: int) -> "asyncio.Future[R | None]":
         """The row `id`, or None; a future, so that a plain resolver can return it."""
-        make = lambda: OneByOne(self._kept(self._by_id(resource)), MAX_IDS)  # noqa: E731
+        make = lambda: KeyLoader(self._kept(self._by_id(resource)), MAX_IDS)  # noqa: E731
         return self._once(("one", resource.path), make).load(id)
 
     def rows(self, resource: AnyResource, keys: set[int], *, alone: bool) -> "Awaitable[Rows | Items[Any]]":
@@ -163,32 +164,36 @@ class Loaders:
             try:
                 reading = self._begin(resource, keys)
             except Exception as failure:  # a caller who may not; a key that no request can carry
-                return Refused(failure)
+                return RefusedRead(failure)
         self._reading.add(reading)
         return reading
 
     async def _put_together(self, resource: AnyResource, keys: set[int]) -> Rows:
-        found = await self._once(("many", resource.path), lambda: Sets(self._by_id(resource), MAX_IDS)).get(keys)
+        found = await self._once(("many", resource.path), lambda: KeySetLoader(self._by_id(resource), MAX_IDS)).get(
+            keys
+        )
         return Rows(list(found.rows.values()), found.failed)
 
-    def children(self, resource: Resource[R], field: str, parent: int, query: Query) -> "asyncio.Future[Page[R]]":
+    def children(
+        self, resource: Resource[R], field: str, parent: int, query: ServiceQuery
+    ) -> "asyncio.Future[Page[R]]":
         """The page of rows whose `field` is `parent`."""
         key = ("children", resource.path, field, json.dumps(query, sort_keys=True))
         return self._once(
-            key, lambda: OneByOne(self._kept(self._per_parent(resource, field, query)), MAX_PARENTS)
+            key, lambda: KeyLoader(self._kept(self._per_parent(resource, field, query)), MAX_PARENTS)
         ).load(parent)
 
-    def pages(self, resource: AnyResource, field: str, query: Query) -> Sets:
+    def pages(self, resource: AnyResource, field: str, query: ServiceQuery) -> KeySetLoader:
         """The pages of whole sets of parents."""
         key = ("pages", resource.path, field, json.dumps(query, sort_keys=True))
-        return self._once(key, lambda: Sets(self._per_parent(resource, field, query), MAX_PARENTS))
+        return self._once(key, lambda: KeySetLoader(self._per_parent(resource, field, query), MAX_PARENTS))
 
-    async def page(self, resource: Resource[R], query: Query) -> Page[R]:
+    async def page(self, resource: Resource[R], query: ServiceQuery) -> Page[R]:
         """One page of a collection."""
         search = "filter" in query or bool(query.get("count"))
         return await self.remote(resource).read(resource.query_path, resource.page(query), query, search=search)
 
-    async def ids(self, resource: AnyResource, filter: Query) -> Ids:
+    async def ids(self, resource: AnyResource, filter: ServiceQuery) -> Ids:
         """The ids that match a filter, at most `MAX_IDS`; asked once, however many fields filter alike."""
         body = {"select": "ids", "filter": filter}
         ask = lambda: asyncio.ensure_future(  # noqa: E731
@@ -201,7 +206,7 @@ class Loaders:
     def remote(self, resource: AnyResource, right: Literal["read", "write"] = "read") -> Remote:
         """The owner of `resource`, through which every read and write of it passes. Raises Forbidden for a caller who
         may not: nothing is asked then."""
-        if self._caller is not identity.ANYBODY:
+        if self._caller is not ANYBODY:
             self._caller.require(f"{resource.service}:{right}")
         return self._remotes[resource.service]
 
@@ -250,14 +255,14 @@ class Loaders:
 
         return fetch
 
-    def _begin(self, resource: Resource[R], keys: Iterable[int]) -> Reading[Items[R]]:
+    def _begin(self, resource: Resource[R], keys: Iterable[int]) -> PendingRead[Items[R]]:
         """Begins to read these rows. Raises Forbidden."""
         ids = sorted(keys)
         remote = self.remote(resource)
         metrics.BATCH_KEYS.labels(resource.service).observe(len(ids))
         return remote.begin(resource.query_path, resource.bulk(ids), {"ids": ids})
 
-    def _per_parent(self, resource: AnyResource, field: str, query: Query) -> Fetch:
+    def _per_parent(self, resource: AnyResource, field: str, query: ServiceQuery) -> Fetch:
         async def fetch(keys: list[int]) -> Mapping[int, Any]:
             metrics.BATCH_KEYS.labels(resource.service).observe(len(keys))
             body = {**query, "per": {"field": field, "ids": keys}}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from graphql import GraphQLError, OperationDefinitionNode
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
-from chassis.meters import Counter, Histogram, Number, Read
+from chassis.observe.meters import Counter, Histogram, Number, Read
 from gateway.errors import code_of, origin_of
 
 OPERATIONS = Counter("graphql_operations_total", "Operations by what became of them.", ("operation", "type", "outcome"))

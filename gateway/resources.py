@@ -1,7 +1,7 @@
 """The five resources the gateway reads and writes: which service owns each, where, and how its answers are decoded.
 
 Decoding one also checks that it answers what was asked: no other rows than these, each once, and no more than so many.
-It raises ValueError for anything else, which `chassis.remote` takes for no answer.
+It raises ValueError for anything else, which `chassis.neighbours.remote` takes for no answer.
 """
 
 # Without it the annotations of the functions made here, one for each answer, would be evaluated each time.
@@ -15,12 +15,12 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from chassis.pagination import DEFAULT_SIZE, MAX_IDS
+from chassis.query.pagination import DEFAULT_SIZE, MAX_IDS
 from gateway import rows
 from gateway.rows import Groups, Ids, Items, Page, Row
 
 R = TypeVar("R", bound=Row)
-Query = Mapping[str, Any]
+ServiceQuery = Mapping[str, Any]
 """A rich read of the services."""
 
 
@@ -62,7 +62,7 @@ class Resource(Generic[R]):
 
         return decoded
 
-    def page(self, query: Query) -> Callable[[bytes], Page[R]]:
+    def page(self, query: ServiceQuery) -> Callable[[bytes], Page[R]]:
         """Decodes the answer to `query`. Nobody knows which rows it must have; to look for one that comes twice would
         cost 2 % of a query for a thousand."""
         decode, most, counts = self._page, _most(query), query.get("count", False)
@@ -75,7 +75,7 @@ class Resource(Generic[R]):
 
         return decoded
 
-    def groups(self, field: str, parents: list[int], query: Query) -> Callable[[bytes], Mapping[int, Page[R]]]:
+    def groups(self, field: str, parents: list[int], query: ServiceQuery) -> Callable[[bytes], Mapping[int, Page[R]]]:
         """Decodes the answer to `query` for each of these parents, whose ids the rows have as `field`."""
         decode, most, counts, parent_of = self._groups, _most(query), query.get("count", False), attrgetter(field)
 
@@ -119,7 +119,7 @@ def _refuse_others(found: list[int], asked: list[int]) -> None:
         raise ValueError("ids that were not asked for, or that come twice")
 
 
-def _most(query: Query) -> int:
+def _most(query: ServiceQuery) -> int:
     """Rows that a page may have."""
     return query.get("first", query.get("last", DEFAULT_SIZE))
 

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Generic, TypeVar
 
 from msgspec import Meta, Struct
 
-from chassis.pagination import INT8
+from chassis.query.pagination import INT8
 
 R = TypeVar("R")
 Id = Annotated[int, Meta(ge=1, le=INT8)]

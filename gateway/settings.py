@@ -4,15 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from chassis import settings as chassis_settings
-from chassis.pagination import MAX_IDS
+from chassis import settings
+from chassis.query.pagination import MAX_IDS
 from chassis.settings import BaseUrl, NeighbourSettings
 
 MOST = 10**9
 """A count that is larger is answered as this: a nest of fragments or pages can ask for more than JSON's integers."""
 
 
-class Limits(chassis_settings.Settings):
+class Limits(settings.ProcessSettings):
     """What one request may ask for."""
 
     max_document_length: Annotated[int, Field(ge=100, le=1_000_000)] = 100_000

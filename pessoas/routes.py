@@ -1,6 +1,6 @@
 """The REST routes of pessoas."""
 
-from chassis.collection import Collection
+from chassis.rest.collection import Collection
 from chassis.service import make
 from pessoas.models import PessoaPublic, PessoaWrite
 from pessoas.repository import PessoaRepository

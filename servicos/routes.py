@@ -1,6 +1,6 @@
 """The REST routes of servicos."""
 
-from chassis.collection import Collection
+from chassis.rest.collection import Collection
 from chassis.service import make
 from servicos.models import ServicoPublic, ServicoWrite
 from servicos.repository import ServicoRepository

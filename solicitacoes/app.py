@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from httpx2 import AsyncBaseTransport
 
 from chassis import service
-from chassis.remote import neighbours
+from chassis.neighbours.remote import neighbours
 from chassis.settings import read
 from solicitacoes.coordinator import Coordinator
 from solicitacoes.routes import solicitacoes

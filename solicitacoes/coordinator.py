@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chassis import identity
 from chassis.errors import FieldError, NotFound, Refusal, Unavailable
-from chassis.remote import Remote
+from chassis.neighbours.remote import Remote
+from chassis.request import context
 from solicitacoes.models import Owned, Pessoa, Produto, Servico
 
 
@@ -90,4 +90,4 @@ class Coordinator:
 
 def _require_readable(references: Iterable[Reference]) -> None:
     """The caller's own token travels on, so each owner would refuse it: say so before anybody is asked."""
-    identity.current().require(*(f"{one.owner}:read" for one in references))
+    context.current().caller.require(*(f"{one.owner}:read" for one in references))

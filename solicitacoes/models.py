@@ -8,7 +8,7 @@ from sqlalchemy import Index
 from sqlmodel import SQLModel
 
 from chassis.db.models import IdempotencyColumns, id_column, instant_column, reference_column, tables
-from chassis.query import ABSENT, Id
+from chassis.query.models import ABSENT, Id
 
 
 class Base(SQLModel, registry=tables()):

@@ -6,10 +6,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.collection import Collection, json_response
-from chassis.conditional import not_modified
 from chassis.errors import FieldError
+from chassis.rest.collection import Collection, json_response
 from chassis.service import make
+from chassis.web.conditional import not_modified
 from solicitacoes.coordinator import Coordinator
 from solicitacoes.models import SolicitacaoPublic, SolicitacaoView, SolicitacaoWrite
 from solicitacoes.repository import SolicitacaoRepository

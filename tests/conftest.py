@@ -16,8 +16,8 @@ import pytest
 import pytest_asyncio
 
 from chassis.db.migrate import upgrade
-from chassis.logging import output
-from chassis.resolver import Loop
+from chassis.neighbours.resolver import ResolvingLoop
+from chassis.observe.logs import output
 from deploy.postgres import Cluster, free_ports
 from deploy.topology import SERVICES
 from tests.applications import Applications, Gateway, Services
@@ -29,7 +29,7 @@ from tests.system import System, free_offset
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """The event loop that processes run on."""
-    return {"uvloop": Loop}
+    return {"uvloop": ResolvingLoop}
 
 
 @pytest.fixture(scope="session")

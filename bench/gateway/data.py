@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 
-from chassis.pagination import cursor
+from chassis.query.pagination import cursor
 
 CATEGORIAS, PRODUTOS, SERVICOS, PESSOAS, SOLICITACOES = 20, 200, 50, 500, 5_000
 START = datetime(2025, 1, 1, tzinfo=UTC)

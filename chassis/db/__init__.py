@@ -1,1 +1,1 @@
-"""The PostgreSQL half of the chassis; the gateway never reaches it."""
+"""PostgreSQL: connections and transactions, statements of collections, remembered answers, migrations."""

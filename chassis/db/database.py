@@ -22,9 +22,10 @@ from psycopg import AsyncConnection, AsyncCursor, errors
 from psycopg.rows import AsyncRowFactory, tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
-from chassis import deadline, metrics, trace
 from chassis.bulkhead import Bulkhead, FullError
+from chassis.db import metrics
 from chassis.errors import Busy, Contended, DeadlineExceeded, TooSlow, Unavailable
+from chassis.request import context, deadline
 from chassis.settings import DatabaseSettings
 from chassis.text import FOLD_VERSION
 
@@ -68,7 +69,7 @@ class Outage:
         self.cause = None
 
 
-class Connection(AsyncConnection[tuple[Any, ...]]):
+class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
     """A connection that remembers how long the server lets its statements run; None: as the pool asks."""
 
     limit: int | None = None
@@ -96,9 +97,9 @@ class Database:
         self._usual = round(self.timeout * SERVERS_PART * 1000)
         self._outage = Outage()
         self._searches = Bulkhead(settings.searches, settings.searches_waiting)
-        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+        self._pool: AsyncConnectionPool[DatabaseConnection] = AsyncConnectionPool(
             str(settings.database_url).replace("postgresql+psycopg://", "postgresql://"),
-            connection_class=Connection,
+            connection_class=DatabaseConnection,
             kwargs={
                 "autocommit": True,
                 "connect_timeout": 2,
@@ -178,7 +179,7 @@ class Database:
                 await self._pool.putconn(connection)
         raise Unavailable(AWAY)
 
-    async def _take(self) -> Connection:
+    async def _take(self) -> DatabaseConnection:
         """A connection of the pool, to be given back. (The pool's own context manager costs twice as much.)"""
         seconds = min(self.timeout / 2, deadline.left())
         try:
@@ -186,7 +187,7 @@ class Database:
         except (PoolTimeout, TooManyRequests):
             raise _late(AWAY) from self._outage.cause
 
-    async def _limited(self, connection: Connection) -> None:
+    async def _limited(self, connection: DatabaseConnection) -> None:
         """Tells the server of `connection` how long statements of the request at hand may take, if it knows not."""
         left = deadline.left()
         limit = None if left * 1000 > self._usual else max(1, int(left * 1000))
@@ -219,7 +220,7 @@ def _late(message: str) -> Unavailable | DeadlineExceeded:
 class Transaction:
     """Statements that stand or fall together."""
 
-    def __init__(self, connection: Connection, timeout: float) -> None:
+    def __init__(self, connection: DatabaseConnection, timeout: float) -> None:
         self._connection = connection
         self._timeout = timeout
         self.committing = False
@@ -260,12 +261,13 @@ class _Undone(_Lost):
 
 
 async def _execute(
-    connection: Connection, sql: str, values: Sequence[Any], row: AsyncRowFactory[T], seconds: float
+    connection: DatabaseConnection, sql: str, values: Sequence[Any], row: AsyncRowFactory[T], seconds: float
 ) -> list[T]:
     hung_up = False
-    sampled = trace.sampled()
-    if sampled:
-        sql = f"{sql} /*traceparent='{sampled}'*/"
+    trace = context.current().trace
+    sampled = trace is not None and trace.sampled
+    if trace is not None and sampled:
+        sql = f"{sql} /*traceparent='{trace.parent()}'*/"
 
     def hang_up() -> None:
         nonlocal hung_up

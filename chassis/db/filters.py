@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from chassis import instants
 from chassis.errors import invalid
-from chassis.pagination import Place, decode
-from chassis.query import Filter, Strict
+from chassis.query.models import RowFilter, Strict
+from chassis.query.pagination import Place, decode
 from chassis.text import fold
 
 Values = list[Any]
@@ -47,7 +47,7 @@ def like(term: str) -> str:
     return fold(term).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def condition(filter: Filter, fields: Fields, values: Values) -> str:
+def condition(filter: RowFilter, fields: Fields, values: Values) -> str:
     """`filter` as one SQL condition; its values are appended to `values`."""
     terms: list[str] = []
     for member in filter.model_fields_set:

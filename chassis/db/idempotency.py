@@ -19,11 +19,11 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis import identity
 from chassis.db.database import Database, Transaction
 from chassis.db.repeating import repeating
 from chassis.errors import Contended, Invalid, Refusal
-from chassis.idempotency import key_of
+from chassis.request import context
+from chassis.request.idempotency_key import key_of
 
 log = logging.getLogger("idempotency")
 
@@ -69,7 +69,7 @@ async def forgetting(database: Database, every: float = SWEEP_SECONDS) -> AsyncG
         yield
 
 
-class Keyed:
+class IdempotentRequest:
     """One writing request, with the key under which it may be retried, if it has one."""
 
     def __init__(self, request: Request, body: Any, database: Database, method: str | None = None) -> None:
@@ -77,7 +77,7 @@ class Keyed:
         no key."""
         self._database = database
         self._key = key_of(request)
-        if self._key and (subject := identity.current().subject):  # the same key of somebody else is another one
+        if self._key and (subject := context.current().caller.subject):  # the same key of somebody else is another one
             self._key = hashlib.blake2b(f"{subject} {self._key}".encode(), digest_size=16).hexdigest()
         asks = json.dumps([method or request.method, request.url.path, body], sort_keys=True)
         self._fingerprint = hashlib.blake2b(asks.encode(), digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""Migrations, as a step of their own: `python -m chassis.db.migrate pessoas` brings `$DATABASE_URL` up to date.
+"""Migrations, as a step of their own: `python -m chassis.db.migrate SERVICE` brings `$DATABASE_URL` up to date.
 
 `--new NAME` writes the next migration from the difference between models and database. Revisions are numbered, in one
 line ("0001", "0002"), so that a process can tell without Alembic whether its database is migrated.
@@ -154,7 +154,7 @@ def new(service: str, database_url: str, name: str) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m chassis.db.migrate", description=__doc__)
-    parser.add_argument("service", help="catalogo, pessoas, servicos or solicitacoes")
+    parser.add_argument("service", help="the folder of the service, which has its migrations")
     parser.add_argument("--new", metavar="NAME", help="write a new migration instead of applying them")
     arguments = parser.parse_args()
     url = os.environ.get("DATABASE_URL")

@@ -14,7 +14,7 @@ from psycopg.rows import args_row
 from chassis.db.database import Database, Transaction
 from chassis.db.filters import Fields, Values, beyond, bigints, condition, place
 from chassis.errors import FieldError, NotFound, invalid, over_limit
-from chassis.query import GroupedQuery, Query
+from chassis.query.models import GroupedQuery, RichQuery
 
 Row = dict[str, Any]
 MAX_GROUPED_ROWS = 100_000
@@ -83,14 +83,14 @@ class Repository:
             and not await self.database.fetch(f"SELECT id FROM {referred} WHERE id = %s", [written[field]])
         ]
 
-    async def ids(self, query: Query) -> tuple[list[int], bool]:
+    async def ids(self, query: RichQuery) -> tuple[list[int], bool]:
         """The first 5,000 ids that match the query's filter, in its order, and whether there are more."""
         values: Values = []
         sql = f"SELECT {self._id} FROM {self.source} {Window(self.fields, self._id, query).tail(values)}"
         found = [id for (id,) in await self._reads(query)(sql, values)]
         return found[: query.size], len(found) > query.size
 
-    async def page(self, query: Query) -> Page:
+    async def page(self, query: RichQuery) -> Page:
         """The page a query asks for, in one statement. Raises Invalid for a cursor that is none of this ordering."""
         window = Window(self.fields, self._id, query)
         extras, extra_values = window.extras(self.source)
@@ -176,7 +176,7 @@ class Repository:
             raise self.not_found(id)
         return rows[0]
 
-    def _reads(self, query: Query) -> Callable[[str, Values], Awaitable[list[Any]]]:
+    def _reads(self, query: RichQuery) -> Callable[[str, Values], Awaitable[list[Any]]]:
         """How the database is asked: searches have a share of it, and no more."""
         return self.database.search if query.is_search else self.database.fetch
 
@@ -191,7 +191,7 @@ class Repository:
 class Window:
     """A query's filter, order, bounds and size as SQL, and the page that its rows are."""
 
-    def __init__(self, fields: Fields, id_sql: str, query: Query, within: str = "") -> None:
+    def __init__(self, fields: Fields, id_sql: str, query: RichQuery, within: str = "") -> None:
         name = query.ordering.removeprefix("-")
         self.query, self.id_sql, self.key = query, id_sql, fields[name]
         self.descending = query.ordering.startswith("-")

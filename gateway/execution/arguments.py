@@ -1,6 +1,5 @@
 """A field's arguments for a plan: what the document says is coerced once, what variables say is looked up each time."""
 
-from collections.abc import Callable
 from copy import copy
 from typing import Any
 
@@ -18,8 +17,7 @@ from graphql import (
 from graphql.execution.values import VariableValues
 from strawberry.types.field import StrawberryField
 
-Convert = Callable[[dict[str, Any], StrawberryField], dict[str, Any]]
-"""Turns arguments as graphql-core coerced them into what a resolver of the field takes."""
+from gateway.declarations import Convert
 
 AS_THEY_ARE = ("Int", "String", "ID")
 """Types whose coerced value is what a resolver takes."""

@@ -16,7 +16,7 @@ from graphql import (
     get_directive_values,
 )
 
-Fields = Mapping[str, Sequence[FieldNode]]
+SelectedFields = Mapping[str, Sequence[FieldNode]]
 
 
 class Collector:
@@ -31,7 +31,7 @@ class Collector:
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
 
-    def collect(self, kind: GraphQLObjectType, selections: Sequence[SelectionSetNode]) -> Fields:
+    def collect(self, kind: GraphQLObjectType, selections: Sequence[SelectionSetNode]) -> SelectedFields:
         """The selected fields by response key, in the order of the document."""
         fields: dict[str, list[FieldNode]] = {}
         for one in selections:

@@ -10,7 +10,6 @@ a variable with a default may be: graphql-core would come upon it field by field
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 from graphql import (
@@ -29,76 +28,28 @@ from graphql import (
 )
 from strawberry.types.field import StrawberryField
 
+from gateway import declarations
+from gateway.declarations import (
+    ConnectionOf,
+    Declaration,
+    HeldObject,
+    LinkByKey,
+    MendableErrors,
+    MutationWrite,
+    RowById,
+    WrittenRow,
+)
 from gateway.execution import layout, parts, plan
-from gateway.execution.arguments import Arguments, Convert
+from gateway.execution.arguments import Arguments
 from gateway.execution.collect import Collector, selections
 from gateway.execution.parts import Run
-from gateway.resources import AnyResource
 
 
 class NotCompiledError(Exception):
     """This operation is the reference executor's; the message is the reason."""
 
 
-@dataclass(frozen=True)
-class ByKey:
-    """Declares a link: the row of `to` whose id is the parent's `key`."""
-
-    key: str
-    to: AnyResource
-
-
-@dataclass(frozen=True)
-class Held:
-    """Declares an object that the parent's row holds."""
-
-    attribute: str
-
-
-@dataclass(frozen=True)
-class ById:
-    """Declares one row by the argument `id`; `read` turns it into an integer, or refuses it."""
-
-    of: AnyResource
-    read: Callable[[str], int]
-    convert: Convert
-
-
-@dataclass(frozen=True)
-class Many:
-    """Declares a connection over `of`; below a parent, over the rows whose `field` is its id.
-
-    `asked` turns the names of the selected fields, and the arguments as a resolver takes them, into the services' read.
-    """
-
-    of: AnyResource
-    asked: Callable[..., Awaitable[dict[str, Any]]]
-    convert: Convert
-    field: str | None = None
-
-
-@dataclass(frozen=True)
-class Writes:
-    """Declares a mutation: `write` takes the context, and the arguments as a resolver takes them."""
-
-    write: Callable[..., Awaitable[plan.Outcome]]
-    convert: Convert
-
-
-@dataclass(frozen=True)
-class Changed:
-    """Declares the object of a mutation's payload: the row that was written, null if it was refused."""
-
-
-@dataclass(frozen=True)
-class Refusals:
-    """Declares what a mutation's caller can mend; empty if it was done."""
-
-
-Declaration = ByKey | Held | ById | Many | Writes | Changed | Refusals
-
-
-Placed = layout.Value | parts.Part | parts.Shape | bytes
+MemberPart = layout.Value | parts.PlanPart | parts.ObjectShape | bytes
 """What a member of an object is made of: what fills a gap; or a shape, or a text, that needs none."""
 
 
@@ -148,13 +99,13 @@ class Compiler:
     def _root(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> plan.AnyRoot:
         declared, below = self._declared(kind, nodes)
         match declared:
-            case ById():
+            case RowById():
                 self._by_id[declared.of.path] += 1
                 return plan.Single(declared.of, self._id(kind, declared, nodes), self._shape(below, nodes), nodes)
-            case Many():
+            case ConnectionOf():
                 shape, selected = self._connection(below, nodes)
                 return plan.Root(declared.of, self._asked(kind, declared, nodes, selected), shape, nodes)
-            case Writes():
+            case MutationWrite():
                 done, refused = self._payload(below, nodes)
                 return plan.Write(self._write(kind, declared, nodes), done, refused, nodes)
             case _:
@@ -176,10 +127,12 @@ class Compiler:
         names = [one.variable.name.value for one in declared]
         return plan.OfSchema(self._schema, DocumentNode(definitions=(alone, *fragments)), names, nodes)
 
-    def _payload(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> tuple[parts.Shape, parts.Shape]:
+    def _payload(
+        self, kind: GraphQLObjectType, parents: Sequence[FieldNode]
+    ) -> tuple[parts.ObjectShape, parts.ObjectShape]:
         """A mutation's payload when it was done, over the row; and when it was refused, over the outcome."""
-        done: dict[str, Placed] = {}
-        refused: dict[str, Placed] = {}
+        done: dict[str, MemberPart] = {}
+        refused: dict[str, MemberPart] = {}
         for key, nodes in self._collect(kind, selections(parents)).items():
             if nodes[0].name.value == "__typename":
                 done[key] = refused[key] = _quoted(kind.name)
@@ -187,34 +140,34 @@ class Compiler:
             declared, below = self._declared(kind, nodes)
             shape = self._shape(below, nodes)
             match declared:
-                case Changed():
+                case WrittenRow():
                     done[key], refused[key] = shape, layout.NULL
-                case Refusals():
+                case MendableErrors():
                     done[key], refused[key] = layout.EMPTY, parts.Errors(shape)
                 case _:
                     raise NotCompiledError(f"{kind.name}.{nodes[0].name.value} is of no kind that is compiled")
         return _assembled(done), _assembled(refused)
 
-    def _shape(self, kind: GraphQLObjectType, parents: Sequence[FieldNode], row: str = "") -> parts.Shape:
+    def _shape(self, kind: GraphQLObjectType, parents: Sequence[FieldNode], row: str = "") -> parts.ObjectShape:
         """What `parents` select of `kind`. `row` is where it stands in the row: `categoria.` in a row of a produto."""
         fields = self._collect(kind, selections(parents))
         return _assembled({key: self._part(kind, nodes, row) for key, nodes in fields.items()})
 
-    def _part(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode], row: str) -> Placed:
+    def _part(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode], row: str) -> MemberPart:
         name = nodes[0].name.value
         if name == "__typename":
             return _quoted(kind.name)
         declared, below = self._declared(kind, nodes)
         match declared:
-            case ByKey():
+            case LinkByKey():
                 self._by_id[declared.to.path] += 1
                 return parts.Link(row + declared.key, declared.to, self._shape(below, nodes), nodes)
-            case Held():
+            case HeldObject():
                 return self._shape(below, nodes, f"{row}{declared.attribute}.")
-            case Many(field=str(field)):
+            case ConnectionOf(field=str(field)):
                 shape, selected = self._connection(below, nodes)
                 asked = self._asked(kind, declared, nodes, selected)
-                return parts.Below(field, declared.of, f"{row}id", asked, shape, nodes)
+                return parts.ChildConnection(field, declared.of, f"{row}id", asked, shape, nodes)
             case None:
                 attribute = row + self._strawberry(kind, name).python_name
                 is_id = str(kind.fields[name].type).rstrip("!") == "ID"
@@ -222,13 +175,15 @@ class Compiler:
             case _:
                 raise NotCompiledError(f"{kind.name}.{name} is of no kind that is compiled")
 
-    def _connection(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> tuple[parts.Shape, frozenset[str]]:
+    def _connection(
+        self, kind: GraphQLObjectType, parents: Sequence[FieldNode]
+    ) -> tuple[parts.ObjectShape, frozenset[str]]:
         """The shape of a page, and the names of its selected fields."""
         fields = self._collect(kind, selections(parents))
         shape = _assembled({key: self._of_connection(kind, nodes) for key, nodes in fields.items()})
         return shape, frozenset(nodes[0].name.value for nodes in fields.values())
 
-    def _of_connection(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> Placed:
+    def _of_connection(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> MemberPart:
         match nodes[0].name.value:
             case "__typename":
                 return _quoted(kind.name)
@@ -243,8 +198,8 @@ class Compiler:
             case name:
                 raise NotCompiledError(f"{kind.name}.{name} is of no kind that is compiled")
 
-    def _edge(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> parts.Shape:
-        def part(nodes: Sequence[FieldNode]) -> Placed:
+    def _edge(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> parts.ObjectShape:
+        def part(nodes: Sequence[FieldNode]) -> MemberPart:
             match nodes[0].name.value:
                 case "__typename":
                     return _quoted(kind.name)
@@ -255,13 +210,13 @@ class Compiler:
 
         return _assembled({key: part(nodes) for key, nodes in self._collect(kind, selections(parents)).items()})
 
-    def _page_info(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> parts.Shape:
+    def _page_info(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> parts.ObjectShape:
         fields = self._collect(kind, selections(parents))
         typename = _quoted(kind.name)
         return _assembled({key: PAGE_INFO.get(nodes[0].name.value, typename) for key, nodes in fields.items()})
 
     def _asked(
-        self, kind: GraphQLObjectType, declared: Many, nodes: Sequence[FieldNode], selected: frozenset[str]
+        self, kind: GraphQLObjectType, declared: ConnectionOf, nodes: Sequence[FieldNode], selected: frozenset[str]
     ) -> parts.Arguments:
         name = nodes[0].name.value
         arguments = Arguments(kind.fields[name], nodes[0], self._strawberry(kind, name), declared.convert)
@@ -271,18 +226,18 @@ class Compiler:
 
         return asked
 
-    def _id(self, kind: GraphQLObjectType, declared: ById, nodes: Sequence[FieldNode]) -> Callable[[Run], int]:
+    def _id(self, kind: GraphQLObjectType, declared: RowById, nodes: Sequence[FieldNode]) -> Callable[[Run], int]:
         name = nodes[0].name.value
         arguments = Arguments(kind.fields[name], nodes[0], self._strawberry(kind, name), declared.convert)
         return lambda run: declared.read(arguments.of(run.variables)["id"])
 
     def _write(
-        self, kind: GraphQLObjectType, declared: Writes, nodes: Sequence[FieldNode]
-    ) -> Callable[[Run], Awaitable[plan.Outcome]]:
+        self, kind: GraphQLObjectType, declared: MutationWrite, nodes: Sequence[FieldNode]
+    ) -> Callable[[Run], Awaitable[declarations.Outcome]]:
         name = nodes[0].name.value
         arguments = Arguments(kind.fields[name], nodes[0], self._strawberry(kind, name), declared.convert)
 
-        async def write(run: Run) -> plan.Outcome:
+        async def write(run: Run) -> declarations.Outcome:
             return await declared.write(run.context, **arguments.of(run.variables))
 
         return write
@@ -307,7 +262,7 @@ def _quoted(name: str) -> bytes:
     return b'"%b"' % name.encode()
 
 
-def _assembled(members: Mapping[str, Placed]) -> parts.Shape:
+def _assembled(members: Mapping[str, MemberPart]) -> parts.ObjectShape:
     """An object of these members; a shape that is always there is part of the text around it."""
     texts: dict[str, bytes] = {}
     gaps: list[parts.Gap] = []
@@ -315,13 +270,13 @@ def _assembled(members: Mapping[str, Placed]) -> parts.Shape:
         match part:
             case bytes():
                 texts[key] = part
-            case parts.Shape():
+            case parts.ObjectShape():
                 texts[key] = part.text
                 gaps += [parts.Gap(gap.part, (key, *gap.path)) for gap in part.gaps]
             case _:
                 texts[key] = part.gap if isinstance(part, layout.Value) else layout.GAP
                 gaps.append(parts.Gap(part, (key,)))
-    return parts.Shape(_object_text(texts), tuple(gaps))
+    return parts.ObjectShape(_object_text(texts), tuple(gaps))
 
 
 PAGE_INFO: dict[str, layout.Value] = {

@@ -11,9 +11,9 @@ from typing import Any
 
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 
+from gateway.execution.cost import Price
 from gateway.execution.plan import Plan
 from gateway.execution.variables import Variables
-from gateway.limits.cost import Price
 
 LONGEST = 20_000
 """Characters of the longest document worth keeping: what is longer is no frontend's."""
@@ -24,7 +24,7 @@ MOST_OF_ONE = MOST // 8
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
+class CompiledOperation:
     """An operation for one outcome of its `@include` and `@skip`: its plan, if it has one, and its price."""
 
     plan: Plan | None
@@ -39,7 +39,7 @@ class Document:
     errors: tuple[GraphQLError, ...] = ()
     steering: dict[str | None, tuple[str, ...]] = field(default_factory=dict[str | None, tuple[str, ...]])
     """By operation: the variables that its `@include` and `@skip` depend on."""
-    compiled: dict[tuple[Any, ...], Compiled] = field(default_factory=dict[tuple[Any, ...], Compiled])
+    compiled: dict[tuple[Any, ...], CompiledOperation] = field(default_factory=dict[tuple[Any, ...], CompiledOperation])
     """By operation, and by the values of its steering variables."""
     variables: dict[str | None, Variables] = field(default_factory=dict[str | None, Variables])
     """By operation."""
@@ -62,34 +62,34 @@ class Document:
         return found[0]
 
 
-Key = tuple[str, bool]
+DocumentKey = tuple[str, bool]
 """A text, and whether its sender may learn the schema."""
 
 
-class Documents:
+class DocumentCache:
     """Those that are kept: at most so many bytes of them, by estimate."""
 
     def __init__(self, most: int = MOST) -> None:
         self.most, self.weight = most, 0
-        self._kept = OrderedDict[Key, Document]()
+        self._kept = OrderedDict[DocumentKey, Document]()
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, key: Key) -> Document | None:
+    def get(self, key: DocumentKey) -> Document | None:
         found = self._kept.get(key)
         if found is not None:
             self._kept.move_to_end(key)
         return found
 
-    def keep(self, key: Key, document: Document) -> None:
+    def keep(self, key: DocumentKey, document: Document) -> None:
         """Keeps it, if it is short enough."""
         if len(key[0]) <= LONGEST:
             self._kept[key] = document
             document.kept = True
             self._grow(_of_text(key) + document.plans)
 
-    def add(self, document: Document, key: tuple[Any, ...], compiled: Compiled, selections: int) -> None:
+    def add(self, document: Document, key: tuple[Any, ...], compiled: CompiledOperation, selections: int) -> None:
         """A plan of so many selections to one of the documents. One that weighs too much by now loses its others."""
         weight = PLAN + SELECTION * selections
         lost = document.plans if document.plans + weight > MOST_OF_ONE else 0
@@ -108,5 +108,5 @@ class Documents:
             self.weight -= _of_text(key) + dropped.plans
 
 
-def _of_text(key: Key) -> int:
+def _of_text(key: DocumentKey) -> int:
     return DOCUMENT + LETTER * len(key[0])

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from chassis.pagination import cursor
+from chassis.query.pagination import cursor
 from gateway.rows import Page
 
 NULL = b"null"
@@ -34,7 +34,7 @@ class Value:
 
 
 @dataclass(slots=True)
-class Shown:
+class OrderedPage:
     """A page as the parts of a connection see it: with the field it is ordered by, which cursors need."""
 
     page: Page[Any]
@@ -61,7 +61,7 @@ def _place(row: Any, by: str) -> bytes:
     return b'"%b"' % cursor(by, getattr(row, by), row.id).encode()
 
 
-def _end(shown: Shown, at: int) -> bytes:
+def _end(shown: OrderedPage, at: int) -> bytes:
     return _place(shown.page.items[at], shown.ordered_by) if shown.page.items else NULL
 
 

@@ -27,11 +27,11 @@ from gateway import metrics
 from gateway.context import Context
 from gateway.execution.collect import Collector
 from gateway.execution.compiler import Compiler, NotCompiledError, steering
-from gateway.execution.documents import Compiled, Document, Documents
+from gateway.execution.cost import price
+from gateway.execution.documents import CompiledOperation, Document, DocumentCache
 from gateway.execution.plan import execute
 from gateway.execution.variables import MOST_ERRORS, Variables
 from gateway.limits.bounds import refuse_over
-from gateway.limits.cost import price
 from gateway.limits.rules import rules
 from gateway.limits.shape import refuse_shape, refuse_values
 from gateway.limits.text import scan
@@ -44,7 +44,7 @@ NO_VARIABLES = VariableValues({}, {})
 
 
 @dataclass(slots=True)
-class Executed:
+class ExecutionOutcome:
     """What an operation came to: its data as JSON text, and its errors.
 
     Without data nothing was executed: a variable was none of its type, or a limit was met. (Every root field is
@@ -60,9 +60,9 @@ class Executed:
 class Executor:
     """Runs operations on one schema."""
 
-    def __init__(self, schema: GraphQLSchema, limits: Limits, documents: Documents | None = None) -> None:
+    def __init__(self, schema: GraphQLSchema, limits: Limits, documents: DocumentCache | None = None) -> None:
         self.schema, self.limits = schema, limits
-        self.documents = Documents() if documents is None else documents
+        self.documents = DocumentCache() if documents is None else documents
         self._rules = {introspection: rules(limits, introspection) for introspection in (True, False)}
 
     def prepare(self, text: str, introspection: bool = True) -> Document:
@@ -81,20 +81,20 @@ class Executor:
         variables: dict[str, Any] | None,
         context: Context,
         charge: Charge | None = None,
-    ) -> Executed:
+    ) -> ExecutionOutcome:
         """Executes by a plan where there is one, unless the limits are against it. `charge` may raise RateLimited."""
         try:
             refuse_values(variables, self.limits)
             coerced = self._coerced(document, operation, variables or {})
             if isinstance(coerced, list):
-                return Executed(None, coerced)
+                return ExecutionOutcome(None, coerced)
             compiled = self.compiled(document, operation, coerced)
             cost = compiled.price(coerced.coerced)
             refuse_over(self.limits, max_cost=cost)
             if charge:
                 refuse_over(self.limits, rate_limit=cost)  # which no waiting would help
         except GraphQLError as refused:
-            return Executed(None, [refused])
+            return ExecutionOutcome(None, [refused])
         if charge:
             await charge(max(1, cost))
         if compiled.plan is None:
@@ -103,7 +103,7 @@ class Executor:
         metrics.BY_PLAN.value += 1
         data, failures = await compiled.plan.run(context, coerced)
         errors = [located_error(one.reason, one.nodes, list(one.path)) for one in failures]
-        return Executed(data, errors, cost)
+        return ExecutionOutcome(data, errors, cost)
 
     async def reference(
         self,
@@ -111,7 +111,7 @@ class Executor:
         operation: OperationDefinitionNode,
         variables: dict[str, Any] | None,
         context: Context,
-    ) -> Executed:
+    ) -> ExecutionOutcome:
         """Executes by graphql-core, field by field."""
         assert document.node
         result = execute(
@@ -123,9 +123,11 @@ class Executor:
         )
         if isawaitable(result):
             result = await result
-        return Executed(None if result.data is None else orjson.dumps(result.data), result.errors or [])
+        return ExecutionOutcome(None if result.data is None else orjson.dumps(result.data), result.errors or [])
 
-    def compiled(self, document: Document, operation: OperationDefinitionNode, variables: VariableValues) -> Compiled:
+    def compiled(
+        self, document: Document, operation: OperationDefinitionNode, variables: VariableValues
+    ) -> CompiledOperation:
         """The operation's plan and price for these values, made at the first time. Raises GraphQLError for a null that
         `@include` or `@skip` depends on."""
         assert document.node
@@ -145,7 +147,7 @@ class Executor:
                 plan = Compiler(self.schema, collector).compile(operation)
             except NotCompiledError:
                 plan = None
-            compiled = Compiled(plan, price(self.schema, collector, operation))
+            compiled = CompiledOperation(plan, price(self.schema, collector, operation))
             self.documents.add(document, key, compiled, collector.collected)
         return document.compiled[key]
 

@@ -13,7 +13,7 @@ from graphql import FieldNode
 
 from gateway.context import Context
 from gateway.errors import MOST_SHOWN
-from gateway.execution.layout import COLUMN, EMPTY, NULL, Shown, Value, Write, distinct, every, writer
+from gateway.execution.layout import COLUMN, EMPTY, NULL, OrderedPage, Value, Write, distinct, every, writer
 from gateway.loaders import Rows
 from gateway.resources import AnyResource
 
@@ -62,11 +62,11 @@ class Run:
 
 # -- objects ---------------------------------------------------------------------------------------------------------
 
-Asked = Callable[[], Awaitable[Column | Texts]]
+LinkRead = Callable[[], Awaitable[Column | Texts]]
 """What has been asked for: waits for it, and writes it."""
 
 
-class Part(Protocol):
+class PlanPart(Protocol):
     """A field that must be read for, over many rows."""
 
     @property
@@ -79,7 +79,7 @@ class Part(Protocol):
         """Whether it reads more when its first answer is there."""
         ...
 
-    def ask(self, rows: Sequence[Any], run: Run) -> Asked:
+    def ask(self, rows: Sequence[Any], run: Run) -> LinkRead:
         """Begins to read; what can be asked at once is on its way when this returns."""
         ...
 
@@ -88,11 +88,11 @@ class Part(Protocol):
 class Gap:
     """What fills one gap of a shape, and where it stands in the object: `("node", "produto")`."""
 
-    part: Value | Part
+    part: Value | PlanPart
     path: tuple[str, ...]
 
 
-class Shape:
+class ObjectShape:
     """The plan of one object type: its text, with a gap for each field that differs from row to row."""
 
     def __init__(self, text: bytes, gaps: tuple[Gap, ...]) -> None:
@@ -135,13 +135,13 @@ class Shape:
 class Link:
     """A row of another collection, by a key of this one: the distinct keys are read in one go, each written once."""
 
-    def __init__(self, key: str, to: AnyResource, shape: Shape, nodes: Sequence[FieldNode]) -> None:
+    def __init__(self, key: str, to: AnyResource, shape: ObjectShape, nodes: Sequence[FieldNode]) -> None:
         self.to, self.shape, self._nodes = to, shape, nodes
         self.expression = f"{COLUMN}[row.{key}]"
         self.deep = shape.reads
         self._keys, self._distinct = every(key), distinct(key)
 
-    def ask(self, rows: Sequence[Any], run: Run) -> Asked:
+    def ask(self, rows: Sequence[Any], run: Run) -> LinkRead:
         keys = self._distinct(rows)
         reading = run.context.loaders.rows(self.to, keys, alone=self.to.path not in run.often)
 
@@ -200,7 +200,7 @@ def ordered_by(query: Mapping[str, Any]) -> str:
 class Items:
     """`nodes` or `edges`: the rows of all pages are written together, then dealt out to their pages."""
 
-    shape: Shape
+    shape: ObjectShape
 
     @property
     def expression(self) -> str:
@@ -210,7 +210,7 @@ class Items:
     def deep(self) -> bool:
         return self.shape.reads
 
-    def ask(self, rows: Sequence[Shown], run: Run) -> Asked:
+    def ask(self, rows: Sequence[OrderedPage], run: Run) -> LinkRead:
         async def column() -> Column:
             by = rows[0].ordered_by
             if len(rows) == 1:
@@ -239,14 +239,14 @@ def _list(texts: list[bytes]) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Below:
+class ChildConnection:
     """A connection below a parent: the pages of all parents in one read."""
 
     field: str
     resource: AnyResource
     parent: str
     arguments: Arguments
-    shape: Shape
+    shape: ObjectShape
     nodes: Sequence[FieldNode]
 
     @property
@@ -257,7 +257,7 @@ class Below:
     def deep(self) -> bool:
         return True
 
-    def ask(self, rows: Sequence[Any], run: Run) -> Asked:
+    def ask(self, rows: Sequence[Any], run: Run) -> LinkRead:
         async def column() -> Texts:
             parents = distinct(self.parent)(rows)
             try:
@@ -267,7 +267,7 @@ class Below:
                 return Texts(dict.fromkeys(parents, NULL), [(n, failure) for n in range(min(len(rows), ENOUGH))])
             found = await run.context.loaders.pages(self.resource, self.field, query).get(parents)
             by = ordered_by(query)
-            written = await self.shape.column([Shown(page, by) for page in found.rows.values()], run)
+            written = await self.shape.column([OrderedPage(page, by) for page in found.rows.values()], run)
             there = list(found.rows)
             return _by_key(parents, there, written, found.failed, lambda: every(self.parent)(rows), self.nodes)
 
@@ -281,11 +281,11 @@ class Below:
 class Errors:
     """What a mutation's caller can mend."""
 
-    shape: Shape
+    shape: ObjectShape
     expression = COLUMN
     deep = False
 
-    def ask(self, rows: Sequence[Any], run: Run) -> Asked:
+    def ask(self, rows: Sequence[Any], run: Run) -> LinkRead:
         async def column() -> Column:
             return Column([_list(self.shape.write(row.errors).values) for row in rows])
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gateway.execution.layout import Value
-from gateway.execution.parts import Below, Errors, Items, Link, Shape
+from gateway.execution.parts import ChildConnection, Errors, Items, Link, ObjectShape
 from gateway.execution.plan import OfSchema, Plan, Root, Write
 
 
@@ -24,7 +24,7 @@ def picture(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def _shape(shape: Shape, indent: str) -> Iterator[str]:
+def _shape(shape: ObjectShape, indent: str) -> Iterator[str]:
     yield f"{indent}{shape.text.decode()}"
     for gap in shape.gaps:
         name = ".".join(gap.path)
@@ -40,7 +40,7 @@ def _shape(shape: Shape, indent: str) -> Iterator[str]:
             case Link(to=to, shape=inner):
                 yield f"{indent}{name}: reads the distinct keys of all rows from {to.service} {to.path}, in one go"
                 yield from _shape(inner, indent + "  ")
-            case Below(resource=resource, field=field, shape=inner):
+            case ChildConnection(resource=resource, field=field, shape=inner):
                 yield f"{indent}{name}: reads a page for each row from {resource.service} {resource.path}, by {field}"
                 yield from _shape(inner, indent + "  ")
             case _:

@@ -39,8 +39,9 @@ import orjson
 from graphql import DocumentNode, ExecutionResult, FieldNode, GraphQLSchema
 
 from gateway.context import Context
-from gateway.execution.layout import NULL
-from gateway.execution.parts import ENOUGH, Arguments, Column, Failure, Run, Shape, Shown, ordered_by
+from gateway.declarations import Outcome
+from gateway.execution.layout import NULL, OrderedPage
+from gateway.execution.parts import ENOUGH, Arguments, Column, Failure, ObjectShape, Run, ordered_by
 from gateway.resources import AnyResource
 
 Execute = Callable[..., Awaitable[ExecutionResult] | ExecutionResult]
@@ -53,13 +54,13 @@ class Root:
 
     resource: AnyResource
     arguments: Arguments
-    shape: Shape
+    shape: ObjectShape
     nodes: Sequence[FieldNode]
 
     async def value(self, run: Run) -> Column:
         query = await self.arguments(run)
         page = await run.context.loaders.page(self.resource, query)
-        return await self.shape.column([Shown(page, ordered_by(query))], run)
+        return await self.shape.column([OrderedPage(page, ordered_by(query))], run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Single:
 
     resource: AnyResource
     id: Callable[[Run], int]
-    shape: Shape
+    shape: ObjectShape
     nodes: Sequence[FieldNode]
 
     async def value(self, run: Run) -> Column:
@@ -79,21 +80,13 @@ class Single:
         return await self.shape.column(found.items, run) if found.items else Column([NULL])
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What a write came to: the row, or what its caller can mend."""
-
-    row: Any
-    errors: Sequence[Any]
-
-
 @dataclass(frozen=True, slots=True)
 class Write:
     """A mutation. Its payload is written from the row when the write was done, else from the outcome."""
 
     write: Callable[[Run], Awaitable[Outcome]]
-    done: Shape
-    refused: Shape
+    done: ObjectShape
+    refused: ObjectShape
     nodes: Sequence[FieldNode]
 
     async def value(self, run: Run) -> Column:

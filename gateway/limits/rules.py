@@ -12,7 +12,7 @@ from graphql import (
 )
 from graphql.validation.validate import ValidationAbortedError
 
-from gateway.limits.bounds import LimitExceededError
+from gateway.errors import LimitExceededError
 from gateway.settings import Limits
 
 

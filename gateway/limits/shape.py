@@ -18,7 +18,8 @@ from graphql import (
     SelectionSetNode,
 )
 
-from gateway.limits.bounds import LimitExceededError, refuse_over
+from gateway.errors import LimitExceededError
+from gateway.limits.bounds import refuse_over
 from gateway.settings import Limits
 
 
@@ -32,7 +33,7 @@ class Totals:
 
 
 @dataclass(slots=True)
-class Counted:
+class DefinitionCounts:
     """What one definition asks for itself: the spreads that it leaves open are by name and by depth."""
 
     own: Totals
@@ -40,7 +41,7 @@ class Counted:
 
 
 @dataclass
-class Shape:
+class DocumentCounts:
     """The counts over a whole document."""
 
     aliases: int = 0
@@ -49,12 +50,12 @@ class Shape:
     variables: int = 0
     overlaps: int = 0
     """Comparisons that validation would make between fields of one name that stand side by side: some of all."""
-    operations: list[Counted] = field(default_factory=list[Counted])
-    definitions: dict[str, Counted] = field(default_factory=dict[str, Counted])
+    operations: list[DefinitionCounts] = field(default_factory=list[DefinitionCounts])
+    definitions: dict[str, DefinitionCounts] = field(default_factory=dict[str, DefinitionCounts])
     _totals: dict[str, Totals] = field(default_factory=dict[str, Totals])
 
     @classmethod
-    def of(cls, document: DocumentNode) -> "Shape":
+    def of(cls, document: DocumentNode) -> "DocumentCounts":
         shape = cls()
         for node in document.definitions:
             if isinstance(node, OperationDefinitionNode):
@@ -68,7 +69,7 @@ class Shape:
                 shape.definitions[node.name.value] = shape._counted(node.selection_set)
         return shape
 
-    def totals(self, counted: Counted) -> Totals:
+    def totals(self, counted: DefinitionCounts) -> Totals:
         """What a definition asks for, spreads opened. One that closes a cycle counts nothing: validation refuses it."""
         selected, root_fields, depth = counted.own.selections, counted.own.root_fields, counted.own.depth
         for name, at in counted.spreads:
@@ -82,7 +83,7 @@ class Shape:
             depth = max(depth, at + below.depth)
         return Totals(selected, root_fields, depth)
 
-    def _counted(self, selections: SelectionSetNode) -> Counted:
+    def _counted(self, selections: SelectionSetNode) -> DefinitionCounts:
         selected = root_fields = deepest = 0
         spreads: list[tuple[str, int]] = []
         waiting = [(selections, 0)]
@@ -107,7 +108,7 @@ class Shape:
                 nested = cast("SelectionSetNode | None", getattr(node, "selection_set", None))
                 if nested:
                     waiting.append((nested, below))
-        return Counted(Totals(selected, root_fields, deepest), spreads)
+        return DefinitionCounts(Totals(selected, root_fields, deepest), spreads)
 
 
 def _pairs(selections: SelectionSetNode) -> int:
@@ -119,7 +120,7 @@ def _pairs(selections: SelectionSetNode) -> int:
 
 def refuse_shape(document: DocumentNode, limits: Limits) -> None:
     """Raises LimitExceededError for a document that validation should not see."""
-    shape = Shape.of(document)
+    shape = DocumentCounts.of(document)
     refuse_over(
         limits,
         max_variables=shape.variables,

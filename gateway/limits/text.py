@@ -2,7 +2,8 @@
 
 import re
 
-from gateway.limits.bounds import LimitExceededError, refuse_over
+from gateway.errors import LimitExceededError
+from gateway.limits.bounds import refuse_over
 from gateway.settings import Limits
 
 IGNORED = " \t\r\n,\ufeff"

@@ -7,7 +7,7 @@ from strawberry import UNSET
 
 from gateway.resources import CATEGORIAS, PRODUTOS, SOLICITACOES
 from gateway.schema.connection import Connection, at_root, below, by
-from gateway.schema.filters import AND, NOT, OR, IdFilter, Joined, NomeFilter
+from gateway.schema.filters import AND, NOT, OR, IdFilter, JoinedFilter, NomeFilter
 from gateway.schema.links import by_id, embedded
 from gateway.schema.mutations import Payload, changed, creates, deletes, updates
 from gateway.schema.solicitacoes import Solicitacao, SolicitacaoFilter, SolicitacaoOrder
@@ -27,7 +27,9 @@ class ProdutoFilter:
     nome_produto: NomeFilter | None = strawberry.field(default=UNSET, description="Condições sobre o nome.")
     categoria_id: IdFilter | None = strawberry.field(default=UNSET, description="Condições sobre o id da categoria.")
     categoria: "CategoriaFilter | None" = strawberry.field(
-        default=UNSET, metadata={"nested": Joined({"id": "categoria_id"})}, description="Condições sobre a categoria."
+        default=UNSET,
+        metadata={"nested": JoinedFilter({"id": "categoria_id"})},
+        description="Condições sobre a categoria.",
     )
     and_: "list[ProdutoFilter] | None" = strawberry.field(default=UNSET, name="and", description=AND)
     or_: "list[ProdutoFilter] | None" = strawberry.field(default=UNSET, name="or", description=OR)

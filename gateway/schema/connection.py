@@ -10,10 +10,10 @@ from graphql import GraphQLResolveInfo
 from strawberry import UNSET
 
 from chassis.errors import invalid, over_limit
-from chassis.pagination import DEFAULT_SIZE, MAX_SIZE, cursor
-from chassis.query import MAX_FILTER_TERMS
+from chassis.query.models import MAX_FILTER_TERMS
+from chassis.query.pagination import DEFAULT_SIZE, MAX_SIZE, cursor
 from gateway.context import Info
-from gateway.execution.compiler import Many
+from gateway.declarations import ConnectionOf
 from gateway.execution.selection import selects
 from gateway.loaders import Loaders
 from gateway.resources import AnyResource
@@ -122,7 +122,7 @@ def at_root(resource: AnyResource, filters: type, orders: type[Enum], descriptio
     async def resolve(_root: Any, loaders: Loaders, asked: dict[str, Any]) -> Page[Any]:
         return await loaders.page(resource, asked)
 
-    return _field(resolve, Many(resource, _asked, python_arguments), filters, orders, description)
+    return _field(resolve, ConnectionOf(resource, _asked, python_arguments), filters, orders, description)
 
 
 def below(field: str, resource: AnyResource, filters: type, orders: type[Enum], description: str) -> Any:
@@ -131,13 +131,13 @@ def below(field: str, resource: AnyResource, filters: type, orders: type[Enum], 
     async def resolve(root: Any, loaders: Loaders, asked: dict[str, Any]) -> Page[Any]:
         return await loaders.children(resource, field, root.id, asked)
 
-    return _field(resolve, Many(resource, _asked, python_arguments, field), filters, orders, description)
+    return _field(resolve, ConnectionOf(resource, _asked, python_arguments, field), filters, orders, description)
 
 
 Resolve = Callable[[Any, Loaders, dict[str, Any]], Awaitable[Page[Any]]]
 
 
-def _field(resolve: Resolve, declared: Many, filters: type, orders: type[Enum], description: str) -> Any:
+def _field(resolve: Resolve, declared: ConnectionOf, filters: type, orders: type[Enum], description: str) -> Any:
     """The Strawberry field with a connection's arguments; they differ only in the types of filter and order."""
     first_order = next(iter(orders))
     most = f"Só os itens que satisfazem isto: no máximo {MAX_FILTER_TERMS} condições."

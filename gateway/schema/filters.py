@@ -8,10 +8,11 @@ import strawberry
 from pydantic import ValidationError
 from strawberry import UNSET
 
-from chassis.errors import invalid, over_limit, refuse_fields
-from chassis.pagination import MAX_IDS
-from chassis.query import FILTER_BOUNDS, MAX_FILTER_TERMS, NameFilter, over_bounds
+from chassis.errors import invalid, over_limit
+from chassis.query.models import FILTER_BOUNDS, MAX_FILTER_TERMS, NameFilter, over_bounds
+from chassis.query.pagination import MAX_IDS
 from chassis.text import TEXT_MAX
+from chassis.web.validation import refuse_fields
 from gateway.loaders import Loaders
 from gateway.names import camel
 from gateway.resources import AnyResource
@@ -59,7 +60,7 @@ class DataHoraFilter:
 
 
 @dataclasses.dataclass(frozen=True)
-class Nested:
+class NestedFilter:
     """A filter on what another service owns: `{pessoa: {...}}` becomes `{"pessoa_id": {"in": [...]}}`."""
 
     resource: AnyResource
@@ -67,7 +68,7 @@ class Nested:
 
 
 @dataclasses.dataclass(frozen=True)
-class Joined:
+class JoinedFilter:
     """A filter on what the same service joins: `{categoria: {id: ...}}` becomes `{"categoria_id": ...}`.
 
     `names` are the service's names for its members, where they are others.
@@ -84,7 +85,7 @@ async def rest_filter(given: Any, loaders: Loaders) -> dict[str, Any]:
     """
     if (terms := _terms(given)) > MAX_FILTER_TERMS:  # before any of its parts is asked of somebody
         raise over_limit("filter", f"foram pedidas {terms} condições; o máximo é {MAX_FILTER_TERMS}")
-    parts: list[Part] = []
+    parts: list[FilterPart] = []
     filter = _rest(given, "filter", {}, parts)
     if over_bounds(filter) or any(over_bounds(one.filter) for one in parts):  # the services would refuse it
         raise over_limit("filter", FILTER_BOUNDS)
@@ -94,10 +95,10 @@ async def rest_filter(given: Any, loaders: Loaders) -> dict[str, Any]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Part:
+class FilterPart:
     """A part of a filter that another service answers: `ids` are to hold what matches."""
 
-    nested: Nested
+    nested: NestedFilter
     filter: dict[str, Any]
     path: str
     ids: list[int]
@@ -112,7 +113,7 @@ def _terms(given: Any) -> int:
     return 1 + sum(_terms(getattr(given, field.name)) for field in dataclasses.fields(given))
 
 
-def _rest(given: Any, path: str, names: Mapping[str, str], parts: list[Part]) -> dict[str, Any]:
+def _rest(given: Any, path: str, names: Mapping[str, str], parts: list[FilterPart]) -> dict[str, Any]:
     """The filter as JSON; to `parts` comes what must be asked before it is whole."""
     members: dict[str, Any] = {}
     for field in dataclasses.fields(given):
@@ -129,10 +130,10 @@ def _rest(given: Any, path: str, names: Mapping[str, str], parts: list[Part]) ->
             members.setdefault(name, []).extend(found)
         elif name == "not":
             members[name] = _rest(value, here, names, parts)
-        elif isinstance(nested, Joined):
+        elif isinstance(nested, JoinedFilter):
             members.setdefault("and", []).append(_rest(value, here, nested.names, parts))
-        elif isinstance(nested, Nested):
-            part = Part(nested, _rest(value, here, {}, parts), here, [])
+        elif isinstance(nested, NestedFilter):
+            part = FilterPart(nested, _rest(value, here, {}, parts), here, [])
             parts.append(part)
             # Beside a condition on the id itself, both must hold.
             members.setdefault("and", []).append({nested.becomes: {"in": part.ids}})
@@ -164,7 +165,7 @@ def _operators(given: Any, path: str) -> dict[str, Any]:
     return operators
 
 
-async def _matching(part: Part, loaders: Loaders) -> list[int]:
+async def _matching(part: FilterPart, loaders: Loaders) -> list[int]:
     found = await loaders.ids(part.nested.resource, part.filter)
     most = loaders.filter_max_ids
     if found.has_next or len(found.ids) > most:

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import strawberry
 
 from gateway.context import Info
-from gateway.execution.compiler import ById as PlanById
-from gateway.execution.compiler import ByKey, Held
+from gateway.declarations import HeldObject, LinkByKey
+from gateway.declarations import RowById as PlanById
 from gateway.resources import AnyResource
 from gateway.schema.scalars import int_id, python_arguments
 
@@ -23,12 +23,12 @@ def link(key: str, to: AnyResource, description: str) -> Any:
     def resolve(root: Any, info: Info) -> Any:
         return info.context.loaders.one(to, getattr(root, key))
 
-    return strawberry.field(resolver=resolve, description=description, metadata={"plan": ByKey(key, to)})
+    return strawberry.field(resolver=resolve, description=description, metadata={"plan": LinkByKey(key, to)})
 
 
 def embedded(attribute: str, description: str) -> Any:
     """A row that its parent's row already holds."""
-    return strawberry.field(description=description, metadata={"plan": Held(attribute)})
+    return strawberry.field(description=description, metadata={"plan": HeldObject(attribute)})
 
 
 def by_id(resource: AnyResource, description: str) -> Any:

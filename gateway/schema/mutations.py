@@ -8,11 +8,11 @@ import strawberry
 from pydantic import TypeAdapter, ValidationError
 from strawberry import UNSET
 
-from chassis.errors import DeadlineExceeded, FieldError, Invalid, NotFound, Unavailable, refuse_fields
+from chassis.errors import DeadlineExceeded, FieldError, Invalid, NotFound, Unavailable
 from chassis.text import Name
+from chassis.web.validation import refuse_fields
 from gateway.context import MENDABLE, Context, Info
-from gateway.execution.compiler import Changed, Refusals, Writes
-from gateway.execution.plan import Outcome
+from gateway.declarations import MendableErrors, MutationWrite, Outcome, WrittenRow
 from gateway.names import camel
 from gateway.resources import AnyResource
 from gateway.schema.codes import CodigoErro, of_the_list
@@ -32,13 +32,13 @@ class Erro:
 @strawberry.type
 class Payload:
     errors: list[Erro] = strawberry.field(
-        description="O que corrigir; vazio se deu certo.", metadata={"plan": Refusals()}
+        description="O que corrigir; vazio se deu certo.", metadata={"plan": MendableErrors()}
     )
 
 
 def changed(description: str) -> Any:
     """The payload's object."""
-    return strawberry.field(resolver=_row, description=description, metadata={"plan": Changed()})
+    return strawberry.field(resolver=_row, description=description, metadata={"plan": WrittenRow()})
 
 
 def _row(root: Any) -> Any:
@@ -84,7 +84,7 @@ def deletes(resource: AnyResource, description: str) -> Any:
 
 
 def _mutation(resolve: Callable[..., Any], write: Callable[..., Awaitable[Outcome]], description: str) -> Any:
-    declared = Writes(write, python_arguments)
+    declared = MutationWrite(write, python_arguments)
     return strawberry.mutation(resolver=resolve, description=description, metadata={"plan": declared})
 
 

@@ -13,18 +13,15 @@ from strawberry.types.scalar import ScalarDefinition
 
 from chassis import instants
 from chassis.errors import invalid
-from chassis.pagination import INT8
+from chassis.query.pagination import INT8
 
 Instante = NewType("Instante", str)
 ID = re.compile(r"[1-9][0-9]{0,18}")
 
 
 def _parse(value: object) -> str:
-    """The text, which its owner reads again. Raises ValueError with the reason."""
-    try:
-        instants.read(value)
-    except ValueError as failure:
-        raise ValueError(str(failure).partition(": ")[2]) from None
+    """The text, which its owner reads again. Raises InvalidValue."""
+    instants.read(value)
     return str(value)
 
 

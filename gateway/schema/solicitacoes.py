@@ -8,7 +8,7 @@ from strawberry import UNSET, lazy
 
 from gateway.resources import PESSOAS, PRODUTOS, SERVICOS, SOLICITACOES
 from gateway.schema.connection import Connection, at_root, by
-from gateway.schema.filters import AND, NOT, OR, DataHoraFilter, IdFilter, Nested
+from gateway.schema.filters import AND, NOT, OR, DataHoraFilter, IdFilter, NestedFilter
 from gateway.schema.links import by_id, link
 from gateway.schema.mutations import Payload, changed, creates, deletes, updates
 from gateway.schema.scalars import Instante
@@ -35,13 +35,17 @@ class SolicitacaoFilter:
     pessoa_id: IdFilter | None = strawberry.field(default=UNSET, description="Condições sobre o id da pessoa.")
     produto_id: IdFilter | None = strawberry.field(default=UNSET, description="Condições sobre o id do produto.")
     servico: Annotated["ServicoFilter", lazy("gateway.schema.servicos")] | None = strawberry.field(
-        default=UNSET, metadata={"nested": Nested(SERVICOS, "servico_id")}, description="Condições sobre o serviço."
+        default=UNSET,
+        metadata={"nested": NestedFilter(SERVICOS, "servico_id")},
+        description="Condições sobre o serviço.",
     )
     pessoa: Annotated["PessoaFilter", lazy("gateway.schema.pessoas")] | None = strawberry.field(
-        default=UNSET, metadata={"nested": Nested(PESSOAS, "pessoa_id")}, description="Condições sobre a pessoa."
+        default=UNSET, metadata={"nested": NestedFilter(PESSOAS, "pessoa_id")}, description="Condições sobre a pessoa."
     )
     produto: Annotated["ProdutoFilter", lazy("gateway.schema.catalogo")] | None = strawberry.field(
-        default=UNSET, metadata={"nested": Nested(PRODUTOS, "produto_id")}, description="Condições sobre o produto."
+        default=UNSET,
+        metadata={"nested": NestedFilter(PRODUTOS, "produto_id")},
+        description="Condições sobre o produto.",
     )
     and_: "list[SolicitacaoFilter] | None" = strawberry.field(default=UNSET, name="and", description=AND)
     or_: "list[SolicitacaoFilter] | None" = strawberry.field(default=UNSET, name="or", description=OR)

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
-from deploy import token
+from deploy import issue_token
 from tests.browser.visit import Visit
 from tests.system import System
 
@@ -21,7 +21,7 @@ async def test_a_pasted_token_brings_the_schema_and_serves_every_tab(visit: Visi
     _, refused = await visit.run()
     assert [error["extensions"]["code"] for error in refused["errors"]] == ["UNAUTHENTICATED"]
 
-    await field.fill(token.mint(protected_system.directory))
+    await field.fill(issue_token.mint(protected_system.directory))
 
     await visit.open_documentation()
     _, answer = await visit.run()
@@ -33,7 +33,7 @@ async def test_a_pasted_token_brings_the_schema_and_serves_every_tab(visit: Visi
 
 
 async def test_a_tabs_own_header_goes_over_the_token(visit: Visit, protected_system: System) -> None:
-    await visit.page.get_by_label("Token de acesso").fill(token.mint(protected_system.directory))
+    await visit.page.get_by_label("Token de acesso").fill(issue_token.mint(protected_system.directory))
     await visit.open_documentation()
     await visit.page.get_by_role("button", name="Headers").click()
     await visit.page.get_by_label("Headers", exact=True).locator(".view-lines:visible").click()
@@ -47,7 +47,7 @@ async def test_a_tabs_own_header_goes_over_the_token(visit: Visit, protected_sys
 async def test_the_token_outlives_a_reload_and_is_kept_by_the_browsers_tab_only(
     visit: Visit, protected_system: System
 ) -> None:
-    await visit.page.get_by_label("Token de acesso").fill(token.mint(protected_system.directory))
+    await visit.page.get_by_label("Token de acesso").fill(issue_token.mint(protected_system.directory))
     await visit.page.reload()
     await visit.open_documentation()
 

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from chassis.connection import Connection
-from chassis.server import Server
+from chassis.process.connection import HttpConnection
+from chassis.process.server import Server
 from chassis.settings import ServerSettings
 from tests.deploy.processes import WAIT_SECONDS
 
@@ -92,7 +92,7 @@ class Served:
         return peer
 
     @property
-    def connections(self) -> list[Connection]:
+    def connections(self) -> list[HttpConnection]:
         return list(self.state.connections)
 
     def pass_time(self, seconds: float) -> None:

@@ -14,10 +14,10 @@ import pytest
 import pytest_asyncio
 from starlette.types import Receive, Scope, Send
 
-from chassis.addresses import network
-from chassis.connection import MAX_HEAD_BYTES, MAX_HEADERS, MAX_PIPELINED, MAX_TARGET_BYTES
-from chassis.metrics import Requests
-from chassis.middleware import Front
+from chassis.observe.metrics import Requests
+from chassis.process.connection import MAX_HEAD_BYTES, MAX_HEADERS, MAX_PIPELINED, MAX_TARGET_BYTES
+from chassis.request.addresses import network
+from chassis.web.middleware import RequestMiddleware
 from tests.chassis.peers import Peer, Served, serving, until
 from tests.listener import Logged
 
@@ -60,7 +60,7 @@ def echo() -> Echo:
 @pytest_asyncio.fixture
 async def served(echo: Echo) -> AsyncIterator[Served]:
     async with serving(
-        Front(echo, 1_000_000, 5.0, Requests([])),
+        RequestMiddleware(echo, 1_000_000, 5.0, Requests([])),
         max_connections=20,
         max_concurrency=3,
         max_concurrency_per_address=3,
@@ -420,7 +420,7 @@ async def test_beyond_its_concurrency_a_process_refuses_at_once_and_stays_visibl
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
 async def test_one_address_cannot_take_every_place_at_work(echo: Echo) -> None:
-    front = Front(echo, 1_000_000, 5.0, Requests([]))
+    front = RequestMiddleware(echo, 1_000_000, 5.0, Requests([]))
     async with serving(front, max_concurrency=3) as served:
         greedy = await _held(served, echo, 2)
         beyond, other, last = await served.peer(), await served.peer("127.0.0.2"), await served.peer("127.0.0.3")
@@ -503,7 +503,7 @@ async def test_who_does_not_read_an_answer_holds_no_place_with_the_next_request(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
 async def test_where_there_is_no_room_for_a_body_whoever_sends_most_is_turned_away(echo: Echo) -> None:
-    front = Front(echo, 10_000, 5.0, Requests([]))
+    front = RequestMiddleware(echo, 10_000, 5.0, Requests([]))
 
     async def sends(address: str, size: int) -> Peer:
         peer, before = await served.peer(address), served.state.arriving_bytes

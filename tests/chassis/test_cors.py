@@ -9,7 +9,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from chassis import cors
+from chassis.web import cors
 from tests import builders
 from tests.applications import Applications, Gateway, Services
 from tests.issuer import Issuer, bearer

@@ -17,12 +17,12 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 import pessoas.app
-from chassis import deadline
 from chassis.db.database import Database, Transaction
 from chassis.db.idempotency import forgetting
 from chassis.db.migrate import upgrade
 from chassis.errors import DeadlineExceeded, NotFound, Refusal
-from chassis.remote import Remote
+from chassis.neighbours.remote import Remote
+from chassis.request import deadline
 from chassis.settings import DatabaseSettings, NeighbourSettings
 from deploy.postgres import HOST, Cluster, free_ports
 from tests import builders

@@ -12,11 +12,11 @@ import psycopg
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from chassis import deadline
 from chassis.db.database import Database
-from chassis.metrics import Requests
-from chassis.middleware import Front
-from chassis.rates import Rates
+from chassis.identity.rates import RateLimit
+from chassis.observe.metrics import Requests
+from chassis.request import deadline
+from chassis.web.middleware import RequestMiddleware
 from tests import builders, issuer
 from tests.applications import Applications, Gateway, Services
 from tests.chassis.peers import serving
@@ -121,7 +121,7 @@ async def in_a_hurry(seconds: float = 0.3) -> AsyncGenerator[None]:
 async def test_no_request_waits_longer_than_it_may_for_the_keys_of_an_issuer(
     services: Services, database_urls: dict[str, str], mute: int, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chassis.jwks.FETCH_SECONDS", 2 * GUARD)
+    monkeypatch.setattr("chassis.identity.keys.FETCH_SECONDS", 2 * GUARD)
     common = {"auth_mode": "jwt", "auth_issuer": issuer.ISSUER, "auth_audience": issuer.AUDIENCE}
     async with AsyncExitStack() as stack:
         url = f"http://127.0.0.1:{mute}/jwks"
@@ -138,8 +138,8 @@ async def test_no_request_waits_longer_than_it_may_for_the_keys_of_an_issuer(
 async def test_no_request_waits_longer_than_it_may_for_the_store_of_the_rates_and_its_hurry_says_nothing_of_it(
     mute: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chassis.rates.PATIENCE", 2 * GUARD)
-    rates = Rates("test", 10, f"redis://127.0.0.1:{mute}/0")
+    monkeypatch.setattr("chassis.identity.rates.PATIENCE", 2 * GUARD)
+    rates = RateLimit("test", 10, f"redis://127.0.0.1:{mute}/0")
     async with in_a_hurry():
         told = await rates.charge({"type": "http", "client": ("192.0.2.1", 1)}, 1)
 
@@ -160,7 +160,7 @@ async def test_a_request_whose_turn_comes_too_late_is_told_so_and_not_begun() ->
 
     async def edge(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await Front(app, 1_000_000, 5.0, Requests([]))(scope, receive, send)
+            await RequestMiddleware(app, 1_000_000, 5.0, Requests([]))(scope, receive, send)
 
     async with serving(edge) as served:
         peer = await served.peer()

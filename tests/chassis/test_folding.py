@@ -19,7 +19,7 @@ import pessoas.app
 from chassis.db import migrate
 from chassis.db.database import Database
 from chassis.db.folding import BATCH, fold_unfolded, folding
-from chassis.pagination import cursor
+from chassis.query.pagination import cursor
 from chassis.settings import DatabaseSettings
 from chassis.text import FOLD_VERSION, fold
 from deploy.postgres import Cluster, free_ports

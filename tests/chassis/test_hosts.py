@@ -7,7 +7,7 @@ import json
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from chassis.hosts import REMEMBERED, AllowedHosts
+from chassis.web.hosts import REMEMBERED, AllowedHosts
 from tests.chassis.peers import serving
 
 HOSTS = AllowedHosts(("localhost", "api.example.com", "*.example.org"))

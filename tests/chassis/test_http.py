@@ -10,8 +10,8 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from chassis import swagger
 from chassis.settings import DatabaseSettings
+from chassis.web import documentation
 from deploy.postgres import free_ports
 from pessoas.app import create_app
 from tests import builders
@@ -66,7 +66,7 @@ async def test_a_patch_of_another_type_hears_which_are_taken(services: Services,
 
 
 async def test_every_path_that_answers_get_answers_head(applications: Applications, services: Services) -> None:
-    files = [f"/docs/{name}" for name in swagger.FILES]
+    files = [f"/docs/{name}" for name in documentation.FILES]
     common = ["/health/live", "/health/ready", "/metrics", "/"]
     for client in applications.clients():
         ours = client is not applications.gateway.client

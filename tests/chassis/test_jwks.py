@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from chassis.errors import Unavailable
-from chassis.jwks import MAX_BYTES, MAX_KEYS, Keys, read
+from chassis.identity.keys import MAX_BYTES, MAX_KEYS, KeySet, read
 from deploy.postgres import free_ports
 from tests.issuer import KEYS, RSA, jwks, public, served
 
@@ -23,7 +23,7 @@ ALL = ("RS256", "ES256", "EdDSA")
 
 async def test_keys_are_asked_for_once_however_many_wait(tmp_path: Path) -> None:
     with served() as server:
-        keys = Keys(server.url, ALL)
+        keys = KeySet(server.url, ALL)
 
         found = await asyncio.gather(*(keys.find(kid) for kid in [*KEYS, "x"] * 20))
 
@@ -33,7 +33,7 @@ async def test_keys_are_asked_for_once_however_many_wait(tmp_path: Path) -> None
 
 async def test_unknown_kids_do_not_make_us_ask_more_often() -> None:
     with served() as server:
-        keys = Keys(server.url, ALL)
+        keys = KeySet(server.url, ALL)
 
         for n in range(50):
             assert await keys.find(f"unknown {n}") is None
@@ -44,7 +44,7 @@ async def test_unknown_kids_do_not_make_us_ask_more_often() -> None:
 async def test_a_new_key_is_found_when_a_token_names_it_and_an_old_one_goes() -> None:
     with served() as server:
         server.answer = jwks(public("RS256", kid="old"))
-        keys = Keys(server.url, ALL, pause=0)
+        keys = KeySet(server.url, ALL, pause=0)
         assert await keys.find("old")
 
         server.answer = jwks(public("RS256", kid="new"))
@@ -55,7 +55,7 @@ async def test_a_new_key_is_found_when_a_token_names_it_and_an_old_one_goes() ->
 
 async def test_keys_are_renewed_behind_the_back_of_those_who_use_them() -> None:
     with served() as server:
-        keys = Keys(server.url, ALL, every=0, pause=1000)
+        keys = KeySet(server.url, ALL, every=0, pause=1000)
         assert await keys.find("RS256")
 
         server.answer = jwks(public("ES256"))
@@ -69,7 +69,7 @@ async def test_keys_are_renewed_behind_the_back_of_those_who_use_them() -> None:
 @pytest.mark.parametrize("answer", ["", "{", "[]", '{"keys": 5}', "[" * 100_000, "x" * (MAX_BYTES + 1)], ids=len)
 async def test_cached_keys_serve_while_the_issuer_talks_nonsense(answer: str) -> None:
     with served() as server:
-        keys = Keys(server.url, ALL, every=0, pause=0)
+        keys = KeySet(server.url, ALL, every=0, pause=0)
         assert await keys.find("RS256")
 
         server.answer = answer
@@ -80,7 +80,7 @@ async def test_cached_keys_serve_while_the_issuer_talks_nonsense(answer: str) ->
 
 async def test_cached_keys_serve_while_the_issuer_is_away_and_an_unknown_one_is_just_unknown() -> None:
     with served() as server:
-        keys = Keys(server.url, ALL, every=0, pause=0)
+        keys = KeySet(server.url, ALL, every=0, pause=0)
         assert await keys.find("RS256")
     server.server_close()
 
@@ -90,7 +90,7 @@ async def test_cached_keys_serve_while_the_issuer_is_away_and_an_unknown_one_is_
 
 async def test_an_issuer_that_was_never_there_is_503_and_is_found_once_it_comes() -> None:
     port = free_ports()
-    keys = Keys(f"http://127.0.0.1:{port}/jwks", ALL, pause=0)
+    keys = KeySet(f"http://127.0.0.1:{port}/jwks", ALL, pause=0)
     with pytest.raises(Unavailable) as refused:
         await keys.find("RS256")
     assert "Retry-After" in refused.value.headers
@@ -100,9 +100,9 @@ async def test_an_issuer_that_was_never_there_is_503_and_is_found_once_it_comes(
 
 
 async def test_an_issuer_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chassis.jwks.FETCH_SECONDS", 0.2)
+    monkeypatch.setattr("chassis.identity.keys.FETCH_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        keys = Keys(f"http://127.0.0.1:{mute.getsockname()[1]}/jwks", ALL)
+        keys = KeySet(f"http://127.0.0.1:{mute.getsockname()[1]}/jwks", ALL)
 
         with pytest.raises(Unavailable):
             await keys.find("RS256")
@@ -110,7 +110,7 @@ async def test_an_issuer_that_says_nothing_is_given_up(monkeypatch: pytest.Monke
 
 async def test_a_caller_who_hangs_up_does_not_take_the_answer_from_the_others() -> None:
     with served() as server:
-        keys = Keys(server.url, ALL)
+        keys = KeySet(server.url, ALL)
         impatient = asyncio.create_task(keys.find("RS256"))
         patient = asyncio.create_task(keys.find("RS256"))
         await asyncio.sleep(0)
@@ -125,12 +125,12 @@ async def test_an_error_page_is_no_key_set() -> None:
     with served() as server:
         server.status = 500
         with pytest.raises(Unavailable):
-            await Keys(server.url, ALL).find("RS256")
+            await KeySet(server.url, ALL).find("RS256")
 
 
 async def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "jwks.json"
-    keys = Keys(str(path), ALL, every=0, pause=0)
+    keys = KeySet(str(path), ALL, every=0, pause=0)
     with pytest.raises(Unavailable):
         await keys.find("RS256")
 
@@ -150,7 +150,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-async def ready(keys: Keys) -> None:
+async def ready(keys: KeySet) -> None:
     """Returns once the keys are there, which nobody asks for but they themselves."""
     async with asyncio.timeout(30):
         while True:
@@ -168,9 +168,9 @@ async def until_told(caplog: pytest.LogCaptureFixture, lines: int) -> None:
 async def test_a_file_that_is_not_there_at_the_start_is_one_error_line_and_is_found_once_it_is(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chassis.jwks.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("chassis.identity.keys.FIRST_PAUSE", 0.01)
     path = tmp_path / "jwks.json"
-    keys = Keys(str(path), ALL, pause=0)
+    keys = KeySet(str(path), ALL, pause=0)
 
     async with keys.kept():
         await until_told(caplog, 1)
@@ -191,9 +191,9 @@ async def test_a_file_that_is_not_there_at_the_start_is_one_error_line_and_is_fo
 async def test_an_issuer_that_comes_late_is_found_though_no_request_asks(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chassis.jwks.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("chassis.identity.keys.FIRST_PAUSE", 0.01)
     port = free_ports()
-    keys = Keys(f"http://127.0.0.1:{port}/jwks", ALL)
+    keys = KeySet(f"http://127.0.0.1:{port}/jwks", ALL)
 
     async with keys.kept():
         await until_told(caplog, 1)
@@ -213,7 +213,7 @@ async def test_a_set_without_a_key_that_can_be_used_is_none_at_the_start(
 ) -> None:
     path = tmp_path / "jwks.json"
     path.write_text(set_)
-    keys = Keys(str(path), ALL)
+    keys = KeySet(str(path), ALL)
 
     async with keys.kept():
         await until_told(caplog, 1)
@@ -226,7 +226,7 @@ async def test_a_set_without_a_key_that_can_be_used_is_none_at_the_start(
 async def test_an_outage_is_one_warning_and_its_end_one_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     with served() as server:
-        keys = Keys(server.url, ALL, pause=0)
+        keys = KeySet(server.url, ALL, pause=0)
         assert await keys.find("RS256")
         caplog.clear()
 
@@ -290,7 +290,7 @@ def test_a_key_that_does_not_say_may_be_used_with_every_configured_algorithm_of_
 async def test_a_token_that_names_no_key_gets_the_only_one_that_fits(tmp_path: Path) -> None:
     path = tmp_path / "jwks.json"
     path.write_text(jwks(public("RS256", kid="a"), public("RS256", kid="b", alg="RS256"), public("ES256", kid=None)))
-    keys = Keys(str(path), (*ALL, "PS256"))
+    keys = KeySet(str(path), (*ALL, "PS256"))
 
     assert [key and key.kid for key in [await keys.only("RS256"), await keys.only("PS256")]] == [None, "a"]
     assert (found := await keys.only("ES256"))

@@ -18,9 +18,9 @@ import orjson
 import pytest
 
 from chassis.errors import Unavailable
-from chassis.logging import FORMATTERS, JsonFormatter
-from chassis.readable import readable
-from chassis.remote import Remote
+from chassis.neighbours.remote import Remote
+from chassis.observe.logs import FORMATTERS, JsonFormatter
+from chassis.observe.readable import readable
 from chassis.settings import NeighbourSettings
 from tests.applications import Services
 from tests.listener import Logged

@@ -18,8 +18,8 @@ import httpx2
 import orjson
 import pytest
 
-from chassis import metrics
-from chassis.remote import Remote
+from chassis.neighbours.remote import Remote
+from chassis.observe import metrics
 from chassis.settings import NeighbourSettings
 from deploy.local import ROOT
 from deploy.postgres import free_ports

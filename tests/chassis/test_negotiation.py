@@ -2,7 +2,7 @@
 
 import pytest
 
-from chassis.negotiation import names, quality
+from chassis.web.negotiation import names, quality
 from tests.applications import Gateway, Services
 from tests.resources import PESSOAS
 

@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from chassis.output import WAITING_BYTES, Output
+from chassis.observe.output import WAITING_BYTES, Output
 from deploy.local import ROOT
 from deploy.postgres import HOST, free_ports
 from tests.deploy.processes import WAIT_SECONDS, eventually

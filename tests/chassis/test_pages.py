@@ -7,7 +7,7 @@ import httpx2
 import psycopg
 import pytest
 
-from chassis.pagination import cursor
+from chassis.query.pagination import cursor
 from tests import builders
 from tests.applications import Services
 from tests.resources import ALL, NAMED, PESSOAS, SOLICITACOES, Resource, named

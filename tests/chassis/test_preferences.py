@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chassis.collection import dumps
-from chassis.conditional import etag
+from chassis.rest.collection import dumps
+from chassis.web.conditional import etag
 from tests.applications import Services
 from tests.resources import ALL, PESSOAS, Resource, named
 

@@ -19,7 +19,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.errors import RateLimited
-from chassis.rates import KEYS_OF_A_SHARD, SHARDS, WINDOW, Local, RateLimitItemPerMinute, Rates, Usage
+from chassis.identity.rates import (
+    KEYS_OF_A_SHARD,
+    SHARDS,
+    WINDOW,
+    LocalCounters,
+    RateLimit,
+    RateLimitItemPerMinute,
+    Usage,
+)
 from deploy.postgres import free_ports
 from tests.applications import Applications, Services
 from tests.chassis.peers import serving, until
@@ -173,13 +181,13 @@ def at(address: str) -> dict[str, Any]:
     return {"client": (address, 1)}
 
 
-async def left(rates: Rates, address: str, cost: int = 1) -> int:
+async def left(rates: RateLimit, address: str, cost: int = 1) -> int:
     """What is left after a charge."""
     return int((await rates.charge(at(address), cost))["RateLimit"].split(";")[1].removeprefix("r="))
 
 
 async def test_what_is_refused_is_not_charged() -> None:
-    rates = Rates("test", 100)
+    rates = RateLimit("test", 100)
     await rates.charge(at("192.0.2.1"), 60)
     for _ in range(5):
         with pytest.raises(RateLimited):
@@ -189,7 +197,7 @@ async def test_what_is_refused_is_not_charged() -> None:
 
 
 async def test_the_number_of_callers_remembered_is_bounded() -> None:
-    local = Local(RateLimitItemPerMinute(10))
+    local = LocalCounters(RateLimitItemPerMinute(10))
     for n in range(2 * SHARDS * KEYS_OF_A_SHARD):
         await local.charge(f"caller {n}", 1)
 
@@ -248,9 +256,9 @@ def store() -> Iterator[Store]:
 
 
 @asynccontextmanager
-async def replicas(store: Store, limit: int) -> AsyncGenerator[tuple[Rates, Rates]]:
+async def replicas(store: Store, limit: int) -> AsyncGenerator[tuple[RateLimit, RateLimit]]:
     """Two of one application that count in one store, which they have found."""
-    found = Rates("test", limit, store.url), Rates("test", limit, store.url.replace("redis", "valkey"))
+    found = RateLimit("test", limit, store.url), RateLimit("test", limit, store.url.replace("redis", "valkey"))
     try:
         for rates in found:
             await rates.charge(at("192.0.2.200"), 1)
@@ -278,7 +286,7 @@ async def test_all_replicas_count_as_one(store: Store) -> None:
 @with_a_store
 async def test_two_applications_share_a_store_but_no_count(store: Store) -> None:
     async with replicas(store, 100) as (one, _):
-        neighbour = Rates("neighbour", 100, store.url)
+        neighbour = RateLimit("neighbour", 100, store.url)
         await one.charge(at("192.0.2.1"), 60)
         assert await left(neighbour, "192.0.2.1", 60) == 40
         await neighbour.close()

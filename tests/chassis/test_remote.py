@@ -12,7 +12,6 @@ import httpx2
 import orjson
 import pytest
 
-from chassis import deadline
 from chassis.errors import (
     Conflict,
     DeadlineExceeded,
@@ -24,10 +23,11 @@ from chassis.errors import (
     Refusal,
     Unavailable,
 )
-from chassis.lean import LeanWire
-from chassis.remote import Remote
+from chassis.neighbours.default_transport import DefaultTransport
+from chassis.neighbours.remote import Remote
+from chassis.neighbours.transport import AnswerMemory
+from chassis.request import deadline
 from chassis.settings import NeighbourSettings
-from chassis.wire import Budget
 
 Answer = Callable[[httpx2.Request], Any]
 
@@ -644,11 +644,11 @@ async def test_a_read_that_cannot_be_sent_leaves_nothing_behind() -> None:
     assert (asking.bulkhead.busy, asking.shared) == (0, {})
 
 
-class Unsendable(LeanWire):
+class Unsendable(DefaultTransport):
     """A wire with a connection at hand whose requests cannot be written."""
 
     def __init__(self) -> None:
-        super().__init__("http://127.0.0.1:9", Budget(10**9))
+        super().__init__("http://127.0.0.1:9", AnswerMemory(10**9))
 
     def begin(self, *_: Any, **__: Any) -> Any:
         raise ValueError("a line break in a header")

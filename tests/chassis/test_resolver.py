@@ -19,10 +19,10 @@ from psycopg.conninfo import conninfo_to_dict
 from valkey.asyncio import Valkey
 from valkey.exceptions import ValkeyError
 
-from chassis import resolver
-from chassis.lean import LeanWire
-from chassis.resolver import Loop
-from chassis.wire import Budget, Refused, Request
+from chassis.neighbours import resolver
+from chassis.neighbours.default_transport import DefaultTransport
+from chassis.neighbours.resolver import ResolvingLoop
+from chassis.neighbours.transport import AnswerMemory, OutgoingRequest, Refused
 from deploy.postgres import Cluster
 from tests.chassis.peers import until
 
@@ -55,7 +55,7 @@ class NameServer:
                 await test()
 
         try:
-            with asyncio.Runner(loop_factory=lambda: Loop(self.look_up)) as runner:
+            with asyncio.Runner(loop_factory=lambda: ResolvingLoop(self.look_up)) as runner:
                 runner.run(bounded())
         finally:
             self.heard.set()
@@ -74,12 +74,12 @@ async def listening(address: str = "127.0.0.1", port: int = 0) -> AsyncGenerator
         yield server.sockets[0].getsockname()[1]
 
 
-async def ask(wire: LeanWire) -> int:
-    return (await wire.send(Request("GET", "/"), "", seconds=30, repeatable=True)).status
+async def ask(wire: DefaultTransport) -> int:
+    return (await wire.send(OutgoingRequest("GET", "/"), "", seconds=30, repeatable=True)).status
 
 
-def wire(name: str, port: int) -> LeanWire:
-    return LeanWire(f"http://{name}:{port}", Budget(10**6))
+def wire(name: str, port: int) -> DefaultTransport:
+    return DefaultTransport(f"http://{name}:{port}", AnswerMemory(10**6))
 
 
 def test_a_name_that_is_not_answered_keeps_no_other_waiting() -> None:

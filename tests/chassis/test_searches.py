@@ -23,8 +23,8 @@ import pessoas.app
 from chassis.db.database import SEARCHES, TOO_SLOW
 from chassis.db.migrate import upgrade
 from chassis.errors import DeadlineExceeded, Refusal, Unavailable
-from chassis.query import Query, query_model
-from chassis.remote import Remote
+from chassis.neighbours.remote import Remote
+from chassis.query.models import RichQuery, query_model
 from chassis.settings import DatabaseSettings, NeighbourSettings
 from deploy.postgres import Cluster
 from solicitacoes.routes import solicitacoes
@@ -223,5 +223,5 @@ ONE = {"nome": {"eq": "x"}}
         (PARENTS, {"filter": {"data_solicitacao": {"gte": "2026-01-01T00:00:00Z"}}}, True),
     ],
 )
-def test_a_search_is_what_no_index_leads_to(kind: type[Query], asked: dict[str, Any], expected: bool) -> None:
+def test_a_search_is_what_no_index_leads_to(kind: type[RichQuery], asked: dict[str, Any], expected: bool) -> None:
     assert kind.model_validate(asked).is_search is expected

@@ -13,9 +13,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from chassis.jwks import Keys
-from chassis.settings import Settings
-from chassis.tokens import LONGEST_TOKEN, REMEMBERED, Tokens
+from chassis.identity.keys import KeySet
+from chassis.identity.tokens import LONGEST_TOKEN, REMEMBERED, TokenJudge
+from chassis.settings import ProcessSettings
 from tests.applications import Applications
 from tests.issuer import AUDIENCE, EC, FORGED, ISSUER, RSA, Issuer, bearer, jwks, mint, pem, public, signed
 from tests.resources import PESSOAS
@@ -254,12 +254,12 @@ async def test_scopes_that_are_none_of_ours_let_nobody_in(protected: Application
     assert answer.status_code == 403
 
 
-def tokens(issuer: Issuer, **settings: Any) -> Tokens:
-    keys = Keys(str(issuer.path), ("RS256", "ES256"), every=0, pause=0)
-    return Tokens(Settings(**(issuer.settings() | settings)), keys)
+def tokens(issuer: Issuer, **settings: Any) -> TokenJudge:
+    keys = KeySet(str(issuer.path), ("RS256", "ES256"), every=0, pause=0)
+    return TokenJudge(ProcessSettings(**(issuer.settings() | settings)), keys)
 
 
-async def scopes(judge: Tokens, **claims: Any) -> set[str]:
+async def scopes(judge: TokenJudge, **claims: Any) -> set[str]:
     caller = await judge.caller([f"Bearer {mint(**claims)}".encode()])
     assert not caller.anonymous, caller.refusal
     return set(caller.scopes)
@@ -321,7 +321,7 @@ async def test_a_key_without_a_kid_serves_the_tokens_that_name_none_and_no_other
 
 
 async def test_a_new_key_is_found_though_no_token_names_it(issuer: Issuer) -> None:
-    judge = Tokens(Settings(**issuer.settings()), Keys(str(issuer.path), ("RS256",), every=1000, pause=0))
+    judge = TokenJudge(ProcessSettings(**issuer.settings()), KeySet(str(issuer.path), ("RS256",), every=1000, pause=0))
     assert await admitted(judge, mint(READ, header={"kid": None}))
 
     issuer.path.write_text(jwks(public("RS256", FORGED)))
@@ -331,11 +331,11 @@ async def test_a_new_key_is_found_though_no_token_names_it(issuer: Issuer) -> No
         issuer.path.write_text(jwks())
 
 
-async def admitted(judge: Tokens, token: str) -> bool:
+async def admitted(judge: TokenJudge, token: str) -> bool:
     return not (await judge.caller([f"Bearer {token}".encode()])).anonymous
 
 
-async def until_refused(judge: Tokens, token: str) -> None:
+async def until_refused(judge: TokenJudge, token: str) -> None:
     async with asyncio.timeout(30):
         while await admitted(judge, token):  # noqa: ASYNC110  # it is asked by asking
             await asyncio.sleep(0.02)
@@ -360,7 +360,7 @@ async def test_a_remembered_token_is_refused_once_its_key_is_withdrawn(issuer: I
 
 
 async def test_what_is_remembered_is_bounded(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chassis.tokens.REMEMBERED", 3)
+    monkeypatch.setattr("chassis.identity.tokens.REMEMBERED", 3)
     judge = tokens(issuer)
 
     for n in range(5):

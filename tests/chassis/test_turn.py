@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from chassis import turn
+from chassis import write_batch
 
 
 class Sink:
@@ -29,9 +29,9 @@ async def test_writes_of_one_turn_leave_together_in_their_order() -> None:
     said: list[bytes] = []
     one, other = sink(said), sink(said)
 
-    turn.write(one, b"a")
-    turn.write(other, b"b")
-    turn.write(one, b"c")
+    write_batch.write(one, b"a")
+    write_batch.write(other, b"b")
+    write_batch.write(one, b"c")
     assert not said
     await asyncio.sleep(0)
 
@@ -41,9 +41,9 @@ async def test_writes_of_one_turn_leave_together_in_their_order() -> None:
 async def test_what_closed_in_the_meantime_is_not_written_to() -> None:
     said: list[bytes] = []
 
-    turn.write(sink(said, closing=True), b"a")
-    turn.write(sink(said), b"b")
-    turn.flush()
+    write_batch.write(sink(said, closing=True), b"a")
+    write_batch.write(sink(said), b"b")
+    write_batch.flush()
 
     assert said == [b"b"]
 
@@ -55,8 +55,8 @@ async def test_a_callback_is_called_once_a_turn() -> None:
         called.append(1)
 
     for _ in range(2):
-        turn.at_end(callback)
-        turn.at_end(callback)
+        write_batch.at_end(callback)
+        write_batch.at_end(callback)
         await asyncio.sleep(0)
 
     assert len(called) == 2
@@ -67,11 +67,11 @@ def test_a_loop_that_ends_before_its_turn_does_takes_nothing_from_the_next(_agai
     said: list[bytes] = []
 
     async def write(data: bytes) -> None:
-        turn.write(sink(said), data)
+        write_batch.write(sink(said), data)
 
     asyncio.run(write(b"first"))
     asyncio.run(write(b"second"))
     asyncio.run(asyncio.sleep(0))
-    turn.flush()
+    write_batch.flush()
 
     assert said == [b"first", b"second"]

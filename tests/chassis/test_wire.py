@@ -12,40 +12,40 @@ from typing import Any
 import httpx2
 import pytest
 
-from chassis import wire
-from chassis.lean import LeanWire
-from chassis.wire import (
+from chassis.neighbours import transport
+from chassis.neighbours.default_transport import DefaultTransport
+from chassis.neighbours.transport import (
     Answer,
-    Budget,
+    AnswerMemory,
     Garbled,
-    HttpxWire,
+    HttpxTransport,
     Lost,
+    OutgoingRequest,
     Refused,
-    Request,
     Stale,
     TimedOut,
     TooMuch,
-    Wire,
+    Transport,
     header,
 )
 from deploy.postgres import free_ports
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-BUDGET = Budget(2_000_000)
-WIRES: dict[str, Callable[[str], Wire]] = {
-    "lean": lambda url: LeanWire(url, BUDGET),
-    "httpx2": lambda url: HttpxWire(url, httpx2.AsyncHTTPTransport(), BUDGET),
+BUDGET = AnswerMemory(2_000_000)
+WIRES: dict[str, Callable[[str], Transport]] = {
+    "lean": lambda url: DefaultTransport(url, BUDGET),
+    "httpx2": lambda url: HttpxTransport(url, httpx2.AsyncHTTPTransport(), BUDGET),
 }
 LEAN = WIRES["lean"]
 
 
 @pytest.fixture(params=WIRES)
-def make(request: pytest.FixtureRequest) -> Callable[[str], Wire]:
+def make(request: pytest.FixtureRequest) -> Callable[[str], Transport]:
     return WIRES[request.param]
 
 
 @asynccontextmanager
-async def peer(make: Callable[[str], Wire], serve: Serve, prefix: str = "") -> AsyncGenerator[Wire]:
+async def peer(make: Callable[[str], Transport], serve: Serve, prefix: str = "") -> AsyncGenerator[Transport]:
     """A wire to a server that answers each connection by `serve`."""
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     made = make(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}{prefix}")
@@ -56,9 +56,9 @@ async def peer(make: Callable[[str], Wire], serve: Serve, prefix: str = "") -> A
         server.close()
 
 
-async def send(on: Wire, content: bytes | None = None, *, seconds: float = 5, repeatable: bool = True) -> Answer:
+async def send(on: Transport, content: bytes | None = None, *, seconds: float = 5, repeatable: bool = True) -> Answer:
     headers = header("x-asked", "1")
-    return await on.send(Request("POST", "/q/", content), headers, seconds=seconds, repeatable=repeatable)
+    return await on.send(OutgoingRequest("POST", "/q/", content), headers, seconds=seconds, repeatable=repeatable)
 
 
 def says(*answers: bytes, then_close: bool = False) -> Serve:
@@ -88,7 +88,7 @@ async def _request(reader: asyncio.StreamReader) -> bytes:
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-of: Mine\r\n\r\n{}"
 
 
-async def test_a_request_and_its_answer_arrive_whole(make: Callable[[str], Wire]) -> None:
+async def test_a_request_and_its_answer_arrive_whole(make: Callable[[str], Transport]) -> None:
     met: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -107,7 +107,7 @@ async def test_a_request_and_its_answer_arrive_whole(make: Callable[[str], Wire]
     assert any(line.startswith(b"host: 127.0.0.1:") for line in lines)
 
 
-async def test_a_connection_is_kept_and_used_again(make: Callable[[str], Wire]) -> None:
+async def test_a_connection_is_kept_and_used_again(make: Callable[[str], Transport]) -> None:
     opened = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -133,14 +133,14 @@ async def test_a_connection_is_kept_and_used_again(make: Callable[[str], Wire]) 
         b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\n{}",
     ],
 )
-async def test_every_framing_of_an_answer_is_read(make: Callable[[str], Wire], answer: bytes) -> None:
+async def test_every_framing_of_an_answer_is_read(make: Callable[[str], Transport], answer: bytes) -> None:
     async with peer(make, says(answer, then_close=True)) as on:
         assert (await send(on)).content == b"{}"
         assert (await send(on)).content == b"{}", "on another connection"
 
 
 @pytest.mark.parametrize("status", [204, 304])
-async def test_an_answer_without_content_ends_with_its_head(make: Callable[[str], Wire], status: int) -> None:
+async def test_an_answer_without_content_ends_with_its_head(make: Callable[[str], Transport], status: int) -> None:
     async with peer(make, says(b"HTTP/1.1 %d X\r\n\r\n" % status, OK)) as on:
         assert ((await send(on)).status, (await send(on)).status) == (status, 200)
 
@@ -161,7 +161,9 @@ async def test_an_answer_without_content_ends_with_its_head(make: Callable[[str]
         (b"HTTP/1.1 200 OK\r\nretry-after: 37\r\ncontent-length: 2\r\n\r\n{}", ""),
     ],
 )
-async def test_of_a_refusal_it_is_read_when_to_come_back(make: Callable[[str], Wire], answer: bytes, said: str) -> None:
+async def test_of_a_refusal_it_is_read_when_to_come_back(
+    make: Callable[[str], Transport], answer: bytes, said: str
+) -> None:
     async with peer(make, says(answer, then_close=True)) as on:
         assert (await send(on)).retry_after.strip() == said
 
@@ -177,16 +179,16 @@ async def test_of_a_refusal_it_is_read_when_to_come_back(make: Callable[[str], W
         b"HTTP/1.1 200 OK\r\nx: " + b"a" * 200_000 + b"\r\n\r\n",
     ],
 )
-async def test_broken_http_is_garbled(make: Callable[[str], Wire], answer: bytes) -> None:
+async def test_broken_http_is_garbled(make: Callable[[str], Transport], answer: bytes) -> None:
     async with peer(make, says(answer, then_close=True)) as on:
         with pytest.raises(Garbled):
             await send(on)
 
 
 async def test_an_answer_that_never_ends_is_given_up(
-    make: Callable[[str], Wire], monkeypatch: pytest.MonkeyPatch
+    make: Callable[[str], Transport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("chassis.wire", "chassis.lean"):
+    for module in ("chassis.neighbours.transport", "chassis.neighbours.default_transport"):
         monkeypatch.setattr(f"{module}.MAX_ANSWER_BYTES", 1_000_000)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -224,7 +226,7 @@ def begins(*sizes: int, then: asyncio.Event) -> Serve:
     return serve
 
 
-async def test_the_longest_of_all_answers_is_given_up_when_they_hold_too_much(make: Callable[[str], Wire]) -> None:
+async def test_the_longest_of_all_answers_is_given_up_when_they_hold_too_much(make: Callable[[str], Transport]) -> None:
     more, rest = asyncio.Event(), asyncio.Event()
     async with peer(make, begins(900_000, 800_000, then=rest)) as one, peer(make, begins(100_000, then=more)) as other:
         first = asyncio.create_task(send(one, seconds=60))
@@ -245,7 +247,7 @@ async def test_the_longest_of_all_answers_is_given_up_when_they_hold_too_much(ma
 
 
 @pytest.mark.parametrize("end", ["time", "cancelled", "cut off"])
-async def test_an_answer_gives_back_what_it_holds_however_it_ends(make: Callable[[str], Wire], end: str) -> None:
+async def test_an_answer_gives_back_what_it_holds_however_it_ends(make: Callable[[str], Transport], end: str) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await _request(reader)
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n" + b"x" * 900_000)
@@ -267,7 +269,7 @@ async def test_an_answer_gives_back_what_it_holds_however_it_ends(make: Callable
     assert BUDGET.held == 0
 
 
-async def test_an_answer_that_drips_ends_at_the_deadline(make: Callable[[str], Wire]) -> None:
+async def test_an_answer_that_drips_ends_at_the_deadline(make: Callable[[str], Transport]) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await _request(reader)
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
@@ -280,12 +282,12 @@ async def test_an_answer_that_drips_ends_at_the_deadline(make: Callable[[str], W
             await send(on, seconds=0.2)
 
 
-async def test_a_closed_port_refuses(make: Callable[[str], Wire]) -> None:
+async def test_a_closed_port_refuses(make: Callable[[str], Transport]) -> None:
     with pytest.raises(Refused):
         await send(make(f"http://127.0.0.1:{free_ports()}"))
 
 
-async def test_a_connection_that_ends_without_an_answer_is_lost(make: Callable[[str], Wire]) -> None:
+async def test_a_connection_that_ends_without_an_answer_is_lost(make: Callable[[str], Transport]) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await _request(reader)
         writer.close()
@@ -295,7 +297,7 @@ async def test_a_connection_that_ends_without_an_answer_is_lost(make: Callable[[
             await send(on)
 
 
-async def test_a_request_that_is_cancelled_takes_its_connection_with_it(make: Callable[[str], Wire]) -> None:
+async def test_a_request_that_is_cancelled_takes_its_connection_with_it(make: Callable[[str], Transport]) -> None:
     gone = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
@@ -338,7 +340,7 @@ async def test_each_of_many_requests_ends_when_its_own_time_is_over() -> None:
     """They share one timer, which must ring for the first of them, and again for the next."""
     ended: list[float] = []
 
-    async def late(on: Wire, seconds: float) -> None:
+    async def late(on: Transport, seconds: float) -> None:
         with pytest.raises(TimedOut):
             await send(on, seconds=seconds)
         ended.append(seconds)
@@ -355,11 +357,12 @@ async def test_each_of_many_requests_ends_when_its_own_time_is_over() -> None:
 
 ASKS = """
 import asyncio, sys, uvloop
-from chassis.lean import LeanWire
-from chassis.wire import Budget, Request
+from chassis.neighbours.default_transport import DefaultTransport
+from chassis.neighbours.transport import AnswerMemory, OutgoingRequest
 
 async def main():
-    answer = await LeanWire(sys.argv[1], Budget(10**6)).send(Request("GET", "/"), "", seconds=0.5, repeatable=False)
+    transport = DefaultTransport(sys.argv[1], AnswerMemory(10**6))
+    answer = await transport.send(OutgoingRequest("GET", "/"), "", seconds=0.5, repeatable=False)
     print(answer.content)
 
 uvloop.run(main())
@@ -388,17 +391,17 @@ async def test_an_answer_that_came_while_the_process_was_stopped_is_not_late() -
     assert said.strip() == b"b'{}'"
 
 
-async def begun(on: Wire, seconds: float = 5) -> Answer | Exception:
+async def begun(on: Transport, seconds: float = 5) -> Answer | Exception:
     """What comes of a request that is sent at once."""
     ended: asyncio.Future[Answer | Exception] = asyncio.get_running_loop().create_future()
-    assert on.begin(Request("GET", "/q/"), "", seconds=seconds, ended=ended.set_result)
+    assert on.begin(OutgoingRequest("GET", "/q/"), "", seconds=seconds, ended=ended.set_result)
     return await ended
 
 
 async def test_a_request_can_be_sent_at_once_where_a_connection_is_at_hand() -> None:
     async with peer(LEAN, says(OK)) as on:
-        assert isinstance(on, LeanWire)
-        assert on.begin(Request("GET", "/q/"), "", seconds=5, ended=lambda _: None) is None
+        assert isinstance(on, DefaultTransport)
+        assert on.begin(OutgoingRequest("GET", "/q/"), "", seconds=5, ended=lambda _: None) is None
         await send(on)
         assert await begun(on) == Answer(200, b"{}")
         assert await begun(on) == Answer(200, b"{}"), "the connection is kept"
@@ -408,7 +411,7 @@ async def test_a_transport_that_gives_a_request_up_by_itself_has_lost_it() -> No
     async def give_up(_request: httpx2.Request) -> httpx2.Response:
         raise asyncio.CancelledError
 
-    on = HttpxWire("http://pessoas.test", httpx2.MockTransport(give_up), Budget(10**9))
+    on = HttpxTransport("http://pessoas.test", httpx2.MockTransport(give_up), AnswerMemory(10**9))
     with pytest.raises(Lost):
         await send(on)
     async with asyncio.timeout(5):
@@ -423,7 +426,7 @@ async def test_a_kept_connection_that_had_ended_is_stale() -> None:
         writer.close()
 
     async with peer(LEAN, serve) as on:
-        assert isinstance(on, LeanWire)
+        assert isinstance(on, DefaultTransport)
         await send(on)
         assert isinstance(await begun(on), Stale)
 
@@ -437,7 +440,7 @@ async def test_an_answer_in_single_bytes_after_an_interim_one_is_whole() -> None
                 await asyncio.sleep(0)
 
     async with peer(LEAN, serve) as on:
-        assert isinstance(on, LeanWire)
+        assert isinstance(on, DefaultTransport)
         await send(on)
         assert await begun(on) == Answer(200, b"{}")
 
@@ -456,9 +459,9 @@ async def test_neither_a_header_nor_a_path_can_smuggle_a_line(value: str) -> Non
         header("x-asked", value)
     async with peer(LEAN, says(OK)) as on:
         with pytest.raises(ValueError, match="line break"):
-            await on.send(Request("GET", f"/{value}"), "", seconds=1, repeatable=True)
+            await on.send(OutgoingRequest("GET", f"/{value}"), "", seconds=1, repeatable=True)
 
 
 def test_the_longest_answer_of_the_dialect_fits() -> None:
     row = len('{"id":9223372036854775807,"servico_id":9223372036854775807,"pessoa_id":9223372036854775807,') * 2
-    assert 100_000 * row < wire.MAX_ANSWER_BYTES
+    assert 100_000 * row < transport.MAX_ANSWER_BYTES

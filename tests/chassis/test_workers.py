@@ -18,7 +18,7 @@ import psutil
 import psycopg
 import pytest
 
-from chassis.server import Server
+from chassis.process.server import Server
 from chassis.settings import ServerSettings
 from deploy.local import ROOT, ready
 from deploy.postgres import HOST, free_ports

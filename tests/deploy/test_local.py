@@ -21,9 +21,9 @@ import pytest
 
 from chassis.db.revisions import head
 from deploy import topology
-from deploy.claims import bind
-from deploy.local import Settings
+from deploy.local import LauncherSettings
 from deploy.postgres import HOST, Cluster, free_ports
+from deploy.run_lock import bind
 from deploy.terminal import log_variables
 from tests.deploy.processes import WAIT_SECONDS, eventually
 from tests.release import Release, migrate
@@ -126,7 +126,7 @@ def test_the_two_callers_of_a_service_fit_into_what_one_address_may_have_there(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
-    assert Settings.read(os.environ).neighbour_connections == calls
+    assert LauncherSettings.read(os.environ).neighbour_connections == calls
 
 
 def test_a_launcher_that_nobody_reads_holds_up_nobody_and_stops(

@@ -32,7 +32,7 @@ def test_the_draft_of_a_migration_lets_the_code_before_it_run(release: Release) 
     name = "    nome_pessoa: str = name_column()\n"
     models.write_text(models.read_text().replace(name, f"{name}    email: str | None = None\n"))
 
-    step = run(release.directory, "deploy.migrate", "--new", "pessoas", "add email")
+    step = run(release.directory, "deploy.migrate_all", "--new", "pessoas", "add email")
     output, errors = step.communicate(timeout=WAIT_SECONDS)
 
     assert (step.returncode, errors) == (0, "")

@@ -13,7 +13,7 @@ from typing import Any
 import jwt
 import pytest
 
-from deploy import token
+from deploy import issue_token
 from deploy.local import ROOT
 from tests.deploy.processes import WAIT_SECONDS
 
@@ -21,7 +21,7 @@ from tests.deploy.processes import WAIT_SECONDS
 def minted(directory: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if name not in ("SCOPES", "SUBJECT", "SECONDS")}
     return subprocess.run(
-        [sys.executable, "-m", "deploy.token"],
+        [sys.executable, "-m", "deploy.issue_token"],
         cwd=ROOT,
         env=kept | {"DATA_DIR": str(directory)} | variables,
         capture_output=True,
@@ -33,8 +33,8 @@ def minted(directory: Path, **variables: str) -> subprocess.CompletedProcess[str
 
 def claims(directory: Path, text: str) -> dict[str, Any]:
     """What a token says, once its signature is found good by the published key."""
-    [key] = json.loads(Path(token.settings(directory)["AUTH_JWKS"]).read_text())["keys"]
-    found: dict[str, Any] = jwt.decode(text, jwt.PyJWK(key), audience=token.AUDIENCE, issuer=token.ISSUER)
+    [key] = json.loads(Path(issue_token.settings(directory)["AUTH_JWKS"]).read_text())["keys"]
+    found: dict[str, Any] = jwt.decode(text, jwt.PyJWK(key), audience=issue_token.AUDIENCE, issuer=issue_token.ISSUER)
     return found
 
 
@@ -50,11 +50,11 @@ def test_the_token_alone_goes_to_standard_output_and_says_what_was_asked_for(dir
 def test_a_token_may_everything_for_an_hour_unless_asked(directory: Path) -> None:
     said = claims(directory, minted(directory).stdout.strip())
 
-    assert (said["sub"], said["scope"].split(), said["exp"] - said["iat"]) == ("dev", token.ALL, 3600)
+    assert (said["sub"], said["scope"].split(), said["exp"] - said["iat"]) == ("dev", issue_token.ALL, 3600)
 
 
 def test_the_private_key_is_its_owners_only_and_never_published(directory: Path) -> None:
-    published = Path(token.settings(directory)["AUTH_JWKS"]).read_text()
+    published = Path(issue_token.settings(directory)["AUTH_JWKS"]).read_text()
 
     [private] = directory.glob("*.pem")
     assert private.stat().st_mode & 0o777 == 0o600

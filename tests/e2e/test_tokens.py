@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx2
 import pytest
 
-from deploy import token
+from deploy import issue_token
 from deploy.local import ROOT
 from tests.system import System
 
@@ -14,13 +14,13 @@ HOSTS = {"catalogo": 8001, "pessoas": 8002, "servicos": 8003, "solicitacoes": 80
 
 
 def graphql(system: System, query: str, *scopes: str) -> httpx2.Response:
-    headers = {"Authorization": f"Bearer {token.mint(system.directory, scopes=scopes)}"} if scopes else {}
+    headers = {"Authorization": f"Bearer {issue_token.mint(system.directory, scopes=scopes)}"} if scopes else {}
     url = f"http://localhost:{8000 + system.offset}/graphql"
     return httpx2.post(url, json={"query": query}, headers=headers, timeout=30)
 
 
 def test_the_painel_is_whole_for_who_may_read_all_of_it(protected_system: System) -> None:
-    answer = graphql(protected_system, PAINEL, *token.ALL)
+    answer = graphql(protected_system, PAINEL, *issue_token.ALL)
 
     assert answer.status_code == 200
     assert "errors" not in answer.json()
@@ -46,7 +46,7 @@ def test_each_service_asks_by_itself(protected_system: System, service: str, por
     path = next(iter(httpx2.get(f"{base}/api/").json().values()))
 
     def status(*scopes: str) -> int:
-        headers = {"Authorization": f"Bearer {token.mint(protected_system.directory, scopes=scopes)}"}
+        headers = {"Authorization": f"Bearer {issue_token.mint(protected_system.directory, scopes=scopes)}"}
         return httpx2.get(base + path, headers=headers).status_code
 
     assert httpx2.get(base + path).status_code == 401

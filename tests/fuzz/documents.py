@@ -21,10 +21,10 @@ from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, parse
 from graphql.execution.values import get_variable_values
 
 from gateway import schema
+from gateway.errors import LimitExceededError
 from gateway.execution.collect import Collector
+from gateway.execution.cost import price
 from gateway.execution.operation import Executor
-from gateway.limits.bounds import LimitExceededError
-from gateway.limits.cost import price
 from gateway.limits.shape import refuse_shape
 from gateway.limits.text import scan
 from gateway.settings import Limits

@@ -23,8 +23,8 @@ from schemathesis import Case, HookContext, Response
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.meta import TestPhase
 
-from chassis.pagination import cursor
-from chassis.query import Filter
+from chassis.query.models import RowFilter
+from chassis.query.pagination import cursor
 from tests.fuzz.campaign import COUNTS, OWNERS, URLS
 
 Row = dict[str, Any]
@@ -184,7 +184,7 @@ def real_question(body: Row, known: Rows, chance: random.Random) -> Row:
 def too_large(filter: Row) -> bool:
     """Whether a filter passes the bound on all its terms together, which no schema can say."""
     try:
-        Filter.model_validate(filter)
+        RowFilter.model_validate(filter)
     except ValidationError as failure:
         return "LIMIT_EXCEEDED" in str(failure)
     return False

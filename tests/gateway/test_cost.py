@@ -10,8 +10,8 @@ from graphql.execution.values import VariableValues, get_variable_values
 from deploy.local import ROOT
 from gateway import schema
 from gateway.context import Context
+from gateway.execution.cost import SEARCH
 from gateway.execution.operation import Executor
-from gateway.limits.cost import SEARCH
 from gateway.loaders import Loaders
 from gateway.settings import MOST, Limits
 from tests import builders

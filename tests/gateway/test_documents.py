@@ -8,7 +8,7 @@ import pytest
 from graphql.execution.values import VariableValues, get_variable_values
 
 from gateway import schema
-from gateway.execution.documents import LONGEST, Documents
+from gateway.execution.documents import LONGEST, DocumentCache
 from gateway.execution.operation import NO_VARIABLES, Executor
 from gateway.settings import Limits
 from tests.applications import Applications, Gateway
@@ -22,7 +22,7 @@ def meet(executor: Executor, count: int, start: int) -> None:
 
 
 def test_ever_new_documents_leave_nothing_behind() -> None:
-    executor = Executor(schema.core(schema.build()), Limits(), Documents(5_000_000))
+    executor = Executor(schema.core(schema.build()), Limits(), DocumentCache(5_000_000))
     meet(executor, 500, 0)
     kept = len(executor.documents)
     gc.collect()
@@ -40,7 +40,7 @@ def test_ever_new_documents_leave_nothing_behind() -> None:
 
 def test_what_is_kept_is_bounded_by_its_weight_however_large_the_plans_of_a_short_text_are() -> None:
     """Eight conditions are 256 plans, each of 2,000 selections by its fragments: 360 MB, if all were kept."""
-    executor = Executor(schema.core(schema.build()), Limits(), Documents(20_000_000))
+    executor = Executor(schema.core(schema.build()), Limits(), DocumentCache(20_000_000))
     declared = ", ".join(f"$b{n}: Boolean!" for n in range(8))
     conditions = " ".join(f"b{n}: id @include(if: $b{n})" for n in range(8))
     roots = " ".join(f"r{n}: solicitacoes(first: 0) {{ nodes {{ ...F }} }}" for n in range(11))
@@ -66,7 +66,7 @@ def test_what_is_kept_is_bounded_by_its_weight_however_large_the_plans_of_a_shor
 
 
 def test_the_documents_used_least_recently_are_dropped_first() -> None:
-    executor = Executor(schema.core(schema.build()), Limits(), Documents(200_000))
+    executor = Executor(schema.core(schema.build()), Limits(), DocumentCache(200_000))
     often = "{ pessoas { totalCount } }"
     first = executor.prepare(often)
     for n in range(100):

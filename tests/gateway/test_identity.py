@@ -11,11 +11,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from chassis import identity
-from chassis.identity import Caller
+from chassis.request import context
+from chassis.request.caller import Caller
 from gateway.context import Context
 from gateway.errors import formatted
-from gateway.execution.operation import Executed, Executor
+from gateway.execution.operation import ExecutionOutcome, Executor
 from gateway.loaders import Loaders
 from gateway.settings import Limits
 from tests import builders
@@ -201,7 +201,7 @@ async def test_a_write_shows_what_was_written_but_nothing_beyond(protected: Appl
     assert seeing["data"]["criarSolicitacao"] == {"solicitacao": {"id": "2", "pessoa": {"id": "1"}}, "errors": []}
 
 
-def comparable(result: Executed) -> tuple[bytes | None, list[str]]:
+def comparable(result: ExecutionOutcome) -> tuple[bytes | None, list[str]]:
     errors = [formatted(error) for error in result.errors]
     return result.data, sorted(json.dumps([one.get("path"), one["extensions"]["code"]]) for one in errors)
 
@@ -223,7 +223,7 @@ async def test_both_executors_let_a_caller_see_the_same(
     remotes: Any = protected.front.state.graphql.remotes
     may_ask = {scope.partition(":")[0] for scope in scopes}
     chance, forbidden = random.Random(str(scopes)), 0
-    with identity.calling(Caller("ana", frozenset(scopes), mint(*scopes))):
+    with context.calling(Caller("ana", frozenset(scopes), mint(*scopes))):
         for _ in range(OPERATIONS_PER_SUBSET):
             seed = chance.randrange(10**9)
             writer = Writer(executor.schema, seed, [])

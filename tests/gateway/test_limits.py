@@ -16,12 +16,12 @@ from graphql.execution.values import VariableValues, get_variable_values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chassis.settings import Settings
+from chassis.settings import ProcessSettings
 from deploy.local import ROOT
 from gateway import schema
+from gateway.errors import LimitExceededError
+from gateway.execution.introspection_cost import VALUE
 from gateway.execution.operation import Executor
-from gateway.limits.bounds import LimitExceededError
-from gateway.limits.introspection import VALUE
 from gateway.limits.rules import rules
 from gateway.limits.shape import refuse_shape
 from gateway.limits.text import IGNORED, TOKEN
@@ -128,7 +128,7 @@ async def test_a_refusal_says_which_limit_what_was_asked_and_what_is_allowed_and
 
 
 def test_every_limit_is_tried() -> None:
-    own = Limits.model_fields.keys() - Settings.model_fields.keys()
+    own = Limits.model_fields.keys() - ProcessSettings.model_fields.keys()
 
     assert {name.upper() for name in own} == OVER.keys() | {"MAX_VALUES", "RATE_LIMIT"}
 

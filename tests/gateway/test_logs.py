@@ -9,7 +9,7 @@ import httpx2
 import psycopg
 import pytest
 
-from chassis.errors import broken
+from chassis.web.problem import broken
 from tests import builders
 from tests.applications import Applications, Gateway, Services
 from tests.listener import Logged

@@ -13,10 +13,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from chassis.pagination import cursor
+from chassis.query.pagination import cursor
 from gateway.context import Context
 from gateway.errors import formatted
-from gateway.execution.operation import Executed, Executor
+from gateway.execution.operation import ExecutionOutcome, Executor
 from gateway.loaders import Loaders
 from gateway.settings import Limits
 from tests import builders
@@ -115,7 +115,7 @@ async def populated(services: Services, database_urls: dict[str, str]) -> list[s
     return [cursor("id", None, 5), cursor("id", None, 30), cursor("nome_pessoa", "João 1", 2)]
 
 
-def comparable(result: Executed) -> tuple[bytes | None, list[str]]:
+def comparable(result: ExecutionOutcome) -> tuple[bytes | None, list[str]]:
     """The data to the letter, order included; the errors as a set of path and code."""
     errors = [formatted(error) for error in result.errors]
     return result.data, sorted(json.dumps([one.get("path"), one["extensions"]["code"]]) for one in errors)

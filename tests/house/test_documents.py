@@ -26,10 +26,13 @@ from typing import Any, cast
 import httpx2
 import pytest
 
-from chassis import codes, cors, metrics
-from chassis.errors import MESSAGES, Refusal
-from chassis.meters import REGISTRY
-from chassis.settings import Settings
+from chassis import codes
+from chassis.db import metrics
+from chassis.errors import Refusal
+from chassis.observe.meters import REGISTRY
+from chassis.settings import ProcessSettings
+from chassis.web import cors
+from chassis.web.validation import MESSAGES
 from deploy import databases
 from deploy.topology import PROCESSES, SERVICES
 from gateway import errors as gateway_errors
@@ -231,7 +234,7 @@ def configured() -> set[str]:
     for process in PROCESSES:
         importlib.import_module(f"{process.name}.app")
     found: set[str] = {databases.variable(service.name) for service in SERVICES}
-    kinds: list[type[Settings]] = [Settings]
+    kinds: list[type[ProcessSettings]] = [ProcessSettings]
     for kind in kinds:
         found |= {name.upper() for name in kind.model_fields}
         kinds += [one for one in kind.__subclasses__() if not one.__module__.startswith("tests")]

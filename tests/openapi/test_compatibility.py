@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deploy import openapi
+from deploy import write_openapi
 from tests.openapi.compatibility import breaking
 
 Document = dict[str, Any]
@@ -61,7 +61,7 @@ EXTENDS: list[Change] = [
 
 @pytest.fixture(scope="module")
 def document() -> Document:
-    return openapi.live("catalogo")
+    return write_openapi.live("catalogo")
 
 
 @pytest.mark.parametrize(("change", "named"), BREAKS, ids=[named for _, named in BREAKS])

@@ -12,7 +12,7 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from deploy import openapi, topology
+from deploy import topology, write_openapi
 from tests.openapi.compatibility import METHODS, breaking
 
 Document = dict[str, Any]
@@ -21,24 +21,28 @@ each_service = pytest.mark.parametrize("service", SERVICES)
 
 
 def kept(service: str) -> Document:
-    found: Document = json.loads(openapi.path(service).read_text())
+    found: Document = json.loads(write_openapi.path(service).read_text())
     return found
 
 
 def earlier(service: str) -> Iterator[Document]:
     """Every version of the document that was ever committed; none outside of a clone."""
-    name = openapi.path(service).relative_to(openapi.ROOT)
+    name = write_openapi.path(service).relative_to(write_openapi.ROOT)
     for commit in git("log", "--format=%H", "--diff-filter=AM", "--", str(name)).split():
         yield json.loads(git("show", f"{commit}:{name}"))
 
 
 def git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=openapi.ROOT, capture_output=True, text=True, check=False).stdout
+    return subprocess.run(
+        ["git", *arguments], cwd=write_openapi.ROOT, capture_output=True, text=True, check=False
+    ).stdout
 
 
 @each_service
 def test_the_document_is_what_the_code_does(service: str) -> None:
-    assert openapi.path(service).read_text() == openapi.text(openapi.live(service)), "run `make openapi`"
+    assert write_openapi.path(service).read_text() == write_openapi.text(write_openapi.live(service)), (
+        "run `make openapi`"
+    )
 
 
 @each_service
@@ -48,7 +52,7 @@ def test_a_breaking_change_is_announced_by_a_new_major_version(service: str) -> 
     A change that breaks clients (see `compatibility.py`) therefore needs a new major `version` in the service's
     `app.py`, beside `make openapi` and a word in the changelog. Whatever else changes needs only `make openapi`.
     """
-    new = openapi.live(service)
+    new = write_openapi.live(service)
     same_major = [
         old for old in earlier(service) if old["info"]["version"].split(".")[0] == new["info"]["version"].split(".")[0]
     ]

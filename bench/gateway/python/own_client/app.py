@@ -12,10 +12,10 @@ import orjson
 from fastapi import FastAPI, Query, Response
 
 from bench.gateway.python.handwritten import Row, nodes
-from chassis import app as chassis_app
-from chassis.pagination import cursor
-from chassis.remote import Remote
+from chassis.neighbours.remote import Remote
+from chassis.query.pagination import cursor
 from chassis.settings import read
+from chassis.web import application as chassis_app
 from gateway.settings import Settings
 
 

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from typing_extensions import override  # so that a change of the client's names cannot go unnoticed
 
 from chassis.bulkhead import Bulkhead
-from chassis.remote import Remote
+from chassis.neighbours.remote import Remote
 from chassis.settings import NeighbourSettings, read
 from gateway import app as gateway_app
 from gateway.settings import Settings
@@ -16,7 +16,7 @@ class Unprotected(Remote):
         self.bulkhead = self.searches = Open(0, 0)
 
     @override
-    def earn(self) -> None:
+    def refill_retry_budget(self) -> None:
         """Nothing is spent on retries."""
 
 

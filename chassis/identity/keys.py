@@ -1,0 +1,224 @@
+"""The public keys of a token issuer (RFC 7517), from a URL or a file: fetched, bounded, kept, and renewed.
+
+They are asked for from the start of the process on, again and again until they are had. Keys that were had once go on
+serving while the issuer is away. They are asked for again every five minutes while they are used, and when a token
+needs a key that is not known, though at most every ten seconds, however many such tokens come. A file is looked at
+every second.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import httpx2
+from jwt import PyJWK
+from jwt.exceptions import PyJWTError
+
+from chassis.errors import Unavailable
+from chassis.request import deadline
+
+log = logging.getLogger("jwks")
+
+MAX_BYTES, MAX_KEYS = 256 * 1024, 100
+FETCH_SECONDS = 3.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+"""Between two tries at the start: each pause is twice the one before, up to the longest."""
+AWAY = "as chaves do emissor dos tokens não puderam ser obtidas; tente de novo em instantes"
+SHORTEST_RSA = 2048
+FAMILIES = {
+    "RSA": ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    "P-256": ("ES256",),
+    "P-384": ("ES384",),
+    "P-521": ("ES512",),
+    "Ed25519": ("EdDSA",),
+}
+"""The algorithms of a kind of key, which is its curve where it has one. No symmetric one, and no `none`, ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A public key, its name if it has one, and the algorithms that it may be used with."""
+
+    kid: str | None
+    public: Any
+    algorithms: tuple[str, ...]
+
+
+class KeySet:
+    """The keys of one issuer. `every` and `pause` are seconds: between two looks, and between two questions for a key
+    that is not known."""
+
+    def __init__(
+        self, location: str, algorithms: Collection[str], *, every: float | None = None, pause: float | None = None
+    ) -> None:
+        self._location, self._algorithms = location, algorithms
+        self._remote = location.startswith(("http://", "https://"))
+        self._every = every if every is not None else 300.0 if self._remote else 1.0
+        self._pause = pause if pause is not None else 10.0 if self._remote else 1.0
+        self._raw: bytes | None = None
+        self._keys: Sequence[SigningKey] = ()
+        self._failure: str | None = None
+        self._asked = -float("inf")
+        self._asking: asyncio.Task[None] | None = None
+        self.generation = 0
+        """Counts the changes: what was judged by other keys must be judged again."""
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncGenerator[None]:
+        """Asks in the background until there are keys: the process starts, live but not ready."""
+        asking = asyncio.create_task(self._until_had(), name="keys of the token issuer")
+        try:
+            yield
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+    async def _until_had(self) -> None:
+        pause = FIRST_PAUSE
+        while self._raw is None:
+            await self._ask()
+            if self._raw is None:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def ready(self) -> None:
+        """Raises Unavailable while none were ever had."""
+        if self._raw is None:
+            raise Unavailable(AWAY)
+
+    def keep_fresh(self) -> None:
+        """Asks again, behind the back of the request, when it is time."""
+        if self._raw is not None and time.monotonic() - self._asked > self._every:
+            self._ask()
+
+    async def find(self, kid: str) -> SigningKey | None:
+        """The key called `kid`. Raises Unavailable while none were ever had: then nothing can be known; and
+        DeadlineExceeded when the issuer takes longer than the request at hand has."""
+        return await self._found(lambda: next((key for key in reversed(self._keys) if key.kid == kid), None))
+
+    async def only(self, algorithm: str) -> SigningKey | None:
+        """The one key that fits, for a token that names none (RFC 7515, 4.1.4); of several none. Raises like `find`."""
+
+        def fitting() -> SigningKey | None:
+            keys = [key for key in self._keys if algorithm in key.algorithms]
+            return keys[0] if len(keys) == 1 else None
+
+        return await self._found(fitting)
+
+    async def _found(self, look: Callable[[], SigningKey | None]) -> SigningKey | None:
+        self.keep_fresh()
+        if look() is None:
+            await self._asked_again()
+        await self.ready()
+        return look()
+
+    async def changed(self) -> bool:
+        """Whether the issuer has others by now: it is asked again, if that was not just done."""
+        before = self.generation
+        await self._asked_again()
+        return self.generation != before
+
+    async def _asked_again(self) -> None:
+        pause = self._pause if self._raw is not None else min(self._pause, 1.0)
+        under_way = self._asking is not None and not self._asking.done()
+        if under_way or time.monotonic() - self._asked >= pause:
+            # One request that is cancelled, or has no more time, must not take it from the others.
+            await deadline.within(asyncio.shield(self._ask()))
+
+    def _ask(self) -> asyncio.Task[None]:
+        """The one question under way."""
+        if self._asking is None or self._asking.done():
+            self._asked = time.monotonic()
+            self._asking = asyncio.create_task(self._renew())
+        return self._asking
+
+    async def _renew(self) -> None:
+        """Takes what the issuer has now; when that is nothing usable, what was there stays."""
+        try:
+            raw = await (self._fetched() if self._remote else asyncio.to_thread(self._read))
+            keys = self._keys if raw == self._raw else read(raw, self._algorithms)
+            if not keys and self._raw is None:
+                raise ValueError("no key in it can be used with AUTH_ALGORITHMS")
+        except (OSError, ValueError, TimeoutError, httpx2.HTTPError, httpx2.InvalidURL) as failure:
+            self._failed(repr(failure))
+            return
+        changed = raw != self._raw
+        if changed:
+            self._raw, self._keys = raw, keys
+            self.generation += 1
+        if changed or self._failure:
+            log.info("keys renewed", extra={"location": self._location, "kids": [key.kid for key in keys]})
+        self._failure = None
+
+    def _failed(self, reason: str) -> None:
+        """Tells why the keys cannot be had: once for each reason, however often it is tried."""
+        if reason == self._failure:
+            return
+        self._failure = reason
+        told = {"variable": "AUTH_JWKS", "location": self._location, "reason": reason}
+        if self._raw is None:
+            log.error("the token issuer's keys cannot be had: no token is accepted until they are", extra=told)
+        else:
+            log.warning("keys not renewed", extra=told)
+
+    async def _fetched(self) -> bytes:
+        # Not compressed, so that what is counted is what there is.
+        headers = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
+        async with (
+            asyncio.timeout(FETCH_SECONDS),
+            httpx2.AsyncClient(timeout=FETCH_SECONDS, headers=headers) as client,
+            client.stream("GET", self._location) as answer,
+        ):
+            if answer.status_code != 200:
+                raise ValueError(f"status {answer.status_code}")
+            raw = b""
+            async for chunk in answer.aiter_raw():
+                raw += chunk
+                if len(raw) > MAX_BYTES:
+                    break
+            return raw
+
+    def _read(self) -> bytes:
+        with Path(self._location).open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+
+
+def read(raw: bytes, algorithms: Collection[str]) -> list[SigningKey]:
+    """The keys of a JWK set that can be used with `algorithms`. Raises ValueError for what is no JWK set."""
+    if len(raw) > MAX_BYTES:
+        raise ValueError(f"more than {MAX_BYTES} bytes")
+    try:
+        document: Any = json.loads(raw)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    listed: Any = cast("dict[str, Any]", document).get("keys") if isinstance(document, dict) else None
+    if not isinstance(listed, list):
+        raise ValueError("no JWK set")
+    jwks = cast("list[Any]", listed)
+    if len(jwks) > MAX_KEYS:
+        raise ValueError(f"more than {MAX_KEYS} keys")
+    keys = [_key(cast("dict[str, Any]", jwk), algorithms) for jwk in jwks if isinstance(jwk, dict)]
+    return [key for key in keys if key]
+
+
+def _key(jwk: dict[str, Any], allowed: Collection[str]) -> SigningKey | None:
+    """The key, unless it is not for signatures, is private, too short, or of another algorithm."""
+    kid, kind, alg = jwk.get("kid"), jwk.get("crv") or jwk.get("kty"), jwk.get("alg")
+    if not isinstance(kid, str | None) or not isinstance(kind, str) or jwk.get("use", "sig") != "sig" or "d" in jwk:
+        return None
+    algorithms = tuple(one for one in FAMILIES.get(kind, ()) if one in allowed and alg in (None, one))
+    if not algorithms:
+        return None
+    try:
+        public = PyJWK(jwk, algorithms[0]).key
+    except PyJWTError:
+        return None
+    if kind == "RSA" and public.key_size < SHORTEST_RSA:
+        return None
+    return SigningKey(kid, public, algorithms)

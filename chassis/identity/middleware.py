@@ -1,0 +1,46 @@
+"""Finds out who is calling, and lets in who may (RFC 6750).
+
+`chassis.identity.tokens` judges the bearer token of a request. Mounted with AUTH_MODE=jwt only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chassis.errors import Refusal
+from chassis.request.context import calling
+
+if TYPE_CHECKING:  # with AUTH_MODE=off its cryptography is never loaded
+    from chassis.identity.rates import RateLimit
+    from chassis.identity.tokens import TokenJudge
+
+Needs = Callable[[str, str], str | None]
+"""The scope that a method on a path needs; None where everybody may enter."""
+
+
+class IdentityMiddleware:
+    """Makes the caller of each request known, and lets in who may. Mounted with AUTH_MODE=jwt only.
+
+    With `rates` a refusal is charged like a request that is let in: guessing is not free.
+    """
+
+    def __init__(self, app: ASGIApp, tokens: TokenJudge, needs: Needs, rates: RateLimit | None = None) -> None:
+        self.app, self._tokens, self._needs, self._rates = app, tokens, needs, rates
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        caller = await self._tokens.caller([value for name, value in scope["headers"] if name == b"authorization"])
+        with calling(caller):
+            if scope["type"] == "http" and (needed := self._needs(scope["method"], scope["path"])):
+                try:
+                    caller.require(needed)
+                except Refusal as refusal:
+                    if self._rates:
+                        refusal.headers |= await self._rates.charge(scope, 1)
+                    raise
+            await self.app(scope, receive, send)

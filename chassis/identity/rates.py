@@ -1,0 +1,197 @@
+"""Fair shares: what one caller may ask for in a minute, counted here, or in a Redis or Valkey for all replicas.
+
+A caller is the subject of the token, else the address (of IPv6 its /64, which is one customer's). The window slides:
+what was charged in the minute before counts for the part of it that is less than a minute ago. What is told of it are
+the headers of draft-ietf-httpapi-ratelimit-headers.
+
+A store that does not answer in time costs one request its patience: from then on each process counts for itself, until
+a probe has found the store again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+from math import ceil, floor
+from typing import Any, NamedTuple, cast
+
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage, RedisStorage, SlidingWindowCounterSupport
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from valkey.asyncio import ConnectionPool
+from valkey.exceptions import ValkeyError
+
+from chassis.errors import RateLimited
+from chassis.request import context, deadline
+from chassis.request.addresses import network
+
+log = logging.getLogger("rates")
+
+WINDOW = 60
+PATIENCE = 0.05
+"""Seconds that the store may keep a request waiting."""
+PROBE_EVERY, PROBE_PATIENCE = 1.0, 1.0
+SHARDS = 256
+"""The library's memory looks through all of its keys at each charge: many small ones keep that cheap."""
+KEYS_OF_A_SHARD = 128
+"""Two for a caller at most. A fuller shard forgets: who has thousands of addresses is not held by one more rule."""
+FAILURES = (ValkeyError, OSError, TimeoutError)
+
+
+class Usage(NamedTuple):
+    """What one caller was charged: in the window before, which is forgotten in `fades` seconds, and in this one, which
+    ends in `rest` seconds."""
+
+    before: int
+    fades: float
+    now: int
+    rest: float
+
+    def left(self, limit: int) -> int:
+        return max(0, limit - floor(self.before * self.fades / WINDOW) - self.now)
+
+    def wait(self, limit: int, cost: int) -> int:
+        """Seconds until there is room for `cost`, at least 1."""
+        room = limit - cost
+        if self.now <= room:  # so it is the window before that is in the way
+            seconds = self.fades - WINDOW * (room - self.now) / max(1, self.before)
+        else:
+            seconds = self.rest + WINDOW * (1 - room / self.now)
+        return max(1, ceil(seconds))
+
+
+class Counters:
+    """The counts of one store."""
+
+    def __init__(self, item: RateLimitItemPerMinute, storage: MemoryStorage | RedisStorage) -> None:
+        self._item, self._storage = item, storage
+        self._limiter = SlidingWindowCounterRateLimiter(storage)
+
+    async def charge(self, caller: str, cost: int) -> tuple[bool, Usage]:
+        """Whether there was room, and what is charged by then."""
+        charged = await self._limiter.hit(self._item, caller, cost=cost)
+        window = cast("SlidingWindowCounterSupport", self._storage)
+        before, fades, now, ends = await window.get_sliding_window(self._item.key_for(caller), WINDOW)
+        return charged, Usage(before, fades, now, max(0.0, ends - WINDOW))
+
+
+class LocalCounters:
+    """The counts of this process, of a bounded number of callers."""
+
+    def __init__(self, item: RateLimitItemPerMinute) -> None:
+        self._storages = [MemoryStorage() for _ in range(SHARDS)]
+        self._counters = [Counters(item, storage) for storage in self._storages]
+
+    def __len__(self) -> int:
+        """How many counts are remembered."""
+        return sum(len(one.storage) for one in self._storages)
+
+    async def charge(self, caller: str, cost: int) -> tuple[bool, Usage]:
+        shard = hash(caller) % SHARDS
+        if len(self._storages[shard].storage) >= KEYS_OF_A_SHARD:
+            await self._storages[shard].reset()
+        return await self._counters[shard].charge(caller, cost)
+
+
+class RateLimit:
+    """The limit of one application: `limit` units a minute for each caller."""
+
+    def __init__(self, name: str, limit: int, url: str = "") -> None:
+        self.limit = limit
+        item = RateLimitItemPerMinute(limit, namespace=name)
+        self._local = LocalCounters(item)
+        self._pool: ConnectionPool | None = None
+        self._shared: Counters | None = None
+        self._probing: asyncio.Task[None] | None = None
+        if url:
+            spelled = url.replace("redis", "valkey", 1) if url.startswith("redis") else url  # the client's own schemes
+            untyped: Any = ConnectionPool
+            self._pool = pool = untyped.from_url(spelled)
+            self._shared = Counters(item, RedisStorage(f"async+{spelled}", connection_pool=pool))
+
+    @property
+    def alone(self) -> bool:
+        """Whether this process counts for itself."""
+        return self._shared is None or self._probing is not None
+
+    async def charge(self, scope: Scope, cost: int) -> dict[str, str]:
+        """Charges the caller of this request; the headers that tell them where they stand. Raises RateLimited, and then
+        nothing is charged."""
+        charged, usage = await self._charge(_caller(scope), cost)
+        if charged:
+            return self._headers(usage, ceil(usage.rest))
+        wait = usage.wait(self.limit, cost)
+        detail = f"a cota é de {self.limit} por minuto; tente de novo em {wait} s"
+        raise RateLimited(detail, retry_after=wait, headers=self._headers(usage, wait))
+
+    async def _charge(self, caller: str, cost: int) -> tuple[bool, Usage]:
+        if self._shared and not self.alone:
+            seconds = min(PATIENCE, deadline.left())
+            try:
+                async with asyncio.timeout(seconds):
+                    return await self._shared.charge(caller, cost)
+            except FAILURES as failure:
+                if seconds == PATIENCE or not isinstance(failure, TimeoutError):  # somebody's hurry says nothing
+                    self._lost(self._shared, failure)
+        return await self._local.charge(caller, cost)
+
+    def _headers(self, usage: Usage, seconds: int) -> dict[str, str]:
+        return {
+            "RateLimit-Policy": f'"default";q={self.limit};w={WINDOW}',
+            "RateLimit": f'"default";r={usage.left(self.limit)};t={seconds}',
+        }
+
+    def _lost(self, shared: Counters, failure: Exception) -> None:
+        if not self._probing:  # else another request has met it too
+            log.warning("rate limit store lost: every process counts for itself", extra={"reason": repr(failure)})
+            self._probing = asyncio.create_task(self._until_back(shared), name="probe rate limit store")
+
+    async def _until_back(self, shared: Counters) -> None:
+        while True:
+            await asyncio.sleep(PROBE_EVERY)
+            with contextlib.suppress(*FAILURES):
+                async with asyncio.timeout(PROBE_PATIENCE):
+                    await shared.charge("probe", 1)  # a ping would be answered by a store that cannot write, too
+                    break
+        log.info("rate limit store found again")
+        self._probing = None
+
+    async def close(self) -> None:
+        """Ends the probe and the connections, at the end of the process."""
+        if self._probing:
+            self._probing.cancel()
+            await asyncio.gather(self._probing, return_exceptions=True)
+        if self._pool:
+            await self._pool.aclose()
+
+
+def _caller(scope: Scope) -> str:
+    """Who is charged, as a key of bounded length."""
+    subject = context.current().caller.subject
+    address: str = (scope.get("client") or ("",))[0]
+    who = f"address {network(address)}" if subject is None else f"subject {subject}"
+    return hashlib.blake2b(who.encode(), digest_size=16).hexdigest()
+
+
+class RateLimitMiddleware:
+    """Charges each request to `/api` one unit, and tells the caller where they stand."""
+
+    def __init__(self, app: ASGIApp, rates: RateLimit) -> None:
+        self.app, self._rates = app, rates
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith("/api"):
+            await self.app(scope, receive, send)
+            return
+        headers = await self._rates.charge(scope, 1)
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(headers)
+            await send(message)
+
+        await self.app(scope, receive, told)

@@ -1,0 +1,1 @@
+"""Other services as they are asked: one way to call them, with deadlines, retries, a breaker and a bulkhead."""

@@ -1,0 +1,65 @@
+"""What is counted of the calls to neighbours."""
+
+from collections.abc import Iterable
+
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from chassis.bulkhead import Bulkhead, Share
+from chassis.errors import DeadlineExceeded, Refusal, Unavailable
+from chassis.neighbours.breaker import Breaker
+from chassis.observe.meters import Counter, Histogram, Read
+
+CALLS = Counter("downstream_calls_total", "Calls to a service by what became of them.", ("service", "outcome"))
+CALL_SECONDS = Histogram("downstream_call_duration_seconds", "Time of a call, its retry included.", ("service",))
+RETRIES = Counter("downstream_retries_total", "Calls that were sent once more.", ("service",))
+JOINED = Counter("downstream_reads_joined_total", "Reads that shared the call of an identical one.", ("service",))
+
+
+class Calls:
+    """The meters of the calls to one service."""
+
+    def __init__(self, service: str) -> None:
+        self._ok, self._refused, self._unavailable, self._timeout, self._cancelled = (
+            CALLS.labels(service, outcome) for outcome in ("ok", "refused", "unavailable", "timeout", "cancelled")
+        )
+        self._seconds = CALL_SECONDS.labels(service)
+        self.retries = RETRIES.labels(service)
+        self.joined = JOINED.labels(service)
+
+    def ended(self, seconds: float, failure: BaseException | None = None) -> None:
+        """A call came to its end, or to `failure`."""
+        self._seconds.observe(seconds)
+        if failure is None:
+            self._ok.value += 1
+        elif isinstance(failure, Unavailable):
+            self._unavailable.value += 1
+        elif isinstance(failure, DeadlineExceeded):
+            self._timeout.value += 1
+        elif isinstance(failure, Refusal):
+            self._refused.value += 1
+        else:
+            self._cancelled.value += 1
+
+
+NEIGHBOURS: dict[str, tuple[tuple[Bulkhead, Bulkhead | Share], Breaker]] = {}
+"""What stands before each neighbour that this process asks, the bulkhead of all calls and that of searches among it:
+its state is read when it is asked for."""
+
+
+def _neighbours() -> Iterable[Metric]:
+    label = ("service",)
+    busy = GaugeMetricFamily("bulkhead_calls_busy", "Calls under way.", labels=label)
+    waiting = GaugeMetricFamily("bulkhead_calls_waiting", "Calls that wait for a place.", labels=label)
+    searching = GaugeMetricFamily("bulkhead_searches_busy", "Calls under way that are searches.", labels=label)
+    opened = GaugeMetricFamily("breaker_open", "1 while the service is not asked.", labels=label)
+    openings = CounterMetricFamily("breaker_openings_total", "How often the breaker opened.", labels=label)
+    for name, ((bulkhead, searches), breaker) in NEIGHBOURS.items():
+        busy.add_metric((name,), bulkhead.busy)
+        searching.add_metric((name,), searches.busy)
+        waiting.add_metric((name,), bulkhead.waiting + searches.waiting)
+        opened.add_metric((name,), breaker.open)
+        openings.add_metric((name,), breaker.openings)
+    return (busy, searching, waiting, opened, openings)
+
+
+Read(_neighbours)

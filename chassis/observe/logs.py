@@ -1,0 +1,153 @@
+"""Logs are JSON, one object a line, on standard output (12-factor); each carries the request's id.
+
+With `LOG_FORMAT=text` the same lines are written as people read them (`readable.py`).
+"""
+
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Literal
+
+import orjson
+
+from chassis.observe.output import Output
+from chassis.observe.readable import coloured, readable
+from chassis.request import context
+
+STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message", "taskName"}
+
+LINE = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+
+_http = logging.getLogger("http")
+log = logging.getLogger("process")
+
+
+class JsonFormatter(logging.Formatter):
+    """`logger.info("msg", extra={...})` as one JSON line; what `extra` brings stands beside the message."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self.process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname,
+            "process": self.process,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if trace := context.current().trace:
+            line["request_id"] = trace.trace_id
+        line |= {key: value for key, value in record.__dict__.items() if key not in STANDARD}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return self.dump(line).decode().removesuffix("\n")
+
+    def dump(self, line: dict[str, Any]) -> bytes:
+        """The line with these members, and its newline."""
+        try:
+            return orjson.dumps(line, str, LINE)
+        except orjson.JSONEncodeError:  # a lone surrogate: what is wrong with a request may be what must be logged
+            return f"{json.dumps(line, default=str)}\n".encode()
+
+
+class TextFormatter(JsonFormatter):
+    """The same line as people read it, in colours where these are wanted."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__(process)
+        self._coloured = coloured()
+
+    def dump(self, line: dict[str, Any]) -> bytes:
+        return f"{readable(line, coloured=self._coloured)}\n".encode()
+
+
+FORMATTERS = {"json": JsonFormatter, "text": TextFormatter}
+
+_formatter = JsonFormatter("")
+
+
+class LineHandler(logging.Handler):
+    """Writes records as lines; it never waits for who reads them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            output.write(f"{self.format(record)}\n".encode())
+        except Exception:
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """A record that cannot be made into a line is a line too; logging's own way is standard error."""
+        where = {"template": str(record.msg), "file": record.pathname, "line": record.lineno}
+        log.error("log call failed", exc_info=sys.exception(), extra=where)
+
+
+def configure(process: str, level: str, form: Literal["json", "text"] = "json") -> None:
+    """Sends every logger of this process to standard output."""
+    global _formatter
+    _formatter = FORMATTERS[form](process)
+    handler = LineHandler()
+    handler.setFormatter(_formatter)
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    # The edge writes one line a request itself, and whoever starts a process knows that it starts.
+    for chatty in ("httpx2", "httpcore2", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def catch_all() -> None:
+    """Logs what Python would write to standard error by itself, which may be a pipe that nobody reads as well."""
+
+    def at_the_end(kind: type[BaseException], failure: BaseException, trace: TracebackType | None) -> None:
+        log.critical("unhandled exception", exc_info=(kind, failure, trace))
+
+    def in_thread(failure: threading.ExceptHookArgs) -> None:
+        if failure.exc_type is not SystemExit and failure.exc_value:
+            found = (failure.exc_type, failure.exc_value, failure.exc_traceback)
+            name = failure.thread.name if failure.thread else "?"
+            log.error("unhandled exception in thread %s", name, exc_info=found)
+
+    def unraisable(failure: "sys.UnraisableHookArgs") -> None:
+        found = (failure.exc_type, failure.exc_value, failure.exc_traceback) if failure.exc_value else None
+        log.error("%s: %r", failure.err_msg or "exception ignored in", failure.object, exc_info=found)
+
+    sys.excepthook = at_the_end
+    threading.excepthook = in_thread
+    sys.unraisablehook = unraisable
+    logging.captureWarnings(True)
+
+
+def access(method: str, path: str, status: int, seconds: float, more: Mapping[str, str] | None = None) -> None:
+    """The line of one request, with what is `more` to tell of it, as the logger `http` would write it at INFO, at a
+    quarter of the cost."""
+    if not _http.isEnabledFor(logging.INFO):
+        return
+    line: dict[str, Any] = {
+        "time": datetime.now(UTC),
+        "level": "INFO",
+        "process": _formatter.process,
+        "logger": "http",
+        # A path may hold bytes that are no UTF-8; they come as lone surrogates, which no JSON may carry.
+        "message": f"{method} {path}".encode(errors="replace").decode(),
+    }
+    if trace := context.current().trace:
+        line["request_id"] = trace.trace_id
+    line["status"], line["milliseconds"] = status, round(seconds * 1000, 2)
+    if more:
+        line |= more
+    output.write(_formatter.dump(line))
+
+
+def _dropped(lines: int) -> bytes:
+    """The line that stands where others are missing."""
+    told = {"time": datetime.now(UTC), "level": "WARNING", "process": _formatter.process, "logger": "process"}
+    return _formatter.dump(told | {"message": "log lines dropped", "lines": lines})
+
+
+output = Output(1 if sys.__stdout__ else os.open(os.devnull, os.O_WRONLY), _dropped)
+"""Standard output; nowhere, when this process was started without one."""

@@ -1,0 +1,116 @@
+"""Every metric of a process, declared in one place; the gateway's own are in `gateway.metrics`.
+
+Names follow Prometheus' conventions. Every label has a bounded set of values, whatever clients send: routes instead of
+paths, methods of HTTP, services by name.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from platform import python_version
+
+from prometheus_client import GCCollector, ProcessCollector
+from prometheus_client.metrics_core import CounterMetricFamily
+from starlette.routing import BaseRoute, Mount
+
+from chassis.observe.logs import output
+from chassis.observe.meters import REGISTRY, Counter, Gauge, Histogram, Read
+
+ProcessCollector(registry=REGISTRY)
+GCCollector(registry=REGISTRY)
+
+BUILD = Gauge("build_info", "1, for what is running here.", ("process", "version", "python"))
+
+
+def built(process: str, version: str) -> None:
+    """What this process is."""
+    BUILD.labels(process, version, python_version()).value = 1
+
+
+# -- HTTP, as it is asked for ----------------------------------------------------------------------------------------
+
+REQUESTS = Counter(
+    "http_requests_total", "Requests by what became of them; none: the client hung up.", ("method", "route", "status")
+)
+REQUEST_SECONDS = Histogram("http_request_duration_seconds", "Time until the answer had left.", ("method", "route"))
+IN_PROGRESS = Gauge("http_requests_in_progress", "Requests being worked on, this scrape too.").labels()
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
+
+
+class _Route:
+    """The meters of one method of one route."""
+
+    __slots__ = ("seconds", "statuses")
+
+    def __init__(self, method: str, route: str) -> None:
+        self.seconds = REQUEST_SECONDS.labels(method, route)
+        self.statuses = [REQUESTS.labels(method, route, one) for one in CLASSES]
+
+
+class Requests:
+    """Counts an application's requests by its `routes`: by their templates, since there are more paths than memory."""
+
+    def __init__(self, routes: Sequence[BaseRoute]) -> None:
+        self._routes = routes
+        self._meters: dict[tuple[str, str], _Route] = {}
+
+    def ended(self, method: str, path: str, status: int, seconds: float) -> None:
+        """A request was answered with `status`; with 0, was not."""
+        key = (method if method in METHODS else "other", self.route(path))
+        meters = self._meters.get(key)
+        if meters is None:
+            meters = self._meters[key] = _Route(*key)
+        meters.seconds.observe(seconds)
+        meters.statuses[status // 100].value += 1
+
+    def route(self, path: str) -> str:
+        """The template of the route that the path leads to (`/api/things/{id}/`), with or without its final slash."""
+        path = path.rstrip("/") or "/"
+        if found := self._plain.get(path):
+            return found
+        return self._below.get(path.rpartition("/")[0]) or next(
+            (mount + "/…" for mount in self._mounts if path.startswith(mount + "/")), "other"
+        )
+
+    @cached_property
+    def _plain(self) -> dict[str, str]:
+        """Routes without a parameter, by path; made late, when all routes have been added."""
+        return {path.rstrip("/") or "/": path for path in self._paths() if "{" not in path}
+
+    @cached_property
+    def _below(self) -> dict[str, str]:
+        """Routes whose last segment is a parameter, by what stands before it."""
+        cut = ((path.partition("/{")[0], path) for path in self._paths() if "{" in path)
+        return {before: before + "/{id}/" for before, path in cut if path.endswith("}/")}
+
+    @cached_property
+    def _mounts(self) -> list[str]:
+        return [route.path for route in self._routes if isinstance(route, Mount)]
+
+    def _paths(self) -> Iterable[str]:
+        return [route.path for route in self._routes if hasattr(route, "path") and not isinstance(route, Mount)]  # pyright: ignore
+
+
+# -- logs ------------------------------------------------------------------------------------------------------------
+
+Read(lambda: [CounterMetricFamily("log_lines_dropped_total", "Log lines that nobody read in time.", output.dropped)])
+
+# -- the event loop --------------------------------------------------------------------------------------------------
+
+LAG = Gauge("event_loop_lag_seconds", "How late the event loop was just now.").labels()
+WORST_LAG = Gauge("event_loop_lag_max_seconds", "How late it was at the worst, of the last minute.").labels()
+
+
+async def measure_lag(every: float = 0.5, remembered: int = 120) -> None:
+    """Wakes up again and again, and notes how late."""
+    # Of a while, not since the last scrape: two that scrape would take it from each other.
+    last: deque[float] = deque(maxlen=remembered)
+    while True:
+        due = time.perf_counter() + every
+        await asyncio.sleep(every)
+        last.append(max(0.0, time.perf_counter() - due))
+        LAG.value, WORST_LAG.value = last[-1], max(last)

@@ -1,0 +1,490 @@
+"""One HTTP/1.1 connection as a process serves it: uvicorn's on httptools, with bounds on what a peer may do to us.
+
+uvicorn itself waits for ever for a slow or mute peer, queues pipelined requests without end, and lets a request run on
+whose client has hung up. Here
+
+- who owes us something (a request's head, its body, to read its answer) has ten seconds, and is cut off;
+- heads, pipelines and connections, in all and of one address (of IPv6: one /64), are bounded; where there is no room,
+  whoever has most gives way: of connections, of bodies that arrive, of answers that are not read;
+- a request for another's name is none of ours (`hosts.py`): judged here, before anybody works on it, since only here
+  the target is known as it came, and once for all processes and paths, health and metrics too;
+- what does not reach the application is refused as `application/problem+json` too, in prepared bytes;
+- a request whose client hangs up is cancelled, and with it what it asked of others;
+- beyond so many requests at work, in all and of one address, a further one is refused at once: it would only make the
+  others late. A request is at work from its last byte until its answer begins: nobody takes a place by a head alone,
+  nor by leaving an answer unread. What is still arriving is bounded apart, in time and in bytes.
+
+`ConnectionsState.sweep`, called once a second, looks for who is late: one timer a request would cost more than all the
+rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from math import inf
+from typing import Any, NoReturn, cast
+
+import httptools
+import orjson
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from chassis import write_batch
+from chassis.errors import TITLES, Unavailable
+from chassis.process.peers import ConnectionsState
+from chassis.process.response import ResponseWriter
+from chassis.web.hosts import ABSOLUTE
+from chassis.web.middleware import SLOW_TO_ARRIVE
+
+log = logging.getLogger("http")
+
+MAX_TARGET_BYTES = 48 * 1024  # the documented 1,000 ids of a bulk read, twice
+MAX_HEAD_BYTES = 32 * 1024
+"""Of a head, its target not counted."""
+MAX_HEADERS = 100
+MAX_PIPELINED = 16
+PIECE = 16 * 1024
+"""What is parsed at a time."""
+
+
+def _prepared(status: int, code: str, detail: str, *headers: str) -> bytes:
+    """A refusal (RFC 9457) as the bytes of an HTTP answer, all but its date."""
+    document = {"type": "about:blank", "title": TITLES[status], "status": status, "code": code, "detail": detail}
+    body = orjson.dumps(document)
+    lines = [
+        f"HTTP/1.1 {status} {TITLES[status]}",
+        "content-type: application/problem+json",
+        f"content-length: {len(body)}",
+        *headers,
+    ]
+    return b"".join([*(line.encode() + b"\r\n" for line in lines), b"\r\n", body])
+
+
+CLOSE = "connection: close"
+REFUSALS = {
+    400: _prepared(400, "MALFORMED", "a requisição não é HTTP/1.1 bem formado", CLOSE),
+    408: _prepared(408, "TIMEOUT", SLOW_TO_ARRIVE, CLOSE),
+    413: _prepared(413, "TOO_LARGE", "o corpo passa do limite", CLOSE),
+    414: _prepared(414, "LIMIT_EXCEEDED", f"o endereço passa do limite de {MAX_TARGET_BYTES} bytes", CLOSE),
+    421: _prepared(421, "MISDIRECTED", "este servidor não atende por esse nome; veja ALLOWED_HOSTS", CLOSE),
+    431: _prepared(
+        431,
+        "LIMIT_EXCEEDED",
+        f"os cabeçalhos passam do limite de {MAX_HEADERS}, ou de {MAX_HEAD_BYTES} bytes ao todo",
+        CLOSE,
+    ),
+    503: _prepared(503, "UNAVAILABLE", "conexões demais; tente de novo em instantes", "retry-after: 1", CLOSE),
+}
+OVERLOADED = "há trabalho demais agora; tente de novo em instantes"
+OVERLOAD = _prepared(503, "UNAVAILABLE", OVERLOADED, "retry-after: 1")
+OVERLOAD_AND_CLOSE = _prepared(503, "UNAVAILABLE", OVERLOADED, "retry-after: 1", CLOSE)
+DRAINING = _prepared(503, "UNAVAILABLE", "este processo está encerrando", "retry-after: 1", CLOSE)
+
+
+class _AnsweredCycle:
+    """Stands for a request that was answered without the application; all are alike."""
+
+    response_complete = True
+    response_started = True
+    disconnected = False
+    keep_alive = True
+    more_body = False
+
+    def __init__(self) -> None:
+        self.message_event = asyncio.Event()
+
+
+ANSWERED = cast("RequestResponseCycle", _AnsweredCycle())
+
+
+class _ArrivingRequest:
+    """A request whose body is still arriving. It is not at work: its application may judge its head, and waits."""
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self.cycle = cycle
+        self.refused = False
+
+    async def receive(self) -> Any:
+        """The next piece. Raises Unavailable when there is no place at work for what is complete."""
+        message = await self.cycle.receive()
+        if self.refused:
+            raise Unavailable(OVERLOADED)
+        return message
+
+
+class _StopParsing(Exception):
+    """Ends the parsing of what has arrived: the connection has been refused."""
+
+
+class HttpConnection(HttpToolsProtocol):
+    """One connection. `state` is the process's, the rest its own."""
+
+    parser: httptools.HttpRequestParser
+    app: Any
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        assert isinstance(server_state, ConnectionsState)
+        self.state = server_state
+        self.due = inf  # when the peer must have sent what we wait for
+        self._read_due = inf  # when it must have read what we sent
+        self.receiving = False  # a request has begun to arrive and is not all here
+        self._overhead = 0  # bytes of the arriving request that are no body
+        self._unwanted = 0  # bytes of a body that arrive after the answer
+        self._deaf = False  # nothing that still arrives counts
+        self._task: asyncio.Task[None] | None = None
+        self._running: RequestResponseCycle | None = None  # base's `cycle` is the newest: with pipelining, another
+        self._opened = False  # its turn has come, and what has arrived is not read to its end
+        self._at_work = False  # what runs has a place
+        self._arriving: _ArrivingRequest | None = None  # what runs has none yet
+        self.held = 0
+        """Bytes of bodies, those that wait in the pipeline too, whose requests are not at work yet."""
+
+    @property
+    def _busy(self) -> bool:
+        return self._running is not None and not self._running.response_complete
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is under way."""
+        return not self._busy and not self.receiving
+
+    @property
+    def unread(self) -> int:
+        """Bytes that the peer has yet to read."""
+        return self.transport.get_write_buffer_size()
+
+    @property
+    def spare(self) -> bool:
+        """Whether it can be ended without taking an answer from its peer."""
+        return not self._busy and not self.unread and not self.transport.is_closing()
+
+    # -- the transport's calls ---------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self.due = self.loop.time() + self.state.patience
+        self._address = self.client[0] if self.client else ""
+        self.peer = self.state.connected(self._address)
+        limit = self.state.settings.max_connections
+        full = len(self.connections) > limit
+        if self.peer.connections > limit // 2 or (full and not self.state.make_place(self.peer)):
+            self._refuse(503)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._let_go(self.held)
+        self._cancel()
+        self.state.disconnected(self.peer)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._read_due = self.loop.time() + self.state.patience
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._read_due = inf
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
+        # In pieces: of the one in which a request begins it is not known how much is its own, and none is counted.
+        for piece in (data,) if len(data) <= PIECE else (data[at : at + PIECE] for at in range(0, len(data), PIECE)):
+            self._overhead += len(piece)
+            try:
+                self.parser.feed_data(piece)
+            except httptools.HttpParserUpgrade:
+                pass  # RFC 9110, 7.8: a server may ignore it, and the request is answered in HTTP/1.1
+            except httptools.HttpParserError:
+                if not self._deaf:
+                    self._refuse(400)
+                return
+            # A head, trailers or chunks that do not end.
+            if self.receiving and self._overhead > MAX_HEAD_BYTES + min(len(self.url), MAX_TARGET_BYTES):
+                self._refuse(414 if len(self.url) > MAX_TARGET_BYTES else 431)
+                return
+        if self._opened:
+            self._opened = False
+            self._begin_arriving(self.cycle)
+            self._hold(len(self.cycle.body))
+
+    def check(self, now: float) -> None:
+        """Cuts the peer off when it is late."""
+        if now > self._read_due:
+            self.transport.abort()
+        elif self.transport.is_closing():  # closed, but for what the peer has yet to read
+            self._read_due = min(self._read_due, now + self.state.patience)
+        elif self.flow.read_paused:  # it is our turn
+            self.due = max(self.due, now + self.state.patience)
+        elif now > self.due:
+            if self.receiving:
+                self._refuse(408)
+            else:
+                write_batch.flush()
+                self.transport.close()
+
+    # -- the parser's calls ------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.receiving = True
+        self._overhead = self._unwanted = 0
+        self.due = self.loop.time() + self.state.patience
+
+    def on_headers_complete(self) -> None:
+        self.due = self.loop.time() + self.state.patience
+        if len(self.url) > MAX_TARGET_BYTES:
+            self._refuse_and_stop(414)
+        head = sum([len(name) + len(value) + 4 for name, value in self.headers])
+        if len(self.headers) > MAX_HEADERS or head > MAX_HEAD_BYTES:
+            self._refuse_and_stop(431)
+        self._require_ours()
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._refuse_and_stop(503)
+        if not self._busy:
+            if self.state.draining and self.url.startswith(b"/health/ready"):
+                self._answer_at_once(DRAINING, DRAINING)
+                return
+            if self.state.overloaded(self.peer, self.url):
+                self._answer_at_once(OVERLOAD, OVERLOAD_AND_CLOSE)
+                return
+        self.scope["arrived"] = time.monotonic()  # type: ignore[typeddict-unknown-key]  # for `chassis.web.middleware`
+        super().on_headers_complete()
+        self.headers = []  # of trailers, which must not pass for the headers that were judged (RFC 9110, 6.5.1)
+        if self.state.draining:
+            self.cycle.keep_alive = False
+
+    def _require_ours(self) -> None:
+        """Refuses what is for none of our names, or does not say for whom (RFC 9112, 3.2)."""
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) != 1 and (hosts or self.parser.get_http_version() != "1.0"):
+            self._refuse_and_stop(400)
+        if not self.url.startswith(b"/"):
+            absolute = ABSOLUTE.match(self.url)
+            if absolute is None:
+                self._refuse_and_stop(400)
+            # It counts, and no `Host` does: from here on the request is as it would be without it in its target.
+            hosts = [absolute[1]]
+            self.headers[:] = [(b"host", absolute[1]), *(field for field in self.headers if field[0] != b"host")]
+            path = self.url[absolute.end() :]
+            self.url = path if path.startswith(b"/") else b"/" + path
+        if hosts and (status := self.state.hosts.refusal(hosts[0])):
+            self._refuse_and_stop(status, host=hosts[0][:255].decode("latin-1"))
+
+    def on_body(self, body: bytes) -> None:
+        # Twice: a body in tiny chunks costs more than it carries, and is refused like an endless head.
+        self._overhead -= 2 * len(body)
+        if self.cycle.response_complete:
+            self._unwanted += len(body)
+            if self._unwanted > self.state.settings.max_body_bytes:
+                self._refuse_and_stop(413)
+        super().on_body(body)
+        if not self._opened and not self.cycle.response_complete:
+            self._hold(len(body))
+            if self._deaf:
+                raise _StopParsing
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self.receiving = False
+        if self._opened:  # as nearly always: all of it came at once
+            self._opened = False
+            self._begin(self.cycle)
+        elif self._arriving is not None:
+            self._let_go(self.held)
+            self._arrived()
+        self.due = self.loop.time() + self.state.keep_alive if self.cycle.response_complete else inf
+
+    def on_response_complete(self) -> None:
+        """Replaces uvicorn's, which arms a timer."""
+        self.state.total_requests += 1
+        if self._at_work:
+            self._leave()
+        if self._arriving is not None:  # answered by its head
+            self._arriving = None
+            self._let_go(self.held)
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._take_turn(self.pipeline.pop()[0])
+        elif not self.receiving:
+            self.due = self.loop.time() + self.state.keep_alive
+
+    # -- work --------------------------------------------------------------------------------------------------
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Replaces uvicorn's, which starts with the head."""
+        self._opened = True
+
+    def _take_turn(self, cycle: RequestResponseCycle) -> None:
+        """What waited in the pipeline begins."""
+        if cycle.more_body:
+            self._begin_arriving(cycle)
+            return
+        self._let_go(len(cycle.body))
+        if self.state.overloaded(self.peer, cycle.scope["raw_path"]):
+            self._begin_arriving(cycle)
+            self._arrived()
+        else:
+            self._begin(cycle)
+
+    def _begin(self, cycle: RequestResponseCycle) -> None:
+        """Takes a place at work, and begins."""
+        self._enter()
+        self._run(cycle, cycle.receive)
+
+    def _begin_arriving(self, cycle: RequestResponseCycle) -> None:
+        """Begins without a place: what its head says can be refused before its body is here."""
+        cycle.scope["arriving"] = True  # type: ignore[typeddict-unknown-key]  # for `chassis.web.application`
+        self._arriving = _ArrivingRequest(cycle)
+        self._run(cycle, self._arriving.receive)
+
+    def _arrived(self) -> None:
+        """All of it is here: it takes a place, or is refused in its application's own way."""
+        arriving, self._arriving = self._arriving, None
+        if arriving is None:
+            return
+        if self.state.overloaded(self.peer, arriving.cycle.scope["raw_path"]):
+            self.state.refused[503] += 1
+            arriving.refused = True
+        else:
+            self._enter()
+
+    def _run(self, cycle: RequestResponseCycle, receive: Callable[[], Awaitable[Any]]) -> None:
+        """Runs the application in a task that is kept, and whose cancellation is quiet."""
+
+        async def quiet(scope: Any, _receive: Any, _send: Any) -> None:
+            try:
+                await self.app(scope, receive, ResponseWriter(cycle, self._leave).send)
+            except asyncio.CancelledError:  # its client has hung up
+                return
+            except BaseException:
+                write_batch.flush()  # uvicorn closes the connection: what was answered before must have left
+                raise
+
+        self._running = cycle
+        self._task = self.loop.create_task(cycle.run_asgi(quiet))
+        self._task.add_done_callback(self._ended)
+        self.tasks.add(self._task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if self._at_work and task is self._task:
+            self._leave()
+
+    def _enter(self) -> None:
+        self._at_work = True
+        self.state.at_work += 1
+        self.peer.at_work += 1
+
+    def _leave(self) -> None:
+        """The work is done, or nobody wants it any more: how fast its answer is read is its reader's affair."""
+        if self._at_work:
+            self._at_work = False
+            self.state.at_work -= 1
+            self.peer.at_work -= 1
+            if not self.peer.connections:
+                self.state.forget(self.peer)
+
+    def _hold(self, size: int) -> None:
+        self.held += size
+        self.state.arriving_bytes += size
+        self.peer.arriving_bytes += size
+        self.state.make_room()
+
+    def _let_go(self, size: int) -> None:
+        self.held -= size
+        self.state.arriving_bytes -= size
+        self.peer.arriving_bytes -= size
+
+    # -- refusing ----------------------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """The answer under way is this connection's last, unless its head has already promised otherwise."""
+        if self._running and self._busy and not self._running.response_started and not self.pipeline:
+            self._running.keep_alive = False
+
+    def turn_away(self) -> None:
+        """Refuses what is arriving: there is no room for it."""
+        self._let_go(self.held)
+        if self._arriving is not None:
+            self._refuse(503, OVERLOAD_AND_CLOSE)
+        else:  # it waits in a pipeline, whose answers come in order
+            self._deaf = True
+            self.transport.abort()
+
+    def abort(self) -> None:
+        """Cuts the peer off at once."""
+        self.transport.abort()
+
+    def give_way(self) -> None:
+        """Ends a connection that is spare, for another peer's."""
+        if self.receiving:
+            self._refuse(503)
+        else:
+            write_batch.flush()
+            self.transport.close()
+
+    def _cancel(self) -> None:
+        """Nobody waits for the answer any more."""
+        if self._running and self._task and self._busy:
+            self._running.disconnected = True
+            self._task.cancel()
+
+    def _answer_at_once(self, answer: bytes, closing: bytes) -> None:
+        """Answers the request whose head has just arrived without the application, which costs a tenth."""
+        self.state.refused[503] += 1
+        write_batch.flush()  # answers come in the order of their requests
+        if self.flow.write_paused:  # it asks on without reading what it is told
+            self._deaf = True
+            self.transport.abort()
+            raise _StopParsing
+        self.cycle = ANSWERED
+        if answer is not closing and self.parser.should_keep_alive() and self.parser.get_method() != b"HEAD":
+            self._write_refusal(answer)
+            return
+        self._deaf = True
+        self._write_refusal(closing)
+        self.transport.close()
+
+    def _refuse_and_stop(self, status: int, **told: str) -> NoReturn:
+        self._refuse(status, b"", **told)
+        raise _StopParsing
+
+    def _refuse(self, status: int, answer: bytes = b"", **told: str) -> None:
+        """Ends the connection. Answers come in the order of their requests: what was asked before is answered first."""
+        self._deaf = True
+        self.state.refused[status] += 1
+        write_batch.flush()
+        log.info("refused", extra={"status": status, "peer": self._address, **told})
+        if self._running and self._busy:
+            if self.pipeline and self.pipeline[0][0].more_body:
+                self.pipeline.popleft()  # the newest: it will never be complete
+            if self.receiving and self.cycle is self._running and self.cycle.more_body:
+                if self._running.response_started:
+                    self.transport.abort()
+                    return
+                self._cancel()
+            else:
+                newest = self.pipeline[0][0] if self.pipeline else self._running
+                newest.keep_alive = False
+                return
+        self._write_refusal(answer or REFUSALS[status])
+        self.transport.close()
+
+    def _write_refusal(self, answer: bytes) -> None:
+        """A prepared answer, with the headers of all answers: the date, which the server renews each second."""
+        head, blank, body = answer.partition(b"\r\n\r\n")
+        common = [b"\r\n%b: %b" % field for field in self.server_state.default_headers]
+        self.transport.write(b"".join([head, *common, blank, body]))

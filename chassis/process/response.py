@@ -1,0 +1,73 @@
+"""How an answer leaves: head and body in one write, at the end of the event loop's turn."""
+
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from chassis import write_batch
+from chassis.errors import TITLES
+
+STATUS_LINES = STATUS_LINE | {
+    status: b"HTTP/1.1 %d %b\r\n" % (status, words.encode()) for status, words in TITLES.items()
+}
+"""RFC 9110's own words: Python's differ by version."""
+FRAMING = frozenset((b"content-length", b"transfer-encoding", b"connection"))
+BODILESS = frozenset((204, 304))
+COPIED = 64 * 1024
+"""Bytes of a body that is copied behind its head; a longer one is handed on as it is."""
+
+
+class ResponseWriter:
+    """Sends one answer. When it comes whole, as ours do, head and body leave in one write: uvicorn makes two, each with
+    its own way through the kernel. What is streamed, or has framing of its own, is left to uvicorn."""
+
+    __slots__ = ("_begins", "_cycle", "_head")
+
+    def __init__(self, cycle: RequestResponseCycle, begins: Callable[[], None]) -> None:
+        """`begins` is called when the application begins to answer."""
+        self._cycle, self._begins = cycle, begins
+        self._head: Any = None
+
+    async def send(self, message: Any) -> None:
+        cycle, head = self._cycle, self._head
+        if head is None:
+            if message["type"] == "http.response.start" and not cycle.response_started:
+                self._head = message
+                self._begins()
+            else:
+                await cycle.send(message)
+            return
+        self._head = None
+        if cycle.flow.write_paused or not self._write_whole(head, message):
+            write_batch.flush()
+            await cycle.send(head)
+            await cycle.send(message)
+
+    def _write_whole(self, head: Any, message: Any) -> bool:
+        """Writes the answer, if it is one that can be written here."""
+        cycle, status, body = self._cycle, head["status"], message.get("body", b"")
+        if cycle.disconnected or message.get("more_body") or status in BODILESS or cycle.scope["method"] == "HEAD":
+            return False
+        fields = [*cycle.default_headers, *head.get("headers", ())]
+        framing = [field for field in fields if field[0] in FRAMING]
+        if len(framing) != 1 or framing[0] != (b"content-length", b"%d" % len(body)):
+            return False
+        lines = b"".join([STATUS_LINES[status], *[b"%b: %b\r\n" % field for field in fields]])
+        if not len(fields) + 1 == lines.count(b"\n") == lines.count(b"\r"):
+            return False  # a line break in a header, which uvicorn refuses
+        if not cycle.keep_alive:
+            lines += b"connection: close\r\n"
+        if len(body) > COPIED:
+            write_batch.flush()
+            cycle.transport.writelines((lines + b"\r\n", body))
+        else:
+            write_batch.write(cycle.transport, b"%b\r\n%b" % (lines, body))
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            write_batch.flush()
+            cycle.transport.close()
+        cycle.on_response()
+        return True

@@ -1,0 +1,134 @@
+"""uvicorn's server, with connections that defend themselves and a drain that drops no request.
+
+SIGTERM drains: no new connection is accepted (another process may hold the same listening socket), what is under way
+is answered, and so is what still arrives on open connections, with `Connection: close`; after a grace the connections
+that rest are closed. All that takes at most ten seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+from collections.abc import Callable, Generator
+from typing import Any
+
+import uvicorn
+
+from chassis import write_batch
+from chassis.observe.logs import output
+from chassis.process.connection import HttpConnection
+from chassis.process.peers import ConnectionsState
+from chassis.settings import ServerSettings
+
+log = logging.getLogger("server")
+
+GRACE_SECONDS = 2.0
+"""How long a resting connection of a client may still bring a request."""
+DRAIN_SECONDS = 10.0
+ACCEPTED_AT_ONCE = 16
+"""New connections that one turn of the event loop takes. libuv takes one for each descriptor it listens on, and a busy
+loop has 100 turns a second: the next client would wait for seconds before it is even refused."""
+BACKLOG = 2048
+
+
+def listen(settings: ServerSettings) -> list[socket.socket]:
+    """Sockets that listen where `settings` say: on each address of HOST that this machine has, and on one at least."""
+    listening: list[socket.socket] = []
+    absent: OSError | None = None
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
+            try:
+                listening.append(socket.create_server(address, family=family, backlog=BACKLOG))
+            except OSError as failure:
+                if failure.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    raise
+                absent = failure  # as ::1 is where there is no IPv6, and the name is told to have it all the same
+        if absent and not listening:
+            raise absent
+    except OSError as failure:
+        raise SystemExit(f"{settings.host}:{settings.port} cannot be listened on: {failure.strerror}") from None
+    return listening
+
+
+class Server(uvicorn.Server):
+    """Serves what `app` makes (or the callable at that import path) as `settings` say; calls `on_started` then."""
+
+    def __init__(
+        self, app: str | Callable[[], Any], settings: ServerSettings, on_started: Callable[[], None] = lambda: None
+    ) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                factory=True,
+                loop="chassis.neighbours.resolver:ResolvingLoop",
+                http=HttpConnection,
+                ws="none",  # it would take its connections out of our sight
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=bool(settings.forwarded_allow_ips),
+                forwarded_allow_ips=settings.forwarded_allow_ips,
+                workers=1,
+            )
+        )
+        self.state = self.server_state = ConnectionsState(settings)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        assert sockets
+        for one in sockets:
+            # Or its copies would make it blocking for a moment, for other processes too that accept from it: one of
+            # them would wait in `accept` until the next client comes, and answer nobody.
+            one.setblocking(False)
+        await super().startup([one.dup() for one in sockets for _ in range(ACCEPTED_AT_ONCE)])
+        if "*" in self.state.settings.allowed_hosts:
+            log.warning("every host name is served: web pages that rebind theirs can call; ALLOWED_HOSTS names ours")
+        self._on_started()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        with super().capture_signals():
+            try:
+                yield
+            finally:
+                output.flush()  # the signal that stopped the server ends the process here, with nothing at its exit
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:  # once a second
+            self.state.sweep(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Replaces uvicorn's, which closes resting connections at once, under the requests that are on their way."""
+        for server in self.servers:
+            server.close()
+        for listening in sockets or ():
+            listening.close()
+        self.state.draining = True
+        for connection in self._connections():
+            connection.drain()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while (self.state.connections or self.state.tasks) and not self.force_exit:
+            await asyncio.sleep(0.05)
+            passed = loop.time() - began
+            if passed > DRAIN_SECONDS:
+                log.warning("cut off", extra={"requests": len(self.state.tasks)})
+                break
+            if passed > GRACE_SECONDS:
+                for connection in self._connections():
+                    if connection.idle:
+                        write_batch.flush()  # its answer may be one of this turn
+                        connection.transport.close()
+        for connection in self._connections():
+            connection.transport.abort()
+        if self.state.tasks:
+            await asyncio.wait(self.state.tasks, timeout=1)
+        await self.lifespan.shutdown()
+
+    def _connections(self) -> list[HttpConnection]:
+        return list(self.state.connections)

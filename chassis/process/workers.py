@@ -1,0 +1,73 @@
+"""Several processes behind one port: the parent holds the listening socket, and its workers accept from it.
+
+They share one queue of connections. With a socket each (SO_REUSEPORT) the kernel would deal connections out, and those
+dealt to a worker that ends would be reset. A worker that is killed is started again; one that ends by itself, as when
+its configuration is wrong, ends them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import tempfile
+from asyncio.subprocess import Process
+from socket import socket
+
+from chassis.observe import logs as chassis_logging
+from chassis.settings import ServerSettings
+
+log = logging.getLogger("workers")
+PAUSE_SECONDS = 1.0
+
+
+async def supervise(name: str, settings: ServerSettings, listening: list[socket]) -> int:
+    """Runs `settings.workers` processes on these sockets until a signal ends them; the exit code of this one."""
+    chassis_logging.configure(name, settings.log_level, settings.log_format)
+    parent_pipe, our_end = os.pipe()
+    descriptors = [parent_pipe, *(one.fileno() for one in listening)]
+    command = [sys.executable, "-m", "chassis.serve", name, "--parent-pipe", str(parent_pipe)]
+    for descriptor in descriptors[1:]:
+        command += ["--fd", str(descriptor)]
+    environment = dict(os.environ)
+    workers: set[Process] = set()
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        stopping.set()
+        for worker in workers:
+            with contextlib.suppress(ProcessLookupError):
+                worker.terminate()
+
+    async def keep_one() -> int:
+        while not stopping.is_set():
+            # A session of its own: Ctrl-C is for the parent alone, which stops them in order.
+            worker = await asyncio.create_subprocess_exec(
+                *command, env=environment, pass_fds=descriptors, start_new_session=True
+            )
+            workers.add(worker)
+            if stopping.is_set():
+                worker.terminate()
+            code = await worker.wait()
+            workers.discard(worker)
+            if stopping.is_set():
+                return 0
+            log.error("worker ended", extra={"code": code})
+            if code >= 0:
+                stop()
+                return code or 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), PAUSE_SECONDS)
+        return 0
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    with tempfile.TemporaryDirectory(prefix="metrics-") as metrics:
+        environment["METRICS_DIR"] = metrics  # whichever worker is asked for its metrics answers for all
+        try:
+            return max(await asyncio.gather(*(keep_one() for _ in range(settings.workers))))
+        finally:
+            os.close(our_end)

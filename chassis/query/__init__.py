@@ -1,0 +1,1 @@
+"""What can be asked of a collection, and the places between its rows; the database and REST both stand on it."""

@@ -1,0 +1,245 @@
+"""What can be asked of a collection: the body of its richer read (`POST …/query/`), as pydantic models.
+
+`IntegerFilter`, `NameFilter`, `InstantFilter` are the operators by field type; `query_model` assembles a collection's
+own filter and query models from its fields, and OpenAPI and validation both come from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
+
+from chassis import instants
+from chassis.errors import InvalidValue
+from chassis.query.pagination import DEFAULT_SIZE, INT8, MAX_IDS, MAX_PARENTS, MAX_SIZE
+from chassis.text import SearchText
+
+MAX_FILTER_TERMS = 200
+MAX_FILTER_DEPTH = 10
+FILTER_BOUNDS = f"no máximo {MAX_FILTER_TERMS} termos e {MAX_FILTER_DEPTH} níveis"
+
+
+def _absent() -> Any:
+    return None
+
+
+ABSENT: Any = Field(default_factory=_absent)
+"""A member that may be left out, but not be null: the factory keeps `default: null` out of the JSON schema."""
+
+INT64: Any = Field(json_schema_extra={"format": "int64"})  # else a generated client would hold 32 bits
+Int8 = Annotated[int, Field(strict=True, ge=-INT8 - 1, le=INT8), INT64]
+Id = Annotated[int, Field(strict=True, ge=1, le=INT8), INT64]
+"""The id of a row: a 64-bit integer from 1."""
+Instant = Annotated[
+    instants.Instant,
+    PlainValidator(instants.read),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class IntegerFilter(Strict):
+    """Every operator given must hold."""
+
+    eq: Int8 = ABSENT
+    in_: Annotated[list[Int8], Field(max_length=MAX_IDS, alias="in")] = ABSENT
+    gt: Int8 = ABSENT
+    gte: Int8 = ABSENT
+    lt: Int8 = ABSENT
+    lte: Int8 = ABSENT
+
+
+class NameFilter(Strict):
+    """`eq` and `in` compare exactly; `contains` and `starts_with` as `search` does, without case and accents."""
+
+    eq: SearchText = ABSENT
+    in_: Annotated[list[SearchText], Field(max_length=MAX_IDS, alias="in")] = ABSENT
+    contains: SearchText = ABSENT
+    starts_with: SearchText = ABSENT
+
+
+class InstantFilter(Strict):
+    """Exact, also for instants that are finer than the microseconds of what is stored."""
+
+    eq: Instant = ABSENT
+    gt: Instant = ABSENT
+    gte: Instant = ABSENT
+    lt: Instant = ABSENT
+    lte: Instant = ABSENT
+
+
+class RowFilter(Strict):
+    """The operators of each field, and the boolean ones; all that is given must hold.
+
+    What is empty means what logic says: `{}` and an empty `and` hold for every row, an empty `or` or `in` for none.
+    """
+
+    @model_validator(mode="before")
+    @classmethod
+    def bounded(cls, value: Any) -> Any:
+        if over_bounds(value):
+            raise InvalidValue("LIMIT_EXCEEDED", FILTER_BOUNDS)
+        return value
+
+
+def _pins(filter: RowFilter) -> bool:
+    """Whether an index leads to what `filter` lets through: one `eq` or `in`, each of which has one, must hold."""
+    for member in filter.model_fields_set:
+        given: Any = getattr(filter, member)
+        if member == "not_":
+            continue
+        if member == "and_":
+            pins = any(map(_pins, given))
+        elif member == "or_":
+            pins = all(map(_pins, given))
+        else:
+            pins = not given.model_fields_set.isdisjoint(("eq", "in_"))
+        if pins:
+            return True
+    return False
+
+
+def over_bounds(filter: Any) -> bool:
+    """Whether a filter, as JSON, has more terms or levels than there may be."""
+    terms, level, depth = 0, [filter], 0
+    while level:
+        depth += 1
+        terms += len(level)
+        if depth > 2 * MAX_FILTER_DEPTH or terms > MAX_FILTER_TERMS:
+            return True
+        level = [child for node in level for child in _children(node)]
+    return False
+
+
+def _children(node: Any) -> list[Any]:
+    if isinstance(node, dict):
+        return [child for child in cast("dict[str, Any]", node).values() if isinstance(child, (dict, list))]
+    return (
+        [child for child in cast("list[Any]", node) if isinstance(child, (dict, list))]
+        if isinstance(node, list)
+        else []
+    )
+
+
+class Per(Strict):
+    """Answer a page for each parent: the rows whose `field` is one of `ids`, top-n by the ordering for each."""
+
+    field: str
+    ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_PARENTS)]
+
+
+def _alternatives(schema: dict[str, Any]) -> None:
+    """What `RichQuery.coherent` allows, as JSON Schema: four shapes, of which a query has one."""
+    members = schema.pop("properties")
+    del schema["additionalProperties"]
+    paged = [name for name in members if name not in ("ids", "first", "last")]
+
+    def shape(title: str, allowed: list[str], required: list[str], **changed: Any) -> dict[str, Any]:
+        properties = {name: members[name] for name in allowed} | changed
+        found = {"description": title, "type": "object", "properties": properties, "additionalProperties": False}
+        return found | ({"required": required} if required else {})
+
+    schema["oneOf"] = [
+        shape("Bulk read", ["ids"], ["ids"]),
+        shape("Ids that match", ["filter", "ordering", "select"], ["select"], select={"const": "ids"}),
+        shape("Page from the start", ["first", *paged], [], select={"const": "rows"}),
+        shape("Page from the end", ["last", *paged], ["last"], select={"const": "rows"}),
+    ]
+
+
+class RichQuery(Strict):
+    """One rich read. Either `ids` alone, or a page (`first`/`after` or `last`/`before`), or a page `per` parent."""
+
+    model_config = ConfigDict(json_schema_extra=_alternatives)
+
+    ids: Annotated[list[Id], Field(max_length=MAX_IDS)] = ABSENT
+    filter: RowFilter = ABSENT
+    ordering: str = "id"
+    first: Annotated[int, Field(strict=True, ge=0, le=MAX_SIZE)] = ABSENT
+    after: Annotated[str, Field(strict=True, max_length=2000)] = ABSENT
+    last: Annotated[int, Field(strict=True, ge=0, le=MAX_SIZE)] = ABSENT
+    before: Annotated[str, Field(strict=True, max_length=2000)] = ABSENT
+    count: Annotated[bool, Field(strict=True)] = False
+    select: Literal["rows", "ids"] = "rows"
+
+    @model_validator(mode="after")
+    def coherent(self) -> RichQuery:
+        given = self.model_fields_set
+        if "ids" in given and len(given) > 1:
+            raise InvalidValue("CONTRADICTION", "ids não se combina com outros membros")
+        if {"first", "last"} <= given:
+            raise InvalidValue("CONTRADICTION", "first e last não se combinam")
+        if self.select == "ids" and given & {"first", "after", "last", "before", "count", "per"}:
+            raise InvalidValue("CONTRADICTION", "select ids só se combina com filter e ordering")
+        return self
+
+    @property
+    def is_search(self) -> bool:
+        """Whether rows may have to be looked for one by one: no index leads to just what is asked for."""
+        given = self.model_fields_set
+        return (self.count or "filter" in given) and not ("filter" in given and _pins(self.filter))
+
+    @property
+    def backward(self) -> bool:
+        return "last" in self.model_fields_set
+
+    @property
+    def size(self) -> int:
+        """Rows, or ids, that are answered at most."""
+        if self.select == "ids":
+            return MAX_IDS
+        return cast("int | None", self.last if self.backward else self.first) or (
+            0 if {"first", "last"} & self.model_fields_set else DEFAULT_SIZE
+        )
+
+
+class GroupedQuery(RichQuery):
+    """A rich read of a collection whose rows have parents."""
+
+    per: Per = ABSENT
+
+    @property
+    def is_search(self) -> bool:
+        """Parents lead to their rows; a filter may then have to look at all of those."""
+        if "per" in self.model_fields_set:
+            return "filter" in self.model_fields_set
+        return super().is_search
+
+
+FILTERS: dict[str, type[Strict]] = {"integer": IntegerFilter, "name": NameFilter, "instant": InstantFilter}
+
+
+def query_model(
+    noun: str, kinds: Mapping[str, str], orderings: tuple[str, ...], parents: tuple[str, ...]
+) -> type[RichQuery]:
+    """The query model of one collection. `kinds` maps each field to "integer", "name" or "instant"."""
+    members: dict[str, Any] = {field: (FILTERS[kind], ABSENT) for field, kind in kinds.items()}
+    name = f"{noun}Filter"
+    many = Annotated[list[name], Field(max_length=MAX_FILTER_TERMS)]  # pyright: ignore
+    members |= {
+        "and_": (many, Field(default_factory=_absent, alias="and")),
+        "or_": (many, Field(default_factory=_absent, alias="or")),
+        "not_": (name, Field(default_factory=_absent, alias="not")),
+    }
+    filters = create_model(name, __base__=RowFilter, __doc__=RowFilter.__doc__, **members)
+    filters.model_rebuild(_types_namespace={name: filters})
+    own: dict[str, Any] = {"filter": (filters, ABSENT), "ordering": (Literal[tuple(orderings)], "id")}
+    if not parents:
+        return create_model(f"{noun}Query", __base__=RichQuery, __doc__=RichQuery.__doc__, **own)
+    per = create_model(
+        f"{noun}Per", __base__=Per, __doc__=Per.__doc__, field=(cast("Any", Literal)[tuple(parents)], ...)
+    )
+    return create_model(f"{noun}Query", __base__=GroupedQuery, __doc__=RichQuery.__doc__, per=(per, ABSENT), **own)

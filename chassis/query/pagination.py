@@ -1,0 +1,55 @@
+"""Keyset cursors: the place of one row in one ordering, computable from the row itself.
+
+A cursor is base64url(JSON `[field, value, id]`): opaque to clients, but any process that holds a row can make one, so
+whoever reads a row elsewhere has its cursor too. It says where, not which way: the same cursor serves `id` and `-id`.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+DEFAULT_SIZE = 100
+MAX_SIZE = 1000
+MAX_IDS = 5000
+MAX_PARENTS = 1000
+INT8 = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The decoded cursor: `value` is the public value of `field` in the row with `id` (None when ordering by id)."""
+
+    field: str
+    value: Any
+    id: int
+
+
+def cursor(field: str, row_value: Any, row_id: int) -> str:
+    """The cursor of a row in the ordering by `field`. `row_value` is ignored when the field is the id itself."""
+    place: list[Any] = [field, row_id] if field == "id" else [field, row_value, row_id]
+    return base64.urlsafe_b64encode(orjson.dumps(place, option=orjson.OPT_UTC_Z)).rstrip(b"=").decode()
+
+
+def beside(text: str, step: int) -> str:
+    """The cursor of the place next to that of `text`, `step` (1 or -1) further by id: what lies before it, or after it,
+    includes the row at `text`. (No row has the last id of all.)"""
+    place = decode(text)
+    return cursor(place.field, place.value, min(max(place.id + step, 0), INT8))
+
+
+def decode(text: str) -> Place:
+    """The place a cursor names. Raises ValueError when it is none of ours."""
+    try:
+        place = orjson.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, orjson.JSONDecodeError) as failure:
+        raise ValueError("not a cursor") from failure
+    match place:
+        case ["id", int(row_id)] if type(row_id) is int and 0 <= row_id <= INT8:
+            return Place("id", None, row_id)
+        case [str(field), str(value), int(row_id)] if field != "id" and type(row_id) is int and 0 <= row_id <= INT8:
+            return Place(field, value, row_id)
+        case _:
+            raise ValueError("not a cursor")

@@ -1,0 +1,60 @@
+"""One id for one request, from the gateway to the last service: W3C Trace Context.
+
+The trace id is the request id: it comes in as `traceparent` (or as a UUID in `X-Request-ID`), goes out as
+`X-Request-ID`, stands in every log line and in the body of a 500.
+"""
+
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?")
+TRACESTATE = re.compile(rb"[\t\x20-\x7e]{1,512}")
+"""As much of it as must be passed on."""
+FLAGS = {b"%02x" % flags: f"{flags & 0b11:02x}" for flags in range(256)}
+"""Flags as they are passed on: sampled, and random; what others mean is not known."""
+
+
+@dataclass(slots=True)
+class Trace:
+    """The part of a trace this process holds: `trace_id` 32 hex digits, `flags` two (01 is sampled), and what others
+    than us keep in it, `state`."""
+
+    trace_id: str
+    flags: str = "00"
+    state: str = ""
+    _parent: str = ""
+
+    def parent(self) -> str:
+        """The `traceparent` for all calls to neighbours: the same trace, and this request as their parent span."""
+        if not self._parent:
+            self._parent = f"00-{self.trace_id}-{random.getrandbits(64) or 1:016x}-{self.flags}"
+        return self._parent
+
+    def header_lines(self) -> str:
+        """The headers for one call to a neighbour. No value has a line break: each is our own, or was matched."""
+        line = f"traceparent: {self.parent()}\r\n"
+        return f"{line}tracestate: {self.state}\r\n" if self.state else line
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the caller records this trace (flag 01)."""
+        return bool(int(self.flags, 16) & 1)
+
+
+def read(headers: Mapping[bytes, bytes]) -> Trace:
+    """The caller's trace, or a new one; malformed headers are ignored, as the specification asks."""
+    traceparent, request_id = headers.get(b"traceparent"), headers.get(b"x-request-id")
+    if traceparent and (match := TRACEPARENT.fullmatch(traceparent)):
+        version, trace_id, flags, more = match.groups()
+        if version != b"00" or more is None:  # later versions may bring more
+            state = headers.get(b"tracestate", b"")
+            return Trace(
+                trace_id.decode(),
+                FLAGS[flags],
+                state.decode() if TRACESTATE.fullmatch(state) else "",
+            )
+    if request_id and re.fullmatch(rb"[0-9a-fA-F]{32}", compact := request_id.replace(b"-", b"")) and int(compact, 16):
+        return Trace(compact.decode().lower())
+    return Trace(f"{random.getrandbits(128) or 1:032x}")

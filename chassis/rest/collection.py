@@ -1,0 +1,370 @@
+"""The REST dialect of this system, once: every method of a collection and of its members, for any repository.
+
+A service declares its repository and its body model; `Collection(...)` answers by the
+contract: strict bodies and parameters, keyset pages with `Link` (RFC 8288), conditional requests (RFC 9110), JSON merge
+patch (RFC 7396), `Idempotency-Key`, `Prefer` (RFC 7240), and a richer read by POST for machines.
+
+Endpoints take the bare request and read it with the chassis' own strict readers; what they take and answer is
+described to OpenAPI from the same declarations (`chassis.rest.openapi`).
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, cast
+from urllib.parse import urlencode
+
+import orjson
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis import instants
+from chassis.db.database import CHANGING, Transaction
+from chassis.db.filters import orderings, place
+from chassis.db.idempotency import IdempotentRequest
+from chassis.db.repository import Page, Repository, Row
+from chassis.errors import Contended, FieldError, Invalid, NotFound, Refusal, invalid
+from chassis.query.models import GroupedQuery, RichQuery, query_model
+from chassis.query.pagination import DEFAULT_SIZE, INT8, MAX_SIZE, beside, cursor
+from chassis.rest import parameters
+from chassis.text import TEXT_MAX
+from chassis.web import preferences, query_string
+from chassis.web.body import MERGE_PATCH, parse, read_json, require_object, validate
+from chassis.web.conditional import etag, not_modified, require_preconditions
+from chassis.web.validation import MOST_ERRORS, too_many_errors
+
+ID = re.compile("[1-9][0-9]{0,18}")
+"""How a path writes an id: each row has one address."""
+MAX_BULK_IDS = 1000
+RETRIES = 3
+
+
+class _ChangedSinceError(Exception):
+    """A change was judged against a row that has changed since: judge again."""
+
+
+def dumps(value: Any) -> bytes:
+    """JSON as this system writes it: UTF-8, instants in UTC with `Z`."""
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z)
+
+
+def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(dumps(value), status, headers, media_type="application/json")
+
+
+class Collection:
+    """One resource over HTTP.
+
+    `make` builds the repository for a request, `public` describes a row, `write` validates what may be written. `view`
+    describes GET of one member, with an example, where a service overrides `show`.
+    `expanded` names read-only members that stand for a writable one (`{"categoria": "categoria_id"}`), so that what was
+    read can be written back. A service that has a rule of its own overrides `check`, or `show`.
+    """
+
+    expanded: Mapping[str, str] = {}
+
+    def __init__(
+        self,
+        path: str,
+        make: Callable[[Request], Repository],
+        kind: type[Repository],
+        *,
+        public: type[BaseModel],
+        write: type[BaseModel],
+        example: Mapping[str, Any],
+        view: tuple[type[BaseModel], Mapping[str, Any]] | None = None,
+    ) -> None:
+        self.path, self.make, self.kind, self.public, self.write = path, make, kind, public, write
+        self.example, self.view = example, view
+        fields = kind.fields
+        self.name_field = next((name for name, field in fields.items() if field.kind == "name"), None)
+        self.parameters = {parameter.name: parameter for parameter in self._parameters()}
+        parents = tuple(name for name, field in fields.items() if field.parent)
+        kinds = {name: field.kind for name, field in fields.items()}
+        self.query_model = query_model(kind.noun.capitalize(), kinds, orderings(fields), parents)
+
+    # -- what a service may make its own -----------------------------------------------------------------------
+
+    async def check(
+        self, request: Request, new: Mapping[str, Any], old: Mapping[str, Any] | None
+    ) -> Sequence[FieldError]:
+        """A rule on what is written, judged before the transaction: what is wrong. Of a body that is refused anyway,
+        `new` has only the members that are good by themselves."""
+        return ()
+
+    async def show(self, request: Request, id: int) -> Response:
+        """GET of one member."""
+        body = dumps(await self.make(request).get(id))
+        tag = etag(body)
+        headers = {"ETag": tag, "Cache-Control": "no-cache"}
+        if not_modified(request, tag):
+            return Response(status_code=304, headers=headers)
+        return Response(body, headers=headers, media_type="application/json")
+
+    # -- reading -----------------------------------------------------------------------------------------------
+
+    async def page(self, request: Request) -> Response:
+        given = parameters.read_all(query_string.given(request.scope["query_string"]), self.parameters)
+        query = self._query_of(given)
+        if not_modified(request, None):
+            return Response(status_code=304)
+        page = await self.make(request).page(query)
+        headers: dict[str, str] = {}
+        if links := self._links(request, query, page):
+            headers["Link"] = ", ".join(links)
+        if page.count is not None:
+            headers["X-Total-Count"] = str(page.count)
+        return json_response(page.items, headers=headers)
+
+    async def query(self, request: Request) -> Response:
+        query = validate(self.query_model, await read_json(request))
+        repository = self.make(request)
+        if "ids" in query.model_fields_set:
+            return json_response({"items": await repository.by_ids(query.ids)})
+        if query.select == "ids":
+            ids, more = await repository.ids(query)
+            return json_response({"ids": ids, "has_next": more})
+        if isinstance(query, GroupedQuery) and "per" in query.model_fields_set:
+            groups = await repository.pages_per_parent(query)
+            return json_response({"groups": [{"id": id, **_envelope(page)} for id, page in groups]})
+        return json_response(_envelope(await repository.page(query)))
+
+    async def get(self, request: Request) -> Response:
+        return await self.show(request, self._id(request))
+
+    # -- writing -----------------------------------------------------------------------------------------------
+
+    async def create(self, request: Request) -> Response:
+        body = require_object(await read_json(request))
+        unknown = [field for field in body if field not in self.write.model_fields]
+        written, wrong = self._validated(body, [self._refused(field) for field in unknown])
+        repository = self.make(request)
+        if wrong:  # no answer to it can have been kept
+            await self._refuse(request, wrong, written, None)
+        keyed = IdempotentRequest(request, body, repository.database)
+
+        async def attempt() -> Response:
+            require_preconditions(request, None)
+            await self._refuse(request, [], written, None)
+
+            async def work(transaction: Transaction) -> Response:
+                row = await repository.add(transaction, written)
+                return _answered(request, row, 201, {"Location": f"{self.path}{row['id']}/"})
+
+            return await keyed.transaction(work)
+
+        return await keyed.answer(attempt)
+
+    async def replace(self, request: Request) -> Response:
+        return await self._change(request, require_object(await read_json(request)), merge=False)
+
+    async def merge(self, request: Request) -> Response:
+        return await self._change(request, require_object(await read_json(request, MERGE_PATCH)), merge=True)
+
+    async def delete(self, request: Request) -> Response:
+        id, repository = self._id(request), self.make(request)
+        keyed = IdempotentRequest(request, None, repository.database)
+
+        async def work(transaction: Transaction) -> Response:
+            row = await repository.lock(transaction, id)
+            require_preconditions(request, etag(dumps(row)))
+            await repository.remove(transaction, id)
+            preferred = preferences.returned(request)
+            if preferred == "representation":
+                return json_response(row, headers=_applied(preferred))
+            return Response(status_code=204, headers=_applied(preferred))
+
+        return await keyed.answer(lambda: keyed.transaction(work))
+
+    async def _change(self, request: Request, body: dict[str, Any], *, merge: bool) -> Response:
+        id, repository = self._id(request), self.make(request)
+        keyed = IdempotentRequest(request, body, repository.database)
+
+        async def attempt() -> Response:
+            before = await repository.get(id)
+            tag = etag(dumps(before))
+            written, wrong = self._written(body, before, merge=merge)
+            if all(error.code == "READ_ONLY" for error in wrong):  # it may repeat what an older version had
+                require_preconditions(request, tag)
+            await self._refuse(request, wrong, written, before)
+
+            async def work(transaction: Transaction) -> Response:
+                stored = await repository.lock(transaction, id)
+                require_preconditions(request, etag(dumps(stored)))
+                if stored != before:
+                    raise _ChangedSinceError
+                row = await repository.change(transaction, id, written)
+                return _answered(request, row, 200, {})
+
+            return await keyed.transaction(work)
+
+        for _ in range(RETRIES):
+            try:
+                return await keyed.answer(attempt)
+            except _ChangedSinceError:
+                continue
+        raise Contended(CHANGING)
+
+    # -- bodies ------------------------------------------------------------------------------------------------
+
+    def _written(self, body: Mapping[str, Any], stored: Row, *, merge: bool) -> tuple[Row, list[FieldError]]:
+        """The writable members of a PUT or PATCH on `stored`, like `_validated`."""
+        current = self._writable(stored)
+        wrong: list[FieldError] = []
+        members: dict[str, Any] = dict(current) if merge else {}
+        for field, value in body.items():
+            if field in self.write.model_fields:
+                members[field] = value
+                continue
+            if (stands_for := self.expanded.get(field)) and stands_for not in body:
+                members[stands_for] = current[stands_for]
+            if field not in stored or not _repeats(value, stored[field]):
+                wrong.append(self._refused(field))
+        return self._validated(members, wrong)
+
+    def _writable(self, stored: Row) -> dict[str, Any]:
+        """The members of `stored` as one would write them."""
+        expanded = {stands_for: stored[field]["id"] for field, stands_for in self.expanded.items()}
+        return {field: expanded.get(field, stored.get(field)) for field in self.write.model_fields}
+
+    def _refused(self, field: str) -> FieldError:
+        if field in self.public.model_fields:
+            return FieldError(field, "READ_ONLY", "campo somente leitura")
+        return FieldError(field, "UNKNOWN_FIELD", "campo desconhecido")
+
+    def _validated(self, members: Mapping[str, Any], wrong: list[FieldError]) -> tuple[Row, list[FieldError]]:
+        """`members` through the write model: those that are good, and what is wrong with the others beside `wrong`."""
+        known = {field: value for field, value in members.items() if field in self.write.model_fields}
+        try:
+            return validate(self.write, known).model_dump(), wrong
+        except Invalid as failure:
+            bad = {error.field for error in failure.errors}
+            return {field: value for field, value in known.items() if field not in bad}, [*failure.errors, *wrong]
+
+    async def _refuse(
+        self, request: Request, wrong: Sequence[FieldError], new: Row, old: Mapping[str, Any] | None
+    ) -> None:
+        """Raises Invalid for all that is wrong with a body at once: with its members, and with what they refer to."""
+        if len(wrong) > MOST_ERRORS:  # nobody is asked about the rest
+            raise too_many_errors("corpo")
+        try:
+            found = [*wrong, *await self.check(request, new, old)]
+            if wrong:  # else the database tells, when it is written
+                found += await self.make(request).dangling(new)
+        except Refusal:
+            if not wrong:
+                raise
+            found = [*wrong]  # the caller can mend these, whoever is away
+        if len(found) > MOST_ERRORS:
+            raise too_many_errors("corpo")
+        if found:
+            places = {field: n for n, field in enumerate(self.write.model_fields)}
+            found.sort(key=lambda error: places.get(error.field, len(places)))
+            raise Invalid(f"{found[0].field}: {found[0].message}", errors=found)
+
+    def _id(self, request: Request) -> int:
+        """The id that the path names. Raises Invalid for what is no integer, NotFound for an integer that is no id."""
+        text: str = request.path_params["id"]
+        if ID.fullmatch(text) and (id := int(text)) <= INT8:
+            return id
+        if parameters.INTEGER.fullmatch(text):
+            raise NotFound(f"{self.kind.label} {text} não existe")
+        raise invalid("id", "NOT_AN_INTEGER", "deve ser um número inteiro")
+
+    # -- query parameters --------------------------------------------------------------------------------------
+
+    def _parameters(self) -> list[parameters.Parameter]:
+        fields, mark = self.kind.fields, cursor("id", None, 100)
+        found = [
+            parameters.integer("page_size", "Rows in the page.", 1, MAX_SIZE, DEFAULT_SIZE),
+            parameters.text("cursor", "Opaque: the page after this place, from a `Link` with rel=next.", 2000, mark),
+            parameters.text("before", "Opaque: the page before this place, from a `Link` with rel=prev.", 2000, mark),
+            parameters.choice("ordering", "Ascending by a field, or descending with `-`.", orderings(fields), "id"),
+            parameters.boolean("count", "Answer `X-Total-Count`: all rows that match."),
+            parameters.integers("id", "Bulk read: these ids; absent ones are simply missing.", MAX_BULK_IDS),
+        ]
+        for name, field in fields.items():
+            if field.kind == "integer" and name != "id":
+                found.append(parameters.integers(name, f"Rows whose {name} is one of these.", MAX_BULK_IDS))
+            if name == self.name_field:
+                found.append(parameters.text(name, f"Rows whose {name} is exactly this.", 100, self.example[name]))
+                found.append(
+                    parameters.text("search", f"Part of {name}, whatever its case and accents.", TEXT_MAX, "joao")
+                )
+            if field.kind == "instant":
+                found.append(parameters.instant(name, f"Rows of exactly this {name}."))
+                found.append(parameters.instant(f"{name}__gte", f"Rows with {name} at or after this."))
+                found.append(parameters.instant(f"{name}__lte", f"Rows with {name} at or before this."))
+        return found
+
+    def _query_of(self, given: Mapping[str, Any]) -> RichQuery:
+        """The parameters of a GET as the same query that a POST would bring."""
+        if "cursor" in given and "before" in given:
+            raise invalid("before", "CONTRADICTION", "cursor e before não se combinam")
+        filters: dict[str, dict[str, Any]] = {}
+        for name, value in given.items():
+            field, _, operator = name.partition("__")
+            if name == "search":
+                filters.setdefault(cast("str", self.name_field), {})["contains"] = value
+            elif field in self.kind.fields:
+                kind = self.kind.fields[field].kind
+                filters.setdefault(field, {})[operator or ("in" if kind == "integer" else "eq")] = value
+        size = given.get("page_size", MAX_BULK_IDS if "id" in given else DEFAULT_SIZE)
+        ordering: str = given.get("ordering", "id")
+        for name in given.keys() & {"cursor", "before"}:
+            place(given[name], name, ordering.removeprefix("-"), self.kind.fields)  # refused by the name it has here
+        asked: dict[str, Any] = {"ordering": ordering, "count": given.get("count", False)}
+        asked |= {"last": size, "before": given["before"]} if "before" in given else {"first": size}
+        if "cursor" in given:
+            asked["after"] = given["cursor"]
+        if filters:
+            asked["filter"] = filters
+        return self.query_model.model_validate(asked)
+
+    def _links(self, request: Request, query: RichQuery, page: Page) -> list[str]:
+        """`Link` to the neighbouring pages, relative to this one; each keeps what was asked."""
+        field, ahead = query.ordering.removeprefix("-"), -1 if query.ordering.startswith("-") else 1
+        kept = [(name, value) for name, value in request.query_params.multi_items() if name not in ("cursor", "before")]
+        asked = urlencode(kept, safe=",:") + "&" if kept else ""
+
+        def at(row: Row) -> str:
+            return cursor(field, row[field], row["id"])
+
+        links: list[str] = []
+        if page.has_next:  # of an empty page: with the row that it was to end before
+            mark = at(page.items[-1]) if page.items else beside(query.before, -ahead)
+            links.append(f'<{self.path}?{asked}cursor={mark}>; rel="next"')
+        if page.has_previous:
+            mark = at(page.items[0]) if page.items else beside(query.after, ahead)
+            links.append(f'<{self.path}?{asked}before={mark}>; rel="prev"')
+        return links
+
+
+def _answered(request: Request, row: Row, status: int, headers: Mapping[str, str]) -> Response:
+    """What a write answers: the row as it is now, or as little of it as `Prefer` asks for."""
+    body, preferred = dumps(row), preferences.returned(request)
+    headers = {**headers, "ETag": etag(body), **_applied(preferred)}
+    if preferred == "minimal":
+        return Response(status_code=204 if status == 200 else status, headers=headers)
+    return Response(body, status, headers, media_type="application/json")
+
+
+def _applied(preferred: str | None) -> dict[str, str]:
+    return {"Preference-Applied": f"return={preferred}"} if preferred else {}
+
+
+def _envelope(page: Page) -> dict[str, Any]:
+    found: dict[str, Any] = {"items": page.items, "has_next": page.has_next, "has_previous": page.has_previous}
+    return found if page.count is None else found | {"count": page.count}
+
+
+def _repeats(value: Any, stored: Any) -> bool:
+    """Whether a body's read-only member says what is stored, an instant in any spelling."""
+    if isinstance(stored, datetime):
+        with suppress(ValueError):
+            return instants.read(value).is_at(stored)
+        return False
+    return json.dumps(parse(dumps(stored)), sort_keys=True) == json.dumps(value, sort_keys=True)

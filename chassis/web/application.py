@@ -1,0 +1,165 @@
+"""Bolts a process together: one FastAPI application with the chassis' edge, errors, health and documentation."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from logging import getLogger
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chassis.errors import MethodNotAllowed, NotFound, Refusal
+from chassis.identity import middleware
+from chassis.observe import logs, metrics, scrape
+from chassis.settings import ProcessSettings
+from chassis.web import cors, health
+from chassis.web.body import received
+from chassis.web.middleware import RequestMiddleware
+from chassis.web.options import OptionsRoute, allowed
+from chassis.web.problem import broken, problem
+
+if TYPE_CHECKING:
+    from chassis.identity.keys import KeySet
+    from chassis.identity.rates import RateLimit
+
+log = getLogger("start")
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+READING = ("POST", "PUT", "PATCH")
+"""The methods whose endpoints read the body before they do anything else."""
+
+
+class Application(FastAPI):
+    """FastAPI inside our own edge.
+
+    `direct` are endpoints by path, with a final slash and without, that GET and POST reach past FastAPI's layers and
+    router, which cost more than a short answer; every other method finds its way, or its 405, through the routes.
+    """
+
+    edge: ASGIApp
+    direct: Mapping[str, Endpoint]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.edge(scope, receive, send)
+
+    async def inside(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What the edge is around."""
+        if "arriving" in scope and scope["method"] not in READING:
+            await received(Request(scope, receive))  # nobody asks for it, but there is no place at work before its end
+        if scope["type"] == "http" and scope["method"] in ("GET", "POST"):
+            endpoint = self.direct.get(scope["path"])
+            if endpoint is not None:
+                scope["app"] = self
+                response = await endpoint(Request(scope, receive))
+                await response(scope, receive, send)
+                return
+        await super().__call__(scope, receive, send)
+
+
+def build(
+    name: str,
+    description: str,
+    settings: ProcessSettings,
+    *,
+    version: str = "1.0.0",
+    lifespan: Lifespan,
+    ready: health.Check | None = None,
+    direct: Mapping[str, Endpoint] | None = None,
+    needs: middleware.Needs,
+    rate_limit: int = 0,
+    **more: Any,
+) -> Application:
+    """An application called `name`; its routers and its documentation are the caller's to add. `needs` says who may
+    enter where, as far as a path can say; `rate_limit` is what one caller may ask for in a minute."""
+    logs.configure(name, settings.log_level, settings.log_format)
+    metrics.built(name, version)
+    keys = _keys(settings)
+
+    @asynccontextmanager
+    async def measured(app: FastAPI) -> AsyncGenerator[None]:
+        async with scrape.kept(settings.metrics_dir), keys.kept() if keys else nullcontext(), lifespan(app):
+            yield
+        if app.state.rates:
+            await app.state.rates.close()
+
+    app = Application(
+        title=name,
+        description=description,
+        version=version,
+        lifespan=measured,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+        **more,
+    )
+    app.router.routes.insert(0, OptionsRoute(app.router.routes))
+    health.add_to(app, *([keys.ready] if keys else []), *([ready] if ready else []))
+    scrape.add_to(app, settings.metrics_dir)
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(HTTPException, _not_routed)
+    app.add_exception_handler(Exception, _broken)
+    app.direct = {spelled: endpoint for path, endpoint in (direct or {}).items() for spelled in (path + "/", path)}
+    for path, endpoint in app.direct.items():  # the one without the slash last, since that names the metrics
+        app.add_route(path, endpoint, methods=["GET", "POST"])
+    inside: ASGIApp = app.inside
+    app.state.rates = None
+    if rate_limit:
+        # Libraries that are of no use without a limit.
+        from chassis.identity.rates import RateLimit, RateLimitMiddleware
+
+        app.state.rates = RateLimit(name, rate_limit, settings.rate_limit_url)
+        inside = RateLimitMiddleware(inside, app.state.rates)
+    app.edge = RequestMiddleware(
+        _identified(inside, settings, keys, needs, app.state.rates),
+        settings.max_body_bytes,
+        settings.operation_timeout,
+        metrics.Requests(app.router.routes),
+        settings.cors_origins,
+    )
+    if settings.cors_origins:  # outermost: a page must be able to read a refusal too, whoever refuses
+        app.edge = cors.CrossOriginMiddleware(app.edge, settings.cors_origins)
+    return app
+
+
+def _keys(settings: ProcessSettings) -> "KeySet | None":
+    """The keys by which tokens are judged; None where nobody is asked for one."""
+    if settings.auth_mode == "off":
+        log.warning("authentication is off: everybody may read and write; AUTH_MODE=jwt asks for tokens")
+        return None
+    from chassis.identity.keys import KeySet  # its cryptography is 10 MB that AUTH_MODE=off does not need
+
+    return KeySet(settings.auth_jwks, settings.auth_algorithms)
+
+
+def _identified(
+    app: ASGIApp, settings: ProcessSettings, keys: "KeySet | None", needs: middleware.Needs, rates: "RateLimit | None"
+) -> ASGIApp:
+    if keys is None:
+        return app
+    from chassis.identity.tokens import TokenJudge
+
+    return middleware.IdentityMiddleware(app, tokens=TokenJudge(settings, keys), needs=needs, rates=rates)
+
+
+async def _refused(request: Request, failure: Exception) -> Response:
+    assert isinstance(failure, Refusal)
+    return problem(request, failure)
+
+
+async def _broken(request: Request, _failure: Exception) -> Response:
+    """What Starlette answers before it lets the exception through to the edge, which logs it."""
+    return problem(request, broken())
+
+
+async def _not_routed(request: Request, failure: Exception) -> Response:
+    """404 and 405 as the router raises them."""
+    assert isinstance(failure, HTTPException)
+    if failure.status_code != 405:
+        return problem(request, NotFound(f"não há nada em {request.url.path}"))
+    allow = {"Allow": allowed(request.app.routes, request.scope)}
+    return problem(request, MethodNotAllowed(f"{request.method} não é aceito aqui", headers=allow))

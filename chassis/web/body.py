@@ -1,0 +1,122 @@
+"""Reads a request's JSON body to the letter of RFC 8259: UTF-8, no NaN, no member twice, no surprise.
+
+Python's own parser accepts UTF-16, `NaN`, duplicate names and lone surrogates; a contract cannot.
+"""
+
+import json
+from typing import Any, NoReturn, TypeVar, cast
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect, Request
+
+from chassis.errors import FieldError, Invalid, Malformed, UnsupportedMedia
+from chassis.query.pagination import INT8
+from chassis.request.headers import combined
+from chassis.web.query_string import is_text
+from chassis.web.validation import MOST_ERRORS, refuse_fields, too_many_errors
+
+M = TypeVar("M", bound=BaseModel)
+
+JSON = ("application/json",)
+MERGE_PATCH = ("application/merge-patch+json", "application/json")
+
+MOST_MEMBERS = MOST_ERRORS + 50
+"""Of a body. No model has fifty."""
+
+
+async def read_json(request: Request, media_types: tuple[str, ...] = JSON) -> Any:
+    """The body as Python values. Raises UnsupportedMedia, Malformed, or TooLarge (from the edge)."""
+    require_media_type(request, media_types)
+    return parse(await received(request))
+
+
+async def received(request: Request) -> bytes:
+    """The body, which mostly comes in one message. Raises TooLarge (from the edge), ClientDisconnect."""
+    message = await request.receive()
+    pieces: list[bytes] = [message.get("body", b"")]
+    while message.get("more_body"):
+        message = await request.receive()
+        pieces.append(message.get("body", b""))
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return b"".join(pieces)
+
+
+def require_media_type(request: Request, media_types: tuple[str, ...]) -> None:
+    fields = combined(request.scope["headers"])
+    media_type, _, parameters = fields.get(b"content-type", b"").decode("latin-1").lower().partition(";")
+    charset = parameters.partition("charset=")[2].split(";")[0].strip(' "')
+    if media_type.strip() not in media_types or charset not in ("", "utf-8", "utf8"):
+        accepted = {"Accept": ", ".join(media_types)}
+        if request.method == "PATCH":
+            accepted["Accept-Patch"] = accepted["Accept"]  # RFC 5789, 2.2
+        raise UnsupportedMedia(f"o corpo deve ser {media_types[0]} em UTF-8", headers=accepted)
+    if fields.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise UnsupportedMedia(
+            "o corpo não pode vir comprimido (Content-Encoding)", headers={"Accept-Encoding": "identity"}
+        )
+
+
+def parse(raw: bytes) -> Any:
+    """Strict JSON. Raises Malformed."""
+    try:
+        return DECODER.decode(raw.decode())
+    except UnicodeDecodeError:
+        raise Malformed("o corpo não é UTF-8 válido") from None
+    except RecursionError:
+        raise Malformed("o corpo está aninhado demais") from None
+    except json.JSONDecodeError as failure:
+        raise Malformed(f"JSON malformado na linha {failure.lineno}, coluna {failure.colno}") from None
+    except ValueError:  # an integer of more than 4,300 digits
+        raise Malformed("JSON malformado: número grande demais") from None
+
+
+def require_object(value: Any) -> dict[str, Any]:
+    """The value as a JSON object, or a 422."""
+    if not isinstance(value, dict):
+        message = "deve ser um objeto JSON"
+        raise Invalid(f"corpo: {message}", errors=[FieldError("corpo", "NOT_AN_OBJECT", message)])
+    members = cast("dict[str, Any]", value)
+    require_few(members)
+    return members
+
+
+def require_few(members: dict[str, Any]) -> None:
+    """Raises Invalid for members of which most are unknown: nobody need judge each one."""
+    if len(members) > MOST_MEMBERS:
+        raise too_many_errors("corpo")
+
+
+def validate(kind: type[M], value: Any) -> M:
+    """`value` as `kind`, or the 422 that names each field."""
+    if isinstance(value, dict):
+        require_few(cast("dict[str, Any]", value))
+    try:
+        return kind.model_validate(value)
+    except ValidationError as failure:
+        raise refuse_fields(failure) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        seen = set[str]()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
+        raise Malformed(f"JSON malformado: o membro {twice!a} aparece mais de uma vez")
+    for name in members:
+        if not name.isascii() and not is_text(name):
+            raise Malformed(f"JSON malformado: o nome {name!a} tem um surrogate sem o seu par")
+    return members
+
+
+def _number(text: str) -> int | float:
+    """JSON knows no difference between 18.0 and 18, and neither does JSON Schema's `integer`."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) <= INT8 else value
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise Malformed(f"JSON malformado: {constant} não é um número JSON")
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_number)

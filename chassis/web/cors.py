@@ -1,0 +1,81 @@
+"""Which web pages may call: our own and those of `CORS_ORIGINS`, with the headers that our clients send and read."""
+
+import logging
+from collections.abc import Collection, Mapping
+
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chassis.errors import Forbidden
+
+log = logging.getLogger("http")
+
+SENT = (
+    *("Authorization", "Idempotency-Key", "If-Match", "If-None-Match", "Prefer", "X-Query-Cost", "X-Request-ID"),
+    *("X-Timeout-Ms", "baggage", "traceparent", "tracestate"),
+)
+READ = (
+    *("Accept", "Accept-Encoding", "Accept-Patch", "Allow", "ETag", "Idempotency-Replayed", "Link", "Location"),
+    *("Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-ID"),
+    "X-Total-Count",
+)
+ASKS_FIRST = "access-control-request-method"
+"""What makes an OPTIONS a preflight."""
+
+
+class CrossOriginMiddleware(CORSMiddleware):
+    """Lets pages of `origins` send and read. Without credentials: there is no cookie anywhere in this system.
+
+    A preflight that Starlette would refuse goes on to `require_known`, which refuses as we do.
+    """
+
+    def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
+        methods = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+        super().__init__(app, origins, methods, allow_headers=SENT, expose_headers=READ, allow_private_network=True)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "OPTIONS":
+            headers = Headers(scope=scope)
+            asks_first = "origin" in headers and ASKS_FIRST in headers
+            if asks_first and self.preflight_response(headers).status_code != 200:
+                await self.simple_response(scope, receive, send, headers)
+                return
+        await super().__call__(scope, receive, send)
+
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
+
+
+def require_known(method: str, headers: Mapping[bytes, bytes], origins: Collection[bytes]) -> None:
+    """Raises Forbidden for a page of another origin that is none of `origins` and does more than read, or asks first
+    whether it may. A known page that asks first comes here for what `CrossOriginMiddleware` does not let it send.
+
+    By the method alone: a `POST …/query/` only reads, but what it answers such a page could not read either.
+    """
+    origin = headers.get(b"origin")
+    if origin is None:
+        return
+    known, asks_first = origin in origins, method == "OPTIONS" and ASKS_FIRST.encode() in headers
+    if ((known or method in SAFE) and not asks_first) or _is_ours(origin, headers.get(b"host", b"")):
+        return
+    told = {"origin": _shown(origin), "reason": "CORS_ORIGINS does not name it"}
+    if known:
+        told["reason"] = "CORS_ORIGINS names it, but it asks for a method or a header that pages may not send"
+        told["asked"] = _shown(headers.get(b"access-control-request-headers", b""))
+    log.info("page refused", extra=told)
+    if known:
+        raise Forbidden("esta página pede um método, ou um cabeçalho, que não se permite a páginas de outra origem")
+    raise Forbidden("esta página é de outra origem, que CORS_ORIGINS não permite")
+
+
+def _shown(value: bytes) -> str:
+    return value[:255].decode("latin-1")
+
+
+def _is_ours(origin: bytes, host: bytes) -> bool:
+    """Whether a page of `origin` came from where the request goes. Not by its scheme: TLS may end before us."""
+    scheme, _, authority = origin.lower().partition(b"://")
+    default = DEFAULT_PORTS.get(scheme)  # None of `null` too
+    return default is not None and authority.removesuffix(default) == host.lower().removesuffix(default)

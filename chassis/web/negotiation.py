@@ -1,0 +1,63 @@
+"""Content negotiation (RFC 9110, 12): how much a client wants a media type."""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from chassis.request.headers import parameter, parts
+
+WORD = r"[!#$%&'*+.^_`|~0-9a-z-]+"
+RANGE = re.compile(rf"\*/\*|(?!\*){WORD}/{WORD}")
+WEIGHT = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", re.ASCII)
+OURS = {("charset", "utf-8")}
+"""The parameters of what we answer: all of it is UTF-8."""
+
+
+class Range(NamedTuple):
+    """One member of an Accept header, by how specific it is."""
+
+    media: str
+    parameters: frozenset[tuple[str, str]]
+    weight: float
+
+
+@lru_cache(256)
+def quality(accept: str, media_type: str) -> float:
+    """The weight, 0 to 1, that an Accept header gives to `media_type`; the most specific range decides.
+
+    One that names nothing, being empty or malformed, asks for nothing in particular.
+    """
+    order = ("*/*", media_type.partition("/")[0] + "/*", media_type)
+    ranges = _ranges(accept, order)
+    if ranges:
+        return max((order.index(one.media), len(one.parameters), one.weight) for one in ranges)[-1]
+    return 0.0 if any(RANGE.fullmatch(_media(member)) for member in parts(accept.lower(), ",")) else 1.0
+
+
+@lru_cache(256)
+def names(accept: str, media_type: str) -> bool:
+    """Whether an Accept header names `media_type` itself, no wildcard for it."""
+    return bool(_ranges(accept, (media_type,)))
+
+
+def _ranges(accept: str, media: tuple[str, ...]) -> list[Range]:
+    """The members of these `media` that what we answer fits; of one, what is malformed does not count."""
+    found: list[Range] = []
+    for member in parts(accept.lower(), ","):
+        if _media(member) not in media:
+            continue
+        parameters: set[tuple[str, str]] = set()
+        weight = 1.0
+        for name, value in map(parameter, parts(member, ";")[1:]):
+            if name == "q":
+                weight = min(1.0, float(value)) if WEIGHT.fullmatch(value) else 1.0
+                break
+            if value:
+                parameters.add((name, value))
+        if parameters <= OURS:
+            found.append(Range(_media(member), frozenset(parameters), weight))
+    return found
+
+
+def _media(member: str) -> str:
+    return member.partition(";")[0].rstrip(" \t")

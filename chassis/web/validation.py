@@ -1,0 +1,60 @@
+"""What pydantic finds wrong, as the refusal that names each field: our stable codes, our Portuguese messages."""
+
+from pydantic import ValidationError
+
+from chassis.errors import FieldError, Invalid, InvalidValue, over_limit
+
+MESSAGES: dict[str, tuple[str, str]] = {
+    # pydantic's error type: our stable code, our Portuguese message (with pydantic's context filled in)
+    "missing": ("REQUIRED", "campo obrigatório"),
+    "extra_forbidden": ("UNKNOWN_FIELD", "campo desconhecido"),
+    "string_type": ("NOT_A_STRING", "deve ser um texto"),
+    "string_too_short": ("BLANK", "não pode ficar em branco"),
+    "string_too_long": ("TOO_LONG", "deve ter no máximo {max_length} caracteres"),
+    "string_pattern_mismatch": ("INVALID_CHARACTER", "contém caracteres não permitidos"),
+    "string_unicode": ("INVALID_CHARACTER", "contém caracteres que não são Unicode válido"),
+    "int_type": ("NOT_AN_INTEGER", "deve ser um número inteiro"),
+    "int_parsing": ("NOT_AN_INTEGER", "deve ser um número inteiro"),
+    "int_from_float": ("NOT_AN_INTEGER", "deve ser um número inteiro"),
+    "int_parsing_size": ("OUT_OF_RANGE", "fora do intervalo permitido"),
+    "greater_than_equal": ("OUT_OF_RANGE", "deve ser maior ou igual a {ge}"),
+    "less_than_equal": ("OUT_OF_RANGE", "deve ser menor ou igual a {le}"),
+    "too_long": ("TOO_MANY", "deve ter no máximo {max_length} itens"),
+    "too_short": ("TOO_FEW", "deve ter pelo menos {min_length} item"),
+    "bool_type": ("NOT_A_BOOLEAN", "deve ser true ou false"),
+    "list_type": ("NOT_A_LIST", "deve ser uma lista"),
+    "literal_error": ("INVALID_CHOICE", "deve ser um de: {expected}"),
+    "enum": ("INVALID_CHOICE", "deve ser um de: {expected}"),
+    "model_type": ("NOT_AN_OBJECT", "deve ser um objeto JSON"),
+    "model_attributes_type": ("NOT_AN_OBJECT", "deve ser um objeto JSON"),
+    "dict_type": ("NOT_AN_OBJECT", "deve ser um objeto JSON"),
+}
+
+
+MOST_ERRORS = 100
+"""A body with more than that was not written by anybody who would read them."""
+
+
+def too_many_errors(field: str) -> Invalid:
+    return over_limit(field, f"tem mais de {MOST_ERRORS} erros")
+
+
+def refuse_fields(failure: ValidationError, within: str = "") -> Invalid:
+    """A pydantic failure as the 422 that names every field, in Portuguese."""
+    if failure.error_count() > MOST_ERRORS:
+        return too_many_errors(within or "corpo")
+    found: list[FieldError] = []
+    for error in failure.errors(include_url=False, include_input=True):
+        field = ".".join([within, *map(str, error["loc"])] if within else map(str, error["loc"])) or "corpo"
+        if error["input"] is None and error["type"] != "missing":
+            found.append(FieldError(field, "NULL", "não pode ser nulo"))
+            continue
+        reason = error.get("ctx", {}).get("error")
+        if isinstance(reason, InvalidValue):  # raised by a model's own rule
+            found.append(FieldError(field, reason.code, reason.message))
+            continue
+        code, message = MESSAGES.get(error["type"], ("INVALID", "valor inválido"))
+        found.append(FieldError(field, code, message.format(**error.get("ctx", {}))))
+    first = found[0]
+    code = "LIMIT_EXCEEDED" if first.code == "LIMIT_EXCEEDED" else None
+    return Invalid(f"{first.field}: {first.message}", code=code, errors=found)

@@ -1,0 +1,58 @@
+"""Migrations for the developer: `python -m deploy.migrate_all` brings every service's database to its newest one.
+
+`--new SERVICE NAME` writes a service's next migration, from the difference between its models and a throwaway database.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from chassis.db.migrate import NotMigrated, new, upgrade
+from deploy import databases
+from deploy.postgres import Cluster, free_ports
+from deploy.topology import SERVICES
+
+
+def upgrade_all() -> None:
+    for service, url in databases.urls().items():
+        upgrade(service, url)
+
+
+def write_new(service: str, name: str) -> Path:
+    """The file of the new migration."""
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        open(os.devnull, "w") as quiet,
+        Cluster(Path(directory), free_ports(), durable=False, log=quiet.fileno()) as cluster,
+    ):
+        url = cluster.create_database(service)
+        upgrade(service, url)
+        written = new(service, url, name)
+    subprocess.run([sys.executable, "-m", "ruff", "check", "--fix", "--quiet", written], check=True)
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", written], check=True)
+    return written
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m deploy.migrate_all", description=__doc__)
+    parser.add_argument("--new", nargs=2, metavar=("SERVICE", "NAME"), help="write a new migration")
+    arguments = parser.parse_args()
+    if not arguments.new:
+        try:
+            upgrade_all()
+        except NotMigrated as refused:
+            sys.exit(str(refused))
+        return
+    service, name = arguments.new
+    if service not in (known := [process.name for process in SERVICES]):
+        parser.error(f"no service {service!r}: choose one of {', '.join(known)}")
+    print(f"wrote {write_new(service, name)}: read it before you trust it")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Writes each service's OpenAPI document anew from its code: `python -m deploy.write_openapi` (`make openapi`)."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from deploy import topology
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def path(service: str) -> Path:
+    """Where the document of `service` is kept."""
+    return ROOT / service / "openapi.json"
+
+
+def live(service: str) -> dict[str, Any]:
+    """The document as the code has it now. Nothing is connected to: any address will do."""
+    asked = {topology.url_variable(one.name): "http://localhost" for one in topology.PROCESSES}
+    os.environ |= {"DATABASE_URL": "postgresql://localhost/none", "LOG_LEVEL": "ERROR"} | asked
+    document: dict[str, Any] = importlib.import_module(f"{service}.app").create_app().openapi()
+    return document
+
+
+def text(document: dict[str, Any]) -> str:
+    """The document as it is kept: a change of one thing is a change of one line."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    for service in topology.SERVICES:
+        path(service.name).write_text(text(live(service.name)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
