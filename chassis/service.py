@@ -94,7 +94,7 @@ def build(
         lifespan=lifespan,
         ready=ready,
         needs=needs(name),
-        rate_limit=settings.api_rate_limit,
+        rates=chassis_app.rate_limit(name, settings.api_rate_limit, settings.rate_limit_url),
     )
     app.state.database = database
     for collection in collections:

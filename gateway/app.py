@@ -34,9 +34,11 @@ def create_app(settings: Settings | None = None, transports: Mapping[str, AsyncB
                 await stack.enter_async_context(remote)
             yield
 
+    rates = chassis_app.rate_limit("gateway", settings.rate_limit, settings.rate_limit_url)
     graphql = endpoint.GraphQLEndpoint(
         Executor(schema.core(schema.build()), settings),
         remotes,
+        rates,
         filter_max_ids=settings.filter_max_ids,
         introspection=settings.introspection == "on",
     )
@@ -45,12 +47,11 @@ def create_app(settings: Settings | None = None, transports: Mapping[str, AsyncB
         "GraphQL sobre os quatro serviços, em /graphql.",
         settings,
         lifespan=lifespan,
-        direct={"/graphql": graphql.endpoint},
+        direct={"/graphql": graphql.respond},
         needs=_nothing,
-        rate_limit=settings.rate_limit,
+        rates=rates,
         openapi_url=None,
     )
-    graphql.rates = app.state.rates
     app.state.graphql = graphql
     app.mount("/playground", playground.files())
     app.add_route("/", _to_graphiql, methods=["GET"])

@@ -9,18 +9,19 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
-from graphql import GraphQLError
+from graphql import GraphQLError, OperationDefinitionNode
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, RateLimited, Refusal, TooLarge
 from chassis.neighbours.remote import Remote
-from chassis.request import context
+from chassis.request.context import current
 from chassis.request.idempotency_key import key_of
 from chassis.web.body import parse, received, require_media_type
 from chassis.web.negotiation import names, quality
@@ -29,6 +30,7 @@ from chassis.web.query_string import given, is_text
 from gateway import metrics, playground
 from gateway.context import Claim, Context
 from gateway.errors import PersistedQueryNotSupportedError, code_of, formatted, log_faults, shown
+from gateway.execution.documents import Document
 from gateway.execution.operation import Executor, is_query
 from gateway.loaders import Loaders
 
@@ -74,60 +76,163 @@ class GraphQLRequest:
         return cls(query, name, cast("dict[str, Any] | None", variables))
 
 
+class RequestError(Exception):
+    """A request error of the GraphQL specification: nothing of the request can be executed."""
+
+    def __init__(self, errors: Sequence[GraphQLError]) -> None:
+        super().__init__()
+        self.errors = errors
+
+
+class Account:
+    """What one request is charged of its caller's share; `rates` is None where there is no limit."""
+
+    def __init__(self, rates: "RateLimit | None", scope: Scope) -> None:
+        self._rates, self._scope = rates, scope
+        self.headers: dict[str, str] = {}
+        """Where the caller stands, once something was charged."""
+
+    @property
+    def limited(self) -> bool:
+        return self._rates is not None
+
+    async def charge(self, cost: int) -> None:
+        """Raises RateLimited, and then nothing is charged."""
+        if self._rates is not None:
+            self.headers = await self._rates.charge(self._scope, cost)
+
+    async def charge_judging(self) -> None:
+        """Judging a request is work too, also where nothing is executed. Raises RateLimited."""
+        if not self.headers:
+            await self.charge(1)
+
+
+@dataclass(slots=True)
+class Answer:
+    """The one answer to a request: a GraphQL response as JSON, and what HTTP says beside it."""
+
+    content: bytes
+    executed: bool = False
+    """Whether an operation was executed, be it in part."""
+    status: int | None = None
+    """That of a refusal; else the specification says which, by the media type."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
 class GraphQLEndpoint:
-    """`/graphql`, over one schema and the services that `remotes` names."""
+    """`/graphql`, over one schema and the services that `remotes` names.
+
+    Each request comes in by `respond`, is executed or refused, and leaves as the one `Answer` that came of it. `rates`
+    is what callers are charged; None: nothing.
+    """
 
     def __init__(
-        self, executor: Executor, remotes: Mapping[str, Remote], *, filter_max_ids: int, introspection: bool
+        self,
+        executor: Executor,
+        remotes: Mapping[str, Remote],
+        rates: "RateLimit | None" = None,
+        *,
+        filter_max_ids: int,
+        introspection: bool,
     ) -> None:
         self.executor, self.remotes = executor, remotes
-        self.filter_max_ids, self.introspection = filter_max_ids, introspection
-        self.rates: RateLimit | None = None
+        self._rates, self.filter_max_ids, self.introspection = rates, filter_max_ids, introspection
 
-    async def endpoint(self, request: Request) -> Response:
-        """Answers one request."""
-        fields: Headers = request.scope["fields"]
-        accept = fields.get(b"accept", b"").decode("latin-1")
+    async def respond(self, request: Request) -> Response:
+        """Answers one request: a browser with GraphiQL's page, everybody else with a GraphQL response."""
+        headers: Headers = request.scope["fields"]
+        accept = headers.get(b"accept", b"").decode("latin-1")
         if request.method in ("GET", "HEAD") and "query" not in request.query_params and _wants_page(accept):
-            return playground.page(asks_for_token=context.current().caller.anonymous)
-        media_type, began = JSON, time.perf_counter()
+            return playground.page(asks_for_token=current().caller.anonymous)
+        media_type, began, account = JSON, time.perf_counter(), Account(self._rates, request.scope)
         try:
             media_type = negotiate(accept)
-            context.current().caller.require()
-            asked = GraphQLRequest.of(await _parameters(request, fields))
-            return await self._executed(request, fields, asked, media_type, began)
+            current().caller.require()
+            asked = GraphQLRequest.of(await _parameters(request, headers))
+            answer = await self._executed(request, headers, asked, account, began)
+        except RequestError as failure:
+            metrics.refused(began)
+            answer = Answer(_errors(failure.errors))
         except Refusal as refusal:
-            return await self._refused(request, refusal, media_type, began)
+            metrics.refused(began)
+            answer = await self._refused(request, refusal, account)
         except Exception:  # a fault of ours outside of any field: GraphQL's clients must be able to read it too
             log.exception("unhandled exception", extra={"method": request.method, "path": request.url.path})
-            return await self._refused(request, broken(), media_type, began)
+            metrics.refused(began)
+            answer = await self._refused(request, broken(), account)
+        status = answer.status or (200 if answer.executed or media_type == JSON else 400)
+        return JsonResponse(answer.content, media_type, status, {**account.headers, **answer.headers})
 
-    async def _refused(self, request: Request, refusal: Refusal, media_type: str, began: float) -> Response:
-        metrics.refused(began)
-        refusal = await self._charged(request, refusal)
+    async def _executed(
+        self, request: Request, headers: Headers, asked: GraphQLRequest, account: Account, began: float
+    ) -> Answer:
+        """What came of the operation that is asked for. Raises RequestError, Refusal."""
+        try:
+            document, operation = self._found(asked)
+        except RequestError:
+            await account.charge_judging()
+            raise
+        if request.method != "POST" and not is_query(operation):
+            raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
+        request.scope["logged"] = {"operation": metrics.name_of(operation)}
+        loaders = Loaders(self.remotes, self.filter_max_ids)
+        context = Context(loaders)
+        if b"idempotency-key" in headers:
+            context.idempotency_key = key = key_of(request)
+            name = operation.name.value if operation.name else None
+            context.claim = Claim(self.remotes, key, asked.query or "", name, asked.variables) if key else None
+        try:
+            charge = account.charge if account.limited else None
+            result = await self.executor.run(document, operation, asked.variables, context, charge)
+            if context.claim:
+                await context.settle()
+        finally:
+            loaders.give_up()
+        if result.data is None:
+            await account.charge_judging()
+        metrics.ended(operation, began, result.data, result.errors)
+        if result.data is None:
+            return Answer(_errors(result.errors))
+        content = [b'{"data":', result.data]
+        if result.errors:
+            log_faults(result.errors)
+            content += b',"errors":', orjson.dumps(shown(result.errors))
+        if headers.get(b"x-query-cost") == b"1":
+            cost = {"requested": result.cost, "allowed": self.executor.limits.max_cost}
+            content += b',"extensions":', orjson.dumps({"cost": cost})
+        return Answer(b"".join((*content, b"}")), executed=True)
+
+    def _found(self, asked: GraphQLRequest) -> tuple[Document, OperationDefinitionNode]:
+        """The document, validated, and its operation. Raises RequestError."""
+        if asked.query is None:
+            raise RequestError([PersistedQueryNotSupportedError()])
+        try:
+            document = self.executor.prepare(asked.query, self.introspection)
+            if document.errors:
+                raise RequestError(document.errors)
+            return document, document.operation(asked.operation_name)
+        except GraphQLError as failure:
+            raise RequestError([failure]) from None
+
+    async def _refused(self, request: Request, refusal: Refusal, account: Account) -> Answer:
+        """A refusal that HTTP says by its status too, as GraphQL's clients read it."""
+        if not isinstance(refusal, RateLimited):
+            try:
+                await account.charge_judging()
+            except RateLimited as limited:
+                refusal = limited
         code = code_of(refusal)
         if code == "INTERNAL" and refusal.status < 500:  # a refusal of HTTP's own: 405, 406, 415
             code = "BAD_USER_INPUT"
         extensions: dict[str, Any] = {"code": code}
-        if code == "INTERNAL" and (trace := context.current().trace):
+        if code == "INTERNAL" and (trace := current().trace):
             extensions["trace_id"] = trace.trace_id
         if isinstance(refusal, TooLarge):
             extensions |= self._too_large(request)
         if isinstance(refusal, RateLimited):
             extensions |= {"limit": "RATE_LIMIT", "retry_after": refusal.retry_after}
-        error = {"message": refusal.detail, "extensions": extensions}
-        return _response({"errors": [error]}, media_type, refusal.status, refusal.headers)
-
-    async def _charged(self, request: Request, refusal: Refusal) -> Refusal:
-        """The refusal of a request that was charged nothing yet, charged like a refused document; or that there was
-        no room for it either."""
-        if not self.rates or isinstance(refusal, RateLimited):
-            return refusal
-        try:
-            refusal.headers |= await self.rates.charge(request.scope, 1)
-        except RateLimited as limited:
-            return limited
-        return refusal
+        content = orjson.dumps({"errors": [{"message": refusal.detail, "extensions": extensions}]})
+        return Answer(content, status=refusal.status, headers=refusal.headers)
 
     def _too_large(self, request: Request) -> dict[str, Any]:
         """Which limit a body was over, in the words of the other limits."""
@@ -138,59 +243,6 @@ class GraphQLEndpoint:
             "asked": int(length) if length.isdecimal() else allowed + 1,
             "allowed": allowed,
         }
-
-    async def _executed(
-        self, request: Request, fields: Headers, asked: GraphQLRequest, media_type: str, began: float
-    ) -> Response:
-        executor, rates = self.executor, self.rates
-        standing: dict[str, str] = {}
-
-        async def charge(cost: int) -> None:
-            if rates:
-                standing.update(await rates.charge(request.scope, cost))
-
-        async def refuse(errors: Sequence[GraphQLError]) -> Response:
-            await charge(1)  # judging a document is work too
-            metrics.refused(began)
-            return _request_error(errors, media_type, standing)
-
-        if asked.query is None:
-            return await refuse([PersistedQueryNotSupportedError()])
-        try:
-            document = executor.prepare(asked.query, self.introspection)
-            if document.errors:
-                return await refuse(document.errors)
-            operation = document.operation(asked.operation_name)
-        except GraphQLError as failure:
-            return await refuse([failure])
-        if request.method != "POST" and not is_query(operation):
-            raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
-        request.scope["logged"] = {"operation": metrics.name_of(operation)}
-        loaders = Loaders(self.remotes, self.filter_max_ids)
-        context = Context(loaders)
-        if b"idempotency-key" in fields:
-            context.idempotency_key = key = key_of(request)
-            name = operation.name.value if operation.name else None
-            context.claim = Claim(self.remotes, key, asked.query, name, asked.variables) if key else None
-        try:
-            result = await executor.run(document, operation, asked.variables, context, charge if rates else None)
-            if context.claim:
-                await context.settle()
-        finally:
-            loaders.give_up()
-        if result.data is None and not standing:
-            await charge(1)
-        metrics.ended(operation, began, result.data, result.errors)
-        if result.data is None:
-            return _request_error(result.errors, media_type, standing)
-        body = [b'{"data":', result.data]
-        if result.errors:
-            log_faults(result.errors)
-            body += b',"errors":', orjson.dumps(shown(result.errors))
-        if fields.get(b"x-query-cost") == b"1":
-            cost = {"requested": result.cost, "allowed": executor.limits.max_cost}
-            body += b',"extensions":', orjson.dumps({"cost": cost})
-        return JsonResponse(b"".join((*body, b"}")), media_type, headers=standing)
 
 
 @lru_cache(256)
@@ -239,20 +291,15 @@ def _require_unicode(parameters: Any) -> None:
         raise Malformed("o corpo está aninhado demais") from None
 
 
-def _request_error(errors: Sequence[GraphQLError], media_type: str, headers: dict[str, str] | None = None) -> Response:
-    """What could not be executed at all."""
-    answer = {"errors": [formatted(error) for error in errors]}
-    return _response(answer, media_type, 400 if media_type == GRAPHQL_JSON else 200, headers)
-
-
-def _response(answer: Any, media_type: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return JsonResponse(orjson.dumps(answer), media_type, status, headers)
+def _errors(errors: Sequence[GraphQLError]) -> bytes:
+    """The response to what could not be executed at all."""
+    return orjson.dumps({"errors": [formatted(error) for error in errors]})
 
 
 class JsonResponse(Response):
     """An answer whose usual headers are ready as they are sent: Starlette makes them anew for each."""
 
-    def __init__(self, body: bytes, media_type: str, status: int = 200, headers: dict[str, str] | None = None) -> None:
+    def __init__(self, body: bytes, media_type: str, status: int, headers: Mapping[str, str]) -> None:
         self.status_code, self.body, self.background = status, body, None
         self.raw_headers = [(b"content-length", b"%d" % len(body)), *USUAL[media_type]]
         if headers:

@@ -71,11 +71,11 @@ def build(
     ready: health.Check | None = None,
     direct: Mapping[str, Endpoint] | None = None,
     needs: middleware.Needs,
-    rate_limit: int = 0,
+    rates: "RateLimit | None" = None,
     **more: Any,
 ) -> Application:
     """An application called `name`; its routers and its documentation are the caller's to add. `needs` says who may
-    enter where, as far as a path can say; `rate_limit` is what one caller may ask for in a minute."""
+    enter where, as far as a path can say; `rates` is what one caller may ask for."""
     logs.configure(name, settings.log_level, settings.log_format)
     metrics.built(name, version)
     keys = _keys(settings)
@@ -84,8 +84,8 @@ def build(
     async def measured(app: FastAPI) -> AsyncGenerator[None]:
         async with scrape.kept(settings.metrics_dir), keys.kept() if keys else nullcontext(), lifespan(app):
             yield
-        if app.state.rates:
-            await app.state.rates.close()
+        if rates:
+            await rates.close()
 
     app = Application(
         title=name,
@@ -107,15 +107,12 @@ def build(
     for path, endpoint in app.direct.items():  # the one without the slash last, since that names the metrics
         app.add_route(path, endpoint, methods=["GET", "POST"])
     inside: ASGIApp = app.inside
-    app.state.rates = None
-    if rate_limit:
-        # Libraries that are of no use without a limit.
-        from chassis.identity.rates import RateLimit, RateLimitMiddleware
+    if rates:
+        from chassis.identity.rates import RateLimitMiddleware
 
-        app.state.rates = RateLimit(name, rate_limit, settings.rate_limit_url)
-        inside = RateLimitMiddleware(inside, app.state.rates)
+        inside = RateLimitMiddleware(inside, rates)
     app.edge = RequestMiddleware(
-        _identified(inside, settings, keys, needs, app.state.rates),
+        _identified(inside, settings, keys, needs, rates),
         settings.max_body_bytes,
         settings.operation_timeout,
         metrics.Requests(app.router.routes),
@@ -124,6 +121,16 @@ def build(
     if settings.cors_origins:  # outermost: a page must be able to read a refusal too, whoever refuses
         app.edge = cors.CrossOriginMiddleware(app.edge, settings.cors_origins)
     return app
+
+
+def rate_limit(name: str, limit: int, url: str) -> "RateLimit | None":
+    """What one caller may ask for in a minute of the application called `name`, counted in the store at `url` if there
+    is one; None for a `limit` of 0, and then the libraries that count are not loaded."""
+    if not limit:
+        return None
+    from chassis.identity.rates import RateLimit
+
+    return RateLimit(name, limit, url)
 
 
 def _keys(settings: ProcessSettings) -> "KeySet | None":
