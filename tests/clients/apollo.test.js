@@ -1,4 +1,4 @@
-// Apollo Client against the running gateway: what the README promises to a frontend that uses it.
+// Apollo Client against the running gateway: what docs/graphql.md promises to a frontend that uses it.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";

@@ -73,7 +73,7 @@ const FALHA_SENTIDA = graphql`
   }
 `;
 
-/** An environment with the README's `getDataID`. */
+/** An environment with the `getDataID` of docs/graphql.md. */
 function connect(options = {}) {
   const network = relay.Network.create(async ({ text }, variables) => {
     const answer = await fetch(process.env.GATEWAY_URL, {

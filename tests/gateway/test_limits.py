@@ -29,7 +29,7 @@ from gateway.settings import MOST, Limits
 from tests.applications import Applications, Gateway, Services
 from tests.fuzz.documents import KINDS
 from tests.gateway.test_cost import cost
-from tests.house.test_documents import README, blocks, command, curl
+from tests.house.test_documents import asking, blocks, command, curl
 
 GRAPHQL_JSON = {"Accept": "application/graphql-response+json"}
 CORE = schema.core(schema.build())
@@ -379,7 +379,7 @@ def overlaps(judge: Callable[[], object]) -> bool:
 
 def documented() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every query in the documents, the playground and the clients' tests: where it is, its text, its variables."""
-    for document in (README, ROOT / "LEIAME.md"):
+    for document in asking():
         found = blocks(document)
         for n, block in enumerate(found):
             if '"limit"' in found[min(n + 1, len(found) - 1)].text:

@@ -21,7 +21,7 @@ from deploy.local import settings_of
 from deploy.topology import PROCESSES, SERVICES, Process, by_name, url_variable
 
 ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
+CONFIGURATION = ROOT / "docs" / "configuration.md"
 TEXT = (ROOT / "compose.yaml").read_text()
 COMPOSE = cast("dict[str, Any]", yaml.safe_load(TEXT))
 CONTAINERS = cast("dict[str, dict[str, Any]]", COMPOSE["services"])
@@ -195,10 +195,9 @@ def test_a_process_is_passed_every_variable_that_it_reads_and_no_other(process: 
 
 
 @each_process
-def test_the_configuration_table_names_the_readers_of_each_variable(process: Process) -> None:
+def test_the_configuration_names_the_readers_of_each_variable(process: Process) -> None:
     readers = {"all five", process.name, *(["the four services"] if process.owns_database else [])}
-    section = README.read_text().partition("\n## Configuration\n")[2].partition("\n## ")[0]
-    rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
+    rows = [line.split("|") for line in CONFIGURATION.read_text().splitlines() if line.startswith("| `")]
     told = {
         name for row in rows if readers & set(row[2].strip().split(", ")) for name in re.findall(r"`(\w+)`", row[1])
     }

@@ -37,16 +37,24 @@ from deploy import databases
 from deploy.topology import PROCESSES, SERVICES
 from gateway import errors as gateway_errors
 from gateway.schema.codes import PAYLOADS
+from tests.house.test_house import tracked
 from tests.system import System
 
 ROOT = Path(__file__).resolve().parents[2]
-README = ROOT / "README.md"
-DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-DOCUMENTS = [
-    *sorted(ROOT.glob("*.md")),
-    *sorted((ROOT / "docs").rglob("*.md")),
+README, LEIAME = ROOT / "README.md", ROOT / "LEIAME.md"
+DOCS = ROOT / "docs"
+INDEX, REST, GRAPHQL, CONFIGURATION, OPERATIONS = (
+    DOCS / f"{name}.md" for name in ("README", "rest", "graphql", "configuration", "operations")
+)
+DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
+BETWEEN = [
+    *sorted(set(ROOT.glob("*.md")) - {README, LEIAME}),
+    *sorted(DOCS.rglob("*.md")),
     ROOT / "gateway" / "playground" / "README.md",
+    *sorted((ROOT / "examples").glob("*/README.md")),
 ]
+DOCUMENTS = [README, *BETWEEN, LEIAME]
+"""Every page, in the order in which they are followed: LEIAME.md, which changes most, comes last."""
 
 FENCE = re.compile(r"^(?P<shown_only><!-- not run -->\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$", re.M | re.S)
 CODE = re.compile(r"`([^`\n]+)`")
@@ -220,6 +228,11 @@ def code(document: Path) -> Iterator[str]:
     yield from CODE.findall(FENCE.sub("", text))
 
 
+def asking() -> list[Path]:
+    """The pages with examples that are sent."""
+    return [document for document in DOCUMENTS if any(block.asks for block in blocks(document))]
+
+
 def names(documents: list[Path]) -> list[str]:
     return [str(document.relative_to(ROOT)) for document in documents]
 
@@ -246,13 +259,20 @@ def configured() -> set[str]:
 
 
 def documented() -> set[str]:
-    """Every variable in the configuration table."""
-    section = README.read_text().partition("\n## Configuration\n")[2].partition("\n## ")[0]
-    first_cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
-    return {name for cell in first_cells for name in CODE.findall(cell)}
+    """Every variable in the tables of the configuration."""
+    return {name for cell in first_cells(CONFIGURATION) for name in CODE.findall(cell)}
 
 
-@pytest.mark.parametrize("document", ["README.md", "LEIAME.md"])
+def first_cells(document: Path) -> list[str]:
+    """The first cell of each row of a table that begins with code."""
+    return [line.split("|")[1] for line in document.read_text().splitlines() if line.startswith("| `")]
+
+
+def test_the_pages_that_show_how_to_call_have_examples() -> None:
+    assert {README, REST, GRAPHQL, LEIAME} <= set(asking())
+
+
+@pytest.mark.parametrize("document", names(asking()))
 def test_every_example_is_answered_as_the_document_shows(document: str, system: System) -> None:
     """The pages are followed one after the other on the same data, to the letter."""
     reader, found = Reader(system.offset), blocks(ROOT / document)
@@ -262,11 +282,13 @@ def test_every_example_is_answered_as_the_document_shows(document: str, system: 
         reader.check(question, answer)
 
 
-@pytest.mark.parametrize("document", ["README.md", "LEIAME.md"])
+@pytest.mark.parametrize("document", names(DOCUMENTS))
 def test_every_answer_stands_behind_its_question(document: str) -> None:
     found = blocks(ROOT / document)
-    assert [found[n].text for n in range(len(found) - 1) if found[n].asks and not found[n + 1].answers] == []
-    assert [block.text for n, block in enumerate(found) if block.answers and not found[n - 1].asks] == []
+    follows = [*found[1:], Block(True, "", "")]
+    assert [block.text for block, other in zip(found, follows, strict=False) if block.asks and not other.answers] == []
+    assert [block.text for n, block in enumerate(found) if block.answers and (n == 0 or not found[n - 1].asks)] == []
+    assert [block.text for block in found if block.language != "bash" and block.text.startswith("curl ")] == []
 
 
 @pytest.mark.parametrize("document", names(DOCUMENTS))
@@ -340,7 +362,7 @@ def test_the_lists_of_codes_have_what_the_code_raises_and_no_more() -> None:
         problems |= set(re.findall(r'code="([A-Z_]+)"', text))
         problems |= set(re.findall(r'_prepared\(\s*\d+,\s*"([A-Z_]+)"', text))
         fields |= set(re.findall(r'(?:invalid|FieldError)\(\s*[^,()]+,\s*"([A-Z_]+)"', text))
-        fields |= set(re.findall(r'(?:ValueError\(f?|^[A-Z_]+ = )"([A-Z_]+): ', text, re.M))
+        fields |= set(re.findall(r'(?:InvalidValue\(|ValueError\(f?|^[A-Z_]+ = )"([A-Z_]+)(?:: |", )', text, re.M))
     assert problems == set(codes.PROBLEMS)
     # INVALID is what pydantic finds and we have no word for; CODE stands in a docstring.
     assert (fields | {"INVALID"}) - {"CODE", "INVALID_ID"} == set(codes.FIELDS)
@@ -348,9 +370,9 @@ def test_the_lists_of_codes_have_what_the_code_raises_and_no_more() -> None:
 
 
 def test_the_tables_of_codes_are_the_lists() -> None:
-    text = README.read_text()
+    text = REST.read_text()
     *of_problems, of_fields = text.partition("\n| status | `code` |\n")[2].partition("\n\n")[0].splitlines()[1:]
-    said = text.partition("`extensions.code` is one of ")[2].partition("```")[0]
+    said = GRAPHQL.read_text().partition("`extensions.code` is one of ")[2].partition("```")[0]
     in_extensions, _, in_payloads = said.partition("In a payload's `errors`")
 
     def named(part: str) -> set[str]:
@@ -358,18 +380,67 @@ def test_the_tables_of_codes_are_the_lists() -> None:
 
     assert named(of_fields.rpartition(" | ")[2]) == set(codes.FIELDS)
     assert {name for row in of_problems for name in named(row)} - {"ALLOWED_HOSTS"} == set(codes.PROBLEMS)
-    assert named(in_extensions) - {"MAX_ERRORS", "BUSY", "TOO_SLOW"} == set(gateway_errors.EXTENSIONS)
+    assert named(in_extensions) - {"BUSY", "TOO_SLOW"} == set(gateway_errors.EXTENSIONS)
     assert named(in_payloads) == set(PAYLOADS) - set(codes.FIELDS)
 
 
-def test_every_metric_is_documented() -> None:
+def test_the_table_of_metrics_names_what_is_counted() -> None:
     for process in PROCESSES:
         importlib.import_module(f"{process.name}.app")
     counters = {one.name + "_total" for one in REGISTRY.collect() if one.type == "counter"}
     others = {one.name for one in REGISTRY.collect() if one.type != "counter"}
     others |= {name for name, _ in (metrics.POOL_GAUGES | metrics.POOL_COUNTERS).values()}
     ours = {name for name in counters | others if not name.startswith(("process_", "python_"))}
-    assert ours <= set(re.findall(r"`([a-z_]+)`", README.read_text()))
+    told = {name for cell in first_cells(OPERATIONS) for name in re.findall(r"`(\w+_\w+)`", cell)}
+    assert told == ours
+
+
+IMAGINED = ("NNNN", "fornecedores", "0005_add_email", "pessoas/pessoas/", "solicitacoes.edges.0")
+"""What a recipe makes, a folder that a decision has spared us, and a path in an answer."""
+
+
+@pytest.mark.parametrize("document", names(DOCUMENTS))
+def test_every_file_and_module_of_ours_that_is_named_exists(document: str) -> None:
+    folders = [path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    ours = re.compile(rf"(?:{'|'.join(folders)})(?:/[\w./-]*|(?:\.\w+)+)")
+    named = [span for span in code(ROOT / document) if ours.fullmatch(span)]
+    assert [one for one in named if not is_there(one) and not any(word in one for word in IMAGINED)] == []
+
+
+def is_there(name: str) -> bool:
+    """Whether a path, or a dotted name of a module and of something in it, is one of this repository."""
+    if "/" in name:
+        return (ROOT / name).exists()
+    *module, last = name.split(".")
+    inside = ROOT.joinpath(*module)
+    file = inside.with_suffix(".py")
+    return (inside / last).is_dir() or (inside / f"{last}.py").exists() or (file.exists() and last in file.read_text())
+
+
+PAGE = re.compile(r"\b((?:docs/[\w/-]+|README|LEIAME|CONTRIBUTING|CHANGELOG)\.md)(?:, ([A-Z]\w*(?: \w+)*))?")
+
+
+def test_what_the_code_says_to_read_exists() -> None:
+    """In messages, comments and settings: `docs/containers.md`, or with a heading, `docs/containers.md, Tokens`."""
+    broken: list[str] = []
+    for file in tracked():
+        if file.suffix in (".md", ".svg", ".json", ".lock") or not file.exists() or file == Path(__file__):
+            continue
+        for page, heading in PAGE.findall(file.read_text(errors="ignore")):
+            there = (ROOT / page).exists()
+            if not there or (heading and heading not in HEADING.findall((ROOT / page).read_text())):
+                broken.append(f"{file.relative_to(ROOT)}: {page}, {heading}")
+    assert broken == []
+
+
+def test_the_index_lists_every_page_of_the_documents_once() -> None:
+    listed = [(DOCS / target).resolve() for target in LINK.findall(INDEX.read_text())]
+    pages = [page for page in DOCUMENTS if page != INDEX]
+    assert sorted(listed) == sorted(pages)
+
+
+def test_the_start_page_is_short() -> None:
+    assert len(README.read_text().splitlines()) <= 200
 
 
 def test_decisions_are_numbered_short_and_have_three_parts() -> None:
