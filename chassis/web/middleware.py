@@ -57,7 +57,8 @@ class RequestMiddleware:
         metrics.IN_PROGRESS.value += 1
         scope["fields"] = headers = combined(scope["headers"])  # of use further in, too
         trace = trace_context.read(headers)
-        before = context.enter(RequestContext(trace))
+        arrived: float = scope.get("arrived") or time.monotonic()
+        before = context.enter(RequestContext(trace, arrived + self.operation_timeout))
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -69,10 +70,11 @@ class RequestMiddleware:
         try:
             if b"origin" in headers:
                 cors.require_known(scope["method"], headers, self.origins)
-            until = deadline.until_of(self.operation_timeout, headers.get(DEADLINE), scope.get("arrived"))
-            if until <= time.monotonic():  # its turn on its connection came too late
+            if DEADLINE in headers:
+                until = deadline.until_of(self.operation_timeout, headers[DEADLINE], arrived)
+                context.enter(RequestContext(trace, until))
+            if deadline.left() <= 0:  # its turn on its connection came too late
                 raise DeadlineExceeded(deadline.OVER)
-            context.enter(RequestContext(trace, until))
             accept = headers.get(b"accept", b"").decode("latin-1")
             if scope["path"].startswith("/api") and not quality(accept, "application/json"):
                 raise NotAcceptable("só há representação em application/json")
