@@ -46,7 +46,7 @@ async def growth(program: Path, directory: Path, rounds: int, seconds: float) ->
 
 
 def _table(ours: Running, of: str, workloads: dict[int, Workload]) -> str:
-    lines = [f"| {of} | CPU per query, ms | more than the first, for each one more, µs |", "|---|---|---|"]
+    lines = [f"| {of} | CPU per query, ms | CPU of each one added since the first line, µs |", "|---|---|---|"]
     least = min(workloads)
     first = ours.cpu_of(workloads[least]) or 0.0
     for count, workload in workloads.items():
