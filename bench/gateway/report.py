@@ -93,8 +93,8 @@ def bottleneck(everybody: Sequence[Running]) -> str:
     part = sum(one.stub_share for one in rounds) / sum(one.gateway_share for one in rounds)
     return (
         f"The stub is no bottleneck: it was never busy for more than {busiest.stub_share:.0%} of the time (in that "
-        f"round the gateway was busy for {busiest.gateway_share:.0%}), and over all rounds it used {part:.1%} of the CPU "
-        "that the gateways used."
+        f"round the gateway was busy for {busiest.gateway_share:.0%}), and over all rounds it used {part:.1%} of the "
+        "CPU that the gateways used."
     )
 
 
