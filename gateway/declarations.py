@@ -1,7 +1,7 @@
-"""What a field of the schema says of itself: where its value comes from.
+"""Declarations: each says where the value of a field of the schema comes from.
 
-A field of the Strawberry schema carries one of these as `metadata["plan"]`. Its resolver for the reference executor,
-its part of a plan and its price are all made from it.
+A field of the Strawberry schema carries its declaration as `metadata["declaration"]`. Three things are made from it:
+the field's resolver for the reference executor, its part of a plan, and its cost.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,13 +12,13 @@ from strawberry.types.field import StrawberryField
 
 from gateway.resources import AnyResource
 
-Convert = Callable[[dict[str, Any], StrawberryField], dict[str, Any]]
-"""Turns arguments as graphql-core coerced them into what a resolver of the field takes."""
+ConvertArguments = Callable[[dict[str, Any], StrawberryField], dict[str, Any]]
+"""Turns the arguments that graphql-core has coerced into the arguments that the field's resolver takes."""
 
 
 @dataclass(slots=True)
-class Outcome:
-    """What a write came to: the row, or what its caller can mend."""
+class MutationOutcome:
+    """The result of a mutation's write: the written row, or None and the errors that the caller can correct."""
 
     row: Any
     errors: Sequence[Any]
@@ -26,57 +26,58 @@ class Outcome:
 
 @dataclass(frozen=True)
 class LinkByKey:
-    """Declares a link: the row of `to` whose id is the parent's `key`."""
+    """Declares a link: the value is the row of `resource` whose id is the parent's attribute `key`."""
 
     key: str
-    to: AnyResource
+    resource: AnyResource
 
 
 @dataclass(frozen=True)
-class HeldObject:
-    """Declares an object that the parent's row holds."""
+class EmbeddedObject:
+    """Declares an object that is part of the parent's row, as its `attribute`."""
 
     attribute: str
 
 
 @dataclass(frozen=True)
 class RowById:
-    """Declares one row by the argument `id`; `read` turns it into an integer, or refuses it."""
+    """Declares the row whose id is the argument `id`. `parse_id` makes it an integer, or raises Invalid."""
 
-    of: AnyResource
-    read: Callable[[str], int]
-    convert: Convert
+    resource: AnyResource
+    parse_id: Callable[[str], int]
+    convert: ConvertArguments
 
 
 @dataclass(frozen=True)
 class ConnectionOf:
-    """Declares a connection over `of`; below a parent, over the rows whose `field` is its id.
+    """Declares a connection over the rows of `resource`; below a parent, over those whose `field` is the parent's id.
 
-    `asked` turns the names of the selected fields, and the arguments as a resolver takes them, into the services' read.
+    `build_query` makes the services' query from the request's loaders, the names of the selected fields, and the
+    arguments as a resolver takes them.
     """
 
-    of: AnyResource
-    asked: Callable[..., Awaitable[dict[str, Any]]]
-    convert: Convert
+    resource: AnyResource
+    build_query: Callable[..., Awaitable[dict[str, Any]]]
+    convert: ConvertArguments
     field: str | None = None
 
 
 @dataclass(frozen=True)
 class MutationWrite:
-    """Declares a mutation: `write` takes the context, and the arguments as a resolver takes them."""
+    """Declares a mutation. `write` takes the context, and the arguments as a resolver takes them."""
 
-    write: Callable[..., Awaitable[Outcome]]
-    convert: Convert
-
-
-@dataclass(frozen=True)
-class WrittenRow:
-    """Declares the object of a mutation's payload: the row that was written, null if it was refused."""
+    write: Callable[..., Awaitable[MutationOutcome]]
+    convert: ConvertArguments
 
 
 @dataclass(frozen=True)
-class MendableErrors:
-    """Declares what a mutation's caller can mend; empty if it was done."""
+class PayloadRow:
+    """Declares the object in a mutation's payload: the written row, or null if the write was refused."""
 
 
-Declaration = LinkByKey | HeldObject | RowById | ConnectionOf | MutationWrite | WrittenRow | MendableErrors
+@dataclass(frozen=True)
+class PayloadErrors:
+    """Declares the list `errors` in a mutation's payload: what the caller can correct; empty after a success."""
+
+
+Declaration = LinkByKey | EmbeddedObject | RowById | ConnectionOf | MutationWrite | PayloadRow | PayloadErrors

@@ -27,7 +27,7 @@ from chassis.errors import (
 from chassis.request import context
 from gateway.names import camel
 from gateway.portuguese import in_portuguese
-from gateway.settings import MOST
+from gateway.settings import LARGEST_COUNT
 
 log = logging.getLogger("graphql")
 
@@ -86,7 +86,7 @@ class LimitExceededError(GraphQLError):
     """The request asks for more than a limit allows; nothing of it was executed."""
 
     def __init__(self, limit: str, asked: int, allowed: int) -> None:
-        asked = min(asked, MOST)
+        asked = min(asked, LARGEST_COUNT)
         extensions = {"code": "LIMIT_EXCEEDED", "limit": limit.upper(), "asked": asked, "allowed": allowed}
         super().__init__(LIMIT_TEXTS[limit].format(asked=asked, allowed=allowed), extensions=extensions)
 

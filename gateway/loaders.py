@@ -155,10 +155,10 @@ class Loaders:
         make = lambda: KeyLoader(self._kept(self._by_id(resource)), MAX_IDS)  # noqa: E731
         return self._once(("one", resource.path), make).load(id)
 
-    def rows(self, resource: AnyResource, keys: set[int], *, alone: bool) -> "Awaitable[Rows | Items[Any]]":
+    def rows(self, resource: AnyResource, keys: set[int], *, batched: bool) -> "Awaitable[Rows | Items[Any]]":
         """Begins to read these rows; awaited, it raises what none of them could be read for. Who asks `alone` for rows
         of this resource need not wait for others that may want some too: the request is on its way on return."""
-        if not alone or len(keys) > MAX_IDS:
+        if batched or len(keys) > MAX_IDS:
             reading = asyncio.ensure_future(self._put_together(resource, keys))
         else:
             try:

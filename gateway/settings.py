@@ -8,7 +8,7 @@ from chassis import settings
 from chassis.query.pagination import MAX_IDS
 from chassis.settings import BaseUrl, NeighbourSettings
 
-MOST = 10**9
+LARGEST_COUNT = 10**9
 """A count that is larger is answered as this: a nest of fragments or pages can ask for more than JSON's integers."""
 
 
@@ -27,8 +27,8 @@ class Limits(settings.ProcessSettings):
     max_variables: Annotated[int, Field(ge=0, le=5_000)] = 100
     max_values: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
     max_overlaps: Annotated[int, Field(ge=100, le=500_000)] = 3_000
-    max_cost: Annotated[int, Field(ge=1, le=MOST)] = 50_000
-    rate_limit: Annotated[int, Field(ge=0, le=MOST)] = 0
+    max_cost: Annotated[int, Field(ge=1, le=LARGEST_COUNT)] = 50_000
+    rate_limit: Annotated[int, Field(ge=0, le=LARGEST_COUNT)] = 0
     """Cost of one caller's operations in a minute; 0: any."""
 
 

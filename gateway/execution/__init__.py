@@ -1,1 +1,1 @@
-"""How an operation is run."""
+"""Runs an operation: compiles it into a plan, estimates its cost, and executes it. Start with `operation.py`."""

@@ -1,4 +1,4 @@
-"""A field's arguments for a plan: what the document says is coerced once, what variables say is looked up each time."""
+"""A field's arguments in a plan. Literal values are coerced once; variables are looked up in each request."""
 
 from copy import copy
 from typing import Any
@@ -17,41 +17,45 @@ from graphql import (
 from graphql.execution.values import VariableValues
 from strawberry.types.field import StrawberryField
 
-from gateway.declarations import Convert
+from gateway.declarations import ConvertArguments
 
-AS_THEY_ARE = ("Int", "String", "ID")
-"""Types whose coerced value is what a resolver takes."""
+PLAIN_TYPES = ("Int", "String", "ID")
+"""Types whose coerced value is what a resolver takes, without a conversion by Strawberry."""
 
 
-class Arguments:
+class FieldArguments:
     """The arguments of one field of one document, coerced exactly as graphql-core does.
 
-    An argument without variables is coerced once. One that is a variable of a plain type was coerced with the
-    variables. Only a variable inside a filter, or as an order, makes all of them be coerced again for each request.
+    An argument without variables is coerced once. An argument that is a variable of a plain type has already been
+    coerced with the operation's variables. Any other use of a variable (inside a filter, or as an order) makes this
+    field coerce all of its arguments in each request.
     """
 
-    def __init__(self, definition: GraphQLField, node: FieldNode, field: StrawberryField, convert: Convert) -> None:
+    def __init__(
+        self, definition: GraphQLField, node: FieldNode, field: StrawberryField, convert: ConvertArguments
+    ) -> None:
         self._definition, self._node, self._field, self._convert = definition, node, field, convert
         self._constant: dict[str, Any] | None = None
+        """The arguments without variables; None if all must be coerced in each request."""
         self._variables: dict[str, str] = {}
-        """Arguments that are variables of a plain type: which ones."""
+        """The variable's name for each argument that is a variable of a plain type."""
         self._required: list[str] = []
-        """Those of them that must not be null."""
+        """Those of these variables that must not be null."""
         names = {argument.python_name for argument in field.arguments}
-        fixed: list[ArgumentNode] = []
+        others: list[ArgumentNode] = []
         for argument in node.arguments or ():
             name, value = argument.name.value, argument.value
             kind = str(getattr(definition.args[name], "type"))  # noqa: B009  # graphql-core types it in part only
-            plain = name in names and kind.rstrip("!") in AS_THEY_ARE
+            plain = name in names and kind.rstrip("!") in PLAIN_TYPES
             if plain and isinstance(value, VariableNode):
                 self._variables[name] = value.name.value
                 self._required += [value.name.value] * kind.endswith("!")
             else:
-                fixed.append(argument)
-        if not any(_has_variable(argument.value) for argument in fixed):
-            rest = copy(definition)
-            rest.args = {name: one for name, one in definition.args.items() if name not in self._variables}
-            self._constant = self._once(rest, FieldNode(name=node.name, arguments=tuple(fixed)))
+                others.append(argument)
+        if not any(_has_variable(argument.value) for argument in others):
+            without_variables = copy(definition)
+            without_variables.args = {name: one for name, one in definition.args.items() if name not in self._variables}
+            self._constant = self._coerced_once(without_variables, FieldNode(name=node.name, arguments=tuple(others)))
 
     def of(self, variables: VariableValues) -> dict[str, Any]:
         """The arguments by their Python names. Raises GraphQLError."""
@@ -61,11 +65,11 @@ class Arguments:
         given = {name: coerced[variable] for name, variable in self._variables.items() if variable in coerced}
         return self._constant | given
 
-    def _once(self, definition: GraphQLField, node: FieldNode) -> dict[str, Any] | None:
+    def _coerced_once(self, definition: GraphQLField, node: FieldNode) -> dict[str, Any] | None:
         try:
             return self._convert(get_argument_values(definition, node), self._field)
         except GraphQLError:
-            return None  # what is missing or wrong is said when the field runs, as the reference says it
+            return None  # the error is raised when the field runs, since graphql-core reports it then
 
 
 def _has_variable(value: ValueNode) -> bool:

@@ -1,4 +1,4 @@
-"""Which fields a selection asks for: fragments opened, `@include` and `@skip` applied, duplicates merged."""
+"""Which fields a selection asks for, after fragments, `@include` and `@skip`, with equal response keys merged."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
@@ -20,12 +20,12 @@ SelectedFields = Mapping[str, Sequence[FieldNode]]
 
 
 class Collector:
-    """Collects from one document, for one outcome of its `@include` and `@skip`."""
+    """Collects fields in one document, for one combination of outcomes of its `@include` and `@skip`."""
 
     def __init__(self, document: DocumentNode, variables: Any) -> None:
         self.document = document
         self.collected = 0
-        """Fields so far: what is made of them weighs as much."""
+        """How many fields have been collected so far. The size in memory of a plan is estimated from it."""
         self._variables = variables
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
@@ -53,11 +53,11 @@ class Collector:
                 fragment: FragmentDefinitionNode | InlineFragmentNode = self._fragments[node.name.value]
             else:
                 fragment = cast("InlineFragmentNode", node)
-            # Every type of this schema is an object type: a condition is met by that very type.
+            # This schema has no interfaces and no unions, so a type condition can be met by that one type only.
             if fragment.type_condition is None or fragment.type_condition.name.value == kind.name:
                 yield from self._fields(kind, fragment.selection_set)
 
 
 def selections(nodes: Sequence[FieldNode]) -> list[SelectionSetNode]:
-    """What the nodes of one response key select below it."""
+    """The selection sets of the nodes that share one response key."""
     return [node.selection_set for node in nodes if node.selection_set]

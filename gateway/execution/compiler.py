@@ -1,11 +1,10 @@
-"""Compiles a validated operation into a plan, from the declarations that the schema's fields carry.
+"""Compiles a validated operation into a plan, from the declarations of the schema's fields (`gateway.declarations`).
 
-A field of the Strawberry schema says once what it is (`metadata["plan"]`: a link, a connection, one row by id); its
-resolver for the reference executor and its part of a plan both come from that.
+Every operation on this schema is compiled. Only `__schema` and `__type` are left to graphql-core, since they read no
+service: each of them becomes a small operation of its own inside the plan.
 
-Nothing is left to the reference but introspection (`__schema`, `__type`), which reads no service: each such field is an
-operation of its own in the plan. Not executed at all is an operation whose `@include` or `@skip` depends on a null, as
-a variable with a default may be: graphql-core would come upon it field by field, when a part of a mutation is done.
+An operation is refused if its `@include` or `@skip` depends on a variable that is null, which a variable with a default
+value can be. graphql-core would find the null field by field, when a part of a mutation may already be done.
 """
 
 from collections import Counter
@@ -32,29 +31,29 @@ from gateway import declarations
 from gateway.declarations import (
     ConnectionOf,
     Declaration,
-    HeldObject,
+    EmbeddedObject,
     LinkByKey,
-    MendableErrors,
     MutationWrite,
+    PayloadErrors,
+    PayloadRow,
     RowById,
-    WrittenRow,
 )
 from gateway.execution import layout, parts, plan
-from gateway.execution.arguments import Arguments
+from gateway.execution.arguments import FieldArguments
 from gateway.execution.collect import Collector, selections
-from gateway.execution.parts import Run
+from gateway.execution.parts import PlanRun
 
 
 class NotCompiledError(Exception):
-    """This operation is the reference executor's; the message is the reason."""
+    """There is no plan for this operation, so the reference executor must run it. The message is the reason."""
 
 
-MemberPart = layout.Value | parts.PlanPart | parts.ObjectShape | bytes
-"""What a member of an object is made of: what fills a gap; or a shape, or a text, that needs none."""
+Member = layout.RowValue | parts.PlanPart | parts.ObjectTemplate | bytes
+"""A member of an object in its compiled form: a gap, a template that becomes part of the text around it, or a text."""
 
 
-def steering(document: DocumentNode, operation: OperationDefinitionNode) -> tuple[str, ...]:
-    """The operation's variables that its `@include` and `@skip` depend on: a plan for each of their outcomes."""
+def directive_variables(document: DocumentNode, operation: OperationDefinitionNode) -> tuple[str, ...]:
+    """The variables that the operation's `@include` and `@skip` depend on. Each combination of values has a plan."""
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     found, waiting = set[str](), [operation.selection_set]
     while waiting:
@@ -64,7 +63,8 @@ def steering(document: DocumentNode, operation: OperationDefinitionNode) -> tupl
                     one.value.name.value for one in directive.arguments or () if isinstance(one.value, VariableNode)
                 )
             below: SelectionSetNode | None = getattr(node, "selection_set", None)
-            if isinstance(node, FragmentSpreadNode) and (fragment := fragments.pop(node.name.value, None)):  # once
+            # `pop`: each fragment is visited once.
+            if isinstance(node, FragmentSpreadNode) and (fragment := fragments.pop(node.name.value, None)):
                 below = fragment.selection_set
             if below:
                 waiting.append(below)
@@ -72,47 +72,59 @@ def steering(document: DocumentNode, operation: OperationDefinitionNode) -> tupl
 
 
 class Compiler:
-    """Compiles one operation of one document, for one outcome of its `@include` and `@skip`."""
+    """Compiles one operation of one document, for one combination of outcomes of its `@include` and `@skip`."""
 
     def __init__(self, schema: GraphQLSchema, collector: Collector) -> None:
         self._schema, self._document = schema, collector.document
         self._collect = collector.collect
-        self._by_id = Counter[str]()
-        """Parts that read a resource by id, by its path."""
+        self._reads_by_id = Counter[str]()
+        """How many parts read a resource by id, by the resource's path."""
 
     def compile(self, operation: OperationDefinitionNode) -> plan.Plan:
         """The plan. Raises NotCompiledError."""
-        kind = cast("GraphQLObjectType", self._schema.get_root_type(operation.operation))
+        parent_type = cast("GraphQLObjectType", self._schema.get_root_type(operation.operation))
         texts: dict[str, bytes] = {}
-        roots: dict[str, plan.AnyRoot] = {}
-        for key, nodes in self._collect(kind, [operation.selection_set]).items():
+        root_fields: dict[str, plan.RootField] = {}
+        for key, nodes in self._collect(parent_type, [operation.selection_set]).items():
             if nodes[0].name.value == "__typename":
-                texts[key] = _quoted(kind.name)
+                texts[key] = _quoted(parent_type.name)
             else:
                 texts[key] = layout.GAP
-                known = nodes[0].name.value in kind.fields
-                roots[key] = self._root(kind, nodes) if known else self._of_schema(operation, nodes)
-        often = frozenset(path for path, times in self._by_id.items() if times > 1)
-        in_turn = operation.operation is OperationType.MUTATION
-        return plan.Plan(_object_text(texts), roots, often, in_turn)
+                known = nodes[0].name.value in parent_type.fields
+                root_fields[key] = (
+                    self._root_field(parent_type, nodes) if known else self._introspection(operation, nodes)
+                )
+        batched_paths = frozenset(path for path, times in self._reads_by_id.items() if times > 1)
+        serial = operation.operation is OperationType.MUTATION
+        return plan.Plan(_object_text(texts), root_fields, batched_paths, serial)
 
-    def _root(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> plan.AnyRoot:
-        declared, below = self._declared(kind, nodes)
+    def _root_field(self, parent_type: GraphQLObjectType, nodes: Sequence[FieldNode]) -> plan.RootField:
+        declared, below = self._declaration(parent_type, nodes)
         match declared:
             case RowById():
-                self._by_id[declared.of.path] += 1
-                return plan.Single(declared.of, self._id(kind, declared, nodes), self._shape(below, nodes), nodes)
+                self._reads_by_id[declared.resource.path] += 1
+                return plan.RootRow(
+                    declared.resource,
+                    self._id_reader(parent_type, declared, nodes),
+                    self._template(below, nodes),
+                    nodes,
+                )
             case ConnectionOf():
-                shape, selected = self._connection(below, nodes)
-                return plan.Root(declared.of, self._asked(kind, declared, nodes, selected), shape, nodes)
+                template, selected = self._page_template(below, nodes)
+                return plan.RootConnection(
+                    declared.resource, self._query_builder(parent_type, declared, nodes, selected), template, nodes
+                )
             case MutationWrite():
                 done, refused = self._payload(below, nodes)
-                return plan.Write(self._write(kind, declared, nodes), done, refused, nodes)
+                return plan.RootMutation(self._writer(parent_type, declared, nodes), done, refused, nodes)
             case _:
                 raise NotCompiledError(f"{nodes[0].name.value} reads no service")
 
-    def _of_schema(self, operation: OperationDefinitionNode, nodes: Sequence[FieldNode]) -> plan.OfSchema:
-        """`__schema` or `__type`, as an operation of its own. Its variables can be texts and truth values only."""
+    def _introspection(self, operation: OperationDefinitionNode, nodes: Sequence[FieldNode]) -> plan.RootIntrospection:
+        """`__schema` or `__type`, as an operation of its own.
+
+        It declares only the `String` and `Boolean` variables: introspection has no arguments of other types.
+        """
         declared = [
             one
             for one in operation.variable_definitions or ()
@@ -125,136 +137,154 @@ class Compiler:
         )
         fragments = [one for one in self._document.definitions if isinstance(one, FragmentDefinitionNode)]
         names = [one.variable.name.value for one in declared]
-        return plan.OfSchema(self._schema, DocumentNode(definitions=(alone, *fragments)), names, nodes)
+        return plan.RootIntrospection(self._schema, DocumentNode(definitions=(alone, *fragments)), names, nodes)
 
     def _payload(
-        self, kind: GraphQLObjectType, parents: Sequence[FieldNode]
-    ) -> tuple[parts.ObjectShape, parts.ObjectShape]:
-        """A mutation's payload when it was done, over the row; and when it was refused, over the outcome."""
-        done: dict[str, MemberPart] = {}
-        refused: dict[str, MemberPart] = {}
-        for key, nodes in self._collect(kind, selections(parents)).items():
+        self, parent_type: GraphQLObjectType, parents: Sequence[FieldNode]
+    ) -> tuple[parts.ObjectTemplate, parts.ObjectTemplate]:
+        """The templates of a mutation's payload: for a write that succeeded, and for one that was refused."""
+        done: dict[str, Member] = {}
+        refused: dict[str, Member] = {}
+        for key, nodes in self._collect(parent_type, selections(parents)).items():
             if nodes[0].name.value == "__typename":
-                done[key] = refused[key] = _quoted(kind.name)
+                done[key] = refused[key] = _quoted(parent_type.name)
                 continue
-            declared, below = self._declared(kind, nodes)
-            shape = self._shape(below, nodes)
+            declared, below = self._declaration(parent_type, nodes)
+            template = self._template(below, nodes)
             match declared:
-                case WrittenRow():
-                    done[key], refused[key] = shape, layout.NULL
-                case MendableErrors():
-                    done[key], refused[key] = layout.EMPTY, parts.Errors(shape)
+                case PayloadRow():
+                    done[key], refused[key] = template, layout.NULL
+                case PayloadErrors():
+                    done[key], refused[key] = layout.EMPTY_LIST, parts.ErrorsPart(template)
                 case _:
-                    raise NotCompiledError(f"{kind.name}.{nodes[0].name.value} is of no kind that is compiled")
-        return _assembled(done), _assembled(refused)
+                    raise NotCompiledError(f"{parent_type.name}.{nodes[0].name.value} is of no kind that is compiled")
+        return _object_template(done), _object_template(refused)
 
-    def _shape(self, kind: GraphQLObjectType, parents: Sequence[FieldNode], row: str = "") -> parts.ObjectShape:
-        """What `parents` select of `kind`. `row` is where it stands in the row: `categoria.` in a row of a produto."""
-        fields = self._collect(kind, selections(parents))
-        return _assembled({key: self._part(kind, nodes, row) for key, nodes in fields.items()})
+    def _template(
+        self, parent_type: GraphQLObjectType, parents: Sequence[FieldNode], row: str = ""
+    ) -> parts.ObjectTemplate:
+        """What the nodes `parents` select of `parent_type`.
 
-    def _part(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode], row: str) -> MemberPart:
+        `row` is the prefix of the object's attributes in the row: `categoria.` for the categoria inside a produto.
+        """
+        fields = self._collect(parent_type, selections(parents))
+        return _object_template({key: self._member(parent_type, nodes, row) for key, nodes in fields.items()})
+
+    def _member(self, parent_type: GraphQLObjectType, nodes: Sequence[FieldNode], row: str) -> Member:
         name = nodes[0].name.value
         if name == "__typename":
-            return _quoted(kind.name)
-        declared, below = self._declared(kind, nodes)
+            return _quoted(parent_type.name)
+        declared, below = self._declaration(parent_type, nodes)
         match declared:
             case LinkByKey():
-                self._by_id[declared.to.path] += 1
-                return parts.Link(row + declared.key, declared.to, self._shape(below, nodes), nodes)
-            case HeldObject():
-                return self._shape(below, nodes, f"{row}{declared.attribute}.")
+                self._reads_by_id[declared.resource.path] += 1
+                return parts.LinkPart(row + declared.key, declared.resource, self._template(below, nodes), nodes)
+            case EmbeddedObject():
+                return self._template(below, nodes, f"{row}{declared.attribute}.")
             case ConnectionOf(field=str(field)):
-                shape, selected = self._connection(below, nodes)
-                asked = self._asked(kind, declared, nodes, selected)
-                return parts.ChildConnection(field, declared.of, f"{row}id", asked, shape, nodes)
+                template, selected = self._page_template(below, nodes)
+                build_query = self._query_builder(parent_type, declared, nodes, selected)
+                return parts.ChildConnectionPart(field, declared.resource, f"{row}id", build_query, template, nodes)
             case None:
-                attribute = row + self._strawberry(kind, name).python_name
-                is_id = str(kind.fields[name].type).rstrip("!") == "ID"
-                return layout.identifier(attribute) if is_id else layout.attribute(attribute)
+                attribute = row + self._strawberry_field(parent_type, name).python_name
+                is_id = str(parent_type.fields[name].type).rstrip("!") == "ID"
+                return layout.id_value(attribute) if is_id else layout.attribute_value(attribute)
             case _:
-                raise NotCompiledError(f"{kind.name}.{name} is of no kind that is compiled")
+                raise NotCompiledError(f"{parent_type.name}.{name} is of no kind that is compiled")
 
-    def _connection(
-        self, kind: GraphQLObjectType, parents: Sequence[FieldNode]
-    ) -> tuple[parts.ObjectShape, frozenset[str]]:
-        """The shape of a page, and the names of its selected fields."""
-        fields = self._collect(kind, selections(parents))
-        shape = _assembled({key: self._of_connection(kind, nodes) for key, nodes in fields.items()})
-        return shape, frozenset(nodes[0].name.value for nodes in fields.values())
+    def _page_template(
+        self, parent_type: GraphQLObjectType, parents: Sequence[FieldNode]
+    ) -> tuple[parts.ObjectTemplate, frozenset[str]]:
+        """The template of a page, and the names of its selected fields."""
+        fields = self._collect(parent_type, selections(parents))
+        template = _object_template({key: self._page_member(parent_type, nodes) for key, nodes in fields.items()})
+        return template, frozenset(nodes[0].name.value for nodes in fields.values())
 
-    def _of_connection(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> MemberPart:
+    def _page_member(self, parent_type: GraphQLObjectType, nodes: Sequence[FieldNode]) -> Member:
         match nodes[0].name.value:
             case "__typename":
-                return _quoted(kind.name)
+                return _quoted(parent_type.name)
             case "totalCount":
-                return layout.attribute("page.count")
+                return layout.attribute_value("page.count")
             case "pageInfo" as name:
-                return self._page_info(_object(kind, name), nodes)
+                return self._page_info_template(_object_type(parent_type, name), nodes)
             case "nodes" as name:
-                return parts.Items(self._shape(_object(kind, name), nodes))
+                return parts.ItemsPart(self._template(_object_type(parent_type, name), nodes))
             case "edges" as name:
-                return parts.Items(self._edge(_object(kind, name), nodes))
+                return parts.ItemsPart(self._edge_template(_object_type(parent_type, name), nodes))
             case name:
-                raise NotCompiledError(f"{kind.name}.{name} is of no kind that is compiled")
+                raise NotCompiledError(f"{parent_type.name}.{name} is of no kind that is compiled")
 
-    def _edge(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> parts.ObjectShape:
-        def part(nodes: Sequence[FieldNode]) -> MemberPart:
+    def _edge_template(self, parent_type: GraphQLObjectType, parents: Sequence[FieldNode]) -> parts.ObjectTemplate:
+        def member(nodes: Sequence[FieldNode]) -> Member:
             match nodes[0].name.value:
                 case "__typename":
-                    return _quoted(kind.name)
+                    return _quoted(parent_type.name)
                 case "cursor":
-                    return layout.PLACE
+                    return layout.ROW_CURSOR
                 case name:
-                    return self._shape(_object(kind, name), nodes)
+                    return self._template(_object_type(parent_type, name), nodes)
 
-        return _assembled({key: part(nodes) for key, nodes in self._collect(kind, selections(parents)).items()})
+        fields = self._collect(parent_type, selections(parents))
+        return _object_template({key: member(nodes) for key, nodes in fields.items()})
 
-    def _page_info(self, kind: GraphQLObjectType, parents: Sequence[FieldNode]) -> parts.ObjectShape:
-        fields = self._collect(kind, selections(parents))
-        typename = _quoted(kind.name)
-        return _assembled({key: PAGE_INFO.get(nodes[0].name.value, typename) for key, nodes in fields.items()})
+    def _page_info_template(self, parent_type: GraphQLObjectType, parents: Sequence[FieldNode]) -> parts.ObjectTemplate:
+        fields = self._collect(parent_type, selections(parents))
+        typename = _quoted(parent_type.name)
+        return _object_template({key: PAGE_INFO.get(nodes[0].name.value, typename) for key, nodes in fields.items()})
 
-    def _asked(
-        self, kind: GraphQLObjectType, declared: ConnectionOf, nodes: Sequence[FieldNode], selected: frozenset[str]
-    ) -> parts.Arguments:
+    def _query_builder(
+        self,
+        parent_type: GraphQLObjectType,
+        declared: ConnectionOf,
+        nodes: Sequence[FieldNode],
+        selected: frozenset[str],
+    ) -> parts.QueryBuilder:
         name = nodes[0].name.value
-        arguments = Arguments(kind.fields[name], nodes[0], self._strawberry(kind, name), declared.convert)
+        arguments = FieldArguments(
+            parent_type.fields[name], nodes[0], self._strawberry_field(parent_type, name), declared.convert
+        )
 
-        async def asked(run: Run) -> dict[str, Any]:
-            return await declared.asked(run.context.loaders, selected, **arguments.of(run.variables))
+        async def build_query(run: PlanRun) -> dict[str, Any]:
+            return await declared.build_query(run.context.loaders, selected, **arguments.of(run.variables))
 
-        return asked
+        return build_query
 
-    def _id(self, kind: GraphQLObjectType, declared: RowById, nodes: Sequence[FieldNode]) -> Callable[[Run], int]:
+    def _id_reader(
+        self, parent_type: GraphQLObjectType, declared: RowById, nodes: Sequence[FieldNode]
+    ) -> Callable[[PlanRun], int]:
         name = nodes[0].name.value
-        arguments = Arguments(kind.fields[name], nodes[0], self._strawberry(kind, name), declared.convert)
-        return lambda run: declared.read(arguments.of(run.variables)["id"])
+        arguments = FieldArguments(
+            parent_type.fields[name], nodes[0], self._strawberry_field(parent_type, name), declared.convert
+        )
+        return lambda run: declared.parse_id(arguments.of(run.variables)["id"])
 
-    def _write(
-        self, kind: GraphQLObjectType, declared: MutationWrite, nodes: Sequence[FieldNode]
-    ) -> Callable[[Run], Awaitable[declarations.Outcome]]:
+    def _writer(
+        self, parent_type: GraphQLObjectType, declared: MutationWrite, nodes: Sequence[FieldNode]
+    ) -> Callable[[PlanRun], Awaitable[declarations.MutationOutcome]]:
         name = nodes[0].name.value
-        arguments = Arguments(kind.fields[name], nodes[0], self._strawberry(kind, name), declared.convert)
+        arguments = FieldArguments(
+            parent_type.fields[name], nodes[0], self._strawberry_field(parent_type, name), declared.convert
+        )
 
-        async def write(run: Run) -> declarations.Outcome:
+        async def write(run: PlanRun) -> declarations.MutationOutcome:
             return await declared.write(run.context, **arguments.of(run.variables))
 
         return write
 
-    def _declared(
-        self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]
+    def _declaration(
+        self, parent_type: GraphQLObjectType, nodes: Sequence[FieldNode]
     ) -> tuple[Declaration | None, GraphQLObjectType]:
         name = nodes[0].name.value
-        found = cast("Declaration | None", self._strawberry(kind, name).metadata.get("plan"))
-        return found, cast("GraphQLObjectType", get_named_type(kind.fields[name].type))
+        found = cast("Declaration | None", self._strawberry_field(parent_type, name).metadata.get("declaration"))
+        return found, cast("GraphQLObjectType", get_named_type(parent_type.fields[name].type))
 
-    def _strawberry(self, kind: GraphQLObjectType, name: str) -> StrawberryField:
-        return kind.fields[name].extensions["strawberry-definition"]
+    def _strawberry_field(self, parent_type: GraphQLObjectType, name: str) -> StrawberryField:
+        return parent_type.fields[name].extensions["strawberry-definition"]
 
 
 def _object_text(texts: Mapping[str, bytes]) -> bytes:
-    """An object whose members have these texts; names need no escapes."""
+    """The JSON object whose members have these texts. A name in GraphQL needs no escapes in JSON."""
     return b"{%b}" % b",".join(b'"%b":%b' % (key.encode(), text) for key, text in texts.items())
 
 
@@ -262,30 +292,30 @@ def _quoted(name: str) -> bytes:
     return b'"%b"' % name.encode()
 
 
-def _assembled(members: Mapping[str, MemberPart]) -> parts.ObjectShape:
-    """An object of these members; a shape that is always there is part of the text around it."""
+def _object_template(members: Mapping[str, Member]) -> parts.ObjectTemplate:
+    """The template of an object with these members. A member's own template becomes part of the object's text."""
     texts: dict[str, bytes] = {}
     gaps: list[parts.Gap] = []
     for key, part in members.items():
         match part:
             case bytes():
                 texts[key] = part
-            case parts.ObjectShape():
+            case parts.ObjectTemplate():
                 texts[key] = part.text
                 gaps += [parts.Gap(gap.part, (key, *gap.path)) for gap in part.gaps]
             case _:
-                texts[key] = part.gap if isinstance(part, layout.Value) else layout.GAP
+                texts[key] = part.gap if isinstance(part, layout.RowValue) else layout.GAP
                 gaps.append(parts.Gap(part, (key,)))
-    return parts.ObjectShape(_object_text(texts), tuple(gaps))
+    return parts.ObjectTemplate(_object_text(texts), tuple(gaps))
 
 
-PAGE_INFO: dict[str, layout.Value] = {
-    "hasNextPage": layout.attribute("page.has_next"),
-    "hasPreviousPage": layout.attribute("page.has_previous"),
-    "startCursor": layout.FIRST,
-    "endCursor": layout.LAST,
+PAGE_INFO: dict[str, layout.RowValue] = {
+    "hasNextPage": layout.attribute_value("page.has_next"),
+    "hasPreviousPage": layout.attribute_value("page.has_previous"),
+    "startCursor": layout.START_CURSOR,
+    "endCursor": layout.END_CURSOR,
 }
 
 
-def _object(kind: GraphQLObjectType, name: str) -> GraphQLObjectType:
-    return cast("GraphQLObjectType", get_named_type(kind.fields[name].type))
+def _object_type(parent_type: GraphQLObjectType, name: str) -> GraphQLObjectType:
+    return cast("GraphQLObjectType", get_named_type(parent_type.fields[name].type))

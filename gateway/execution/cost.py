@@ -1,7 +1,7 @@
-"""What an operation will cost: the requests it causes downstream, plus the rows that it reads, before any is sent.
+"""Estimates an operation's cost before it runs: the requests that it causes to the services, plus the rows it reads.
 
-A price is made once for an operation and then evaluated with each request's variables, which may hold page sizes. It
-comes from the declarations that the schema's fields carry, as a plan does, and predicts the most that a plan can cause:
+A cost function is made once for an operation, from the declarations of the schema's fields, as a plan is. It is then
+called with the variables of each request, since these may hold page sizes. It gives the most that the plan can cause:
 
     solicitacoes(first: N) ..... 1 request  + N rows
       pessoa ................... 1 request  + N rows at most, for each 5,000 parents
@@ -11,10 +11,12 @@ comes from the declarations that the schema's fields carry, as a plan does, and 
     {nomePessoa: {contains: …}}  1,000 rows, which its owner may have to look through
     criarPessoa ................ 1 request
 
-A row counts once for each ten values that are selected of it: no type has more, but an alias can repeat a field. A page
-counts likewise for what is selected of itself, and below parents as a row for each of them at least. What a filter
-lists, and its long texts, count too: each use of a variable is read and sent anew. Introspection reads no service: see
-`gateway.execution.introspection_cost`.
+A row counts once for each ten values that are selected of it, rounded up. No type has more than ten fields, but aliases
+can repeat a field. The values of a page itself (`pageInfo`, `totalCount`) count in the same way. Below a parent, a page
+counts as one row at least. The values that a filter lists count, and so do its long texts, each time that a variable
+with them is used, because each use is read and sent again.
+
+Introspection reads no service; `gateway.execution.introspection_cost` estimates its cost.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -43,67 +45,69 @@ from graphql import (
 from chassis.query.pagination import DEFAULT_SIZE, MAX_IDS, MAX_PARENTS, MAX_SIZE
 from gateway.declarations import ConnectionOf, Declaration, LinkByKey, RowById
 from gateway.execution.collect import Collector, selections
-from gateway.execution.introspection_cost import Introspection
+from gateway.execution.introspection_cost import IntrospectionCost
 
-VALUES_OF_A_ROW = 10
-SEARCH = 1000
-"""What it counts to look for a text: as much as the longest page, although a table may be longer."""
-LETTERS = 100
-"""Of a text in a filter, that count one."""
-SIZES = 64
-"""Combinations of page sizes whose price is remembered, for each operation."""
+VALUES_PER_ROW = 10
+SEARCH_COST = 1000
+"""The cost of a search for a text: as much as the largest page, although the table may have more rows."""
+CHARACTERS_PER_UNIT = 100
+"""How many characters of a text in a filter cost 1."""
+SIZES_REMEMBERED = 64
+"""For each operation, the cost is remembered for so many combinations of page sizes."""
 
-Given = Mapping[str, Any]
-"""The values of the request's variables, as coerced."""
-Price = Callable[[Given], int]
-CostPart = Callable[[int, Given], int]
-"""What a field costs below so many parents."""
-
-
-def price(schema: GraphQLSchema, collector: Collector, operation: OperationDefinitionNode) -> Price:
-    """The operation's price, for one outcome of its `@include` and `@skip`."""
-    return Pricer(schema, collector).price(operation)
+VariableMap = Mapping[str, Any]
+"""The coerced values of the request's variables, by name."""
+CostFunction = Callable[[VariableMap], int]
+CostPart = Callable[[int, VariableMap], int]
+"""The cost of a field below a number of parents, for these variables."""
 
 
-class Pricer:
-    """Makes the price of one operation."""
+def cost_function(schema: GraphQLSchema, collector: Collector, operation: OperationDefinitionNode) -> CostFunction:
+    """The operation's cost function, for one combination of outcomes of its `@include` and `@skip`."""
+    return CostEstimator(schema, collector).cost_function(operation)
+
+
+class CostEstimator:
+    """Makes the cost function of one operation."""
 
     def __init__(self, schema: GraphQLSchema, collector: Collector) -> None:
         self._schema, self._collect = schema, collector.collect
-        self._introspection = Introspection(schema, collector)
-        self._sizes: dict[str, None] = {}
-        """Variables that sizes of pages depend on."""
-        self._filters_given: dict[str, tuple[str, GraphQLNamedType]] = {}
-        """Variables that filters are made of, and the types they have there, by both."""
+        self._introspection = IntrospectionCost(schema, collector)
+        self._size_variables: dict[str, None] = {}
+        """The variables that page sizes depend on; the values of this dict mean nothing."""
+        self._filter_variables: dict[str, tuple[str, GraphQLNamedType]] = {}
+        """The variables in filters, each with the type that it has there. The key names both, as `$name: Type` does."""
 
-    def price(self, operation: OperationDefinitionNode) -> Price:
+    def cost_function(self, operation: OperationDefinitionNode) -> CostFunction:
         writes = operation.operation is OperationType.MUTATION
         kind = cast("GraphQLObjectType", self._schema.mutation_type if writes else self._schema.query_type)
-        _, parts = self._object(kind, [operation.selection_set])
+        _, parts = self._object_cost(kind, [operation.selection_set])
         asked = self._collect(kind, [operation.selection_set]).values()
         requests = sum(nodes[0].name.value in kind.fields for nodes in asked) if writes else 0
 
-        def total(given: Given) -> int:
+        def total(given: VariableMap) -> int:
             return requests + sum(part(1, given) for part in parts)
 
-        if self._filters_given:
+        if self._filter_variables:
 
-            def with_filters(given: Given) -> int:
-                # Each is weighed once, however often it is used.
-                filters = {key: _of_filter(kind, given.get(name)) for key, (name, kind) in self._filters_given.items()}
+            def total_with_filters(given: VariableMap) -> int:
+                # The cost of each variable is computed once, however often the variable is used.
+                filters = {
+                    key: _filter_cost(kind, given.get(name)) for key, (name, kind) in self._filter_variables.items()
+                }
                 return total({**given, **filters})
 
-            return with_filters
-        names = tuple(self._sizes)
+            return total_with_filters
+        names = tuple(self._size_variables)
 
-        @lru_cache(SIZES)
-        def of_sizes(*sizes: int | None) -> int:
+        @lru_cache(SIZES_REMEMBERED)
+        def cost_of_sizes(*sizes: int | None) -> int:
             return total(dict(zip(names, sizes, strict=True)))
 
-        return lambda given: of_sizes(*map(given.get, names))
+        return lambda given: cost_of_sizes(*map(given.get, names))
 
-    def _object(self, kind: GraphQLObjectType, sets: Sequence[SelectionSetNode]) -> tuple[int, list[CostPart]]:
-        """How many values of its own an object shows, and what else it reads."""
+    def _object_cost(self, kind: GraphQLObjectType, sets: Sequence[SelectionSetNode]) -> tuple[int, list[CostPart]]:
+        """How many values of its own row an object shows, and the cost parts of what it reads besides."""
         values, parts = 0, list[CostPart]()
         for nodes in self._collect(kind, sets).values():
             definition = kind.fields.get(nodes[0].name.value)
@@ -112,48 +116,51 @@ class Pricer:
                 shown = self._introspection.cost(nodes)
                 parts.append(lambda parents, _given, shown=shown: parents * shown)
                 continue
-            below = _named(definition)
+            below = _named_type(definition)
             if not isinstance(below, GraphQLObjectType):
                 values += 1
                 continue
-            of_it, in_it = self._object(below, selections(nodes))
-            match _declared(definition):
+            own_values, nested = self._object_cost(below, selections(nodes))
+            match _declaration(definition):
                 case RowById() | LinkByKey():
-                    parts.append(_rows(MAX_IDS, of_it, in_it))
+                    parts.append(_rows_cost(MAX_IDS, own_values, nested))
                 case ConnectionOf() as declared:
-                    parts.append(self._connection(definition, below, nodes, 1 if declared.field else 0))
-                case _:  # it is part of what its parent was read with
-                    values += of_it
-                    parts += in_it
+                    parts.append(self._connection_cost(definition, below, nodes, 1 if declared.field else 0))
+                case _:  # an object that is part of its parent's row
+                    values += own_values
+                    parts += nested
         return values, parts
 
-    def _connection(
+    def _connection_cost(
         self, definition: GraphQLField, kind: GraphQLObjectType, nodes: Sequence[FieldNode], least: int
     ) -> CostPart:
-        """A page for each parent, which counts as `least` rows or more."""
-        values, of_page, parts, shown = 0, 0, list[CostPart](), False
-        for of in self._collect(kind, selections(nodes)).values():
-            shown |= of[0].name.value != "totalCount"  # the count alone is read without rows
-            found = kind.fields.get(of[0].name.value)
-            of_it, in_it = 1, list[CostPart]()
-            if found and isinstance(below := _named(found), GraphQLObjectType):
-                of_it, in_it = self._object(below, selections(of))
-            if found and "[" in str(found.type):  # edges or nodes; the others are once for the page
-                values += of_it
-                parts += in_it
+        """The cost of a page for each parent. Each page counts as at least `least` rows."""
+        values, page_values, parts, reads_rows = 0, 0, list[CostPart](), False
+        for members in self._collect(kind, selections(nodes)).values():
+            name = members[0].name.value
+            reads_rows |= name != "totalCount"  # if only the count is selected, no rows are read
+            found = kind.fields.get(name)
+            own_values, nested = 1, list[CostPart]()
+            if found and isinstance(below := _named_type(found), GraphQLObjectType):
+                own_values, nested = self._object_cost(below, selections(members))
+            if found and "[" in str(found.type):  # `edges` or `nodes`, whose values are there for each row
+                values += own_values
+                parts += nested
             else:
-                of_page += of_it
-        size, filters = self._size(nodes[0]), self._filters(definition, nodes[0])
-        rows = _rows(MAX_IDS, values, parts, requests=False)
+                page_values += own_values
+        size, filters = self._page_size(nodes[0]), self._filters_cost(definition, nodes[0])
+        rows = _rows_cost(MAX_IDS, values, parts, requests=False)
 
-        def cost(parents: int, given: Given) -> int:
-            here = parents * (of_page // VALUES_OF_A_ROW) + (rows(parents * size(given), given) if shown else 0)
-            return filters(given) + ceil(parents / MAX_PARENTS) + max(here, parents * least)
+        def cost(parents: int, given: VariableMap) -> int:
+            pages = parents * (page_values // VALUES_PER_ROW) + (
+                rows(parents * size(given), given) if reads_rows else 0
+            )
+            return filters(given) + ceil(parents / MAX_PARENTS) + max(pages, parents * least)
 
         return cost
 
-    def _size(self, node: FieldNode) -> Callable[[Given], int]:
-        """The page's size. One that is not allowed is refused at its field: here it counts as the nearest that is."""
+    def _page_size(self, node: FieldNode) -> Callable[[VariableMap], int]:
+        """The page's size. A size that is not allowed counts as the nearest one that is; the field refuses it later."""
         arguments = {one.name.value: one.value for one in node.arguments or ()}
         asked = [arguments[name] for name in ("first", "last") if name in arguments]
         fixed = [_bounded(int(one.value)) for one in asked if isinstance(one, IntValueNode)]
@@ -161,24 +168,24 @@ class Pricer:
         otherwise = fixed[0] if fixed else DEFAULT_SIZE
         if not names:
             return lambda _given: otherwise
-        self._sizes.update(dict.fromkeys(names))
+        self._size_variables.update(dict.fromkeys(names))
 
-        def size(given: Given) -> int:
+        def size(given: VariableMap) -> int:
             return next((_bounded(one) for name in names if (one := given.get(name)) is not None), otherwise)
 
         return size
 
-    def _filters(self, definition: GraphQLField, node: FieldNode) -> Price:
-        """The requests that a filter causes, one for each condition on what another service owns; and what it looks for
-        and lists."""
+    def _filters_cost(self, definition: GraphQLField, node: FieldNode) -> CostFunction:
+        """The cost of a filter: a request for each condition on what another service owns, and what its searches,
+        lists and long texts cost."""
         fixed, varying = 0, list[str]()
 
         def visit(kind: GraphQLNamedType, value: Any) -> None:
             nonlocal fixed
             match value:
                 case VariableNode():
-                    key = f"{value.name.value}: {kind.name}"  # no variable's name
-                    self._filters_given[key] = value.name.value, kind
+                    key = f"{value.name.value}: {kind.name}"  # cannot be the name of a variable, because of the colon
+                    self._filter_variables[key] = value.name.value, kind
                     varying.append(key)
                 case ListValueNode():
                     fixed += 0 if isinstance(kind, GraphQLInputObjectType) else len(value.values)
@@ -187,28 +194,31 @@ class Pricer:
                 case ObjectValueNode() if isinstance(kind, GraphQLInputObjectType):
                     for one in value.fields:
                         found = kind.fields[one.name.value]
-                        fixed += _of_condition(found)
-                        visit(_named(found), one.value)
+                        fixed += _condition_cost(found)
+                        visit(_named_type(found), one.value)
                 case StringValueNode():
-                    fixed += len(value.value) // LETTERS
+                    fixed += len(value.value) // CHARACTERS_PER_UNIT
                 case _:
                     pass
 
         for argument in node.arguments or ():
             if argument.name.value == "filter":
-                visit(_named(definition.args["filter"]), argument.value)
+                visit(_named_type(definition.args["filter"]), argument.value)
         if not varying:
             return lambda _given: fixed
         return lambda given: fixed + sum(given[key] for key in varying)
 
 
-def _rows(most: int, values: int, parts: Sequence[CostPart], requests: bool = True) -> CostPart:
-    """So many rows, read in requests of `most` at a time, and what is read below each."""
-    each = max(1, ceil(values / VALUES_OF_A_ROW))
+def _rows_cost(batch_size: int, values: int, parts: Sequence[CostPart], requests: bool = True) -> CostPart:
+    """The cost of rows that show `values` values each and have `parts` below them.
 
-    def cost(count: int, given: Given) -> int:
-        here = count * each + (ceil(count / most) if requests else 0)
-        return here + sum(part(count, given) for part in parts)
+    With `requests`, the requests that read them count too, one for each `batch_size` rows.
+    """
+    each = max(1, ceil(values / VALUES_PER_ROW))
+
+    def cost(count: int, given: VariableMap) -> int:
+        rows = count * each + (ceil(count / batch_size) if requests else 0)
+        return rows + sum(part(count, given) for part in parts)
 
     return cost
 
@@ -217,33 +227,33 @@ def _bounded(size: int) -> int:
     return min(max(size, 0), MAX_SIZE)
 
 
-def _of_filter(kind: GraphQLNamedType, value: Any) -> int:
-    """The same as `Pricer._filters` for a filter, or a part of one, that came in a variable."""
+def _filter_cost(kind: GraphQLNamedType, value: Any) -> int:
+    """The same as `CostEstimator._filters_cost`, for a filter or a part of one that came in a variable."""
     if isinstance(value, str):
-        return len(value) // LETTERS
+        return len(value) // CHARACTERS_PER_UNIT
     if isinstance(value, list):
         items = cast("list[Any]", value)
         listed = 0 if isinstance(kind, GraphQLInputObjectType) else len(items)
-        return listed + sum(_of_filter(kind, one) for one in items)
+        return listed + sum(_filter_cost(kind, one) for one in items)
     if not isinstance(kind, GraphQLInputObjectType) or not isinstance(value, dict):
         return 0
     members = cast("dict[str, Any]", value)
     return sum(
-        _of_condition(kind.fields[name]) + _of_filter(_named(kind.fields[name]), one) for name, one in members.items()
+        _condition_cost(kind.fields[name]) + _filter_cost(_named_type(kind.fields[name]), one)
+        for name, one in members.items()
     )
 
 
-def _of_condition(field: Any) -> int:
-    """What a member of a filter costs by itself: a request where another service resolves it, a search where rows must
-    be looked for."""
+def _condition_cost(field: Any) -> int:
+    """The cost of one member of a filter: a request if another service resolves it, a search if a text is searched."""
     metadata = field.extensions["strawberry-definition"].metadata
-    return ("nested" in metadata) + SEARCH * ("search" in metadata)
+    return ("nested" in metadata) + SEARCH_COST * ("search" in metadata)
 
 
-def _declared(definition: GraphQLField) -> Declaration | None:
-    return definition.extensions["strawberry-definition"].metadata.get("plan")
+def _declaration(definition: GraphQLField) -> Declaration | None:
+    return definition.extensions["strawberry-definition"].metadata.get("declaration")
 
 
-def _named(field: Any) -> GraphQLNamedType:
+def _named_type(field: Any) -> GraphQLNamedType:
     """The type of a field or argument, without its `[]` and `!`."""
     return cast("GraphQLNamedType", get_named_type(field.type))

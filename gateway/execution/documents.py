@@ -1,8 +1,8 @@
-"""Documents that were met: parsed, validated, and with the plans of their operations. They are kept by their text, the
-least recently used dropped first.
+"""A cache of documents by their text: parsed, validated, and with the plans of their operations.
 
-What is kept is bounded by what it weighs, not by how many there are: fragments make large plans of short texts. Weights
-are estimates, in bytes, from measurements (with tracemalloc) of documents small and large.
+The cache is bounded by the memory that it takes, not by the number of documents, because fragments can make a large
+plan from a short text. The sizes are estimates in bytes, from measurements with tracemalloc of small and large
+documents. The document that was used least recently is dropped first.
 """
 
 from collections import OrderedDict
@@ -11,43 +11,45 @@ from typing import Any
 
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 
-from gateway.execution.cost import Price
+from gateway.execution.cost import CostFunction
 from gateway.execution.plan import Plan
 from gateway.execution.variables import Variables
 
-LONGEST = 20_000
-"""Characters of the longest document worth keeping: what is longer is no frontend's."""
-DOCUMENT, LETTER, PLAN, SELECTION = 10_000, 125, 5_000, 900
-"""What they weigh; a selection in a plan, each time that a fragment with it is used."""
-MOST = 64_000_000
-MOST_OF_ONE = MOST // 8
+LONGEST_KEPT = 20_000
+"""How many characters a document may have to be cached. No frontend sends longer ones."""
+DOCUMENT_BYTES, CHARACTER_BYTES, PLAN_BYTES, SELECTION_BYTES = 10_000, 125, 5_000, 900
+"""The estimated size of a document, of each of its characters, of a plan, and of each selection in a plan. A selection
+in a fragment counts each time that the fragment is used."""
+MAX_BYTES = 64_000_000
+MAX_BYTES_OF_ONE = MAX_BYTES // 8
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledOperation:
-    """An operation for one outcome of its `@include` and `@skip`: its plan, if it has one, and its price."""
+    """An operation's plan, if it has one, and its cost function, for one combination of outcomes of its directives."""
 
     plan: Plan | None
-    price: Price
+    cost: CostFunction
 
 
 @dataclass(eq=False)
 class Document:
-    """A document as parsed and validated; it can be run when it has no errors."""
+    """A parsed and validated document. It can be executed if it has no errors."""
 
     node: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
-    steering: dict[str | None, tuple[str, ...]] = field(default_factory=dict[str | None, tuple[str, ...]])
-    """By operation: the variables that its `@include` and `@skip` depend on."""
+    directive_variables: dict[str | None, tuple[str, ...]] = field(default_factory=dict[str | None, tuple[str, ...]])
+    """By the operation's name: the variables that its `@include` and `@skip` depend on."""
     compiled: dict[tuple[Any, ...], CompiledOperation] = field(default_factory=dict[tuple[Any, ...], CompiledOperation])
-    """By operation, and by the values of its steering variables."""
+    """By the operation's name, followed by the values of its directive variables."""
     variables: dict[str | None, Variables] = field(default_factory=dict[str | None, Variables])
-    """By operation."""
+    """By the operation's name."""
     introspection: bool = True
-    """Whether the caller may learn the schema: not from suggestions either, if not."""
-    plans: int = 0
-    """What `compiled` weighs."""
+    """Whether the caller may see the schema. If not, error messages also suggest no names from it."""
+    plan_bytes: int = 0
+    """The estimated size of `compiled`."""
     kept: bool = False
+    """Whether the document is in the cache."""
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation called `name`, or the only one. Raises GraphQLError, as the specification asks."""
@@ -63,14 +65,14 @@ class Document:
 
 
 DocumentKey = tuple[str, bool]
-"""A text, and whether its sender may learn the schema."""
+"""The document's text, and whether its sender may see the schema."""
 
 
 class DocumentCache:
-    """Those that are kept: at most so many bytes of them, by estimate."""
+    """Keeps documents up to an estimated size of `max_bytes`."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self.most, self.weight = most, 0
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self.max_bytes, self.weight = max_bytes, 0
         self._kept = OrderedDict[DocumentKey, Document]()
 
     def __len__(self) -> int:
@@ -83,30 +85,33 @@ class DocumentCache:
         return found
 
     def keep(self, key: DocumentKey, document: Document) -> None:
-        """Keeps it, if it is short enough."""
-        if len(key[0]) <= LONGEST:
+        """Caches the document, if it is not too long."""
+        if len(key[0]) <= LONGEST_KEPT:
             self._kept[key] = document
             document.kept = True
-            self._grow(_of_text(key) + document.plans)
+            self._add_weight(_text_bytes(key) + document.plan_bytes)
 
     def add(self, document: Document, key: tuple[Any, ...], compiled: CompiledOperation, selections: int) -> None:
-        """A plan of so many selections to one of the documents. One that weighs too much by now loses its others."""
-        weight = PLAN + SELECTION * selections
-        lost = document.plans if document.plans + weight > MOST_OF_ONE else 0
+        """Adds a plan with `selections` selections to a document.
+
+        If the document's plans become larger than `MAX_BYTES_OF_ONE`, its earlier plans are dropped.
+        """
+        weight = PLAN_BYTES + SELECTION_BYTES * selections
+        lost = document.plan_bytes if document.plan_bytes + weight > MAX_BYTES_OF_ONE else 0
         if lost:
             document.compiled.clear()
         document.compiled[key] = compiled
-        document.plans += weight - lost
+        document.plan_bytes += weight - lost
         if document.kept:
-            self._grow(weight - lost)
+            self._add_weight(weight - lost)
 
-    def _grow(self, by: int) -> None:
+    def _add_weight(self, by: int) -> None:
         self.weight += by
-        while self.weight > self.most and self._kept:
+        while self.weight > self.max_bytes and self._kept:
             key, dropped = self._kept.popitem(last=False)
             dropped.kept = False
-            self.weight -= _of_text(key) + dropped.plans
+            self.weight -= _text_bytes(key) + dropped.plan_bytes
 
 
-def _of_text(key: DocumentKey) -> int:
-    return DOCUMENT + LETTER * len(key[0])
+def _text_bytes(key: DocumentKey) -> int:
+    return DOCUMENT_BYTES + CHARACTER_BYTES * len(key[0])

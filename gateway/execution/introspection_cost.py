@@ -1,7 +1,9 @@
-"""What introspection will show, counted by walking the schema itself: its lists are too different for an average.
+"""The cost of introspection: the number of values in its answer, counted by walking through the schema.
 
-`{ __type(name: "Query") { fields { args { … } } } }` shows forty times what the average type would. Each object of the
-schema is counted once for each selection, so that the walk is short where the answer is long.
+An average would be wrong, since the lists in a schema differ too much:
+`{ __type(name: "Query") { fields { args { … } } } }`
+shows forty times as many values as it does for the average type. Each object of the schema is counted once for each
+selection, so that the walk is short even if the answer is long.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,25 +22,25 @@ from graphql import (
 )
 
 from gateway.execution.collect import Collector, selections
-from gateway.settings import MOST
+from gateway.settings import LARGEST_COUNT
 
-VALUE = 5
-"""What one value counts: it takes the reference executor about as long as five rows take a plan."""
-MOST_STEPS = 20_000
-"""Of one walk, a few milliseconds; what is left then counts as `MOST`."""
+VALUE_COST = 5
+"""The cost of one value. The reference executor takes about as long for it as a plan takes for five rows."""
+MAX_STEPS = 20_000
+"""After so many steps, which take a few milliseconds, a walk is abandoned, and the cost is `LARGEST_COUNT`."""
 
 Count = Callable[[Any], int]
-"""How many values are shown of one object of the schema, and below it."""
+"""A function from an object of the schema to the number of values shown of it and of the objects below it."""
 ChildCount = tuple[Callable[[Any], Sequence[Any]], Count]
-"""A field that shows objects: which ones, of its parent, and what each counts."""
+"""A field that shows objects: a function from the parent to these objects, and how each of them is counted."""
 
 
-class _TooFarError(Exception):
-    """The walk is over."""
+class _WalkTooLongError(Exception):
+    """The walk has taken more than `MAX_STEPS` steps."""
 
 
-class Introspection:
-    """Counts for one operation."""
+class IntrospectionCost:
+    """Estimates the cost of the introspection fields of one operation."""
 
     def __init__(self, schema: GraphQLSchema, collector: Collector) -> None:
         self._schema, self._collect = schema, collector.collect
@@ -46,20 +48,20 @@ class Introspection:
         self._steps = 0
 
     def cost(self, nodes: Sequence[FieldNode]) -> int:
-        """Of a root field: 0 for `__typename`."""
+        """The cost of a root field whose name begins with `__`. `__typename` costs nothing."""
         definition = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}.get(nodes[0].name.value)
         if definition is None:
             return 0
-        count = self._count(_shown_by(definition), nodes)
+        count = self._count(_named_type(definition), nodes)
         try:
-            return VALUE * (
-                1 + count(self._schema) if definition is SchemaMetaFieldDef else self._of_type(nodes[0], count)
+            return VALUE_COST * (
+                1 + count(self._schema) if definition is SchemaMetaFieldDef else self._type_cost(nodes[0], count)
             )
-        except _TooFarError:
-            return MOST
+        except _WalkTooLongError:
+            return LARGEST_COUNT
 
-    def _of_type(self, node: FieldNode, count: Count) -> int:
-        """Of the type that is named; where a variable names it, of the one that shows most."""
+    def _type_cost(self, node: FieldNode, count: Count) -> int:
+        """The values that `__type` shows. If a variable names the type, the type with the most values is counted."""
         [named] = [one.value for one in node.arguments or ()]
         if isinstance(named, StringValueNode):
             found = self._schema.type_map.get(named.value)
@@ -71,8 +73,8 @@ class Introspection:
         for of in self._collect(kind, selections(nodes)).values():
             values += 1
             definition = kind.fields.get(of[0].name.value)
-            if definition and isinstance(inner := _shown_by(definition), GraphQLObjectType):
-                below.append((self._all(definition), self._count(inner, of)))
+            if definition and isinstance(inner := _named_type(definition), GraphQLObjectType):
+                below.append((self._objects_of(definition), self._count(inner, of)))
         if not below:
             return lambda _one: values
         remembered: dict[int, int] = {}
@@ -85,8 +87,8 @@ class Introspection:
 
         return count
 
-    def _all(self, definition: GraphQLField) -> Callable[[Any], Sequence[Any]]:
-        """What a field shows of one object at most, by its own resolver."""
+    def _objects_of(self, definition: GraphQLField) -> Callable[[Any], Sequence[Any]]:
+        """A function from an object to all objects that the field can show of it, according to the field's resolver."""
         resolve = cast("Callable[..., Any]", definition.resolve)
         whole = {"includeDeprecated": True} if "includeDeprecated" in definition.args else {}
         is_list = "[" in str(cast("Any", definition).type)
@@ -99,16 +101,20 @@ class Introspection:
 
     def _sum(self, shown: Sequence[Any], each: Count) -> int:
         self._steps += len(shown)
-        if self._steps > MOST_STEPS:
-            raise _TooFarError
+        if self._steps > MAX_STEPS:
+            raise _WalkTooLongError
         return sum(map(each, shown))
 
 
-def _shown_by(definition: GraphQLField) -> Any:
-    """The type of what a field shows, without its `[]` and `!`."""
+def _named_type(definition: GraphQLField) -> Any:
+    """The field's type, without its `[]` and `!`."""
     return cast("Callable[[Any], Any]", get_named_type)(cast("Any", definition).type)
 
 
 def _identity(one: Any) -> int:
-    """Of an object of the schema; a field and its like come as pairs with their names, each time new ones."""
+    """What identifies an object of the schema.
+
+    Fields, arguments and enum values come as pairs of a name and an object. The pair is new each time; the object is
+    not.
+    """
     return id(cast("tuple[str, Any]", one)[1] if isinstance(one, tuple) else one)

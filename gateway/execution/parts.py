@@ -1,5 +1,6 @@
-"""The parts of a plan: shapes of objects, and the fields of them that must be read for. The idea is in
-`gateway.execution.plan`.
+"""The parts of a plan: templates of objects, and the fields whose values must be read from a service.
+
+`gateway.execution.plan` explains the idea and the words.
 """
 
 import asyncio
@@ -13,240 +14,266 @@ from graphql import FieldNode
 
 from gateway.context import Context
 from gateway.errors import MOST_SHOWN
-from gateway.execution.layout import COLUMN, EMPTY, NULL, OrderedPage, Value, Write, distinct, every, writer
+from gateway.execution.layout import (
+    COLUMN,
+    EMPTY_LIST,
+    NULL,
+    OrderedPage,
+    RowValue,
+    RowWriter,
+    all_values,
+    distinct_values,
+    row_writer,
+)
 from gateway.loaders import Rows
 from gateway.resources import AnyResource
 
 Path = tuple[str | int, ...]
-ENOUGH = MOST_SHOWN + 1
-"""Failures of one answer that are worth following: one more than are shown."""
+MOST_FAILURES = MOST_SHOWN + 1
+"""How many failures of one answer are collected: one more than are shown, so that it is known that there are more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """What went wrong below a value: where (relative to it), why, and for which field of the document."""
+class FieldFailure:
+    """A field that could not be answered, and is null."""
 
     path: Path
+    """Where the field is, relative to the value that this failure is reported with."""
     reason: Exception
     nodes: Sequence[FieldNode]
+    """The field in the document, for the error's `locations`."""
 
-    def below(self, *steps: str | int) -> "Failure":
-        return Failure((*steps, *self.path), self.reason, self.nodes)
+    def below(self, *steps: str | int) -> "FieldFailure":
+        """The same failure, with its path relative to a value that is `steps` further up."""
+        return FieldFailure((*steps, *self.path), self.reason, self.nodes)
 
 
 @dataclass(slots=True)
 class Column:
-    """The values of one field over many rows, as JSON text, and what failed, by the row's index."""
+    """The values of one field over many rows, as JSON text, in the order of the rows."""
 
     values: list[bytes]
-    failures: list[tuple[int, Failure]] = field(default_factory=list[tuple[int, Failure]])
+    failures: list[tuple[int, FieldFailure]] = field(default_factory=list[tuple[int, FieldFailure]])
+    """What failed, each with the index of its row."""
 
 
 @dataclass(slots=True)
-class Texts:
-    """The same of what many rows refer to: the values by their keys."""
+class KeyedColumn:
+    """The values of one field over many rows, as JSON text, by a key of the row. Rows with equal keys share a value."""
 
     values: dict[int, bytes]
-    failures: list[tuple[int, Failure]] = field(default_factory=list[tuple[int, Failure]])
+    failures: list[tuple[int, FieldFailure]] = field(default_factory=list[tuple[int, FieldFailure]])
+    """What failed, each with the index of its row."""
 
 
 @dataclass(slots=True)
-class Run:
-    """One execution of a plan: what it may read and write through, and the values of its variables."""
+class PlanRun:
+    """One execution of a plan: the request's context, and the values of its variables."""
 
     context: Context
     variables: Any
-    often: frozenset[str]
-    """Paths of the resources that more than one part reads by id: those reads are put together."""
+    batched_paths: frozenset[str]
+    """Paths of the resources that more than one part reads by id. Those reads are batched into one request."""
 
 
 # -- objects ---------------------------------------------------------------------------------------------------------
 
-LinkRead = Callable[[], Awaitable[Column | Texts]]
-"""What has been asked for: waits for it, and writes it."""
+PendingColumn = Callable[[], Awaitable[Column | KeyedColumn]]
+"""A read that has been started. Calling it waits for the answer, and writes it as a column."""
 
 
 class PlanPart(Protocol):
-    """A field that must be read for, over many rows."""
+    """A field whose values must be read from a service, for many rows at once."""
 
     @property
     def expression(self) -> str:
-        """Where a row finds its value in the column."""
+        """The Python expression that takes a row's value out of the column (see `layout.COLUMN`)."""
         ...
 
     @property
-    def deep(self) -> bool:
-        """Whether it reads more when its first answer is there."""
+    def needs_task(self) -> bool:
+        """Whether the pending column starts further reads of its own.
+
+        Then it needs a task, or its reads would wait until the columns before it are complete.
+        """
         ...
 
-    def ask(self, rows: Sequence[Any], run: Run) -> LinkRead:
-        """Begins to read; what can be asked at once is on its way when this returns."""
+    def start_read(self, rows: Sequence[Any], run: PlanRun) -> PendingColumn:
+        """Starts to read. A request that depends on no other answer is on its way when this returns."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """What fills one gap of a shape, and where it stands in the object: `("node", "produto")`."""
+    """A gap of a template."""
 
-    part: Value | PlanPart
+    part: RowValue | PlanPart
+    """What fills the gap."""
     path: tuple[str, ...]
+    """Where the gap is in the object: `("node", "produto")`."""
 
 
-class ObjectShape:
-    """The plan of one object type: its text, with a gap for each field that differs from row to row."""
+class ObjectTemplate:
+    """The JSON text of one selected object, with a gap (`%b` or `%d`) for each value that differs from row to row."""
 
     def __init__(self, text: bytes, gaps: tuple[Gap, ...]) -> None:
         self.text, self.gaps = text, gaps
         self._expressions = tuple(gap.part.expression for gap in gaps)
-        self._write: Write = writer(self._expressions)
-        self._parts = [(gap.part, gap.path) for gap in gaps if not isinstance(gap.part, Value)]
-        self._in_turn = len(self._parts) == 1 or not any(part.deep for part, _ in self._parts)
-        self.reads = bool(self._parts)
-        """Whether anything must be read to write it."""
+        self._write: RowWriter = row_writer(self._expressions)
+        self._parts = [(gap.part, gap.path) for gap in gaps if not isinstance(gap.part, RowValue)]
+        self._without_tasks = len(self._parts) == 1 or not any(part.needs_task for part, _ in self._parts)
+        self.needs_reads = bool(self._parts)
+        """Whether something must be read from a service to fill the gaps."""
 
-    def write(self, rows: Sequence[Any], by: str = "") -> Column:
-        """Each row's text, of a shape that reads nothing."""
-        return Column(self._write(self.text, rows, by))
+    def write(self, rows: Sequence[Any], ordered_by: str = "") -> Column:
+        """Each row's text, where the template needs no reads."""
+        return Column(self._write(self.text, rows, ordered_by))
 
     def by_id(self, rows: Sequence[Any]) -> dict[int, bytes]:
-        """The same by the rows' ids."""
-        return writer(self._expressions, by_id=True)(self.text, rows, "")
+        """Each row's text by the row's id, where the template needs no reads."""
+        return row_writer(self._expressions, by_id=True)(self.text, rows, "")
 
-    async def column(self, rows: Sequence[Any], run: Run, by: str = "") -> Column:
-        """Each row's text. Parts that must be read are read at the same time."""
+    async def column(self, rows: Sequence[Any], run: PlanRun, ordered_by: str = "") -> Column:
+        """Each row's text. All parts are read at the same time."""
         if not rows:
             return Column([])
-        if not self.reads:
-            return self.write(rows, by)
-        asked = [part.ask(rows, run) for part, _ in self._parts]
-        if self._in_turn:
-            # All are on their way: who only writes when his answer is there needs no task to wait in. What was asked
-            # for last is the likeliest to come last: after it, the others are there, and nobody need be woken again.
-            columns = [await one() for one in reversed(asked)][::-1]
+        if not self.needs_reads:
+            return self.write(rows, ordered_by)
+        pending = [part.start_read(rows, run) for part, _ in self._parts]
+        if self._without_tasks:
+            # All requests are on their way, and no part starts another one, so no part needs a task to wait in. The
+            # last request's answer probably arrives last. Once we have waited for it, the others are usually there, so
+            # that we are woken once only.
+            columns = [await one() for one in reversed(pending)][::-1]
         else:
-            columns = await asyncio.gather(*[one() for one in asked])
-        column = Column(self._write(self.text, rows, by, *[one.values for one in columns]))
+            columns = await asyncio.gather(*[one() for one in pending])
+        column = Column(self._write(self.text, rows, ordered_by, *[one.values for one in columns]))
         for one, (_, path) in zip(columns, self._parts, strict=True):
-            for n, failure in one.failures[: ENOUGH - len(column.failures)]:
+            for n, failure in one.failures[: MOST_FAILURES - len(column.failures)]:
                 column.failures.append((n, failure.below(*path)))
         return column
 
 
-class Link:
-    """A row of another collection, by a key of this one: the distinct keys are read in one go, each written once."""
+class LinkPart:
+    """A link to a row of another collection. Its distinct keys are read together, and each row is written once."""
 
-    def __init__(self, key: str, to: AnyResource, shape: ObjectShape, nodes: Sequence[FieldNode]) -> None:
-        self.to, self.shape, self._nodes = to, shape, nodes
+    def __init__(self, key: str, resource: AnyResource, template: ObjectTemplate, nodes: Sequence[FieldNode]) -> None:
+        self.resource, self.template, self._nodes = resource, template, nodes
         self.expression = f"{COLUMN}[row.{key}]"
-        self.deep = shape.reads
-        self._keys, self._distinct = every(key), distinct(key)
+        self.needs_task = template.needs_reads
+        self._keys, self._distinct = all_values(key), distinct_values(key)
 
-    def ask(self, rows: Sequence[Any], run: Run) -> LinkRead:
+    def start_read(self, rows: Sequence[Any], run: PlanRun) -> PendingColumn:
         keys = self._distinct(rows)
-        reading = run.context.loaders.rows(self.to, keys, alone=self.to.path not in run.often)
+        reading = run.context.loaders.rows(self.resource, keys, batched=self.resource.path in run.batched_paths)
 
-        async def column() -> Texts:
+        async def column() -> KeyedColumn:
             try:
                 found = await reading
-            except Exception as failure:  # whatever it is, it is these rows' error
-                found = Rows([], dict.fromkeys(keys, failure))
-            there = found.items
-            if self.deep or found.failed:  # then what failed must find its rows
-                written = await self.shape.column(there, run)
-                return _by_key(keys, IDS(there), written, found.failed, lambda: self._keys(rows), self._nodes)
-            texts = self.shape.by_id(there)
+            except Exception as error:  # whatever it is, it is the error of this field in each of the rows
+                found = Rows([], dict.fromkeys(keys, error))
+            targets = found.items
+            if self.needs_task or found.failed:  # failures are possible, and each must be reported for its rows
+                written = await self.template.column(targets, run)
+                return _keyed(keys, row_ids(targets), written, found.failed, lambda: self._keys(rows), self._nodes)
+            texts = self.template.by_id(targets)
             if len(texts) < len(keys):
                 for key in keys.difference(texts):
                     texts[key] = NULL
-            return Texts(texts)
+            return KeyedColumn(texts)
 
         return column
 
 
-IDS = every("id")
+row_ids = all_values("id")
 
 
-def _by_key(
+def _keyed(
     asked: set[int],
-    there: Sequence[int],
+    found: Sequence[int],
     written: Column,
     failed: Mapping[int, Exception],
-    keys: Callable[[], Sequence[int]],
+    keys_of_rows: Callable[[], Sequence[int]],
     nodes: Sequence[FieldNode],
-) -> Texts:
-    """The texts of what is `there` of what was asked for; and what failed, for each row by its key."""
-    texts = Texts(dict.fromkeys(asked, NULL))
-    texts.values.update(zip(there, written.values, strict=True))
+) -> KeyedColumn:
+    """A column by key, in which a key without an answer is null.
+
+    `asked` are all keys, `found` those that `written` has values for, in its order, and `failed` those that could not
+    be read. A failure is reported for each row that has its key; `keys_of_rows` is called only if there are failures.
+    """
+    column = KeyedColumn(dict.fromkeys(asked, NULL))
+    column.values.update(zip(found, written.values, strict=True))
     if failed or written.failures:
-        below: dict[int, list[Failure]] = {key: [Failure((), why, nodes)] for key, why in failed.items()}
+        by_key: dict[int, list[FieldFailure]] = {key: [FieldFailure((), why, nodes)] for key, why in failed.items()}
         for n, failure in written.failures:
-            below.setdefault(there[n], []).append(failure)
-        each = ((n, failure) for n, key in enumerate(keys()) for failure in below.get(key, ()))
-        texts.failures = list(islice(each, ENOUGH))
-    return texts
+            by_key.setdefault(found[n], []).append(failure)
+        all_failures = ((n, failure) for n, key in enumerate(keys_of_rows()) for failure in by_key.get(key, ()))
+        column.failures = list(islice(all_failures, MOST_FAILURES))
+    return column
 
 
 # -- connections -----------------------------------------------------------------------------------------------------
 
-Arguments = Callable[[Run], Awaitable[dict[str, Any]]]
-"""A connection's arguments as the services' rich read. Raises what the arguments deserve."""
+QueryBuilder = Callable[[PlanRun], Awaitable[dict[str, Any]]]
+"""Turns a connection's arguments into the query that the services take. Raises Invalid, or GraphQLError."""
 
 
-def ordered_by(query: Mapping[str, Any]) -> str:
+def ordering_field(query: Mapping[str, Any]) -> str:
+    """The field that the query orders by, in either direction."""
     return query["ordering"].removeprefix("-")
 
 
 @dataclass(frozen=True, slots=True)
-class Items:
-    """`nodes` or `edges`: the rows of all pages are written together, then dealt out to their pages."""
+class ItemsPart:
+    """The list `nodes` or `edges`. The rows of all pages are written in one go, then divided among their pages."""
 
-    shape: ObjectShape
+    template: ObjectTemplate
 
     @property
     def expression(self) -> str:
         return COLUMN
 
     @property
-    def deep(self) -> bool:
-        return self.shape.reads
+    def needs_task(self) -> bool:
+        return self.template.needs_reads
 
-    def ask(self, rows: Sequence[OrderedPage], run: Run) -> LinkRead:
+    def start_read(self, rows: Sequence[OrderedPage], run: PlanRun) -> PendingColumn:
         async def column() -> Column:
-            by = rows[0].ordered_by
+            ordered_by = rows[0].ordered_by
             if len(rows) == 1:
-                written = await self.shape.column(rows[0].page.items, run, by)
+                written = await self.template.column(rows[0].page.items, run, ordered_by)
                 return Column([_list(written.values)], [(0, failure.below(n)) for n, failure in written.failures])
-            written = await self.shape.column([row for shown in rows for row in shown.page.items], run, by)
+            written = await self.template.column([row for one in rows for row in one.page.items], run, ordered_by)
             starts = [0]
-            for shown in rows:
-                starts.append(starts[-1] + len(shown.page.items))
+            for one in rows:
+                starts.append(starts[-1] + len(one.page.items))
             column = Column([_list(written.values[start:end]) for start, end in pairwise(starts)])
             for n, failure in written.failures:
-                of = bisect_right(starts, n) - 1
-                column.failures.append((of, failure.below(n - starts[of])))
+                page = bisect_right(starts, n) - 1
+                column.failures.append((page, failure.below(n - starts[page])))
             return column
 
         return column
 
 
 def _list(texts: list[bytes]) -> bytes:
-    """A JSON array. It may be long: its brackets are put to its ends, so that the whole is copied once."""
+    """A JSON array. The brackets are added to the first and last text, so that a long array is copied only once."""
     if not texts:
-        return EMPTY
+        return EMPTY_LIST
     texts[0] = b"[" + texts[0]
     texts[-1] += b"]"
     return b",".join(texts)
 
 
 @dataclass(frozen=True, slots=True)
-class ChildConnection:
-    """A connection below a parent: the pages of all parents in one read."""
+class ChildConnectionPart:
+    """A connection below a parent. The pages of all parents are read together."""
 
     field: str
     resource: AnyResource
     parent: str
-    arguments: Arguments
-    shape: ObjectShape
+    build_query: QueryBuilder
+    template: ObjectTemplate
     nodes: Sequence[FieldNode]
 
     @property
@@ -254,22 +281,23 @@ class ChildConnection:
         return f"{COLUMN}[row.{self.parent}]"
 
     @property
-    def deep(self) -> bool:
+    def needs_task(self) -> bool:
         return True
 
-    def ask(self, rows: Sequence[Any], run: Run) -> LinkRead:
-        async def column() -> Texts:
-            parents = distinct(self.parent)(rows)
+    def start_read(self, rows: Sequence[Any], run: PlanRun) -> PendingColumn:
+        async def column() -> KeyedColumn:
+            parents = distinct_values(self.parent)(rows)
             try:
-                query = await self.arguments(run)
-            except Exception as refused:  # as the reference: whatever a field raises is its error
-                failure = Failure((), refused, self.nodes)
-                return Texts(dict.fromkeys(parents, NULL), [(n, failure) for n in range(min(len(rows), ENOUGH))])
+                query = await self.build_query(run)
+            except Exception as error:  # as in graphql-core, whatever a field raises becomes the field's error
+                failure = FieldFailure((), error, self.nodes)
+                failures = [(n, failure) for n in range(min(len(rows), MOST_FAILURES))]
+                return KeyedColumn(dict.fromkeys(parents, NULL), failures)
             found = await run.context.loaders.pages(self.resource, self.field, query).get(parents)
-            by = ordered_by(query)
-            written = await self.shape.column([OrderedPage(page, by) for page in found.rows.values()], run)
-            there = list(found.rows)
-            return _by_key(parents, there, written, found.failed, lambda: every(self.parent)(rows), self.nodes)
+            ordering = ordering_field(query)
+            written = await self.template.column([OrderedPage(page, ordering) for page in found.rows.values()], run)
+            keys_of_rows = all_values(self.parent)
+            return _keyed(parents, list(found.rows), written, found.failed, lambda: keys_of_rows(rows), self.nodes)
 
         return column
 
@@ -278,15 +306,15 @@ class ChildConnection:
 
 
 @dataclass(frozen=True, slots=True)
-class Errors:
-    """What a mutation's caller can mend."""
+class ErrorsPart:
+    """The list `errors` of a mutation's payload: what the caller can correct."""
 
-    shape: ObjectShape
+    template: ObjectTemplate
     expression = COLUMN
-    deep = False
+    needs_task = False
 
-    def ask(self, rows: Sequence[Any], run: Run) -> LinkRead:
+    def start_read(self, rows: Sequence[Any], run: PlanRun) -> PendingColumn:
         async def column() -> Column:
-            return Column([_list(self.shape.write(row.errors).values) for row in rows])
+            return Column([_list(self.template.write(row.errors).values) for row in rows])
 
         return column

@@ -1,47 +1,48 @@
-"""A plan as a picture: what is read, in which order, and the text that each row fills."""
+"""Draws a plan as text: what is read, in which order, and the template that each row fills."""
 
 from collections.abc import Iterator
 
-from gateway.execution.layout import Value
-from gateway.execution.parts import ChildConnection, Errors, Items, Link, ObjectShape
-from gateway.execution.plan import OfSchema, Plan, Root, Write
+from gateway.execution.layout import RowValue
+from gateway.execution.parts import ChildConnectionPart, ErrorsPart, ItemsPart, LinkPart, ObjectTemplate
+from gateway.execution.plan import Plan, RootConnection, RootIntrospection, RootMutation
 
 
 def picture(plan: Plan) -> str:
-    """The plan's lines: one for each read or write, indented below what it waits for."""
+    """The drawing of `plan`: one line for each read or write, indented below the read whose answer it waits for."""
     lines = [plan.text.decode()]
-    for key, root in plan.roots.items():
-        if isinstance(root, Write):
-            lines += [f"{key}: writes; when it was done", *_shape(root.done, "  ")]
-            lines += [f"{key}: when it was refused", *_shape(root.refused, "  ")]
+    for key, root in plan.root_fields.items():
+        if isinstance(root, RootMutation):
+            lines += [f"{key}: writes; when it was done", *_template_lines(root.done, "  ")]
+            lines += [f"{key}: when it was refused", *_template_lines(root.refused, "  ")]
             continue
-        if isinstance(root, OfSchema):
+        if isinstance(root, RootIntrospection):
             lines.append(f"{key}: reads the schema itself")
             continue
-        what = "a page" if isinstance(root, Root) else "one row"
+        what = "a page" if isinstance(root, RootConnection) else "one row"
         lines.append(f"{key}: reads {what} of {root.resource.service} {root.resource.path}")
-        lines += _shape(root.shape, "  ")
+        lines += _template_lines(root.template, "  ")
     return "\n".join(lines)
 
 
-def _shape(shape: ObjectShape, indent: str) -> Iterator[str]:
-    yield f"{indent}{shape.text.decode()}"
-    for gap in shape.gaps:
+def _template_lines(template: ObjectTemplate, indent: str) -> Iterator[str]:
+    yield f"{indent}{template.text.decode()}"
+    for gap in template.gaps:
         name = ".".join(gap.path)
         match gap.part:
-            case Value():
-                continue  # the row has it: it is where the text says
-            case Items(shape=inner):
+            case RowValue():
+                continue  # nothing is read for it, and the template shows where it is
+            case ItemsPart(template=inner):
                 yield f"{indent}{name}: for each row"
-                yield from _shape(inner, indent + "  ")
-            case Errors(shape=inner):
+                yield from _template_lines(inner, indent + "  ")
+            case ErrorsPart(template=inner):
                 yield f"{indent}{name}: each"
-                yield from _shape(inner, indent + "  ")
-            case Link(to=to, shape=inner):
-                yield f"{indent}{name}: reads the distinct keys of all rows from {to.service} {to.path}, in one go"
-                yield from _shape(inner, indent + "  ")
-            case ChildConnection(resource=resource, field=field, shape=inner):
+                yield from _template_lines(inner, indent + "  ")
+            case LinkPart(resource=resource, template=inner):
+                where = f"{resource.service} {resource.path}"
+                yield f"{indent}{name}: reads the distinct keys of all rows from {where}, in one go"
+                yield from _template_lines(inner, indent + "  ")
+            case ChildConnectionPart(resource=resource, field=field, template=inner):
                 yield f"{indent}{name}: reads a page for each row from {resource.service} {resource.path}, by {field}"
-                yield from _shape(inner, indent + "  ")
+                yield from _template_lines(inner, indent + "  ")
             case _:
                 yield f"{indent}{name}: {gap.part}"

@@ -1,7 +1,8 @@
-"""A compiled operation: what to read and how to write the answer, decided once, then run on whole pages, not on fields.
+"""A compiled operation. It says what to read and how to write the answer, is made once, and works on whole pages.
 
-The reference executor visits every field of every row: ten microseconds and more each, and the Painel has twelve
-hundred fields per hundred rows. A plan visits every field of the *operation* once and works on whole pages:
+The reference executor, graphql-core, visits every field of every row. That takes ten microseconds or more each, and the
+Painel (the dashboard query of the README) has twelve hundred fields per hundred rows. A plan visits each field of the
+*operation* once, for all rows of a page:
 
     Painel
       solicitacoes ............ read one page                      1 request
@@ -12,21 +13,22 @@ hundred fields per hundred rows. A plan visits every field of the *operation* on
           produto ............. the distinct produto_ids, one read  1 request   ┘
             categoria ......... already in the produto
 
-Rows become JSON text at once; nothing becomes an object first that is only to be serialised. Each object type of the
-operation is a *shape*, a text with gaps (`{"id":%b,"pessoa":%b}`), which `gateway.execution.layout` fills for all rows
-in one comprehension. Objects that are always there, an edge's node or a produto's categoria, are part of the text
-around them. A row that many others refer to is written once, and its text found by its key wherever it is shown.
+Rows become JSON text directly; no dict is built only to be serialised afterwards. Each selected object of the operation
+is a *template*, a text with gaps (`{"id":"%d","pessoa":%b}`). `gateway.execution.layout` fills it for all rows in one
+comprehension. An object that always exists, such as an edge's node or a produto's categoria, is part of the text around
+it. A row that many others refer to is written once; its text is then looked up by its key wherever it is shown.
 
-A page's links are all asked for before any answer is waited for, so that they need no tasks to be under way at the same
-time. Only where an answer leads to further reads, two links deep, does each wait in a task of its own.
+The requests for all links of a page are sent before any answer is awaited. So they run at the same time without tasks.
+Only where an answer leads to further reads, as with a link below a link, each link gets a task of its own.
 
-A mutation's root fields run one after the other. Each writes, by the same function as its resolver, and its payload is
-then written like any row: with what the row links to, or with what the caller can mend.
+A mutation's root fields run one after the other. Each one writes with the same function as its resolver. Its payload is
+then written like any row: with the row and its links, or with the errors that the caller can correct.
 
-Names: a *selection* is what an operation asks of a type, a *plan* is a selection compiled, a *part* is one of its
-fields (`gateway.execution.parts`), a *column* is one field's values over many rows. `gateway.execution.compiler` makes
-plans; what it could not compile would run on the reference executor, so GraphQL's semantics are always the reference's.
-A part that fails is null with an error at its path, as there, and nothing is read twice.
+The words: a *selection* is what an operation asks of a type; a *plan* is a compiled operation; a *part* is a field
+whose values must be read (`gateway.execution.parts`); a *column* holds one field's values for many rows.
+
+`gateway.execution.compiler` makes plans. An operation that it cannot compile runs on the reference executor, and both
+must answer alike: a field that fails is null, with an error at its path. A plan reads nothing twice.
 """
 
 import asyncio
@@ -39,9 +41,17 @@ import orjson
 from graphql import DocumentNode, ExecutionResult, FieldNode, GraphQLSchema
 
 from gateway.context import Context
-from gateway.declarations import Outcome
+from gateway.declarations import MutationOutcome
 from gateway.execution.layout import NULL, OrderedPage
-from gateway.execution.parts import ENOUGH, Arguments, Column, Failure, ObjectShape, Run, ordered_by
+from gateway.execution.parts import (
+    MOST_FAILURES,
+    Column,
+    FieldFailure,
+    ObjectTemplate,
+    PlanRun,
+    QueryBuilder,
+    ordering_field,
+)
 from gateway.resources import AnyResource
 
 Execute = Callable[..., Awaitable[ExecutionResult] | ExecutionResult]
@@ -49,47 +59,51 @@ execute: Execute = getattr(graphql, "execute")  # noqa: B009  # graphql-core typ
 
 
 @dataclass(frozen=True, slots=True)
-class Root:
-    """A connection over a whole collection."""
+class RootConnection:
+    """A root field that is a connection over a whole collection."""
 
     resource: AnyResource
-    arguments: Arguments
-    shape: ObjectShape
+    build_query: QueryBuilder
+    template: ObjectTemplate
     nodes: Sequence[FieldNode]
 
-    async def value(self, run: Run) -> Column:
-        query = await self.arguments(run)
+    async def value(self, run: PlanRun) -> Column:
+        query = await self.build_query(run)
         page = await run.context.loaders.page(self.resource, query)
-        return await self.shape.column([OrderedPage(page, ordered_by(query))], run)
+        return await self.template.column([OrderedPage(page, ordering_field(query))], run)
 
 
 @dataclass(frozen=True, slots=True)
-class Single:
-    """One row by its id."""
+class RootRow:
+    """A root field that is one row, by its id."""
 
     resource: AnyResource
-    id: Callable[[Run], int]
-    shape: ObjectShape
+    read_id: Callable[[PlanRun], int]
+    template: ObjectTemplate
     nodes: Sequence[FieldNode]
 
-    async def value(self, run: Run) -> Column:
-        id = self.id(run)
-        found = await run.context.loaders.rows(self.resource, {id}, alone=self.resource.path not in run.often)
+    async def value(self, run: PlanRun) -> Column:
+        id = self.read_id(run)
+        found = await run.context.loaders.rows(self.resource, {id}, batched=self.resource.path in run.batched_paths)
         if id in found.failed:
             raise found.failed[id]
-        return await self.shape.column(found.items, run) if found.items else Column([NULL])
+        return await self.template.column(found.items, run) if found.items else Column([NULL])
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
-    """A mutation. Its payload is written from the row when the write was done, else from the outcome."""
+class RootMutation:
+    """A mutation: a root field that writes.
 
-    write: Callable[[Run], Awaitable[Outcome]]
-    done: ObjectShape
-    refused: ObjectShape
+    `done` is the payload's template for a write that succeeded, filled from the written row. `refused` is the template
+    for one that was refused, filled from the outcome.
+    """
+
+    write: Callable[[PlanRun], Awaitable[MutationOutcome]]
+    done: ObjectTemplate
+    refused: ObjectTemplate
     nodes: Sequence[FieldNode]
 
-    async def value(self, run: Run) -> Column:
+    async def value(self, run: PlanRun) -> Column:
         outcome = await self.write(run)
         if outcome.row is None:
             return await self.refused.column([outcome], run)
@@ -97,53 +111,57 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
-class OfSchema:
-    """What a root field shows of the schema itself: no service is read for it, and graphql-core answers it."""
+class RootIntrospection:
+    """A root field that shows the schema itself: `__schema` or `__type`. graphql-core answers it, and no service."""
 
     schema: GraphQLSchema
     document: DocumentNode
     names: Sequence[str]
-    """The variables that it declares."""
+    """The names of the variables that `document` declares."""
     nodes: Sequence[FieldNode]
 
-    async def value(self, run: Run) -> Column:
+    async def value(self, run: PlanRun) -> Column:
         given = {name: run.variables.coerced[name] for name in self.names if name in run.variables.coerced}
         found = execute(self.schema, self.document, variable_values=given)
-        assert isinstance(found, ExecutionResult)  # none of its resolvers waits for anything
+        assert isinstance(found, ExecutionResult)  # no awaitable: introspection has no asynchronous resolvers
         [value] = (found.data or {"": None}).values()
-        return Column([orjson.dumps(value)], [(0, Failure((), error, self.nodes)) for error in found.errors or ()])
+        return Column([orjson.dumps(value)], [(0, FieldFailure((), error, self.nodes)) for error in found.errors or ()])
 
 
-AnyRoot = Root | Single | Write | OfSchema
+RootField = RootConnection | RootRow | RootMutation | RootIntrospection
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A whole operation: its text, and its root fields."""
+    """A compiled operation."""
 
     text: bytes
-    roots: Mapping[str, AnyRoot]
-    often: frozenset[str]
+    """The template of `data`, with one gap for each root field."""
+    root_fields: Mapping[str, RootField]
+    """The root fields by response key, in the order of the gaps."""
+    batched_paths: frozenset[str]
     """Paths of the resources that more than one part reads by id."""
-    in_turn: bool
-    """Whether each root field waits for the one before it, as those of a mutation do; else all run at the same time."""
+    serial: bool
+    """Whether the root fields run one after the other, as in a mutation. Otherwise they all run at the same time."""
 
-    async def run(self, context: Context, variables: Any) -> tuple[bytes, list[Failure]]:
-        """The data, as JSON text, and what failed, with whole paths: the first failures, one more than are shown."""
-        run, roots = Run(context, variables, self.often), self.roots.values()
-        if self.in_turn or len(roots) == 1:
-            found = [await _settled(root, run) for root in roots]
+    async def run(self, context: Context, variables: Any) -> tuple[bytes, list[FieldFailure]]:
+        """The data as JSON text, and the failures with their whole paths, at most `MOST_FAILURES` of them."""
+        run, fields = PlanRun(context, variables, self.batched_paths), self.root_fields.values()
+        if self.serial or len(fields) == 1:
+            columns = [await _value_or_null(field, run) for field in fields]
         else:
-            found = await asyncio.gather(*[_settled(root, run) for root in roots])
+            columns = await asyncio.gather(*[_value_or_null(field, run) for field in fields])
         failures = [
-            failure.below(key) for key, one in zip(self.roots, found, strict=True) for _, failure in one.failures
-        ][:ENOUGH]
-        return self.text % tuple([one.values[0] for one in found]), failures
+            failure.below(key)
+            for key, column in zip(self.root_fields, columns, strict=True)
+            for _, failure in column.failures
+        ][:MOST_FAILURES]
+        return self.text % tuple([column.values[0] for column in columns]), failures
 
 
-async def _settled(root: AnyRoot, run: Run) -> Column:
-    """A root field's value; what it raises makes it null."""
+async def _value_or_null(field: RootField, run: PlanRun) -> Column:
+    """A root field's value, as a column for one row. If the field raises, the value is null, with a failure."""
     try:
-        return await root.value(run)
-    except Exception as refused:  # as the reference: whatever a field raises is its error
-        return Column([NULL], [(0, Failure((), refused, root.nodes))])
+        return await field.value(run)
+    except Exception as error:  # as in graphql-core, whatever a field raises becomes the field's error
+        return Column([NULL], [(0, FieldFailure((), error, field.nodes))])

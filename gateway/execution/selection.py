@@ -1,4 +1,4 @@
-"""Which fields an operation selects, looking ahead from a resolver: so that a count is read only when it is shown."""
+"""Which subfields a field selects, seen from its resolver, so that a count is read only if the client asks for it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +16,7 @@ from graphql import (
 
 
 def selects(info: GraphQLResolveInfo[Any]) -> frozenset[str]:
-    """The subfields that the field being resolved selects, through fragments and directives."""
+    """The names of the subfields that the field being resolved selects, after fragments, `@include` and `@skip`."""
     sets = (node.selection_set for node in info.field_nodes)
     return frozenset(node.name.value for one in sets if one for node in _fields(info, one))
 

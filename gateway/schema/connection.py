@@ -161,7 +161,7 @@ def _field(resolve: Resolve, declared: ConnectionOf, filters: type, orders: type
         return Source(await resolve(root, loaders, asked), asked["ordering"].removeprefix("-"))
 
     resolver.__annotations__ |= {"filter": filter_type, "order_by": order_type}
-    return strawberry.field(resolver=resolver, description=description, metadata={"plan": declared})
+    return strawberry.field(resolver=resolver, description=description, metadata={"declaration": declared})
 
 
 async def _asked(

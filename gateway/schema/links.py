@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import strawberry
 
 from gateway.context import Info
-from gateway.declarations import HeldObject, LinkByKey
+from gateway.declarations import EmbeddedObject, LinkByKey
 from gateway.declarations import RowById as PlanById
 from gateway.resources import AnyResource
 from gateway.schema.scalars import int_id, python_arguments
@@ -23,12 +23,12 @@ def link(key: str, to: AnyResource, description: str) -> Any:
     def resolve(root: Any, info: Info) -> Any:
         return info.context.loaders.one(to, getattr(root, key))
 
-    return strawberry.field(resolver=resolve, description=description, metadata={"plan": LinkByKey(key, to)})
+    return strawberry.field(resolver=resolve, description=description, metadata={"declaration": LinkByKey(key, to)})
 
 
 def embedded(attribute: str, description: str) -> Any:
     """A row that its parent's row already holds."""
-    return strawberry.field(description=description, metadata={"plan": HeldObject(attribute)})
+    return strawberry.field(description=description, metadata={"declaration": EmbeddedObject(attribute)})
 
 
 def by_id(resource: AnyResource, description: str) -> Any:
@@ -39,4 +39,4 @@ def by_id(resource: AnyResource, description: str) -> Any:
     def resolve(root: Any, info: Info, id: ById) -> Any:
         return info.context.loaders.one(resource, read(id))
 
-    return strawberry.field(resolver=resolve, description=description, metadata={"plan": declared})
+    return strawberry.field(resolver=resolve, description=description, metadata={"declaration": declared})

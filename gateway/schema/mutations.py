@@ -12,7 +12,7 @@ from chassis.errors import DeadlineExceeded, FieldError, Invalid, NotFound, Unav
 from chassis.text import Name
 from chassis.web.validation import refuse_fields
 from gateway.context import MENDABLE, Context, Info
-from gateway.declarations import MendableErrors, MutationWrite, Outcome, WrittenRow
+from gateway.declarations import MutationOutcome, MutationWrite, PayloadErrors, PayloadRow
 from gateway.names import camel
 from gateway.resources import AnyResource
 from gateway.schema.codes import CodigoErro, of_the_list
@@ -32,13 +32,13 @@ class Erro:
 @strawberry.type
 class Payload:
     errors: list[Erro] = strawberry.field(
-        description="O que corrigir; vazio se deu certo.", metadata={"plan": MendableErrors()}
+        description="O que corrigir; vazio se deu certo.", metadata={"declaration": PayloadErrors()}
     )
 
 
 def changed(description: str) -> Any:
     """The payload's object."""
-    return strawberry.field(resolver=_row, description=description, metadata={"plan": WrittenRow()})
+    return strawberry.field(resolver=_row, description=description, metadata={"declaration": PayloadRow()})
 
 
 def _row(root: Any) -> Any:
@@ -48,7 +48,7 @@ def _row(root: Any) -> Any:
 def creates(resource: AnyResource, given: type, description: str) -> Any:
     """POSTs the input."""
 
-    async def write(context: Context, input: Any) -> Outcome:
+    async def write(context: Context, input: Any) -> MutationOutcome:
         return await _write(context, resource, "POST", None, input)
 
     async def resolve(root: Any, info: Info, input: Any) -> Any:
@@ -61,7 +61,7 @@ def creates(resource: AnyResource, given: type, description: str) -> Any:
 def updates(resource: AnyResource, given: type, description: str) -> Any:
     """PATCHes what the input gives."""
 
-    async def write(context: Context, id: str, input: Any) -> Outcome:
+    async def write(context: Context, id: str, input: Any) -> MutationOutcome:
         return await _write(context, resource, "PATCH", id, input)
 
     async def resolve(root: Any, info: Info, id: ById, input: Any) -> Any:
@@ -74,7 +74,7 @@ def updates(resource: AnyResource, given: type, description: str) -> Any:
 def deletes(resource: AnyResource, description: str) -> Any:
     """DELETEs, and answers what was deleted."""
 
-    async def write(context: Context, id: str) -> Outcome:
+    async def write(context: Context, id: str) -> MutationOutcome:
         return await _write(context, resource, "DELETE", id, None)
 
     async def resolve(root: Any, info: Info, id: ById) -> Any:
@@ -83,12 +83,12 @@ def deletes(resource: AnyResource, description: str) -> Any:
     return _mutation(resolve, write, description)
 
 
-def _mutation(resolve: Callable[..., Any], write: Callable[..., Awaitable[Outcome]], description: str) -> Any:
+def _mutation(resolve: Callable[..., Any], write: Callable[..., Awaitable[MutationOutcome]], description: str) -> Any:
     declared = MutationWrite(write, python_arguments)
-    return strawberry.mutation(resolver=resolve, description=description, metadata={"plan": declared})
+    return strawberry.mutation(resolver=resolve, description=description, metadata={"declaration": declared})
 
 
-async def _write(context: Context, resource: AnyResource, method: str, id: str | None, given: Any) -> Outcome:
+async def _write(context: Context, resource: AnyResource, method: str, id: str | None, given: Any) -> MutationOutcome:
     """One write to the row `id`, or of a new one, under a key of its own. The next one's key must not depend on how
     this one ends; nor, since nobody knows what became of a write whose answer is lost, what is remembered after it."""
     headers = {"Idempotency-Key": context.next_key(), "Prefer": "return=representation"}
@@ -112,7 +112,7 @@ async def _write(context: Context, resource: AnyResource, method: str, id: str |
         return _refused(given, no_ids)  # the caller can mend these, whoever is away
     finally:
         loaders.forget()
-    return Outcome(row, [])
+    return MutationOutcome(row, [])
 
 
 def _body(given: Any) -> tuple[dict[str, Any] | None, list[FieldError]]:
@@ -151,12 +151,12 @@ def _faults(body: dict[str, Any] | None) -> list[FieldError]:
     return faults
 
 
-def _refused(given: Any, no_ids: Sequence[FieldError], others: Sequence[FieldError] = ()) -> Outcome:
+def _refused(given: Any, no_ids: Sequence[FieldError], others: Sequence[FieldError] = ()) -> MutationOutcome:
     """What there is to mend, in the order of the form."""
     named = {error.field for error in no_ids}
     wrong = [*no_ids, *(error for error in others if error.field not in named)]
     form = ["", "id", *(field.name for field in dataclasses.fields(given))] if given else ["", "id"]
     wrong.sort(key=lambda error: form.index(error.field) if error.field in form else len(form))
-    return Outcome(
+    return MutationOutcome(
         None, [Erro(code=of_the_list(one.code), field=camel(one.field) or None, message=one.message) for one in wrong]
     )

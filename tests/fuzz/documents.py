@@ -23,7 +23,7 @@ from graphql.execution.values import get_variable_values
 from gateway import schema
 from gateway.errors import LimitExceededError
 from gateway.execution.collect import Collector
-from gateway.execution.cost import price
+from gateway.execution.cost import cost_function
 from gateway.execution.operation import Executor
 from gateway.limits.shape import refuse_shape
 from gateway.limits.text import scan
@@ -212,7 +212,7 @@ def limits(text: str, node: DocumentNode | None, priced: bool) -> None:
         if isinstance(one, OperationDefinitionNode):
             given = get_variable_values(EXECUTOR.schema, one.variable_definitions or (), {})
             if node and not isinstance(given, list):
-                price(EXECUTOR.schema, Collector(node, given), one)(given.coerced)
+                cost_function(EXECUTOR.schema, Collector(node, given), one)(given.coerced)
 
 
 def main() -> int:

@@ -163,8 +163,8 @@ async def test_a_request_that_has_ended_leaves_nothing_to_the_garbage_collector(
     applications: Applications, services: Services
 ) -> None:
     loaders = Loaders(applications.front.state.graphql.remotes)
-    await loaders.rows(PESSOAS, {1}, alone=True)
-    await loaders.rows(PESSOAS, {1}, alone=False)
+    await loaders.rows(PESSOAS, {1}, batched=False)
+    await loaders.rows(PESSOAS, {1}, batched=True)
     await loaders.one(PESSOAS, 1)
     await loaders.page(PESSOAS, {"first": 1})
     remains = weakref.ref(loaders)

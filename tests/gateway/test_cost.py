@@ -10,10 +10,10 @@ from graphql.execution.values import VariableValues, get_variable_values
 from deploy.local import ROOT
 from gateway import schema
 from gateway.context import Context
-from gateway.execution.cost import SEARCH
+from gateway.execution.cost import SEARCH_COST
 from gateway.execution.operation import Executor
 from gateway.loaders import Loaders
-from gateway.settings import MOST, Limits
+from gateway.settings import LARGEST_COUNT, Limits
 from tests import builders
 from tests.applications import Applications, Gateway, Services
 from tests.gateway.operations import Writer
@@ -28,7 +28,7 @@ def cost(text: str, **variables: Any) -> int:
     operation = document.operation(None)
     coerced = get_variable_values(CORE, operation.variable_definitions or (), variables)
     assert isinstance(coerced, VariableValues), coerced
-    return executor.compiled(document, operation, coerced).price(coerced.coerced)
+    return executor.compiled(document, operation, coerced).cost(coerced.coerced)
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ def test_what_a_filter_lists_counts_at_each_use() -> None:
 def test_a_long_text_in_a_filter_counts_too() -> None:
     query = "query ($t: String!) { pessoas(first: 0, filter: {nomePessoa: {contains: $t}}) { nodes { id } } }"
 
-    assert cost(query, t="a" * 99) == 1 + SEARCH
-    assert cost(query, t="a" * 5000) == 1 + SEARCH + 50
-    assert cost(query.replace("$t}", '"' + "a" * 5000 + '"}').replace("($t: String!)", "")) == 1 + SEARCH + 50
+    assert cost(query, t="a" * 99) == 1 + SEARCH_COST
+    assert cost(query, t="a" * 5000) == 1 + SEARCH_COST + 50
+    assert cost(query.replace("$t}", '"' + "a" * 5000 + '"}').replace("($t: String!)", "")) == 1 + SEARCH_COST + 50
 
 
 def test_to_look_for_a_text_costs_as_much_as_the_longest_page() -> None:
@@ -176,7 +176,7 @@ async def test_no_random_query_causes_more_requests_than_its_cost(
         await builders.categoria(services, f"Móveis {n}")
         await builders.produto(services, f"Mesa {n}", 1 + n)
     builders.insert_solicitacoes(database_urls["solicitacoes"], [(1 + n % 6, 1 + n % 5, 1 + n % 6) for n in range(30)])
-    executor = Executor(CORE, Limits(max_cost=MOST))
+    executor = Executor(CORE, Limits(max_cost=LARGEST_COUNT))
     asked = 0
     for seed in range(200):
         writer = Writer(CORE, seed, [])

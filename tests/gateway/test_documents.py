@@ -8,7 +8,7 @@ import pytest
 from graphql.execution.values import VariableValues, get_variable_values
 
 from gateway import schema
-from gateway.execution.documents import LONGEST, DocumentCache
+from gateway.execution.documents import LONGEST_KEPT, DocumentCache
 from gateway.execution.operation import NO_VARIABLES, Executor
 from gateway.settings import Limits
 from tests.applications import Applications, Gateway
@@ -78,7 +78,7 @@ def test_the_documents_used_least_recently_are_dropped_first() -> None:
 
 def test_a_long_document_is_not_kept() -> None:
     executor = Executor(schema.core(schema.build()), Limits())
-    text = "{ pessoas { totalCount } }" + " " * LONGEST
+    text = "{ pessoas { totalCount } }" + " " * LONGEST_KEPT
     assert executor.prepare(text) is not executor.prepare(text)
     assert len(executor.documents) == 0
 

@@ -20,12 +20,12 @@ from chassis.settings import ProcessSettings
 from deploy.local import ROOT
 from gateway import schema
 from gateway.errors import LimitExceededError
-from gateway.execution.introspection_cost import VALUE
+from gateway.execution.introspection_cost import VALUE_COST
 from gateway.execution.operation import Executor
 from gateway.limits.rules import rules
 from gateway.limits.shape import refuse_shape
 from gateway.limits.text import IGNORED, TOKEN
-from gateway.settings import MOST, Limits
+from gateway.settings import LARGEST_COUNT, Limits
 from tests.applications import Applications, Gateway, Services
 from tests.fuzz.documents import KINDS
 from tests.gateway.test_cost import cost
@@ -198,7 +198,7 @@ def test_a_nest_of_fragments_is_counted_without_being_opened(each: str, limit: s
     found = refusal(Limits(max_fragments=400), text)
 
     assert found
-    assert (found["limit"], found["asked"]) == (limit, MOST)
+    assert (found["limit"], found["asked"]) == (limit, LARGEST_COUNT)
 
 
 def test_a_cycle_of_fragments_is_left_to_validation() -> None:
@@ -346,7 +346,7 @@ async def test_what_introspection_costs_is_what_it_shows(gateway: Gateway, query
             case _:
                 return 0
 
-    assert cost(query) == VALUE * values(await gateway.data(query))
+    assert cost(query) == VALUE_COST * values(await gateway.data(query))
 
 
 def test_a_type_that_a_variable_names_costs_as_much_as_any() -> None:
@@ -411,7 +411,7 @@ def test_no_query_of_our_own_comes_near_a_limit(text: str, variables: dict[str, 
         coerced = get_variable_values(CORE, operation.variable_definitions or (), variables)
         if isinstance(coerced, VariableValues):
             compiled = Executor(CORE, half).compiled(document, operation, coerced)
-            assert compiled.price(coerced.coerced) <= half.max_cost
+            assert compiled.cost(coerced.coerced) <= half.max_cost
 
 
 def test_the_queries_of_our_own_are_found() -> None:

@@ -9,7 +9,7 @@ from deploy.local import ROOT
 
 def test_the_plan_of_the_painel_shows_its_four_reads() -> None:
     shown = subprocess.run(
-        [sys.executable, "-m", "gateway.execution"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "gateway.explain"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
 
     reads = [line.strip() for line in shown.splitlines() if ": reads " in line]
@@ -26,7 +26,7 @@ def test_the_plan_of_a_mutation_shows_what_each_end_answers(tmp_path: Path) -> N
         }
     }""")
 
-    command = [sys.executable, "-m", "gateway.execution", str(document)]
+    command = [sys.executable, "-m", "gateway.explain", str(document)]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
     assert [line.strip() for line in shown.splitlines()] == [

@@ -8,12 +8,14 @@ from graphql.execution.values import VariableValues
 from typing_extensions import override  # so that a change of the executor's names cannot go unnoticed
 
 from gateway import app as gateway_app
-from gateway.execution.operation import Compiled, Document, Executor
+from gateway.execution.operation import CompiledOperation, Document, Executor
 
 
 class Reference(Executor):
     @override
-    def compiled(self, document: Document, operation: OperationDefinitionNode, variables: VariableValues) -> Compiled:
+    def compiled(
+        self, document: Document, operation: OperationDefinitionNode, variables: VariableValues
+    ) -> CompiledOperation:
         return replace(super().compiled(document, operation, variables), plan=None)
 
 
