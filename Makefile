@@ -1,4 +1,5 @@
-# Everything a developer does here, by name. Needs make and Python >= 3.11; `make run PYTHON=python3.12` names another.
+# All commands for developers; `make help` lists them. They need make and Python >= 3.11; `make run PYTHON=python3.12`
+# uses another Python.
 PYTHON ?= python3
 RUN := .venv/bin/python
 
@@ -14,7 +15,7 @@ setup: ## Install everything, with what tests and checks need, and build GraphiQ
 run: ready ## Run the whole system (PORT_OFFSET=0 DATA_DIR=.data DEMO=1 LOG_LEVEL=INFO)
 	@$(RUN) -m deploy.local
 
-restart: ready ## Put new processes in the place of the running ones, without a failed request (DATA_DIR=.data)
+restart: ready ## Replace the running processes by new ones, without a failed request (DATA_DIR=.data)
 	@$(RUN) -m deploy.restart
 
 token: ready ## Print an access token for AUTH_MODE=jwt (SCOPES="pessoas:read" SUBJECT=ana SECONDS=3600)
@@ -23,7 +24,7 @@ token: ready ## Print an access token for AUTH_MODE=jwt (SCOPES="pessoas:read" S
 test: setup ## Run the tests (ARGS="tests/pessoas -k nome")
 	$(RUN) -m pytest $(ARGS)
 
-check: setup ## Formatting, lint, types, who may import whom, safe migrations, and the lock
+check: setup ## Check formatting, lint, types, import contracts, safe migrations, and the lock
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/pyright
@@ -31,7 +32,7 @@ check: setup ## Formatting, lint, types, who may import whom, safe migrations, a
 	$(RUN) -m deploy.lint_migrations
 	$(RUN) deploy/bootstrap.py --uv lock --check
 
-format: setup ## Format the code and mend what lint can mend
+format: setup ## Format the code and fix what the linter can fix
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
 
@@ -57,22 +58,22 @@ fuzz: fuzz-rest fuzz-plans ## Fuzz both of the following
 fuzz-rest: setup ## Fuzz the four services for long (ARGS="--cases 5000 --seeds 3 pessoas")
 	$(RUN) -m tests.fuzz $(ARGS)
 
-fuzz-plans: setup ## Hold plans against the reference executor, 50,000 random operations (CASES=50000 SEED=1; 20 minutes)
+fuzz-plans: setup ## Compare plans with the reference executor on 50,000 random operations (CASES=50000 SEED=1; 20 minutes)
 	CASES=$(or $(CASES),50000) SEED=$(or $(SEED),1) $(RUN) -m pytest -q tests/gateway/test_same_answers.py
 
-faults: setup ## Break every part of the system under load, 5 minutes (ARGS="--only PostgreSQL" or ARGS=--write)
+faults: setup ## Break every part of the system under load, and check what clients see, 5 minutes (ARGS="--only PostgreSQL" or ARGS=--write)
 	$(RUN) -m tests.faults $(ARGS)
 
-attack: setup ## Attack the running system, and measure what others feel (7 minutes; ARGS=--write)
+attack: setup ## Attack the running system, and measure how it slows others down (7 minutes; ARGS=--write)
 	$(RUN) -m tests.attacks $(ARGS)
 
 migration: setup ## Write a new migration (SERVICE=pessoas NAME="add email")
 	$(if $(and $(SERVICE),$(NAME)),,$(error say which: make migration SERVICE=pessoas NAME="add email"))$(RUN) -m deploy.migrate_all --new $(SERVICE) "$(NAME)"
 
-# What the benchmarks need besides.
+# Installs what only the benchmarks need.
 peers: setup
 	@$(RUN) deploy/bootstrap.py --uv sync --frozen --inexact --group bench --quiet
 
-# What `run` needs, and no more.
+# Installs only what `run` needs.
 ready:
 	@$(PYTHON) deploy/bootstrap.py

@@ -178,7 +178,7 @@ async def at_rate(
     the last one came count with the time that they have waited.
     """
     loop = asyncio.get_running_loop()
-    chance = random.Random(7)  # noqa: S311  # the same instants for everybody
+    rng = random.Random(7)  # noqa: S311  # the same instants for everybody
     following: Iterator[Request] = cycle(requests)
     took: list[float] = []
     due: deque[float] = deque()
@@ -203,7 +203,7 @@ async def at_rate(
     free: list[Connection] = list(everybody)
     began = at = perf_counter()
     while at < began + seconds and not finished.done():
-        at += chance.expovariate(rate)
+        at += rng.expovariate(rate)
         if (pause := at - perf_counter()) > 0:
             await asyncio.sleep(pause)
         due.append(at)

@@ -1,9 +1,9 @@
 """Prepares a fresh checkout with nothing but Python: `python3 deploy/bootstrap.py [--dev]`, which `make` runs first.
 
-It gets uv when there is none, lets it install what uv.lock names into .venv, and builds GraphiQL's page. Each step is
-skipped when nothing changed. `--dev` adds what the tests and `make check` need. Only the standard library is used: a
-fresh Debian has no pip and no venv. The file must parse under an old Python too, which it answers with a kind line.
-`--uv ARGS...` runs that uv instead.
+It downloads uv if there is none, lets uv install the packages of uv.lock into .venv, and builds GraphiQL's page. Each
+step is skipped if nothing has changed. `--dev` adds what the tests and `make check` need. Only the standard library is
+used, since a fresh Debian has no pip and no venv. An old Python must be able to parse this file too, so that it can say
+which Python is needed. `--uv ARGS...` runs that uv instead.
 """
 
 from __future__ import annotations
@@ -33,11 +33,12 @@ VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 PLAYGROUND = ROOT / "gateway" / "playground"
 LOCK, INSTALLING, BUILDING = (ROOT / ".uv" / name for name in ("lock", "installing", "building"))
-"""The last two exist while .venv and the page are being made: who finds one finds what was left half done."""
+"""The last two exist while .venv and the page are being made. If one exists at the start, an earlier run left its work
+unfinished."""
 STOP_SECONDS = 10
 
-# uv comes from the same index as everything else, as one wheel. Its hash is pinned here, as uv.lock pins the others,
-# so that nothing runs that was not reviewed. To move on: take the five hashes from the index page of the new version.
+# uv comes from the same index as everything else, as one wheel. Its hash is pinned here, as uv.lock pins the others, so
+# that nothing runs that was not reviewed. To upgrade, take the five hashes from the index page of the new version.
 INDEX = "https://pypi.org/simple"
 UV_VERSION = "0.13.9"
 UV_WHEELS = {
@@ -55,7 +56,7 @@ class SetupError(Exception):
 
 
 class Step:
-    """`with Step("what is done"):` tells it, and how long it took."""
+    """`with Step("what is done"):` prints what is done, and how long it took."""
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -70,8 +71,9 @@ class Step:
 
 
 @contextmanager
-def unfinished(mark: Path, what: str) -> Generator[None]:
-    """Leaves `mark` behind, with `what` in it, unless the block comes to its end, however this process ends."""
+def marked_unfinished(mark: Path, what: str) -> Generator[None]:
+    """Writes the file `mark`, with `what` in it, and deletes it when the block has come to its end; if this process
+    ends before that, for whatever reason, the file stays."""
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.write_text(what)
     yield
@@ -79,8 +81,9 @@ def unfinished(mark: Path, what: str) -> Generator[None]:
 
 
 @contextmanager
-def alone() -> Generator[int]:
-    """Waits until no other set-up is at work in this folder, nor what one has started; the descriptor of the lock."""
+def exclusive_set_up() -> Generator[int]:
+    """Waits until no other set-up works in this folder, and no program that one has started; gives the descriptor of
+    the lock."""
     LOCK.parent.mkdir(parents=True, exist_ok=True)
     with LOCK.open("w") as lock:
         try:
@@ -92,10 +95,8 @@ def alone() -> Generator[int]:
 
 
 def run(command: Sequence[str | Path], directory: Path, environment: Mapping[str, str], lock: int, quiet: bool) -> None:
-    """Runs a program to its end; SetupError when it fails, which shows its lines also where it was to be `quiet`.
-
-    Ctrl-C lets it stop in order: killed, it could leave more half done.
-    """
+    """Runs a program to its end. Raises SetupError when it fails; a `quiet` program's lines are then shown after all.
+    On Ctrl-C the program gets time to stop by itself, since killing it could leave more unfinished."""
     try:
         running = subprocess.Popen(
             command,
@@ -111,7 +112,7 @@ def run(command: Sequence[str | Path], directory: Path, environment: Mapping[str
     try:
         told, _ = running.communicate()
     except KeyboardInterrupt:
-        running.terminate()  # a terminal interrupts it too; `kill` interrupts us alone
+        running.terminate()  # Ctrl-C in a terminal reaches it too, but the command `kill` reaches only this process
         try:
             running.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -124,12 +125,12 @@ def run(command: Sequence[str | Path], directory: Path, environment: Mapping[str
 
 
 def use_supported_python() -> None:
-    """Returns when this Python is new enough; otherwise starts over with one that is, or says how to get it."""
+    """Returns if this Python is new enough; otherwise starts again with one that is, or says how to get one."""
     if sys.version_info[:2] >= OLDEST_PYTHON:
         return
     for minor in range(19, OLDEST_PYTHON[1] - 1, -1):
         newer = shutil.which(f"python3.{minor}")
-        # A version manager puts names on PATH that do not run.
+        # A version manager puts programs on PATH that do not run.
         if newer and subprocess.run([newer, "-c", ""], capture_output=True, check=False).returncode == 0:
             os.execv(newer, [newer, *sys.argv])  # noqa: S606 - no shell is meant
     raise SetupError(
@@ -139,10 +140,10 @@ def use_supported_python() -> None:
 
 
 def install_dependencies(dev: bool, lock: int) -> None:
-    """Makes .venv hold exactly what uv.lock names, for this Python; at once when it did so the last time."""
+    """Makes .venv hold exactly what uv.lock names, for this Python; returns at once if it already does."""
     stamp = VENV / "setup-stamp"
     before, _, last = (stamp.read_text() if stamp.exists() else "").partition(" ")
-    dev = dev or "dev" in (last, INSTALLING.read_text() if INSTALLING.exists() else "")  # that is not taken away again
+    dev = dev or "dev" in (last, INSTALLING.read_text() if INSTALLING.exists() else "")  # once installed, it stays
     wanted = f"{fingerprint()} {'dev' if dev else 'run'}"
     runs = os.access(BIN / "python", os.X_OK)
     if f"{before} {last}" == wanted and runs and not INSTALLING.exists():
@@ -151,17 +152,18 @@ def install_dependencies(dev: bool, lock: int) -> None:
     if VENV.exists() and (INSTALLING.exists() or not runs):
         print("setup: an installation has left .venv half done: it is made anew", flush=True)
         VENV.unlink() if VENV.is_symlink() else shutil.rmtree(VENV)
-    # `make run` adds what it needs and removes nothing: somebody may have made .venv with `uv sync`, for development.
+    # `make run` adds what it needs and removes nothing, since somebody may have made .venv with `uv sync` for
+    # development.
     groups = ["--group", "dev"] if dev else ["--group", "local", "--inexact"]
-    with Step("installing what uv.lock names into .venv"), unfinished(INSTALLING, "dev" if dev else "run"):
+    with Step("installing what uv.lock names into .venv"), marked_unfinished(INSTALLING, "dev" if dev else "run"):
         sync = [uv, "sync", "--frozen", "--no-default-groups", *groups]
-        # This very Python, and never a downloaded one: what runs is what the person has chosen.
+        # uv must use this very Python and never download one, so that the Python that the person has chosen runs.
         settings = {
             "UV_PYTHON": sys.executable,
             "UV_PYTHON_DOWNLOADS": "never",
             "UV_PROJECT_ENVIRONMENT": str(VENV),
-            # Five processes start at once: without this each would compile the same libraries, and with
-            # PYTHONDONTWRITEBYTECODE set, at every start.
+            # Five processes start at once. Without this each would compile the same libraries, and with
+            # PYTHONDONTWRITEBYTECODE set even at every start.
             "UV_COMPILE_BYTECODE": "1",
             "UV_SYSTEM_CERTS": os.environ.get("UV_SYSTEM_CERTS") or "true",
         }
@@ -171,7 +173,7 @@ def install_dependencies(dev: bool, lock: int) -> None:
 
 
 def fingerprint() -> str:
-    """Changes when the lock, a manifest or the Python does."""
+    """A digest that changes when the lock, a manifest or the Python changes."""
     digest = hashlib.sha256(sys.version.encode())
     for path in (ROOT / "uv.lock", ROOT / "pyproject.toml", *sorted(ROOT.glob("*/pyproject.toml"))):
         digest.update(path.read_bytes())
@@ -179,8 +181,8 @@ def fingerprint() -> str:
 
 
 def find_uv() -> str:
-    """The path of a uv that this project accepts: the one on PATH, the one got earlier, or a new download."""
-    import tomllib  # not at the top: an old Python has none, and must get as far as its kind line
+    """The path of a uv that this project accepts: the one on PATH, one downloaded earlier, or a new download."""
+    import tomllib  # not at the top: an old Python has no such module, and must still say which Python is needed
 
     manifest = tomllib.loads((ROOT / "pyproject.toml").read_text())
     least = numbers(manifest["tool"]["uv"]["required-version"])
@@ -207,7 +209,7 @@ def wheel_platform() -> str:
     machine = {"amd64": "x86_64", "arm64": "arm64" if system == "darwin" else "aarch64"}.get(machine, machine)
     if (system, machine) == ("linux", "x86_64"):
         return f"{system}-{machine}-{'glibc' if platform.libc_ver()[0] == 'glibc' else 'musl'}"
-    return f"{system}-{machine}"  # on linux-aarch64 one wheel serves both C libraries
+    return f"{system}-{machine}"  # on linux-aarch64 one wheel runs with both C libraries
 
 
 def download_uv(target: Path) -> None:
@@ -234,7 +236,7 @@ def download_uv(target: Path) -> None:
 
 
 def fetch(url: str, accept: str) -> bytes:
-    """What `url` answers; the urls are INDEX and what INDEX names, and the hash decides about the rest."""
+    """The body of the answer of `url`, which is INDEX or a URL that INDEX names; the caller checks the wheel's hash."""
     request = urllib.request.Request(url, headers={"Accept": accept})  # noqa: S310
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         return answer.read()
@@ -243,33 +245,32 @@ def fetch(url: str, accept: str) -> bytes:
 def build_playground(lock: int) -> None:
     """Builds GraphiQL's page from its npm lock, with the Node that uv has installed, unless it is up to date.
 
-    Everything but the page works without it, so a failure is told and does not stop `make run`.
+    Everything but the page works without it, so a failure is reported and does not stop `make run`.
     """
     if playground_is_current():
         return
-    # npm's own programs look for `node` on PATH; and Node does not read SSL_CERT_FILE.
+    # npm's own programs look for `node` on PATH, and Node does not read SSL_CERT_FILE.
     environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
     if certificates := os.environ.get("SSL_CERT_FILE"):
         environment.setdefault("NODE_EXTRA_CA_CERTS", certificates)
     if BUILDING.exists():
         print("setup: a build has left GraphiQL's page half done: it is built anew", flush=True)
         shutil.rmtree(PLAYGROUND / "node_modules", ignore_errors=True)
-    with Step("building GraphiQL's page (half a minute, once)"), unfinished(BUILDING, ""):
+    with Step("building GraphiQL's page (half a minute, once)"), marked_unfinished(BUILDING, ""):
         for arguments in (["ci", "--ignore-scripts", "--no-audit", "--no-fund"], ["run", "build"]):
             run([BIN / "npm", *arguments], PLAYGROUND, environment, lock, quiet=True)
 
 
 def playground_is_current() -> bool:
-    """Whether the built page is there, whole, and newer than all that it is built from."""
+    """Whether the built page exists, is complete, and is newer than all its sources."""
     page = PLAYGROUND / "dist" / "index.html"
     if not page.exists() or BUILDING.exists():
         return False
     built = page.stat().st_mtime
     for directory, below, files in os.walk(PLAYGROUND):
         below[:] = [name for name in below if name not in ("dist", "node_modules", "__pycache__")]
-        sources = [
-            Path(directory) / name for name in files if not name.endswith((".py", ".md"))
-        ]  # those serve, or tell
+        # Python files serve the page, and .md files describe it; it is not built from them.
+        sources = [Path(directory) / name for name in files if not name.endswith((".py", ".md"))]
         if any(source.stat().st_mtime > built for source in sources):
             return False
     return True
@@ -281,7 +282,7 @@ def main() -> int:
         if sys.argv[1:2] == ["--uv"]:
             uv = find_uv()
             os.execv(uv, [uv, *sys.argv[2:]])  # noqa: S606 - no shell is meant
-        with alone() as lock:
+        with exclusive_set_up() as lock:
             install_dependencies("--dev" in sys.argv[1:], lock)
             try:
                 build_playground(lock)

@@ -13,7 +13,7 @@ def variable(service: str) -> str:
 
 
 def urls() -> dict[str, str]:
-    """The database URL of every service, from the environment; stops the program by name when one is missing."""
+    """The database URL of every service, from the environment; if one is missing, stops the program with its name."""
     missing = [variable(service.name) for service in SERVICES if not os.environ.get(variable(service.name))]
     if missing:
         raise SystemExit(f"not set: {', '.join(missing)} (`make run` sets them)")

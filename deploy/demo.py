@@ -86,12 +86,12 @@ class Table:
 
 def tables() -> list[Table]:
     """All demo data. Every call gives the same."""
-    chance = random.Random(SEED)  # noqa: S311 - demo data hides nothing
+    rng = random.Random(SEED)  # noqa: S311 - demo data hides nothing
     kinds = [(kind, number) for number, pair in enumerate(CATEGORIAS.values(), 1) for kind in pair]
     produtos = [(f"{kind} {variant}", number) for kind, number in kinds for variant in VARIANTES]
     servicos = [f"{acao} {ambito}" for acao, ambito in product(ACOES, AMBITOS)]
     pessoas = [f"{nome} {sobrenome}" for nome, sobrenome in product(NOMES, SOBRENOMES)]
-    chance.shuffle(pessoas)
+    rng.shuffle(pessoas)
     pessoas = list(dict.fromkeys([*CONHECIDAS, *pessoas]))
     return [
         Table("catalogo", "categoria", ("id", "nome_categoria", "nome_busca"), named(CATEGORIAS)),
@@ -107,7 +107,7 @@ def tables() -> list[Table]:
             "solicitacoes",
             "solicitacao",
             ("id", "servico_id", "pessoa_id", "produto_id", "data_solicitacao"),
-            solicitacoes(chance, len(servicos), len(produtos)),
+            solicitacoes(rng, len(servicos), len(produtos)),
         ),
     ]
 
@@ -116,28 +116,27 @@ def named(names: Iterable[str]) -> list[tuple[object, ...]]:
     return [(id, name, fold(name)) for id, name in enumerate(names, 1)]
 
 
-def solicitacoes(chance: random.Random, servicos: int, produtos: int) -> list[tuple[object, ...]]:
-    """5,000 rows whose dates rise with their ids through the year 2025, UTC."""
-    # Weight falls with the rank (Zipf): somebody asks hundreds of times, many once, some never.
+def solicitacoes(rng: random.Random, servicos: int, produtos: int) -> list[tuple[object, ...]]:
+    """5,000 rows whose dates rise with their ids through the year 2025, in UTC."""
+    # The weight falls with the rank (Zipf's law): one pessoa has hundreds of solicitações, many have one, some have
+    # none.
     pessoas = list(range(1, PESSOAS + 1))
-    chance.shuffle(pessoas)
+    rng.shuffle(pessoas)
     askers = pessoas[:-WITHOUT_SOLICITACAO]
     weights = list(accumulate(1 / rank for rank in range(1, len(askers) + 1)))
     start = datetime(2025, 1, 1, tzinfo=UTC)
-    seconds = sorted(chance.sample(range(365 * 24 * 3600), SOLICITACOES))
+    seconds = sorted(rng.sample(range(365 * 24 * 3600), SOLICITACOES))
     return [
-        (id, chance.randint(1, servicos), pessoa, chance.randint(1, produtos), start + timedelta(seconds=second))
+        (id, rng.randint(1, servicos), pessoa, rng.randint(1, produtos), start + timedelta(seconds=second))
         for id, (pessoa, second) in enumerate(
-            zip(chance.choices(askers, cum_weights=weights, k=SOLICITACOES), seconds, strict=True), 1
+            zip(rng.choices(askers, cum_weights=weights, k=SOLICITACOES), seconds, strict=True), 1
         )
     ]
 
 
 def load(urls: dict[str, str]) -> int:
-    """Fills the databases at `urls` and returns the number of rows; 0, and nothing changed, unless all were empty.
-
-    One transaction in each database, and none is committed before all have their data.
-    """
+    """Fills the databases at `urls` and returns the number of rows. If one of them is not empty, changes nothing and
+    returns 0. There is one transaction in each database, and none is committed before all have their data."""
     wanted = tables()
     with ExitStack() as stack:
         connections = {
@@ -155,7 +154,8 @@ def load(urls: dict[str, str]) -> int:
 
 
 def copy_into(connection: psycopg.Connection, table: Table) -> None:
-    """Copies the rows with their ids, moves the identity past them, and tells the planner what is there."""
+    """Copies the rows with their ids, sets the identity sequence past them, and updates the planner's statistics
+    (ANALYZE)."""
     name = sql.Identifier(table.name)
     columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
     with connection.cursor() as cursor:

@@ -1,9 +1,10 @@
-"""Mints an access token from a local development key: `python -m deploy.issue_token`, which is what `make token` does.
+"""Issues an access token signed with a local development key: `python -m deploy.issue_token`, which is what
+`make token` does.
 
 The key pair is made on first use in DATA_DIR, beside the databases; `AUTH_MODE=jwt make run` trusts it unless AUTH_JWKS
-says otherwise. The public half lies in a folder of its own, which can be mounted into a container (docs/containers.md).
-Environment: SCOPES (all), SUBJECT (dev), SECONDS (3600), DATA_DIR (.data). The token alone goes to standard output,
-what to do with it to standard error.
+names other keys. The public key is in a folder of its own, which can be mounted into a container (docs/containers.md).
+Environment, with defaults: SCOPES (all), SUBJECT (dev), SECONDS (3600), DATA_DIR (.data). Only the token goes to
+standard output; how to use it goes to standard error.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ ALL = [f"{service.name}:{right}" for service in topology.SERVICES for right in (
 
 
 def settings(data_dir: Path) -> dict[str, str]:
-    """The variables by which a process trusts the development key."""
+    """The environment variables that make a process trust the development key."""
     jwks = data_dir / "public-keys" / "jwks.json"
     public = json.dumps({"keys": [_public(_key(data_dir))]}, indent=2) + "\n"
     if not jwks.exists() or jwks.read_text() != public:
         jwks.parent.mkdir(exist_ok=True)
         draft = jwks.with_suffix(f".{os.getpid()}")
         draft.write_text(public)
-        draft.chmod(0o644)  # whatever the umask: the users in containers read them too
+        draft.chmod(0o644)  # whatever the umask is, since the users in containers must read the file too
         jwks.parent.chmod(0o755)
         draft.replace(jwks)
     return {"AUTH_JWKS": str(jwks), "AUTH_ISSUER": ISSUER, "AUTH_AUDIENCE": AUDIENCE}
@@ -54,7 +55,7 @@ def mint(data_dir: Path, *, subject: str = "dev", scopes: Iterable[str] = ALL, s
 
 
 def _key(data_dir: Path) -> ec.EllipticCurvePrivateKey:
-    """The development key, made when there is none."""
+    """The development key; made if there is none."""
     path = data_dir / "token-key.pem"
     if not path.exists():
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -63,7 +64,8 @@ def _key(data_dir: Path) -> ec.EllipticCurvePrivateKey:
         draft = path.with_suffix(f".{os.getpid()}")
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(new.private_bytes(*form))
-        with contextlib.suppress(FileExistsError):  # of two that make one at the same time, the first one's counts
+        # If two processes make a key at the same time, the first key is used.
+        with contextlib.suppress(FileExistsError):
             os.link(draft, path)
         draft.unlink()
     found = serialization.load_pem_private_key(path.read_bytes(), None)
@@ -72,7 +74,8 @@ def _key(data_dir: Path) -> ec.EllipticCurvePrivateKey:
 
 
 def _public(key: ec.EllipticCurvePrivateKey) -> dict[str, Any]:
-    """The public half as a JWK; its name is the beginning of its own coordinate: another key, another name."""
+    """The public key as a JWK. Its `kid` is made from the beginning of its x coordinate, so another key has another
+    `kid`."""
     jwk = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
     return {**jwk, "kid": f"local-{jwk['x'][:8]}", "use": "sig", "alg": ALGORITHM}
 

@@ -1,7 +1,8 @@
-"""Lints the SQL of every migration with squawk, which knows the steps that lock a table or break the code before it.
+"""Lints the SQL of every migration with squawk, which knows the steps that lock a table or break the previous code.
 
-`python -m deploy.lint_migrations` is a part of `make check`. A migration that is safe all the same says why, for each
-rule, as in `excused = {"ban-drop-column": "nothing since 0005 reads it"}`. What stands in a DO block is not seen.
+`python -m deploy.lint_migrations` is a part of `make check`. If a migration breaks a rule and is safe all the same, it
+names the rule with the reason, as in `excused = {"ban-drop-column": "nothing since 0005 reads it"}`. The lint does not
+see SQL in a DO block.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ EXCUSED_FIRST = {
 
 
 def sql(service: str, migration: Script) -> str:
-    """What Alembic would send for one migration."""
+    """The SQL that Alembic would send for one migration."""
     settings = config(service)
     settings.output_buffer = written = io.StringIO()
     command.upgrade(settings, f"{migration.down_revision or 'base'}:{migration.revision}", sql=True)
@@ -33,7 +34,7 @@ def sql(service: str, migration: Script) -> str:
 
 
 def is_safe(service: str, migration: Script) -> bool:
-    """Whether squawk finds nothing but what is excused; it prints what it finds."""
+    """Whether squawk finds nothing that is not excused; prints what it finds."""
     excused: dict[str, str] = EXCUSED | getattr(migration.module, "excused", {})
     excused |= {} if migration.down_revision else EXCUSED_FIRST
     name = f"{service} {migration.revision} as SQL"

@@ -1,4 +1,4 @@
-"""Who listens on a port of this machine, where the system tells: /proc on Linux, `lsof` on macOS and others."""
+"""Finds the process that listens on a port of this machine: from /proc on Linux, with `lsof` on macOS and others."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LISTENING = "0A"
-"""A state in /proc/net/tcp, as are its ports, in hexadecimal."""
+"""The state of a listening socket in /proc/net/tcp, which is in hexadecimal, as the ports there are."""
 LONGEST_COMMAND = 100
 LSOF_SECONDS = 5
 
 
 def listener(port: int) -> str:
-    """The process that listens on TCP `port`, with its command: `process 4711 (python -m http.server)`; empty when
-    nobody does, or when it is another user's and the system keeps that to itself."""
-    # Children inherit the socket: the oldest process is the one to stop.
+    """The process that listens on TCP `port`, with its command: `process 4711 (python -m http.server)`; empty when no
+    process listens there, or when it is another user's and the system does not show it."""
+    # Children inherit the socket, so the oldest process is the one to stop.
     pid = min(_by_proc(port) if Path("/proc/net/tcp").exists() else _by_lsof(port), default=None)
     if pid is None:
         return ""
@@ -29,7 +29,7 @@ def listener(port: int) -> str:
 def _by_proc(port: int) -> Iterator[int]:
     sockets = set[str]()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        with contextlib.suppress(OSError):  # there is no second one without IPv6
+        with contextlib.suppress(OSError):  # without IPv6 the second file does not exist
             for line in Path(table).read_text().splitlines()[1:]:
                 _, local, _, state, *_, inode = line.split()[:10]
                 if state == LISTENING and int(local.rpartition(":")[2], 16) == port:

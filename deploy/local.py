@@ -3,13 +3,13 @@
     check the variables -> lock the data directory -> bind the ports -> PostgreSQL -> migrate -> demo data
     -> five processes -> watch
 
-The launcher holds the listening sockets, so a process that is restarted refuses nobody: callers wait in the queue. It
-holds one end of a pipe to every child, so that however it ends, by SIGKILL too, none of them outlives it
-(`run_watched.py`, `watchdog.py`). Environment: PORT_OFFSET (0), DATA_DIR (.data), DEMO (1), and what the five
-processes read.
+The launcher holds the listening sockets, so while a process is restarted nobody is refused: callers wait in the
+socket's queue. It holds one end of a pipe to every child, so that no child outlives it, however it ends, also by
+SIGKILL (`run_watched.py`, `watchdog.py`). Environment, with defaults: PORT_OFFSET (0), DATA_DIR (.data), DEMO (1), and
+the variables of the five processes.
 
-SIGUSR1 restarts the five processes one after the other while they serve (`restart.py` asks for it): a new one starts
-on the held socket, and only when it is ready is the old one told to stop.
+SIGUSR1 restarts the five processes one after the other while they serve (`restart.py` asks for it). A new process
+starts on the held socket; only when it is ready is the old one told to stop.
 """
 
 from __future__ import annotations
@@ -42,27 +42,28 @@ ROOT = Path(__file__).resolve().parent.parent
 
 READY_SECONDS = 60
 PROGRESS, RESTARTED, NOT_RESTARTED = "restart.log", "restarted", "not restarted: "
-"""The file in the data directory that tells how a restart goes, and how its last line begins."""
+"""The file in the data directory with the progress of a restart, and the two possible beginnings of its last line."""
 FIRST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS = 0.1, 5.0, 10.0
 """A process that ends is started again after a pause that doubles up to the longest; staying up this long resets it."""
 
 
 @dataclass(frozen=True)
 class LauncherSettings:
-    """What the environment says about this run."""
+    """The settings of this run, from the environment."""
 
     port_offset: int
     data_dir: Path
     demo: bool
     neighbour_connections: int
-    """Calls of one process to each service at a time. All callers of a service come from one address here, so that they
-    share the places that one address has there."""
+    """Calls of one process to each service at a time. Here all callers of a service have one address, so they share the
+    requests at work that the service allows to one address."""
     own_tokens: bool
-    """Whether the processes trust the development key: tokens are asked for, and no issuer is named."""
+    """Whether the processes trust the development key: so if tokens are required and no issuer is named."""
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> Self:
-        """LaunchError with a line for each variable that is malformed, the processes' own too; empty is as not set."""
+        """Reads the settings. Raises LaunchError with a line for each malformed variable, also of the five processes;
+        an empty variable counts as not set."""
         offset, demo = variables.get("PORT_OFFSET") or "0", variables.get("DEMO") or "1"
         wrong: list[str] = []
         highest = EPHEMERAL - 1 - max(topology.POSTGRES_PORT, *(process.port for process in topology.PROCESSES))
@@ -74,7 +75,7 @@ class LauncherSettings:
         wrong += _faults_of_processes(own_tokens)
         if wrong:
             raise LaunchError("\n".join(wrong))
-        ours: dict[str, object] = {"auth_mode": "off"}  # whose tokens are good is said to the processes, not to us
+        ours: dict[str, object] = {"auth_mode": "off"}  # the launcher itself judges no tokens
         places = read(ServerSettings, port=8000, **ours).share // topology.MOST_CALLERS
         calls = max(1, min(read(NeighbourSettings, **ours).neighbour_connections, places))
         return cls(int(offset), data_directory(variables), demo == "1", calls, own_tokens)
@@ -88,12 +89,12 @@ class LauncherSettings:
 
 
 def settings_of(process: topology.Process) -> type[ProcessSettings]:
-    """What `process` reads from its environment, besides what every served process does."""
+    """The settings that `process` reads from its environment, besides those of every served process."""
     return import_module(f"{process.name}.settings").Settings
 
 
 def _faults_of_processes(own_tokens: bool) -> list[str]:
-    """One line for each variable that a process would stop for, of those that it does not have from the launcher."""
+    """One line for each wrong variable because of which a process would stop, except those that the launcher sets."""
     found: dict[str, None] = {}
     for process in topology.PROCESSES:
         given: dict[str, object] = {"port": process.port}
@@ -107,7 +108,7 @@ def _faults_of_processes(own_tokens: bool) -> list[str]:
 
 
 async def ready(port: int) -> None:
-    """Returns once `/health/ready` on `port` answers 200."""
+    """Returns when `/health/ready` on `port` answers 200."""
     while True:
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(2):
@@ -130,22 +131,22 @@ class Launcher:
         self._settings = settings
         self._held = held
         self._sockets = sockets
-        self._parent_pipe, self._childrens_end = (
-            os.pipe()
-        )  # children inherit the first; the second closes with this process
+        # Children inherit the reading end. The writing end is this process's alone and closes when it ends.
+        self._parent_pipe, self._launchers_end = os.pipe()
         log, self._postgres_log = os.pipe()
         self._postgres_lines = os.fdopen(log, "rb", buffering=0)
         self._cluster = Cluster(settings.data_dir, settings.postgres_port, log=self._postgres_log, keep_open=(held,))
-        self._cluster_thread = ThreadPoolExecutor(1)  # it blocks, and it must not be started and stopped at once
+        # The cluster's methods block. There is one thread, so that it is never started and stopped at the same time.
+        self._cluster_thread = ThreadPoolExecutor(1)
         self._issuer = issue_token.settings(settings.data_dir) if settings.own_tokens else {}
         self._children: set[Process] = set()
         self._watched: dict[str, asyncio.Task[None]] = {}
-        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._restart: asyncio.Task[None] | None = None
         self._ready = False
         self._main: asyncio.Task[None] | None = None
         self._stopping = False
-        self._early_end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ended_early: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
         """Starts everything and watches it until a signal cancels this; then stops everything in order."""
@@ -161,13 +162,13 @@ class Launcher:
         try:
             say("run", f"data in {self._settings.data_dir}, PostgreSQL on port {self._settings.postgres_port}")
             await self._prepare_databases()
-            self._watch("postgres", self._keep("postgres", self._watch_postgres))
+            self._watch("postgres", self._keep_running("postgres", self._watch_postgres))
             for process in topology.PROCESSES:
-                self._watch(process.name, self._keep(process.name, partial(self._serve, process)))
+                self._watch(process.name, self._keep_running(process.name, partial(self._serve, process)))
             await self._until_ready()
             self._announce(time.monotonic() - began)
             self._ready = True
-            await self._broken
+            await self._failure
         finally:
             self._stopping = True
             tasks = [*self._watched.values(), *([self._restart] if self._restart else [])]
@@ -179,7 +180,7 @@ class Launcher:
             await postgres_log
 
     def _interrupt(self) -> None:
-        """The first signal stops everything in order, the second one at once."""
+        """The first signal stops everything in order; a second one stops everything at once."""
         if self._main and not self._stopping:
             self._stopping = True
             say("run", "stopping (once more to stop at once)")
@@ -191,22 +192,23 @@ class Launcher:
         self._cluster.kill()
 
     def _watch(self, name: str, keeping: Coroutine[None, None, None]) -> None:
-        """From here on `keeping` is what keeps `name` running; whatever breaks it breaks the run."""
+        """Runs `keeping`, which keeps `name` running, as a task; if it fails, the whole run fails."""
 
         def ended(task: asyncio.Task[None]) -> None:
-            if not task.cancelled() and (failure := task.exception()) and not self._broken.done():
-                self._broken.set_exception(failure)
+            if not task.cancelled() and (failure := task.exception()) and not self._failure.done():
+                self._failure.set_exception(failure)
 
         self._watched[name] = asyncio.create_task(keeping)
         self._watched[name].add_done_callback(ended)
 
     def _begin_restart(self) -> None:
-        """A restart that is under way serves whoever asks for one meanwhile."""
+        """Begins a rolling restart, unless one is under way; a second request then gets that one's result."""
         if self._restart is None or self._restart.done():
             self._restart = asyncio.create_task(self._rolling_restart())
 
     async def _rolling_restart(self) -> None:
-        """Puts a new process in the place of each, one after the other; PostgreSQL stays. Tells it in PROGRESS."""
+        """Replaces each process with a new one, one after the other; PostgreSQL stays. Writes the progress to
+        PROGRESS."""
         with (self._settings.data_dir / PROGRESS).open("a", buffering=1) as progress:
 
             def tell(line: str) -> None:
@@ -228,10 +230,9 @@ class Launcher:
                 tell(RESTARTED)
 
     async def _replace(self, process: topology.Process) -> None:
-        """A new process serves, then the old one stops. LaunchError, and the old one serves on, when it is not ready.
-
-        Old and new share the public port, and either may take a question: so the new one has a port of its own too.
-        """
+        """Starts a new process and then stops the old one. If the new one does not become ready, raises LaunchError,
+        and the old one goes on serving. Old and new share the public port, and either may get a request there; so the
+        new one also listens on a port of its own, where it is asked whether it is ready."""
         with socket.create_server((HOST, 0)) as own:
             serving = asyncio.create_task(self._serve(process, own))
             is_ready = asyncio.create_task(ready(own.getsockname()[1]))
@@ -248,7 +249,7 @@ class Launcher:
             finally:
                 is_ready.cancel()
         old = self._watched[process.name]
-        self._watch(process.name, self._keep(process.name, partial(self._serve, process), serving))
+        self._watch(process.name, self._keep_running(process.name, partial(self._serve, process), serving))
         old.cancel()
         await asyncio.wait([old])
 
@@ -256,7 +257,8 @@ class Launcher:
         await asyncio.get_running_loop().run_in_executor(self._cluster_thread, action, *arguments)
 
     async def _prepare_databases(self) -> None:
-        """PostgreSQL runs, every service has its database, migrated, and on the first start demo data."""
+        """Starts PostgreSQL, creates and migrates the database of every service, and loads demo data on the first
+        start."""
         names = [service.name for service in topology.SERVICES]
         await self._on_cluster(self._cluster.start)
         await self._on_cluster(self._cluster.create_databases, *names)
@@ -270,16 +272,19 @@ class Launcher:
     def _database_urls(self) -> dict[str, str]:
         return {databases.variable(service.name): self._cluster.url(service.name) for service in topology.SERVICES}
 
-    async def _keep(self, name: str, live: Callable[[], Awaitable[str]], living: Awaitable[str] | None = None) -> None:
-        """Runs `live` again whenever it returns; what it returns says how it ended. `living` is a run under way."""
+    async def _keep_running(
+        self, name: str, live: Callable[[], Awaitable[str]], living: Awaitable[str] | None = None
+    ) -> None:
+        """Runs `live` again whenever it returns; the text that it returns says how it ended. `living` is a run that is
+        already under way."""
         pause = FIRST_PAUSE
         while True:
             began = time.monotonic()
             ended = await (living or live())
             living = None
-            if not self._early_end.done():
+            if not self._ended_early.done():
                 failure = LaunchError(f"{name} {ended} before everything was ready; its lines above say why")
-                self._early_end.set_exception(failure)
+                self._ended_early.set_exception(failure)
                 return
             if time.monotonic() - began > STEADY_SECONDS:
                 pause = FIRST_PAUSE
@@ -296,7 +301,8 @@ class Launcher:
         return how_it_ended(await asyncio.to_thread(self._cluster.wait))
 
     async def _serve(self, process: topology.Process, *more: socket.socket) -> str:
-        """Runs one process of the table until it ends; it listens on its own socket and on `more`."""
+        """Runs one process of the table until it ends, and returns how it ended; it listens on its own sockets and on
+        `more`."""
         variables = {"PORT": str(self._settings.port(process))}
         if process.asks:
             variables["NEIGHBOUR_CONNECTIONS"] = str(self._settings.neighbour_connections)
@@ -312,15 +318,15 @@ class Launcher:
         return how_it_ended(await self._run_module(process.name, module, variables, *listening))
 
     async def _run_once(self, name: str, module: str, variables: Mapping[str, str]) -> None:
-        """Runs a module to its end, its lines under `name`; LaunchError when that is not a good one."""
+        """Runs a module to its end and shows its lines under `name`; raises LaunchError if it fails."""
         if code := await self._run_module(name, (module,), variables):
             raise LaunchError(f"{name} {how_it_ended(code)}; its lines above say why")
 
     async def _run_module(
         self, name: str, module: tuple[str, ...], variables: Mapping[str, str], *descriptors: int
     ) -> int:
-        """Runs a module in a process of its own, which ends with this one, and relays its lines; cancelled, it stops
-        it."""
+        """Runs a module in a process of its own, which ends when this process ends, and relays its lines. Returns its
+        exit code; if cancelled, stops the process."""
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "deploy.run_watched", str(self._parent_pipe), *module),
             cwd=ROOT,
@@ -330,7 +336,7 @@ class Launcher:
             stdout=PIPE,
             stderr=STDOUT,
             limit=LONGEST_LINE,
-            start_new_session=True,  # Ctrl-C is for the launcher alone, which stops them in order
+            start_new_session=True,  # so that Ctrl-C reaches only the launcher, which stops them in order
         )
         self._children.add(child)
         assert child.stdout
@@ -351,7 +357,8 @@ class Launcher:
             self._children.discard(child)
 
     async def _until_ready(self) -> None:
-        """Returns once all are ready; LaunchError when one ends before that, which starting it again will not mend."""
+        """Returns when all processes are ready. Raises LaunchError if one ends before that, since starting it again
+        would not help."""
         waiting_for = ""
 
         async def everyone() -> None:
@@ -361,12 +368,12 @@ class Launcher:
                 await ready(self._settings.port(process))
 
         started = asyncio.create_task(everyone())
-        await asyncio.wait((started, self._early_end), timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        if self._early_end.done():
-            self._early_end.result()
+        await asyncio.wait((started, self._ended_early), timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if self._ended_early.done():
+            self._ended_early.result()
         if not started.done():
             raise LaunchError(f"{waiting_for} not ready after {READY_SECONDS} s; the lines above say why")
-        self._early_end.cancel()  # from here on an end is not an early one
+        self._ended_early.cancel()  # from here on an end is not an early one
 
     def _announce(self, seconds: float) -> None:
         for process in topology.PROCESSES:
@@ -381,7 +388,7 @@ async def launch(settings: LauncherSettings, held: int, sockets: Mapping[str, Se
 
 def main() -> int:
     try:
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # asked too early for a restart, it must not end
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # a request for a restart that comes too early must not end it
         settings = LauncherSettings.read(os.environ)
         if os.environ.get("PG_BIN"):
             find()
@@ -393,10 +400,10 @@ def main() -> int:
             one.listen(1024)
         asyncio.run(launch(settings, held, sockets))
     except (LaunchError, PostgresError) as refused:
-        terminal.flush()  # its lines say why, and come first
+        terminal.flush()  # the lines of the processes say why, and must come first
         print(refused, file=sys.stderr)
         return 1
-    except (asyncio.CancelledError, KeyboardInterrupt):  # the latter before there is anything to stop
+    except (asyncio.CancelledError, KeyboardInterrupt):  # KeyboardInterrupt comes only before anything is started
         say("run", "stopped")
     return 0
 

@@ -1,6 +1,6 @@
-"""Migrations for the developer: `python -m deploy.migrate_all` brings every service's database to its newest one.
+"""Migrations for the developer: `python -m deploy.migrate_all` brings every service's database to its newest migration.
 
-`--new SERVICE NAME` writes a service's next migration, from the difference between its models and a throwaway database.
+`--new SERVICE NAME` writes a service's next migration, from the difference between its models and a temporary database.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A private PostgreSQL server on loopback: found, initialised, started, and never left behind.
+"""Finds, initialises, starts and stops a private PostgreSQL server on loopback, which never outlives its process.
 
     with Cluster(Path(".data"), port=8005) as cluster:
         cluster.create_database("pessoas")
@@ -31,14 +31,15 @@ from typing import Self
 
 HOST = "127.0.0.1"
 EPHEMERAL = 32768
-"""From here on the kernel hands out client ports: a client that retries a closed one there can reach itself."""
+"""The first port that the kernel gives to clients. A client that retries a closed port from here on may get that port
+itself and connect to itself, so no server uses one."""
 
 SUPERUSER = "postgres"
 WATCHDOG = Path(__file__).with_name("watchdog.py")
 START_SECONDS = 60
 """How long a start may take; after a crash PostgreSQL first replays its log."""
 
-HEALING = (
+REPAIR = (
     "put that file back as it was, or end `make run` and set the password anew with "
     "`.venv/bin/python -m deploy.reset_password` (with the same DATA_DIR)"
 )
@@ -46,10 +47,10 @@ HEALING = (
 OLDEST = 14
 NOBODY = 65534
 
-# PostgreSQL refuses to run as root, or as a number without a name. These make it nobody, the first that works here.
-# In a user namespace root only looks like nobody, so its files stay root's. Where namespaces are forbidden (Docker's
-# default), it becomes nobody and keeps one capability: to reach its files below directories that nobody may not
-# enter, like /root.
+# PostgreSQL refuses to run as root, or as a user id without a name. Each of these commands runs it as the user nobody;
+# the first that works is used. In a user namespace root only looks like nobody, so its files still belong to root.
+# Where namespaces are forbidden (as in Docker by default), the process becomes nobody and keeps one capability, so that
+# it can reach its files below directories that nobody may not enter, like /root.
 AS_NOBODY = (
     ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--"),
     (
@@ -58,7 +59,8 @@ AS_NOBODY = (
     ),
 )
 
-# One developer's machine: small memory, few helper processes, every commit on disk (fsync stays on).
+# These settings are for one developer's machine: little memory, few helper processes, but every commit on disk (fsync
+# stays on).
 SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -75,7 +77,7 @@ SETTINGS = {
     "log_checkpoints": "off",
     "log_line_prefix": "",
 }
-FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 
 
 class PostgresError(Exception):
@@ -84,7 +86,7 @@ class PostgresError(Exception):
 
 @dataclass(frozen=True)
 class Installation:
-    """PostgreSQL's programs in one directory, and what must stand before them when this process is root."""
+    """PostgreSQL's programs in one directory, and the command that must precede them when this process is root."""
 
     directory: Path
     version: int
@@ -100,7 +102,7 @@ class Installation:
 
 
 def directories() -> Iterator[Path]:
-    """Where PostgreSQL's programs may be, best first; `PG_BIN`, when set, is the only answer."""
+    """The directories where PostgreSQL's programs may be, best first; if `PG_BIN` is set, only that one."""
     if chosen := os.environ.get("PG_BIN"):
         yield Path(chosen).expanduser()
         return
@@ -144,7 +146,7 @@ def find(version: int | None = None) -> Installation:
 
 
 def _try(directory: Path) -> Installation | None:
-    """What `directory` holds, run as PostgreSQL will be run; None when it does not run."""
+    """The installation in `directory`, tried as PostgreSQL will be run; None if it does not run."""
     for prefix in ((),) if _may_run_it() else AS_NOBODY:
         try:
             told = subprocess.run(
@@ -161,7 +163,7 @@ def _may_run_it() -> bool:
     """Whether PostgreSQL accepts this user."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_uid != 0
-    except KeyError:  # as in a container that was given some number
+    except KeyError:  # the user id has no name, as in a container that runs as any id
         return False
 
 
@@ -202,15 +204,15 @@ class Cluster:
         self.stop()
 
     def start(self) -> None:
-        """Starts the server and returns when it accepts connections; the first start creates its data."""
+        """Starts the server and returns when it accepts connections; the first start creates its data directory."""
         self.stop()
         fresh = not self._data.exists()
         installation = find(None if fresh else int((self._data / "PG_VERSION").read_text()))
         if fresh:
             self._initialise(installation)
-        self._take_over(installation)
+        self._clean_up_earlier_run(installation)
 
-        settings = SETTINGS | ({} if self._durable else FORGETFUL)
+        settings = SETTINGS | ({} if self._durable else NOT_DURABLE)
         if installation.version >= 18:
             settings["io_method"] = "sync"  # instead of three worker processes
         options = [f"--{name}={value}" for name, value in settings.items()]
@@ -232,18 +234,20 @@ class Cluster:
         self._until_ready()
 
     def stop(self) -> None:
-        """A fast shutdown: open transactions are rolled back, everything is on disk. Nothing happens when stopped."""
+        """Does a fast shutdown: open transactions are rolled back, and all data is on disk. Does nothing if the server
+        is stopped."""
         if self._watched_by:
             self._watched_by.close()
         self._watched_by = None
         self.wait()
 
     def wait(self) -> int:
-        """Blocks until the server has ended; its exit code."""
+        """Blocks until the server has ended; returns its exit code."""
         return self._watchdog.wait() if self._watchdog else 0
 
     def kill(self) -> None:
-        """An immediate shutdown, without a checkpoint: nothing committed is lost, the next start replays the log."""
+        """Does an immediate shutdown, without a checkpoint. Nothing committed is lost, since the next start replays the
+        log."""
         if self._watchdog and self._watchdog.poll() is None and self._postmaster:
             os.kill(self._postmaster, signal.SIGQUIT)
 
@@ -252,7 +256,7 @@ class Cluster:
         return self._watchdog is not None and self._watchdog.poll() is None
 
     def url(self, database: str) -> str:
-        """How the role that owns `database` connects to it."""
+        """The URL with which the role that owns `database` connects to it."""
         return f"postgresql://{database}:{self._password(database)}@{HOST}:{self.port}/{database}"
 
     def create_database(self, name: str) -> str:
@@ -279,19 +283,18 @@ class Cluster:
         self._psql("".join(script))
 
     def check_passwords(self, *names: str) -> None:
-        """PostgresError when one of these roles no longer takes the password that is derived for it."""
+        """Raises PostgresError if one of these roles no longer has the password that is derived for it."""
         for role in names:
             self._psql("", role)
 
     def reset_password(self) -> None:
-        """Sets the superuser's password anew, by the secret, or a new one where that is lost; the server must not run.
-
-        PostgreSQL asks whoever may write its files for no password: it runs the statement without serving anybody.
-        """
+        """Sets the superuser's password again, derived from the secret, or from a new secret if that is lost. The
+        server must not run: in single-user mode PostgreSQL asks for no password, since whoever may write its files may
+        do anything."""
         if not self._data.exists():
             raise PostgresError(f"there is no PostgreSQL in {self._data}: set DATA_DIR as for `make run`")
         installation = find(int((self._data / "PG_VERSION").read_text()))
-        self._take_over(installation)
+        self._clean_up_earlier_run(installation)
         if not self._secret.exists():
             _write_private(self._secret, secrets.token_hex(32))
         told = subprocess.run(
@@ -306,15 +309,15 @@ class Cluster:
             raise PostgresError(f"the password could not be set: {told.stderr.strip()}")
 
     def _initialise(self, installation: Installation) -> None:
-        """Makes the data directory, complete or not at all: it gets its name last."""
+        """Makes the data directory, complete or not at all: it is renamed to its final name as the last step."""
         new = self._data.with_name("postgres.new")
         shutil.rmtree(new, ignore_errors=True)  # left by a run that was killed here
         new.mkdir(parents=True, mode=0o700)
         secret, password = new.with_name("secret.new"), new.with_name("password.new")
         _write_private(secret, secrets.token_hex(32))
         _write_private(password, _derive(secret.read_text(), SUPERUSER))
-        self._hand_over(new, installation)
-        # Bytewise order and UTF-8, whatever this machine's locale is: every server sorts alike.
+        self._change_owner(new, installation)
+        # Bytewise order and UTF-8, whatever this machine's locale is, so that every server sorts alike.
         told = subprocess.run(
             installation.command("initdb", "-D", new, "--username", SUPERUSER, "--pwfile", password)
             + ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]
@@ -332,9 +335,10 @@ class Cluster:
         secret.rename(new / "secret")
         new.rename(self._data)
 
-    def _take_over(self, installation: Installation) -> None:
-        """Deals with what an earlier run may have left: another owner, a server without its watchdog, a stale file."""
-        self._hand_over(self._data, installation)
+    def _clean_up_earlier_run(self, installation: Installation) -> None:
+        """Removes what an earlier run may have left: files of another owner, a server without its watchdog, a stale pid
+        file."""
+        self._change_owner(self._data, installation)
         pid_file = self._data / "postmaster.pid"
         try:
             pid = int(pid_file.read_text().split("\n", 1)[0])
@@ -342,7 +346,7 @@ class Cluster:
             return
         if not _serves(pid, self._data):
             if process_exists(pid):
-                pid_file.unlink()  # the number is another program's now, and PostgreSQL would refuse to start
+                pid_file.unlink()  # another program has that id now, and PostgreSQL would refuse to start
             return
         os.kill(pid, signal.SIGINT)
         deadline = time.monotonic() + START_SECONDS
@@ -351,14 +355,14 @@ class Cluster:
                 raise PostgresError(f"another PostgreSQL (process {pid}) uses {self._data} and does not stop")
             time.sleep(0.02)
 
-    def _hand_over(self, directory: Path, installation: Installation) -> None:
-        """Makes `directory` belong to whom PostgreSQL will run as; only root has a choice."""
+    def _change_owner(self, directory: Path, installation: Installation) -> None:
+        """Makes `directory` belong to the user that PostgreSQL will run as; only root can change an owner."""
         if os.geteuid() == 0 and directory.stat().st_uid != installation.owner:
             for path in (directory, *directory.rglob("*")):
                 os.chown(path, installation.owner, -1, follow_symlinks=False)
 
     def _until_ready(self) -> None:
-        """Returns once this server, not one before it, says in its pid file that it is ready."""
+        """Returns when this server (and not an earlier one) says in its pid file that it is ready."""
         deadline = time.monotonic() + START_SECONDS
         while self.running:
             try:
@@ -374,7 +378,7 @@ class Cluster:
         raise PostgresError(f"PostgreSQL ended while starting (exit code {self.wait()}); its own lines say more")
 
     def _psql(self, script: str, role: str = SUPERUSER) -> None:
-        """Runs `script` as a role, in the database of its name."""
+        """Runs `script` as `role`, in the database of the same name."""
         assert self._installation, "start the cluster first"
         told = subprocess.run(
             [self._installation.directory / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"],
@@ -393,7 +397,7 @@ class Cluster:
             start_new_session=True,
         )
         if "password authentication failed" in told.stderr:
-            again = HEALING if role == SUPERUSER else "end `make run` and start it again, which sets it anew"
+            again = REPAIR if role == SUPERUSER else "end `make run` and start it again, which sets it anew"
             raise PostgresError(
                 f"PostgreSQL's role {role!r} no longer has the password that {self._secret} gives: {again}"
             )
@@ -408,13 +412,13 @@ class Cluster:
         try:
             return _derive(self._secret.read_text(), role)
         except OSError as failure:
-            raise PostgresError(f"{self._secret} cannot be read ({failure.strerror}): {HEALING}") from None
+            raise PostgresError(f"{self._secret} cannot be read ({failure.strerror}): {REPAIR}") from None
 
 
 def free_ports(count: int = 1) -> int:
-    """The first of `count` free ports in a row on loopback, for a server that nobody needs to know beforehand."""
+    """The first of `count` consecutive free ports on loopback, for a server whose port need not be known beforehand."""
     while True:
-        first = random.randrange(10_000, EPHEMERAL - count)  # noqa: S311 - only to not meet others
+        first = random.randrange(10_000, EPHEMERAL - count)  # noqa: S311 - random only to avoid the ports of other runs
         try:
             for port in range(first, first + count):
                 with socket.socket() as probe:
@@ -431,7 +435,7 @@ def environment() -> dict[str, str]:
 
 
 def _derive(secret: str, role: str) -> str:
-    """The password of `role`: one random secret on disk is enough for any number of roles."""
+    """The password of `role`, derived so that one random secret on disk is enough for any number of roles."""
     return hmac.digest(secret.encode(), role.encode(), "sha256").hex()
 
 
@@ -442,7 +446,7 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def process_exists(pid: int) -> bool:
-    """Whether some process, anybody's, has this number."""
+    """Whether a process of any user has this id."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

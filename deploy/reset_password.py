@@ -1,5 +1,5 @@
-"""Makes PostgreSQL take the passwords that DATA_DIR gives again: `python -m deploy.reset_password`, after `make run`
-has said so. The system must not run; no row changes."""
+"""Sets PostgreSQL's superuser password again as it is derived from DATA_DIR: `python -m deploy.reset_password`.
+`make run` says when this is needed. The system must not run meanwhile; no row changes."""
 
 from __future__ import annotations
 

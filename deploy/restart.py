@@ -1,7 +1,7 @@
 """Restarts the five processes of a running system, one after the other, while it serves: `python -m deploy.restart`.
 
-It asks the launcher that runs on DATA_DIR, shows how it goes, and fails when a new process does not become ready (the
-old one then serves on). PostgreSQL is not restarted.
+It asks the launcher that runs on DATA_DIR, prints the progress, and fails if a new process does not become ready (the
+old one then goes on serving). PostgreSQL is not restarted.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from deploy.postgres import process_exists
 from deploy.run_lock import LaunchError, data_directory
 
 PATIENCE_SECONDS = 120
-"""How long nothing may be heard of the launcher: longer than it waits for one process."""
+"""How long the launcher may write nothing; this is longer than it waits for one process."""
 
 
 def launcher(data_dir: Path) -> int:
-    """The process that runs the system on `data_dir`; LaunchError when there is none."""
+    """The id of the process that runs the system on `data_dir`; raises LaunchError if there is none."""
     try:
         with (data_dir / "lock").open() as lock:
             try:
@@ -37,7 +37,7 @@ def launcher(data_dir: Path) -> int:
 
 
 def restart(data_dir: Path) -> bool:
-    """Asks for a restart and prints its progress; whether every process was restarted."""
+    """Asks for a restart and prints its progress; returns whether every process was restarted."""
     pid = launcher(data_dir)
     with (data_dir / PROGRESS).open("a+") as progress:
         progress.seek(0, os.SEEK_END)

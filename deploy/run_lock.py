@@ -1,4 +1,4 @@
-"""What a run of the system claims for itself on this machine: its data directory and its ports."""
+"""A run of the system locks its data directory on this machine and binds its ports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deploy.listeners import listener
 from deploy.postgres import HOST, process_exists
 
 LOCALHOST = (HOST, "::1")
-"""What the name stands for. Some programs take the first, others the second."""
+"""The addresses of the name localhost. Some programs try the first one first, others the second."""
 
 STOP_SECONDS = 12  # a process gives its open requests ten
 
@@ -24,10 +24,8 @@ class LaunchError(Exception):
 
 
 def lock(data_dir: Path) -> int:
-    """The descriptor of the lock on `data_dir`; LaunchError when another run has it.
-
-    Every child inherits it, so the lock is free only when nothing of that run is left.
-    """
+    """The descriptor of the lock on `data_dir`; raises LaunchError if another run has it. Every child inherits the
+    descriptor, so the lock is free only when no process of that run is left."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -39,7 +37,7 @@ def lock(data_dir: Path) -> int:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(descriptor, 32, 0).decode().strip()
-            # After SIGKILL of a launcher its children need a moment to end: that is worth waiting for.
+            # After SIGKILL of a launcher its children need a moment to end, so this waits for them.
             if time.monotonic() > deadline or (holder and process_exists(int(holder))):
                 raise LaunchError(
                     f"process {holder} already runs the system on {data_dir}: "
@@ -53,12 +51,13 @@ def lock(data_dir: Path) -> int:
 
 
 def data_directory(variables: Mapping[str, str]) -> Path:
-    """Where the databases live: DATA_DIR."""
+    """The directory of the databases, DATA_DIR."""
     return Path(variables.get("DATA_DIR") or ".data").expanduser().resolve()
 
 
 def bind(port: int, name: str, addresses: Sequence[str] = LOCALHOST) -> list[socket.socket]:
-    """Sockets bound to `port` of each of these addresses that this machine has; LaunchError when somebody has one."""
+    """Sockets bound to `port` at each of these addresses that this machine has; raises LaunchError if another program
+    uses one."""
     bound: list[socket.socket] = []
     for address in addresses:
         try:

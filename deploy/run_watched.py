@@ -1,7 +1,7 @@
-"""Runs a module that ends when its launcher does: `python -m deploy.run_watched FD MODULE ARGS...`.
+"""Runs a module and ends it when the launcher ends: `python -m deploy.run_watched FD MODULE ARGS...`.
 
 FD is the reading end of a pipe whose other end only the launcher holds (`chassis/process/parent_watch.py`). The module
-runs in this very process: a second one would cost memory.
+runs in this very process, since a second process would cost memory.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The terminal that all processes of the system write to, one line at a time, each with its name before it."""
+"""The terminal that shows the lines of all processes of the system, each line with the name of its process before
+it."""
 
 from __future__ import annotations
 
@@ -28,13 +29,14 @@ def _labelled(name: str, line: str) -> bytes:
 
 
 def log_variables() -> dict[str, str]:
-    """What tells a process whose lines end here how to write them: as text on a terminal, in colours if it has any."""
+    """The variables that tell a process how to write the lines shown here: as text on a terminal, in colours if it has
+    any."""
     form = os.environ.get("LOG_FORMAT") or ("text" if sys.stdout.isatty() else "json")
     return {"LOG_FORMAT": form} | ({"FORCE_COLOR": "1"} if coloured() else {})
 
 
 def _stop() -> None:
-    """Whoever read the terminal, as in `make run | head`, has gone."""
+    """Stops the launcher, since the reader of its output has gone, as in `make run | head`."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     os.kill(os.getpid(), signal.SIGTERM)
 

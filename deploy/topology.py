@@ -1,4 +1,5 @@
-"""The table of processes: name, port, database, and whom each one asks. Launcher, compose and tests read it."""
+"""The table of processes: name, port, database, and the services that each one calls. The launcher and the tests read
+it, and a test compares compose.yaml with it."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ POSTGRES_PORT = 8005
 
 
 MOST_CALLERS = max(sum(service.name in process.asks for process in PROCESSES) for service in SERVICES)
-"""Processes that ask the same service. On one machine they share an address, and what one address may have there."""
+"""The highest number of processes that call the same service. On one machine they have one address, so they share the
+requests at work that the service allows to one address."""
 
 
 def by_name(name: str) -> Process:

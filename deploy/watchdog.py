@@ -1,7 +1,8 @@
-"""Runs PostgreSQL for as long as somebody holds the other end of a socket: `python -I -S watchdog.py FD COMMAND...`.
+"""Runs PostgreSQL until the other end of a socket is closed: `python -I -S watchdog.py FD COMMAND...`.
 
-`deploy.postgres` starts it. The end of that socket comes however its holder ends, by SIGKILL too, so PostgreSQL never
-outlives it. It imports nothing but builtins on purpose: it stays in memory next to PostgreSQL, at a few megabytes.
+`deploy.postgres` starts it and holds the other end. The kernel closes that end however its holder ends, also by
+SIGKILL, so PostgreSQL never outlives the holder. This file imports only small modules of the standard library on
+purpose: the process stays in memory beside PostgreSQL and takes only a few megabytes.
 """
 
 import _thread
@@ -13,8 +14,9 @@ import time
 FAST_SHUTDOWN_SECONDS = 20
 
 
-def stop_when_let_go(fd: int, postmaster: int) -> None:
-    """Blocks until the holder lets go of `fd`; then asks for a fast shutdown and, if that hangs, an immediate one."""
+def stop_when_closed(fd: int, postmaster: int) -> None:
+    """Blocks until the other end of `fd` is closed; then asks for a fast shutdown and, if that hangs, for an immediate
+    one."""
     while os.read(fd, 1):
         pass
     os.kill(postmaster, signal.SIGINT)
@@ -28,7 +30,7 @@ def main(fd: int, command: list[str]) -> int:
         os.close(fd)
         os.execvp(command[0], command)  # noqa: S606 - no shell is meant
     os.write(fd, b"%d\n" % postmaster)
-    _thread.start_new_thread(stop_when_let_go, (fd, postmaster))
+    _thread.start_new_thread(stop_when_closed, (fd, postmaster))
     _, status = os.waitpid(postmaster, 0)
     return os.waitstatus_to_exitcode(status)
 

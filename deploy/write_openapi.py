@@ -14,12 +14,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def path(service: str) -> Path:
-    """Where the document of `service` is kept."""
+    """The file of `service`'s document."""
     return ROOT / service / "openapi.json"
 
 
 def live(service: str) -> dict[str, Any]:
-    """The document as the code has it now. Nothing is connected to: any address will do."""
+    """The document that today's code gives. Nothing is connected, so any address will do."""
     asked = {topology.url_variable(one.name): "http://localhost" for one in topology.PROCESSES}
     os.environ |= {"DATABASE_URL": "postgresql://localhost/none", "LOG_LEVEL": "ERROR"} | asked
     document: dict[str, Any] = importlib.import_module(f"{service}.app").create_app().openapi()
@@ -27,7 +27,7 @@ def live(service: str) -> dict[str, Any]:
 
 
 def text(document: dict[str, Any]) -> str:
-    """The document as it is kept: a change of one thing is a change of one line."""
+    """The document as it is written to its file: a change of one thing changes one line."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 

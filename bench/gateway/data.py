@@ -23,9 +23,9 @@ def place(id: int) -> str:
     return cursor("data_solicitacao", date(id), id)
 
 
-def at_random(_id: int, chance: random.Random) -> int:
+def at_random(_id: int, rng: random.Random) -> int:
     """Any of the 500 pessoas, all as likely: a page of 100 rows has about 90 distinct ones."""
-    return chance.randint(1, PESSOAS)
+    return rng.randint(1, PESSOAS)
 
 
 def write(
@@ -36,7 +36,7 @@ def write(
     pessoa_of: Callable[[int, random.Random], int] = at_random,
 ) -> None:
     """Writes the rows, the same at every call."""
-    chance = random.Random(5)  # noqa: S311  # the same rows in every run
+    rng = random.Random(5)  # noqa: S311  # the same rows in every run
     with path.open("wb") as file:
 
         def row(collection: str, id: int, more: dict[str, object], place: str = "") -> None:
@@ -55,8 +55,8 @@ def write(
             row("pessoas", id, {"nome_pessoa": f"Conceição de Araújo Brandão {id}"})
         for id in range(1, solicitacoes + 1):
             refers = {
-                "servico_id": chance.randint(1, SERVICOS),
-                "pessoa_id": pessoa_of(id, chance),
-                "produto_id": chance.randint(1, PRODUTOS),
+                "servico_id": rng.randint(1, SERVICOS),
+                "pessoa_id": pessoa_of(id, rng),
+                "produto_id": rng.randint(1, PRODUTOS),
             }
             row("solicitacoes", id, {**refers, "data_solicitacao": date(id)}, place(id))

@@ -16,7 +16,7 @@ BLOCK = 2000
 """Solicitações in a row that refer to as many distinct pessoas as one of DISTINCT says, in turn."""
 
 
-def _in_turn(id: int, _chance: random.Random) -> int:
+def _in_turn(id: int, _rng: random.Random) -> int:
     return id % DISTINCT[min((id - 1) // BLOCK, len(DISTINCT) - 1)] + 1
 
 

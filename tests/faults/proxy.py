@@ -84,11 +84,11 @@ async def honest(proxy: Proxy, request: bytes, client: StreamWriter) -> None:
 
 def loses_answers(share: float, seed: int = 1) -> Treatment:
     """The work is done, but the answer never arrives."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
 
     async def treat(proxy: Proxy, request: bytes, client: StreamWriter) -> None:
         answer = await proxy.ask(request)
-        if chance.random() < share:
+        if rng.random() < share:
             proxy.spoiled += 1
             client.transport.abort()
         else:

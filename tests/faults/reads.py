@@ -82,20 +82,20 @@ class Demo:
 
     def reads(self) -> Iterator[Read]:
         """Reads without end, of every kind in turn."""
-        chance = random.Random(1)
+        rng = random.Random(1)
         while True:
-            rows = chance.randint(5, 30)
+            rows = rng.randint(5, 30)
             asked = {"query": PAINEL, "variables": {"rows": rows}}
             yield Read("gateway", "POST", "/graphql", graphql(self.painel(rows)), asked)
-            yield Read("pessoas", "GET", f"/api/pessoas/{(id := chance.randint(1, 500))}/", self._one("pessoa", id))
-            id = chance.randint(1, 50)
+            yield Read("pessoas", "GET", f"/api/pessoas/{(id := rng.randint(1, 500))}/", self._one("pessoa", id))
+            id = rng.randint(1, 50)
             asked = {"query": OBJECTS, "variables": {"id": str(id)}}
             yield Read("gateway", "POST", "/graphql", graphql(self.objects(id)), asked)
             yield Read("servicos", "GET", f"/api/servicos/{id}/", self._one("servico", id))
-            id = chance.randint(1, 5000)
+            id = rng.randint(1, 5000)
             yield Read("solicitacoes", "GET", f"/api/solicitacoes/{id}/", coordinator(self.view(id)))
             yield Read("gateway", "GET", "/health/ready", ready("gateway"))
-            yield Read("catalogo", "GET", f"/api/produtos/{(id := chance.randint(1, 200))}/", self._one("produto", id))
+            yield Read("catalogo", "GET", f"/api/produtos/{(id := rng.randint(1, 200))}/", self._one("produto", id))
 
     def _one(self, kind: str, id: int) -> Callable[[Answer, Fault], Verdict]:
         return exact({"pessoa": "pessoas", "servico": "servicos", "produto": "catalogo"}[kind], self.rest(kind, id))

@@ -42,38 +42,38 @@ NUMBERS = count()
 Write = Callable[[random.Random, int], str]
 
 
-def letters(chance: random.Random, size: int) -> str:
-    return "".join(chance.choices('{}()[]:$@!=|&."\\#-, \n\t\r\ufeffab01éЖ', k=size))
+def letters(rng: random.Random, size: int) -> str:
+    return "".join(rng.choices('{}()[]:$@!=|&."\\#-, \n\t\r\ufeffab01éЖ', k=size))
 
 
-def tokens(chance: random.Random, size: int) -> str:
+def tokens(rng: random.Random, size: int) -> str:
     words = ["{", "}", "(", ")", "[", "]", ":", "$a", "@include", "...", "on", "query", "fragment", '"x"', '"""y"""']
-    return " ".join(chance.choices([*words, "1", "-2.5e3", "pessoas", "nodes", "id", "#c\n"], k=size // 4))[:size]
+    return " ".join(rng.choices([*words, "1", "-2.5e3", "pessoas", "nodes", "id", "#c\n"], k=size // 4))[:size]
 
 
-def valid(chance: random.Random, size: int) -> str:
+def valid(rng: random.Random, size: int) -> str:
     found, length = list[str](), 0
     while length < size:
-        one = Writer(EXECUTOR.schema, chance.randrange(10**9), []).query()
+        one = Writer(EXECUTOR.schema, rng.randrange(10**9), []).query()
         found.append(one.replace("Aleatoria", f"Q{len(found)}").replace("F", f"F{len(found)}x"))
         length += len(found[-1])
-    return "\n".join(found[: chance.choice([1, 2, 5, len(found)])])[:size]
+    return "\n".join(found[: rng.choice([1, 2, 5, len(found)])])[:size]
 
 
-def damaged(chance: random.Random, size: int) -> str:
-    text = list(valid(chance, size))
-    for _ in range(chance.randint(1, 20)):
-        at = chance.randrange(len(text))
-        text[at : at + chance.randint(0, 5)] = chance.choice(["", "{", "}", '"', "...", "$", "#", "@skip(if:true)"])
+def damaged(rng: random.Random, size: int) -> str:
+    text = list(valid(rng, size))
+    for _ in range(rng.randint(1, 20)):
+        at = rng.randrange(len(text))
+        text[at : at + rng.randint(0, 5)] = rng.choice(["", "{", "}", '"', "...", "$", "#", "@skip(if:true)"])
     return "".join(text)[:size]
 
 
 def repeated(piece: str, before: str = "{", after: str = "}", again: str = "") -> Write:
     """`piece` so many times between `before` and `after`, then `again` as often; `§` is the number, `%` the next."""
 
-    def write(chance: random.Random, size: int) -> str:
+    def write(rng: random.Random, size: int) -> str:
         most = (size - len(before + after)) // (len(piece + again) + 4)
-        many = max(1, min(chance.choice(COUNTS), most))
+        many = max(1, min(rng.choice(COUNTS), most))
 
         def times(text: str) -> str:
             return "".join(text.replace("§", str(n)).replace("%", str(n + 1)) for n in range(many))
@@ -84,16 +84,16 @@ def repeated(piece: str, before: str = "{", after: str = "}", again: str = "") -
 
 
 def nested(opening: str, core: str, closing: str) -> Write:
-    def write(chance: random.Random, size: int) -> str:
-        many = max(1, min(chance.choice((3, 5, 10, 14, 28, *COUNTS)), size // len(opening + closing)))
+    def write(rng: random.Random, size: int) -> str:
+        many = max(1, min(rng.choice((3, 5, 10, 14, 28, *COUNTS)), size // len(opening + closing)))
         return "{" + opening * many + core + closing * many + "}"
 
     return write
 
 
-def all_pairs(chance: random.Random, size: int) -> str:
+def all_pairs(rng: random.Random, size: int) -> str:
     """Every fragment spreads all that come after it."""
-    most = min(chance.choice((5, 10, 15, 19, 30, 60)), int((size / 4) ** 0.5))
+    most = min(rng.choice((5, 10, 15, 19, 30, 60)), int((size / 4) ** 0.5))
     bodies = [" ".join(f"...F{other}" for other in range(n + 1, most)) for n in range(most)]
     return "{...F0}" + "".join(f"fragment F{n} on Query{{{body} __typename}}" for n, body in enumerate(bodies))
 
@@ -222,12 +222,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()), help="repeats an earlier run")
     parser.add_argument("--show", action="store_true", help="the slowest document of each kind")
     given = parser.parse_args()
-    chance = random.Random(given.seed)
+    rng = random.Random(given.seed)
     found: defaultdict[str, Found] = defaultdict(Found)
     until, done = time.monotonic() + given.seconds, 0
     while time.monotonic() < until:
         kind = list(KINDS)[done % len(KINDS)]
-        text = KINDS[kind](chance, given.size)
+        text = KINDS[kind](rng, given.size)
         verdict, one = judge(text), found[kind]
         if verdict.limits > one.limits or verdict.whole > one.whole:
             again = [verdict, *(judge(text) for _ in range(4))]

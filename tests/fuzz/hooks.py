@@ -47,12 +47,12 @@ class Rows:
         self.known: dict[int, Row] = {}
         self.tags: dict[int, str] = {}
 
-    def pick(self, chance: random.Random) -> Row:
+    def pick(self, rng: random.Random) -> Row:
         if not self.known:
             self.load()
         while len(self.known) < FEWEST:
             self.add()
-        return self.known[chance.choice(list(self.known))]
+        return self.known[rng.choice(list(self.known))]
 
     def load(self) -> None:
         rows = httpx2.get(self.url, params={"ordering": "-id", "page_size": MOST}, timeout=30).json()
@@ -108,41 +108,34 @@ def before_call(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any])
     path = collection_of(case.path)
     if meta is None or path is None:
         return
-    chance = random.Random(zlib.crc32(repr((case.method, case.path_parameters, case.query, case.body)).encode()))
+    rng = random.Random(zlib.crc32(repr((case.method, case.path_parameters, case.query, case.body)).encode()))
     stateful = meta.phase.name is TestPhase.STATEFUL
     known = rows[path]
-    if (
-        not meta.is_negative_at(ParameterLocation.PATH)
-        and case.path_parameters
-        and not stateful
-        and chance.random() < 0.9
-    ):
-        case.path_parameters = {"id": known.pick(chance)["id"]}
+    if not meta.is_negative_at(ParameterLocation.PATH) and case.path_parameters and not stateful and rng.random() < 0.9:
+        case.path_parameters = {"id": known.pick(rng)["id"]}
     if not meta.is_negative_at(ParameterLocation.QUERY) and case.query:
-        real_query(case, known, chance)
+        real_query(case, known, rng)
     if not meta.is_negative_at(ParameterLocation.BODY) and isinstance(case.body, dict):
         body = cast("Row", case.body)
-        case.body = (
-            real_question(body, known, chance) if case.path.endswith("/query/") else real_references(body, chance)
-        )
+        case.body = real_question(body, known, rng) if case.path.endswith("/query/") else real_references(body, rng)
     if not meta.is_negative_at(ParameterLocation.HEADER):
-        real_headers(case, known, chance, stateful=stateful)
+        real_headers(case, known, rng, stateful=stateful)
 
 
 def collection_of(path: str) -> str | None:
     return next((collection for collection in OWNERS if path.startswith(collection)), None)
 
 
-def real_headers(case: Case[Any], known: Rows, chance: random.Random, *, stateful: bool) -> None:
+def real_headers(case: Case[Any], known: Rows, rng: random.Random, *, stateful: bool) -> None:
     headers = cast("dict[str, str]", case.headers)  # pyright: ignore[reportUnknownMemberType]
     tag = known.tags.get((case.path_parameters or {}).get("id", 0), "*")
     for name in headers.keys() & {"If-Match", "If-None-Match"}:
         if not stateful:  # there a link has brought one
-            headers[name] = chance.choice([tag, tag, "*", headers[name]])
+            headers[name] = rng.choice([tag, tag, "*", headers[name]])
     unwanted = "If-Match" if case.method == "GET" and stateful else "If-None-Match"
-    if (case.method != "GET" or stateful) and chance.random() < 0.9:  # else hardly any would get past it
+    if (case.method != "GET" or stateful) and rng.random() < 0.9:  # else hardly any would get past it
         headers.pop(unwanted, None)
-    if "Prefer" in headers and chance.random() < 0.5:
+    if "Prefer" in headers and rng.random() < 0.5:
         headers["Prefer"] = "return=representation"
     if "Idempotency-Key" in headers:  # the same key only for the same request: another one is refused, and rightly
         asked = (
@@ -153,30 +146,30 @@ def real_headers(case: Case[Any], known: Rows, chance: random.Random, *, statefu
         headers["Idempotency-Key"] = f"{headers['Idempotency-Key'][:200]}-{asked}"
 
 
-def real_query(case: Case[Any], known: Rows, chance: random.Random) -> None:
+def real_query(case: Case[Any], known: Rows, rng: random.Random) -> None:
     query = case.query
     if "cursor" in query:
         query.pop("before", None)  # the two exclude each other, which no parameter can say
     for name in query.keys() & {"cursor", "before"}:
-        query[name] = place(query.get("ordering", "id"), known.pick(chance))
+        query[name] = place(query.get("ordering", "id"), known.pick(rng))
     for name in query.keys() & {"id", *REFERENCES}:
-        if chance.random() < 0.5:
-            ids = some_ids(rows[REFERENCES[name]] if name in REFERENCES else known, chance)
+        if rng.random() < 0.5:
+            ids = some_ids(rows[REFERENCES[name]] if name in REFERENCES else known, rng)
             query[name] = ",".join(map(str, ids))
 
 
-def real_question(body: Row, known: Rows, chance: random.Random) -> Row:
+def real_question(body: Row, known: Rows, rng: random.Random) -> Row:
     """The body of the richer read."""
     asked = dict(body)
     if "filter" in asked and too_large(asked["filter"]):
         del asked["filter"]
     for name in asked.keys() & {"after", "before"}:
-        asked[name] = place(asked.get("ordering", "id"), known.pick(chance))
-    if "ids" in asked and chance.random() < 0.5:
-        asked["ids"] = some_ids(known, chance)
+        asked[name] = place(asked.get("ordering", "id"), known.pick(rng))
+    if "ids" in asked and rng.random() < 0.5:
+        asked["ids"] = some_ids(known, rng)
     if "per" in asked:
         parents = rows[REFERENCES[asked["per"]["field"]]]
-        ids = some_ids(parents, chance) if chance.random() < 0.5 else asked["per"]["ids"][:PARENTS]
+        ids = some_ids(parents, rng) if rng.random() < 0.5 else asked["per"]["ids"][:PARENTS]
         asked["per"] = asked["per"] | {"ids": ids}
     return asked
 
@@ -190,12 +183,12 @@ def too_large(filter: Row) -> bool:
     return False
 
 
-def real_references(body: Row, chance: random.Random) -> Row:
-    return body | {field: rows[REFERENCES[field]].pick(chance)["id"] for field in body.keys() & REFERENCES.keys()}
+def real_references(body: Row, rng: random.Random) -> Row:
+    return body | {field: rows[REFERENCES[field]].pick(rng)["id"] for field in body.keys() & REFERENCES.keys()}
 
 
-def some_ids(known: Rows, chance: random.Random) -> list[int]:
-    return [known.pick(chance)["id"] for _ in range(chance.randint(1, 5))]
+def some_ids(known: Rows, rng: random.Random) -> list[int]:
+    return [known.pick(rng)["id"] for _ in range(rng.randint(1, 5))]
 
 
 def place(ordering: str, row: Row) -> str:

@@ -60,7 +60,7 @@ class Writer:
         shown = str(getattr(field, "type"))  # noqa: B009  # graphql-core types it in part only
         return self._schema.type_map[shown.strip("[]!")]
 
-    def _chance(self, probability: float) -> bool:
+    def _rng(self, probability: float) -> bool:
         return self._random.random() < probability
 
     def _variable(self, kind: str, value: Any) -> str:
@@ -78,11 +78,11 @@ class Writer:
         if depth >= DEPTH:
             names = [name for name in names if not isinstance(self._named(kind.fields[name]), GraphQLObjectType)]
         chosen = self._random.sample(names, min(len(names), count or self._random.randint(1, 4))) if names else []
-        if kind is self._schema.query_type and self._chance(0.1):
+        if kind is self._schema.query_type and self._rng(0.1):
             chosen.append("__type")
-        if self._chance(0.2):
+        if self._rng(0.2):
             chosen.append("__typename")
-        if chosen and self._chance(0.2):
+        if chosen and self._rng(0.2):
             chosen.append(self._random.choice(chosen))  # the same field twice: merged, or under another alias
         written = [self._field(kind, name, depth) for name in chosen] or ["__typename"]
         return " ".join(self._wrapped(kind, one) for one in written)
@@ -96,22 +96,22 @@ class Writer:
         field = kind.fields[name]
         below = self._named(field)
         # A field with arguments, twice under one key, could contradict itself: it gets an alias of its own.
-        alias = self._alias() if field.args or self._chance(0.2) else ""
+        alias = self._alias() if field.args or self._rng(0.2) else ""
         selection = f" {{ {self._fields(below, depth + 1)} }}" if isinstance(below, GraphQLObjectType) else ""
         return f"{alias}{name}{self._arguments(name, field)}{self._directive()}{selection}"
 
     def _directive(self) -> str:
-        if not self._chance(0.15):
+        if not self._rng(0.15):
             return ""
-        value = self._chance(0.6)
-        kind = "Boolean!" if self._chance(0.5) else f"Boolean = {str(not value).lower()}"
-        given = self._variable(kind, value) if self._chance(0.7) else str(value).lower()
+        value = self._rng(0.6)
+        kind = "Boolean!" if self._rng(0.5) else f"Boolean = {str(not value).lower()}"
+        given = self._variable(kind, value) if self._rng(0.7) else str(value).lower()
         return f" @{self._random.choice(['include', 'skip'])}(if: {given})"
 
     def _wrapped(self, kind: GraphQLObjectType, written: str) -> str:
-        if self._chance(0.1):
+        if self._rng(0.1):
             return f"... on {kind.name}{self._directive()} {{ {written} }}"
-        if self._chance(0.1):
+        if self._rng(0.1):
             name = f"F{len(self._fragments)}"
             self._fragments.append(f"fragment {name} on {kind.name} {{ {written} }}")
             return f"...{name}"
@@ -121,26 +121,26 @@ class Writer:
         given: dict[str, str] = {}
         if "id" in field.args:
             id = str(self._random.choice(IDS.get(name[:7], IDS["other"])))
-            given["id"] = self._variable("ID!", id) if self._chance(0.5) else f'"{id}"'
+            given["id"] = self._variable("ID!", id) if self._rng(0.5) else f'"{id}"'
         if "input" in field.args:
             kind = self._named(field.args["input"])
             assert isinstance(kind, GraphQLInputObjectType)
             value = self._input(kind)
             literal = ", ".join(f"{key}: {json.dumps(one)}" for key, one in value.items())
-            given["input"] = self._variable(f"{kind.name}!", value) if self._chance(0.5) else f"{{{literal}}}"
+            given["input"] = self._variable(f"{kind.name}!", value) if self._rng(0.5) else f"{{{literal}}}"
         if "first" in field.args:
-            if self._chance(0.8):
-                size = self._random.choice([0, 1, 2, 3, 5, 5, 10, 1001, -1] if self._chance(0.2) else [1, 2, 3, 5])
-                name = "last" if self._chance(0.25) else "first"
-                given[name] = self._variable("Int", size) if self._chance(0.3) else str(size)
-            if self._chance(0.2):
+            if self._rng(0.8):
+                size = self._random.choice([0, 1, 2, 3, 5, 5, 10, 1001, -1] if self._rng(0.2) else [1, 2, 3, 5])
+                name = "last" if self._rng(0.25) else "first"
+                given[name] = self._variable("Int", size) if self._rng(0.3) else str(size)
+            if self._rng(0.2):
                 cursor = self._random.choice([*self._cursors, "x"])
                 given[self._random.choice(["after", "before"])] = f'"{cursor}"'
-            if self._chance(0.3):
+            if self._rng(0.3):
                 order = self._named(field.args["orderBy"])
                 assert isinstance(order, GraphQLEnumType)
                 given["orderBy"] = self._random.choice(list(order.values))
-            if self._chance(0.3):
+            if self._rng(0.3):
                 given["filter"] = self._filter(self._named(field.args["filter"]).name.removesuffix("Filter"))
         return f"({', '.join(f'{name}: {value}' for name, value in given.items())})" if given else ""
 
@@ -149,7 +149,7 @@ class Writer:
         return {
             name: self._random.choice(["1", "2", "3", "999", "abc"] if name.endswith("Id") else [*NAMES, " "])
             for name, field in kind.fields.items()
-            if str(getattr(field, "type")).endswith("!") or self._chance(0.7)  # noqa: B009  # as above
+            if str(getattr(field, "type")).endswith("!") or self._rng(0.7)  # noqa: B009  # as above
         }
 
     def _filter(self, noun: str, depth: int = 0) -> str:

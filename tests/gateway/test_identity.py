@@ -222,10 +222,10 @@ async def test_both_executors_let_a_caller_see_the_same(
     )  # a random one may cost anything
     remotes: Any = protected.front.state.graphql.remotes
     may_ask = {scope.partition(":")[0] for scope in scopes}
-    chance, forbidden = random.Random(str(scopes)), 0
+    rng, forbidden = random.Random(str(scopes)), 0
     with context.calling(Caller("ana", frozenset(scopes), mint(*scopes))):
         for _ in range(OPERATIONS_PER_SUBSET):
-            seed = chance.randrange(10**9)
+            seed = rng.randrange(10**9)
             writer = Writer(executor.schema, seed, [])
             text = writer.query()
             document = executor.prepare(text)

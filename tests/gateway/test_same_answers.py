@@ -131,18 +131,18 @@ async def test_a_plan_answers_as_the_reference_does(
     compiled = refused = failed = 0
     for case in range(CASES // GROUPS):
         seed = SEED * 1_000_003 + group * 100_003 + case
-        chance = random.Random(seed)
+        rng = random.Random(seed)
         writer = Writer(executor.schema, seed, populated)
-        mutates = chance.random() < 0.2
+        mutates = rng.random() < 0.2
         text = writer.mutation() if mutates else writer.query()
-        text += f" {OTHER}" if chance.random() < 0.1 else ""
+        text += f" {OTHER}" if rng.random() < 0.1 else ""
         document = executor.prepare(text)
         assert not document.errors, (seed, text, document.errors)
         operation = document.operation("Aleatoria")
         if mutates:  # done once before: under the same key the services repeat what they answered, and change nothing
             await executor.reference(document, operation, writer.variables, Context(Loaders(remotes), str(seed)))
         for wire in services.wires.values():
-            wire.disturb = chance.choice(DISTURBANCES) if chance.random() < 0.15 else None
+            wire.disturb = rng.choice(DISTURBANCES) if rng.random() < 0.15 else None
 
         results = [
             await run(document, operation, writer.variables, Context(Loaders(remotes), str(seed)))
