@@ -72,7 +72,7 @@ def test_in_text_it_is_clear_where_a_value_ends_and_nothing_commands_the_termina
 
 def logs(program: str, **variables: str) -> str:
     """What Python says that runs `program` after it has set up logs as `LOG_FORMAT=text`."""
-    begin = "import logging; from chassis import logging as ours; ours.configure('pessoas', 'INFO', 'text')\n"
+    begin = "import logging; from chassis.observe import logs as ours; ours.configure('pessoas', 'INFO', 'text')\n"
     kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
     told = subprocess.run(
         [sys.executable, "-c", begin + program],

@@ -110,7 +110,7 @@ def test_without_a_reader_lines_are_counted(pipe: tuple[int, int]) -> None:
 
 def process(program: str, *, stdout: Any = subprocess.PIPE) -> subprocess.Popen[str]:
     """Python runs `program`, which has logged nothing yet."""
-    begin = "from chassis import logging as ours; ours.catch_all(); ours.configure('pessoas', 'INFO')\n"
+    begin = "from chassis.observe import logs as ours; ours.catch_all(); ours.configure('pessoas', 'INFO')\n"
     return subprocess.Popen(
         [sys.executable, "-c", begin + program], cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, text=True
     )
