@@ -98,7 +98,9 @@ def test_in_text_an_exception_stands_below_its_line_and_cannot_pass_for_another_
 
 
 def test_in_text_requests_and_lines_that_are_missing_are_text_too() -> None:
-    out = logs("ours.access('GET', '/a\\033b', 200, 0.0015, {'operation': 'Painel'}); ours.output.write(ours._dropped(3))")
+    out = logs(
+        "ours.access('GET', '/a\\033b', 200, 0.0015, {'operation': 'Painel'}); ours.output.write(ours._dropped(3))"
+    )
 
     request, missing = out.splitlines()
     assert request.endswith(r" INFO    http GET /a\x1bb status=200 milliseconds=1.5 operation=Painel")
