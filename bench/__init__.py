@@ -1,1 +1,1 @@
-"""What we are fast at, against whom, on the same work."""
+"""Benchmarks: this project against others that do the same work."""

@@ -1,4 +1,4 @@
-"""An earlier revision of this project, to be measured beside today's: `make bench-rest BASE=v1.0.0`."""
+"""Checks out an earlier revision of this project, which is measured beside today's: `make bench-rest BASE=v1.0.0`."""
 
 import io
 import subprocess

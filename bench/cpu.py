@@ -1,4 +1,4 @@
-"""CPU time of processes, from /proc: the steadiest figure on a shared machine. Linux only."""
+"""The CPU time of processes, from /proc (Linux only). On a shared machine it varies less than any other figure."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ def seconds(*roots: psutil.Process) -> float:
 
 
 def _of(pid: int) -> float:
-    """That of one process' threads, as the scheduler counts it: the usual counters have steps of 10 ms."""
+    """The CPU time of one process' threads, as the scheduler counts it; the usual counters have steps of 10 ms."""
     total = 0
     for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
         with contextlib.suppress(OSError):  # it has ended meanwhile
@@ -21,14 +21,15 @@ def _of(pid: int) -> float:
     return total / 1e9
 
 
-class Others:
-    """How much of the machine other programs use meanwhile: with much of it, latencies are theirs."""
+class OtherPrograms:
+    """Measures how much of the machine other programs use meanwhile. If they use much, they cause the latencies."""
 
     def __init__(self) -> None:
         self._before, self._own = self._busy(), seconds(psutil.Process())
 
     def share(self) -> float:
-        """Of all cores, since this was made. Children that have ended since count as others."""
+        """Their share of all cores since this object was made. Our own children that have ended since then count as
+        others."""
         busy, own = self._busy(), seconds(psutil.Process())
         passed = sum(busy) - sum(self._before)
         return max(0.0, busy[0] - self._before[0] - (own - self._own)) / passed
@@ -42,7 +43,7 @@ class Others:
 
 
 def pin(process: psutil.Process, core: int) -> None:
-    """Keeps a process and its children on one core, where the machine has more than one."""
+    """Keeps a process and its children on one core, if the machine has more than one."""
     if (os.cpu_count() or 1) > core:
         for one in (process, *process.children(recursive=True)):
             one.cpu_affinity([core])

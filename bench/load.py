@@ -1,7 +1,7 @@
-"""A load generator over keep-alive HTTP/1.1: lean, so that it does not starve what it measures.
+"""A load generator for keep-alive HTTP/1.1. It uses little CPU, so that it takes none from what it measures.
 
-`run` is a closed loop: so many clients, each waiting for its answer before it asks again. `at_rate` is an open one:
-requests come when they come (Poisson), and one that finds no free connection waits and has its wait counted.
+`run` is a closed loop: each of its clients waits for its answer before it asks again. `at_rate` is an open loop:
+requests come at random instants (Poisson), and if no connection is free, a request waits and its wait is counted.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
 class NotServedError(Exception):
-    """An answer that is none: its status is not 2xx, or it carries errors."""
+    """An answer is not a success: its status is not 2xx, or it contains errors."""
 
 
 @dataclass(frozen=True)
@@ -60,20 +60,20 @@ def _length(head: bytes) -> int:
 
 
 def _ignored(_: Exception) -> None:
-    """The other side may close a connection that we are done with."""
+    """Ignores a failure, since the other side may close a connection that is no longer needed."""
 
 
-class Connection(asyncio.Protocol):
-    """One client: one request at a time. It says when an answer has ended, and does not keep it."""
+class LoadConnection(asyncio.Protocol):
+    """One client with one request at a time. It reports when an answer has ended, and does not keep the answer."""
 
-    def __init__(self, answered: Callable[["Connection"], None], failed: Callable[[Exception], None]) -> None:
+    def __init__(self, answered: Callable[["LoadConnection"], None], failed: Callable[[Exception], None]) -> None:
         self._answered, self._failed = answered, failed
         self._transport: asyncio.Transport | None = None
         self._begun = b""
         self._left: int | None = None
-        """Bytes of the body to come; None while the head is incomplete, -1 in a chunked body."""
+        """Bytes of the body that are still to come; None while the head is incomplete, -1 in a chunked body."""
         self.since = 0.0
-        """When the request at hand was due."""
+        """The time at which the current request was due."""
 
     def ask(self, request: Request, since: float) -> None:
         assert self._transport
@@ -86,13 +86,13 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports do not inherit from it
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._failed(exc or ConnectionResetError("the server closed the connection"))
 
     def data_received(self, data: bytes) -> None:
-        if ERRORS in data:  # in GraphQL a failure is a 200 too, and a cheap one
+        if ERRORS in data:  # in GraphQL a failure has status 200 too, and costs less than a success
             self._failed(NotServedError(f"an answer with errors: {data[-300:]!r}"))
         if self._left is None:
             self._begun += data
@@ -118,17 +118,17 @@ class Connection(asyncio.Protocol):
 
 
 async def _connect(
-    port: int, count: int, answered: Callable[[Connection], None], failed: Callable[[Exception], None]
-) -> list[Connection]:
+    port: int, count: int, answered: Callable[[LoadConnection], None], failed: Callable[[Exception], None]
+) -> list[LoadConnection]:
     loop = asyncio.get_running_loop()
-    made = [loop.create_connection(lambda: Connection(answered, failed), "127.0.0.1", port) for _ in range(count)]
+    made = [loop.create_connection(lambda: LoadConnection(answered, failed), "127.0.0.1", port) for _ in range(count)]
     return [connection for _, connection in await asyncio.gather(*made)]
 
 
 async def run(
     port: int, requests: Sequence[Request], concurrency: int, *, count: int = 0, seconds: float = 0.0
 ) -> list[float]:
-    """Sends `requests` in turn over `concurrency` connections: `count` of them, or for so many `seconds`.
+    """Sends `requests` in turn over `concurrency` connections: `count` of them, or as many as fit into `seconds`.
 
     Returns how long each took, in seconds; every request that was sent has been answered. Raises NotServedError.
     """
@@ -138,7 +138,7 @@ async def run(
     sent = open_requests = 0
     until = perf_counter() + seconds
 
-    def ask(connection: Connection) -> None:
+    def ask(connection: LoadConnection) -> None:
         nonlocal sent, open_requests
         now = perf_counter()
         if sent < count or now < until:
@@ -148,7 +148,7 @@ async def run(
         elif not open_requests and not finished.done():
             finished.set_result(None)
 
-    def answered(connection: Connection) -> None:
+    def answered(connection: LoadConnection) -> None:
         nonlocal open_requests
         open_requests -= 1
         took.append(perf_counter() - connection.since)
@@ -174,23 +174,23 @@ async def at_rate(
 ) -> list[float]:
     """Sends `rate` requests a second at random instants over at most `connections` connections.
 
-    Returns how long each took from the instant it was due, in seconds; those that are not answered a second after
-    the last one came count with the time that they have waited.
+    Returns how long each took from the instant at which it was due, in seconds. Requests that are still not answered a
+    second after the last one was due count with the time that they have waited.
     """
     loop = asyncio.get_running_loop()
-    rng = random.Random(7)  # noqa: S311  # the same instants for everybody
+    rng = random.Random(7)  # noqa: S311 # the same instants for every contestant
     following: Iterator[Request] = cycle(requests)
     took: list[float] = []
     due: deque[float] = deque()
     finished: asyncio.Future[None] = loop.create_future()
 
-    def next_one(connection: Connection) -> None:
+    def next_one(connection: LoadConnection) -> None:
         if due:
             connection.ask(next(following), due.popleft())
         else:
             free.append(connection)
 
-    def answered(connection: Connection) -> None:
+    def answered(connection: LoadConnection) -> None:
         took.append(perf_counter() - connection.since)
         connection.since = 0.0
         next_one(connection)
@@ -199,8 +199,8 @@ async def at_rate(
         if not finished.done():
             finished.set_exception(why)
 
-    everybody = await _connect(port, connections, answered, failed)
-    free: list[Connection] = list(everybody)
+    opened = await _connect(port, connections, answered, failed)
+    free: list[LoadConnection] = list(opened)
     began = at = perf_counter()
     while at < began + seconds and not finished.done():
         at += rng.expovariate(rate)
@@ -214,8 +214,8 @@ async def at_rate(
             break
         await asyncio.sleep(0.01)
     now = perf_counter()
-    took += [now - one for one in due] + [now - one.since for one in everybody if one.since]
-    for connection in everybody:
+    took += [now - one for one in due] + [now - one.since for one in opened if one.since]
+    for connection in opened:
         connection.close()
     if finished.done():
         finished.result()

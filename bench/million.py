@@ -1,7 +1,7 @@
-"""Deep pages and search over 1,000,000 rows: `python -m bench.million`; with PG_BIN set, on that PostgreSQL.
+"""Measures deep pages and search in 1,000,000 rows: `python -m bench.million`; with PG_BIN set, on that PostgreSQL.
 
-Walks 1,000 pages by keyset and times the first and the last; searches with the trigram index where the server has
-pg_trgm, and shows each plan.
+It times the first page and page 1,000 by keyset. It searches with the trigram index if the server has pg_trgm, and
+shows each plan.
 """
 
 import os
@@ -37,7 +37,7 @@ def fill(connection: psycopg.Connection[Any]) -> None:
 
 
 def milliseconds(connection: psycopg.Connection[Any], sql: str, values: list[Any]) -> float:
-    """The median of several tries, warm."""
+    """The median of several tries with warm caches."""
     taken: list[float] = []
     for _ in range(TRIES):
         began = time.perf_counter()

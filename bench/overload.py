@@ -1,9 +1,9 @@
 """Measures what a process does at three times its capacity: `python -m bench.overload`, about a minute.
 
-The system runs as `make run` starts it, on one core; the load has the other, so that it takes nothing from what it
-measures. Capacity is what a closed loop of 32 connections gets; then an open loop asks for three times
-that, at its times and not when answers come, and afterwards for half of it. A good answer is a 200 within a second of
-the moment when it was due.
+The system runs as `make run` starts it, on one core; the load generator has the other, so that it takes nothing from
+what it measures. The capacity is the number of answers a second in a closed loop of 32 connections. Then an open loop
+sends three times as many requests, each at its due time and not only after an answer, and afterwards half as many. An
+answer is good if it is a 200 within a second of the moment when its request was due.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CASES = {
 }
 
 
-class Connection(asyncio.Protocol):
+class LoadConnection(asyncio.Protocol):
     """One keep-alive connection, one request at a time; streams would cost the load generator twice as much."""
 
     def __init__(self) -> None:
@@ -53,10 +53,10 @@ class Connection(asyncio.Protocol):
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's do not derive from it
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's transports do not inherit from it
 
     def send(self, request: Request) -> asyncio.Future[int]:
-        """The status, to come; 0 when the connection breaks."""
+        """A future for the status; it is 0 if the connection breaks."""
         self.answer = asyncio.get_running_loop().create_future()
         assert self.transport
         self.transport.write(request.raw)
@@ -84,8 +84,8 @@ class Connection(asyncio.Protocol):
 
 
 @dataclass
-class Outcome:
-    """What became of the requests of one phase: when each was due, its status, and how long it took from then."""
+class PhaseOutcome:
+    """The requests of one phase: when each was due, its status, and how long it took from then."""
 
     seconds: float
     answers: list[tuple[float, int, float]] = field(default_factory=list[tuple[float, int, float]])
@@ -107,32 +107,32 @@ class Outcome:
         return 1000 * statistics.quantiles(times, n=100)[percent - 1] if len(times) > 1 else 0.0
 
 
-class Load:
-    """Asks one process, over at most CONNECTIONS connections."""
+class LoadGenerator:
+    """Sends requests to one process, over at most CONNECTIONS connections."""
 
     def __init__(self, port: int, request: Request) -> None:
         self.port, self.request = port, request
-        self._idle: list[Connection] = []
+        self._idle: list[LoadConnection] = []
         self._opened = 0
-        self._waiting: deque[asyncio.Future[Connection]] = deque()
+        self._waiting: deque[asyncio.Future[LoadConnection]] = deque()
 
-    async def _take(self) -> Connection:
-        """A connection that is free; whoever has waited longest comes first."""
+    async def _take(self) -> LoadConnection:
+        """A free connection; the request that has waited longest gets the next one."""
         loop = asyncio.get_running_loop()
         if self._idle:
             return self._idle.pop()
         if self._opened < CONNECTIONS:
             self._opened += 1
-            return (await loop.create_connection(Connection, HOST, self.port))[1]
-        waiting: asyncio.Future[Connection] = loop.create_future()
+            return (await loop.create_connection(LoadConnection, HOST, self.port))[1]
+        waiting: asyncio.Future[LoadConnection] = loop.create_future()
         self._waiting.append(waiting)
         return await waiting
 
-    async def _one(self, due: float, outcome: Outcome) -> None:
+    async def _one(self, due: float, outcome: PhaseOutcome) -> None:
         loop = asyncio.get_running_loop()
         connection = await self._take()
         if not connection.usable:
-            connection = (await loop.create_connection(Connection, HOST, self.port))[1]
+            connection = (await loop.create_connection(LoadConnection, HOST, self.port))[1]
         status = await connection.send(self.request)
         outcome.answers.append((due, status, loop.time() - due))
         if self._waiting:
@@ -140,9 +140,9 @@ class Load:
         else:
             self._idle.append(connection)
 
-    async def closed(self, seconds: float) -> Outcome:
-        """CONCURRENCY clients, each asking again when it is answered."""
-        loop, outcome = asyncio.get_running_loop(), Outcome(seconds)
+    async def closed(self, seconds: float) -> PhaseOutcome:
+        """Runs CONCURRENCY clients, each of which asks again when it is answered."""
+        loop, outcome = asyncio.get_running_loop(), PhaseOutcome(seconds)
         end = loop.time() + seconds
 
         async def client() -> None:
@@ -152,9 +152,9 @@ class Load:
         await asyncio.gather(*(client() for _ in range(CONCURRENCY)))
         return outcome
 
-    async def open(self, seconds: float, per_second: float) -> Outcome:
-        """`per_second` requests, whatever becomes of them."""
-        loop, outcome = asyncio.get_running_loop(), Outcome(seconds)
+    async def open(self, seconds: float, per_second: float) -> PhaseOutcome:
+        """Sends `per_second` requests a second, whether or not they are answered."""
+        loop, outcome = asyncio.get_running_loop(), PhaseOutcome(seconds)
         began = loop.time()
         tasks: set[asyncio.Task[None]] = set()
         for number in range(round(seconds * per_second)):
@@ -170,7 +170,7 @@ class Load:
 
 @contextmanager
 def system() -> Generator[tuple[psutil.Process, int]]:
-    """The launcher of a system with demo data, and its PORT_OFFSET."""
+    """Runs a system with demo data; gives its launcher and its PORT_OFFSET."""
     offset = free_ports(len(topology.PROCESSES) + 1) - min(process.port for process in topology.PROCESSES)
     with tempfile.TemporaryDirectory() as directory, (Path(directory) / "log").open("w+") as log:
         variables = {
@@ -203,7 +203,7 @@ async def measure(launcher: psutil.Process, offset: int, name: str, times: float
     process = server(launcher, name)
     cpu.pin(launcher, 0)
     psutil.Process().cpu_affinity([1] if (os.cpu_count() or 1) > 1 else [0])
-    load = Load(topology.by_name(name).port + offset, CASES[name])
+    load = LoadGenerator(topology.by_name(name).port + offset, CASES[name])
     await load.closed(WARM)
     calm = await load.closed(STEADY)
     before = process.memory_info().rss

@@ -1,1 +1,1 @@
-"""The GraphQL gateway against its peers, over the same stub of the four services."""
+"""Compares our GraphQL gateway with others, with the same stub of the four services behind each of them."""

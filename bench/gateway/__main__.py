@@ -1,10 +1,10 @@
-"""Measures the gateway against its peers: `python -m bench.gateway`, which is what `make bench-gateway` does.
+"""Compares our gateway with others: `python -m bench.gateway`, which is what `make bench-gateway` does.
 
-All gateways stand before the same stub of the four services (stub.c) and are asked the same; they share core 0, one at
-a time, the stub and the load generator share core 1. Answers are compared with ours before anything is timed, and
-every request asks for another page. CPU is user and system time of the gateway's whole process tree, per query. A
-round has everybody and every size, and reverses the order of the one before; a figure is the median of the rounds, a
-ratio the median of the rounds' ratios.
+All gateways call the same stub of the four services (stub.c) and get the same requests. One gateway at a time runs on
+core 0; the stub and the load generator share core 1. Answers are compared with ours before anything is timed, and every
+request asks for a different page. CPU is the user and system time of the gateway's whole process tree, per query. Each
+round measures every gateway at every size, in the reverse order of the round before. A figure is the median of the
+rounds, and a ratio is the median of the rounds' ratios.
 """
 
 import argparse
@@ -50,7 +50,8 @@ async def main() -> None:
     chosen = [one for one in contestants.ALL if keys is None or one.key in keys]
     if arguments.base:
         parts = ["peers"]
-        # Shorter, and more of them: the speed of a shared machine changes by a third within seconds.
+        # These rounds are shorter and there are more of them, since the speed of a shared machine changes by a third
+        # within seconds.
         arguments.rounds, arguments.seconds = arguments.rounds * 5, arguments.seconds / 5
         chosen = [one for one in contestants.ALL if one.key in (keys or {contestants.OURS})]
     if arguments.glibc:
@@ -87,23 +88,23 @@ async def peers(
     rows = directory / "rows"
     data.write(rows)
     with stub.Stub(program, rows, OTHER_CORE) as upstream:
-        async with measure.running(chosen, upstream, directory) as everybody:
-            others = cpu.Others()
-            await measure.rounds(everybody, upstream, measured, arguments.rounds, arguments.seconds)
+        async with measure.running(chosen, upstream, directory) as participants:
+            others = cpu.OtherPrograms()
+            await measure.rounds(participants, upstream, measured, arguments.rounds, arguments.seconds)
             if arguments.rate:
-                await measure.open_loop(everybody, report.HUNDRED, arguments.rate, 3, 3.0)
+                await measure.open_loop(participants, report.HUNDRED, arguments.rate, 3, 3.0)
             share = others.share()
     if arguments.write:
-        report.PLOT.write_text(report.plot(everybody, pages))
+        report.PLOT.write_text(report.plot(participants, pages))
     return [
-        report.peers(everybody, measured, arguments.rate),
-        report.summary(everybody, measured),
-        report.bottleneck(everybody) + f" Other programs used {share:.0%} of the machine meanwhile.",
+        report.peers(participants, measured, arguments.rate),
+        report.summary(participants, measured),
+        report.bottleneck(participants) + f" Other programs used {share:.0%} of the machine meanwhile.",
     ]
 
 
 def install(folder: Path) -> None:
-    """Makes `folder/node_modules` hold what its lock names; at once when it does already."""
+    """Makes `folder/node_modules` hold what its lock names; returns at once if it already does."""
     installed = folder / "node_modules" / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < (folder / "package-lock.json").stat().st_mtime:
         say("npm ci")

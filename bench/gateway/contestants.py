@@ -1,4 +1,5 @@
-"""Who takes part: how each one is started at its documented production settings, and which versions it is made of."""
+"""The gateways that take part: how each is started with its documented production settings, and the versions of its
+packages."""
 
 import json
 import os
@@ -16,12 +17,14 @@ from deploy.bootstrap import BIN, ROOT
 NODE = Path(__file__).with_name("node")
 OURS = "ours"
 YOUNG = "--max-semi-space-size=128"
-"""A larger young generation for V8, in MB: helps short-lived garbage, which a gateway's mostly is."""
+"""The size of a larger young generation of V8's heap, in MB. It helps with short-lived garbage, and most of a gateway's
+garbage is short-lived."""
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """`{port}` in the command is where it must listen; the services' URLs come in the environment, and PORT too."""
+    """One gateway. `{port}` in the command stands for the port on which it must listen; the environment has PORT too,
+    and the services' URLs."""
 
     key: str
     title: str
@@ -31,9 +34,9 @@ class Contestant:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     folder: Path = ROOT
     concurrency: int = 32
-    """The most that it can do at once."""
+    """The highest number of requests that it can serve at once."""
     prepare: tuple[str, ...] = ()
-    """What must be run before, to its end; it may write below `{directory}`."""
+    """A command that must be run to its end before the gateway starts; it may write below `{directory}`."""
 
 
 def version(package: str) -> str:
@@ -85,7 +88,7 @@ PYTHON = [
 
 
 def node(key: str, title: str, *packages: str) -> list[Contestant]:
-    """A contestant in Node, plain and with the larger young generation."""
+    """A contestant on Node, with the default and with the larger young generation."""
     production = {"NODE_ENV": "production"}
     versions = tuple(f"npm:{name}" for name in packages)
     script = f"{key}.js"
@@ -98,7 +101,7 @@ def node(key: str, title: str, *packages: str) -> list[Contestant]:
 
 
 def hive(key: str, title: str, *flags: str, packages: tuple[str, ...] = ()) -> Contestant:
-    """Hive Gateway over the supergraph that Mesh composes of the services' OpenAPI documents (mesh.config.js)."""
+    """Hive Gateway with the supergraph that Mesh composes from the services' OpenAPI documents (mesh.config.js)."""
     modules, supergraph = "node_modules/@graphql-", "{directory}/supergraph.graphql"
     serve = ("supergraph", supergraph, "--jit", "--host", "127.0.0.1", "--port", "{port}")
     return Contestant(
@@ -147,7 +150,8 @@ def on_newer_glibc(contestant: Contestant, folder: Path) -> Contestant:
 
 
 def environment() -> dict[str, str]:
-    """That of this process, with the environment's Node first and no LOG_LEVEL: everybody has his default."""
+    """This process's environment, with the Node of .venv first in PATH, and without LOG_LEVEL, so that every gateway
+    has its default."""
     variables = {**os.environ, "PATH": os.pathsep.join((str(BIN), os.environ.get("PATH", os.defpath)))}
     variables.pop("LOG_LEVEL", None)
     if certificates := os.environ.get("SSL_CERT_FILE"):  # Node does not read it
@@ -156,7 +160,7 @@ def environment() -> dict[str, str]:
 
 
 def start(contestant: Contestant, port: int, urls: Mapping[str, str], directory: Path) -> "subprocess.Popen[bytes]":
-    """Starts it; its output goes to a log in `directory`, as it would go down the launcher's pipe.
+    """Starts the gateway. Its output goes to a log in `directory`, as it would otherwise go into the launcher's pipe.
 
     Raises OSError or CalledProcessError.
     """

@@ -1,4 +1,4 @@
-"""The rows behind the gateways, as a file for the stub: one line a row, by collection and rising id."""
+"""Writes the rows of the benchmark into a file for the stub: one line for each row, by collection and rising id."""
 
 import random
 from collections.abc import Callable
@@ -14,17 +14,18 @@ START = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def date(id: int) -> str:
-    """When solicitação `id` was made: dates rise with ids."""
+    """The date of solicitação `id`; dates rise with ids."""
     return f"{START + timedelta(minutes=7 * id):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def place(id: int) -> str:
-    """The cursor of solicitação `id`; the page after it begins with the one before it."""
+    """The cursor of solicitação `id`. Pages go backwards, so the page after it begins with the solicitação before
+    it."""
     return cursor("data_solicitacao", date(id), id)
 
 
 def at_random(_id: int, rng: random.Random) -> int:
-    """Any of the 500 pessoas, all as likely: a page of 100 rows has about 90 distinct ones."""
+    """One of the 500 pessoas, each with the same probability, so a page of 100 rows has about 90 distinct ones."""
     return rng.randint(1, PESSOAS)
 
 

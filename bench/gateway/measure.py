@@ -1,4 +1,5 @@
-"""Interleaved rounds over all contestants: CPU of the gateway's process tree per query, and how long answers took."""
+"""Runs interleaved rounds of all contestants, and measures the CPU of each gateway's process tree per query and how
+long answers took."""
 
 import asyncio
 import statistics
@@ -20,14 +21,14 @@ from deploy.postgres import free_ports
 
 GATEWAY_CORE, OTHER_CORE = 0, 1
 RECOVERY = 3.0
-"""Seconds of rest for a contestant whose circuit breaker has opened under the load."""
+"""The pause in seconds for a contestant whose circuit breaker has opened under the load."""
 COMPARED = 8
-"""Answers of each contestant and workload that are compared with ours before anything is timed."""
+"""The number of answers of each contestant and workload that are compared with ours before anything is timed."""
 
 
 @dataclass
 class Round:
-    """What one contestant did in one round of one workload."""
+    """The measurements of one contestant in one round of one workload."""
 
     number: int
     queries: int
@@ -35,14 +36,14 @@ class Round:
     """Seconds of CPU per query."""
     took: list[float]
     stub_share: float
-    """Of the time that passed, the part in which the stub was busy."""
+    """The share of the time in which the stub was busy."""
     gateway_share: float
     calls: float
-    """Calls to the services per query, where those of queries at the same time may have been merged."""
+    """Calls to the services per query; calls of queries at the same time may have been merged."""
 
 
 @dataclass
-class Running:
+class RunningContestant:
     """A contestant that has been started, or `broken` with the reason why it takes no part."""
 
     contestant: Contestant
@@ -54,7 +55,7 @@ class Running:
     void: list[str] = field(default_factory=list[str])
     """Rounds that do not count, since an answer carried errors, and why."""
     calls: dict[str, float] = field(default_factory=dict[str, float])
-    """Calls to the services per query, asked one at a time."""
+    """Calls to the services per query, with one query at a time."""
     open_loop: list[float] = field(default_factory=list[float])
 
     @property
@@ -76,13 +77,15 @@ def say(text: str) -> None:
 
 
 @asynccontextmanager
-async def running(contestants: Sequence[Contestant], stub: Stub, directory: Path) -> AsyncGenerator[list[Running]]:
+async def running(
+    contestants: Sequence[Contestant], stub: Stub, directory: Path
+) -> AsyncGenerator[list[RunningContestant]]:
     """All contestants, started on the gateway's core; they are stopped at the end."""
     first = free_ports(len(contestants))
     async with AsyncExitStack() as stack:
-        started: list[Running] = []
+        started: list[RunningContestant] = []
         for port, contestant in enumerate(contestants, first):
-            one = Running(contestant, port, log(contestant, directory))
+            one = RunningContestant(contestant, port, log(contestant, directory))
             started.append(one)
             try:
                 process = start(contestant, port, stub.urls, directory)
@@ -97,7 +100,7 @@ async def running(contestants: Sequence[Contestant], stub: Stub, directory: Path
         yield started
 
 
-async def _until_listening(one: Running) -> None:
+async def _until_listening(one: RunningContestant) -> None:
     assert one.process
     for _ in range(400):
         if not one.process.is_running() or one.process.status() == psutil.STATUS_ZOMBIE:
@@ -130,11 +133,11 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
             child.terminate()
 
 
-async def compare(everybody: Sequence[Running], stub: Stub, workload: Workload) -> None:
-    """Whoever does not answer as we do takes no further part."""
-    ours = ours_of(everybody)
+async def compare(participants: Sequence[RunningContestant], stub: Stub, workload: Workload) -> None:
+    """Excludes contestants whose answers differ from ours."""
+    ours = ours_of(participants)
     expected = [await load.once(ours.port, request) for request in _requests(ours, workload)[:COMPARED]]
-    for one in everybody:
+    for one in participants:
         asked = [] if one.broken else _requests(one, workload)[:COMPARED]
         before = await stub.calls()
         with _out_if_it_fails(one, workload):
@@ -147,8 +150,8 @@ async def compare(everybody: Sequence[Running], stub: Stub, workload: Workload) 
 
 
 @contextmanager
-def _out_if_it_fails(one: Running, workload: Workload) -> Generator[None]:
-    """What goes wrong with a contestant ends its part, and is reported; it does not end the benchmark."""
+def _out_if_it_fails(one: RunningContestant, workload: Workload) -> Generator[None]:
+    """An error of a contestant excludes it from the rest and is reported; the benchmark goes on."""
     try:
         yield
     except (OSError, load.NotServedError, ValueError, LookupError, TypeError, EOFError, TimeoutError) as failure:
@@ -156,49 +159,50 @@ def _out_if_it_fails(one: Running, workload: Workload) -> Generator[None]:
         say(f"{one.key}: OUT: {one.broken}")
 
 
-def ours_of(everybody: Sequence[Running]) -> Running:
-    """This gateway among the contestants; without it there is nothing to compare with."""
-    ours = next(one for one in everybody if one.key == OURS)
+def ours_of(participants: Sequence[RunningContestant]) -> RunningContestant:
+    """This project's gateway among the contestants; without it there is nothing to compare with."""
+    ours = next(one for one in participants if one.key == OURS)
     if ours.broken:
         raise SystemExit(f"this gateway does not run: {ours.broken}")
     return ours
 
 
-def _requests(one: Running, workload: Workload) -> list[load.Request]:
+def _requests(one: RunningContestant, workload: Workload) -> list[load.Request]:
     return one.contestant.dialect.requests(workload) or []
 
 
-def _at_once(one: Running, workload: Workload) -> int:
+def _at_once(one: RunningContestant, workload: Workload) -> int:
     return min(workload.concurrency, one.contestant.concurrency)
 
 
 async def rounds(
-    everybody: Sequence[Running], stub: Stub, workloads: Sequence[Workload], count: int, seconds: float
+    participants: Sequence[RunningContestant], stub: Stub, workloads: Sequence[Workload], count: int, seconds: float
 ) -> None:
     """`count` rounds of all workloads, each round with the contestants in the opposite order of the one before.
 
-    Everybody has met every workload before the first round: what a just-in-time compiler makes of one hangs on which
-    it met before. Mercurius answers 100 rows in 0.55 ms when it was asked for single rows first, and in 0.95 when not.
+    Every contestant has been asked for every workload before the first round, since what a just-in-time compiler does
+    with one depends on what it met before. Mercurius answers 100 rows in 0.55 ms if it was asked for single rows first,
+    and in 0.95 ms if not.
     """
     for workload in workloads:
-        await compare(everybody, stub, workload)
-        for one in _able(everybody, workload):
+        await compare(participants, stub, workload)
+        for one in _able_to_answer(participants, workload):
             await _attempt(one, stub, workload, max(seconds, 1.5))
-            one.rounds.pop(workload.name, None)  # that was to warm up
+            one.rounds.pop(workload.name, None)  # the first run only warms up
     for n in range(count):
         for workload in workloads:
-            able = _able(everybody, workload)
+            able = _able_to_answer(participants, workload)
             for one in able if n % 2 == 0 else able[::-1]:
                 await _attempt(one, stub, workload, seconds, n)
             figures = [f"{one.key} {found * 1000:.2f}" for one in able if (found := one.cpu_of(workload))]
             say(f"round {n + 1} of {count}, {workload.name}, median ms: {', '.join(figures)}")
 
 
-def _able(everybody: Sequence[Running], workload: Workload) -> list[Running]:
-    return [one for one in everybody if _requests(one, workload)]
+def _able_to_answer(participants: Sequence[RunningContestant], workload: Workload) -> list[RunningContestant]:
+    return [one for one in participants if _requests(one, workload)]
 
 
-async def _attempt(one: Running, stub: Stub, workload: Workload, seconds: float, number: int = 0) -> None:
+async def _attempt(one: RunningContestant, stub: Stub, workload: Workload, seconds: float, number: int = 0) -> None:
     if one.broken:
         return
     with _out_if_it_fails(one, workload):
@@ -210,7 +214,7 @@ async def _attempt(one: Running, stub: Stub, workload: Workload, seconds: float,
             await asyncio.sleep(RECOVERY)
 
 
-async def _one_round(one: Running, stub: Stub, workload: Workload, seconds: float, number: int) -> Round:
+async def _one_round(one: RunningContestant, stub: Stub, workload: Workload, seconds: float, number: int) -> Round:
     assert one.process
     calls = await stub.calls()
     began, used, stub_used = time.perf_counter(), cpu.seconds(one.process), cpu.seconds(stub.process)
@@ -221,9 +225,12 @@ async def _one_round(one: Running, stub: Stub, workload: Workload, seconds: floa
     return Round(number, len(took), used / len(took), took, stub_used / passed, used / passed, made / len(took))
 
 
-async def open_loop(everybody: Sequence[Running], workload: Workload, rate: float, count: int, seconds: float) -> None:
-    """Latencies at `rate` queries a second that come when they come; who cannot keep up is not asked to."""
-    able = [one for one in everybody if not one.broken and (one.cpu_of(workload) or 1) * rate < 0.9]
+async def open_loop(
+    participants: Sequence[RunningContestant], workload: Workload, rate: float, count: int, seconds: float
+) -> None:
+    """Measures latencies at `rate` queries a second that come at random instants; contestants that cannot keep up with
+    this rate are left out."""
+    able = [one for one in participants if not one.broken and (one.cpu_of(workload) or 1) * rate < 0.9]
     for n in range(count):
         for one in able if n % 2 == 0 else able[::-1]:
             with _out_if_it_fails(one, workload):
@@ -233,7 +240,7 @@ async def open_loop(everybody: Sequence[Running], workload: Workload, rate: floa
         say(f"open loop, round {n + 1} of {count}")
 
 
-def ratio(of: Running, to: Running, workload: Workload) -> float | None:
+def ratio(of: RunningContestant, to: RunningContestant, workload: Workload) -> float | None:
     """Median of the rounds' ratios."""
     theirs = {one.number: one.cpu for one in to.rounds.get(workload.name, [])}
     ratios = [one.cpu / theirs[one.number] for one in of.rounds.get(workload.name, []) if one.number in theirs]
@@ -245,5 +252,5 @@ def percentile(values: Sequence[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
 
 
-def by_key(everybody: Sequence[Running]) -> Mapping[str, Running]:
-    return {one.key: one for one in everybody}
+def by_key(participants: Sequence[RunningContestant]) -> Mapping[str, RunningContestant]:
+    return {one.key: one for one in participants}

@@ -1,4 +1,5 @@
-"""What ever-new documents cost our gateway, as of somebody who writes values into them: memory, and CPU per query."""
+"""Measures what documents never met before cost our gateway: memory, and CPU per query. A client that writes values
+into its documents sends such documents."""
 
 import statistics
 from pathlib import Path
@@ -8,7 +9,7 @@ import orjson
 from bench import cpu, load
 from bench.gateway import data, measure
 from bench.gateway.contestants import ALL, OURS
-from bench.gateway.measure import OTHER_CORE, Running, say
+from bench.gateway.measure import OTHER_CORE, RunningContestant, say
 from bench.gateway.report import figure
 from bench.gateway.stub import Stub
 from bench.gateway.workloads import PAINEL
@@ -19,25 +20,26 @@ STEPS = 5
 
 
 def _inlined(id: int) -> load.Request:
-    """The Painel with its values written into the document. The page is empty: what costs is the document."""
+    """The Painel with its values written into the document. The page is empty, so only the document costs something."""
     text = PAINEL.replace("($first: Int!, $after: String)", "").replace("$first", "0")
     query = text.replace("$after", f'"{data.place(id)}"')
     return load.Request.of("POST", "/graphql", orjson.dumps({"query": query}))
 
 
 async def flatness(program: Path, directory: Path, documents: int, rounds: int) -> str:
-    """Memory before, during and after so many distinct documents, and CPU beside the reference executor's."""
+    """Measures memory before, during and after that many distinct documents, and compares the CPU with the reference
+    executor's."""
     rows = directory / "rows-for-documents"
     data.write(rows)
     both = [one for one in ALL if one.key in (OURS, "reference")]
     with Stub(program, rows, OTHER_CORE) as stub:
-        async with measure.running(both, stub, directory) as everybody:
-            ours = measure.by_key(everybody)[OURS]
+        async with measure.running(both, stub, directory) as participants:
+            ours = measure.by_key(participants)[OURS]
             sizes = [(0, _resident(ours))]
             sent = 0
-            costs: dict[str, list[float]] = {one.key: [] for one in everybody}
+            costs: dict[str, list[float]] = {one.key: [] for one in participants}
             for _ in range(rounds):
-                for one in everybody:
+                for one in participants:
                     costs[one.key].append(await _send(one, sent, CHUNK))
                 sent += CHUNK
             while True:
@@ -61,8 +63,8 @@ async def flatness(program: Path, directory: Path, documents: int, rounds: int) 
     return "\n".join(lines)
 
 
-async def _send(one: Running, after: int, count: int) -> float:
-    """Sends documents that nobody sent before; returns the CPU that each one took, in seconds."""
+async def _send(one: RunningContestant, after: int, count: int) -> float:
+    """Sends documents that were never sent before; returns the CPU that each one took, in seconds."""
     assert one.process
     requests = [_inlined(id) for id in range(after + 1, after + count + 1)]
     before = cpu.seconds(one.process)
@@ -70,6 +72,6 @@ async def _send(one: Running, after: int, count: int) -> float:
     return (cpu.seconds(one.process) - before) / count
 
 
-def _resident(one: Running) -> float:
+def _resident(one: RunningContestant) -> float:
     assert one.process
     return one.process.memory_info().rss / 1e6

@@ -10,7 +10,7 @@ from html import escape
 
 from bench import base
 from bench.gateway.contestants import NODE_JS, Contestant, version
-from bench.gateway.measure import Running, ours_of, percentile, ratio
+from bench.gateway.measure import RunningContestant, ours_of, percentile, ratio
 from bench.gateway.workloads import Workload, pages
 from deploy.bootstrap import BIN, ROOT
 
@@ -22,16 +22,16 @@ NOTHING = "-"
 
 
 def figure(seconds: float | None) -> str:
-    """Milliseconds with three digits that mean something."""
+    """Milliseconds with three significant digits."""
     if seconds is None:
         return NOTHING
     value = seconds * 1000
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def peers(everybody: Sequence[Running], workloads: Sequence[Workload], rate: float) -> str:
+def peers(participants: Sequence[RunningContestant], workloads: Sequence[Workload], rate: float) -> str:
     """The table of all contestants."""
-    ours = ours_of(everybody)
+    ours = ours_of(participants)
     heads = [w.name for w in workloads]
     lines = [
         f"| CPU of the gateway per query, ms (times ours) | {' | '.join(heads)} "
@@ -39,7 +39,7 @@ def peers(everybody: Sequence[Running], workloads: Sequence[Workload], rate: flo
         "| calls, alone and under load |",
         "|---" * (len(heads) + 4) + "|",
     ]
-    for one in everybody:
+    for one in participants:
         cells: list[str] = []
         for workload in workloads:
             times = ratio(one, ours, workload)
@@ -53,17 +53,17 @@ def peers(everybody: Sequence[Running], workloads: Sequence[Workload], rate: flo
         lines.append(f"| {one.contestant.title} | {' | '.join(cells)} |")
     lines += [
         f"\n{one.contestant.title}: {len(one.void)} rounds do not count, since answers carried errors under the load."
-        for one in everybody
+        for one in participants
         if one.void
     ]
-    lines += [f"\n{one.contestant.title} took no further part: `{one.broken}`" for one in everybody if one.broken]
+    lines += [f"\n{one.contestant.title} took no further part: `{one.broken}`" for one in participants if one.broken]
     return "\n".join(lines)
 
 
-def summary(everybody: Sequence[Running], workloads: Sequence[Workload]) -> str:
-    """How much more CPU the nearest rivals need: medians of the rounds' ratios."""
-    found = {one.key: one for one in everybody}
-    ours = ours_of(everybody)
+def summary(participants: Sequence[RunningContestant], workloads: Sequence[Workload]) -> str:
+    """How much more CPU the next best gateways need: medians of the rounds' ratios."""
+    found = {one.key: one for one in participants}
+    ours = ours_of(participants)
     in_node = [found[one.key] for one in NODE_JS if one.key in found]
     rivals = [("by hand", "by-hand"), ("by hand, our client", "own-client"), ("stock Strawberry", "stock")]
     lines = [f"| CPU, times ours | {' | '.join(w.name for w in workloads)} |", "|---" * (len(workloads) + 1) + "|"]
@@ -84,9 +84,9 @@ def summary(everybody: Sequence[Running], workloads: Sequence[Workload]) -> str:
     return "\n".join(lines)
 
 
-def bottleneck(everybody: Sequence[Running]) -> str:
-    """Why it is not the stub that was measured."""
-    rounds = [one for running in everybody for these in running.rounds.values() for one in these]
+def bottleneck(participants: Sequence[RunningContestant]) -> str:
+    """A paragraph that shows that the stub did not limit the measurement."""
+    rounds = [one for running in participants for these in running.rounds.values() for one in these]
     if not rounds:
         return ""
     busiest = max(rounds, key=lambda one: one.stub_share)
@@ -119,15 +119,15 @@ def write(text: str) -> None:
     DOCUMENT.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
 
 
-def plot(everybody: Sequence[Running], workloads: Sequence[Workload]) -> str:
+def plot(participants: Sequence[RunningContestant], workloads: Sequence[Workload]) -> str:
     """Bars on a logarithmic scale, one panel for each workload, the shortest first."""
     label, width, row, gap = 390, 440, 20, 46
     parts: list[str] = []
     top = 34
     for workload in workloads:
         bars = sorted(
-            (cpu * 1000, one.contestant.title.replace("**", "").replace("`", ""), one is ours_of(everybody))
-            for one in everybody
+            (cpu * 1000, one.contestant.title.replace("**", "").replace("`", ""), one is ours_of(participants))
+            for one in participants
             if (cpu := one.cpu_of(workload))
         )
         if not bars:
@@ -145,7 +145,7 @@ def plot(everybody: Sequence[Running], workloads: Sequence[Workload]) -> str:
                 f'<text x="{label + length + 6:.0f}" y="{y + 13}"{weight}>{figure(value / 1000)}</text>'
             )
         top += 12 + len(bars) * row + gap
-    # Mid greys and no background: readable on a light and on a dark page.
+    # Middle greys and no background, so that the plot is readable on a light and on a dark page.
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 890 {top - 20}" role="img" aria-label="CPU per query" '
         f"font-family=\"system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif\" font-size=\"12.5\" "

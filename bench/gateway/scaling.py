@@ -1,11 +1,11 @@
-"""How our gateway's CPU grows with rows and with distinct entities."""
+"""Measures how our gateway's CPU grows with the number of rows and of distinct entities."""
 
 import random
 from pathlib import Path
 
 from bench.gateway import data, measure
 from bench.gateway.contestants import ALL, OURS
-from bench.gateway.measure import OTHER_CORE, Running
+from bench.gateway.measure import OTHER_CORE, RunningContestant
 from bench.gateway.report import figure
 from bench.gateway.stub import Stub
 from bench.gateway.workloads import Workload
@@ -13,7 +13,8 @@ from bench.gateway.workloads import Workload
 ROWS = (1, 10, 100, 1000)
 DISTINCT = (10, 30, 100, 300, 1000)
 BLOCK = 2000
-"""Solicitações in a row that refer to as many distinct pessoas as one of DISTINCT says, in turn."""
+"""The number of consecutive solicitações for each number in DISTINCT; those of one block refer to that many distinct
+pessoas."""
 
 
 def _in_turn(id: int, _rng: random.Random) -> int:
@@ -21,14 +22,14 @@ def _in_turn(id: int, _rng: random.Random) -> int:
 
 
 def _pages(name: str, rows: int, block: int) -> Workload:
-    """Pages of so many rows, each somewhere else inside one block."""
+    """Pages of `rows` rows, each at a different place inside one block."""
     last = (block + 1) * BLOCK
     ids = tuple(random.Random(rows).sample(range(last - 900, last), 900))  # noqa: S311  # the same in every run
     return Workload(name, rows, 8 if rows >= 1000 else 32, ids)
 
 
 async def growth(program: Path, directory: Path, rounds: int, seconds: float) -> str:
-    """The tables of CPU by rows, and by distinct pessoas at 1,000 rows."""
+    """The tables of CPU by the number of rows, and by the number of distinct pessoas in 1,000 rows."""
     rows = directory / "growing-rows"
     data.write(rows, pessoas=max(DISTINCT), solicitacoes=BLOCK * len(DISTINCT), pessoa_of=_in_turn)
     by_rows = {count: _pages(f"{count:,} rows of 10 pessoas", count, 0) for count in ROWS}
@@ -37,15 +38,15 @@ async def growth(program: Path, directory: Path, rounds: int, seconds: float) ->
     measured = dict.fromkeys([*by_rows.values(), *by_distinct.values()])
     ours = [one for one in ALL if one.key == OURS]
     with Stub(program, rows, OTHER_CORE) as stub:
-        async with measure.running(ours, stub, directory) as everybody:
-            await measure.rounds(everybody, stub, list(measured), rounds, seconds)
+        async with measure.running(ours, stub, directory) as participants:
+            await measure.rounds(participants, stub, list(measured), rounds, seconds)
             return "\n\n".join(
-                _table(everybody[0], of, found)
+                _table(participants[0], of, found)
                 for of, found in (("rows, of 10 pessoas", by_rows), ("distinct pessoas in 1,000 rows", by_distinct))
             )
 
 
-def _table(ours: Running, of: str, workloads: dict[int, Workload]) -> str:
+def _table(ours: RunningContestant, of: str, workloads: dict[int, Workload]) -> str:
     lines = [f"| {of} | CPU per query, ms | CPU of each one added since the first line, µs |", "|---|---|---|"]
     least = min(workloads)
     first = ours.cpu_of(workloads[least]) or 0.0

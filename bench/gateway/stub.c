@@ -1,9 +1,10 @@
-// The four services as one small HTTP/1.1 server over rows that are ready to be copied out: upstream of the gateways.
+// One small HTTP/1.1 server in the place of the four services behind the gateways. Its rows are already serialised and
+// only copied.
 //
 //     stub ROWS PORT...      listens on every PORT of loopback and answers the same on each
 //
-// ROWS has one line a row, by collection and rising id: `collection TAB id TAB json TAB cursor`. Answered are the reads
-// that the gateways make, and 501 to all else, so that nothing is answered wrongly:
+// ROWS has one line a row, by collection and rising id: `collection TAB id TAB json TAB cursor`. The stub answers the
+// reads that the gateways make, and 501 to everything else, so that nothing is answered wrongly:
 //
 //     POST /api/pessoas/query/            {"ids": [1, 2]}, or a page {"ordering", "first", "after", "count"}
 //     GET  /api/pessoas/?id=1,2           and ?page_size=&ordering=&cursor=&count=, with Link and X-Total-Count
@@ -100,7 +101,7 @@ static void read_rows(const char *path) {
     fclose(file);
 }
 
-// The collection that `path` is about, with what stands behind its name; NULL when there is none.
+// The collection that `path` names, and the rest of the path after its name; NULL if there is none.
 static Collection *collection_of(const char *path, const char **rest) {
     if (strncmp(path, "/api/", 5)) return NULL;
     for (int n = 0; n < COLLECTIONS; n++) {
@@ -131,7 +132,7 @@ static void put_ids(Collection *from, const char *text, char end) {
     }
 }
 
-// The id that a cursor ends in: base64url of `["data_solicitacao","…",id]`; -1 when it is none.
+// The id at the end of a cursor, which is base64url of `["data_solicitacao","…",id]`; -1 if it is not a cursor.
 static long id_of_cursor(const char *cursor) {
     char text[256];
     unsigned bits = 0, have = 0, length = 0;
@@ -151,7 +152,7 @@ static long id_of_cursor(const char *cursor) {
     return comma ? atol(comma + 1) : -1;
 }
 
-// Appends `size` rows down from the one before `below`; returns the last id, 0 without any.
+// Appends `size` rows with falling ids, beginning before `below`; returns the last id, or 0 if there is no row.
 static long put_page(Collection *from, long below, long size) {
     long last = 0;
     for (long id = below - 1; id > 0 && size > 0; id--) {
@@ -289,7 +290,7 @@ static int dispatch(Connection *to, char *head, size_t length) {
     return 0;
 }
 
-// Answers every complete request in the buffer; -1 when the connection is of no more use.
+// Answers every complete request in the buffer; returns -1 if the connection is to be closed.
 static int serve(Connection *connection) {
     Buffer *in = &connection->in;
     for (;;) {
@@ -359,7 +360,7 @@ static void listen_on(int port) {
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (fd < 0 || bind(fd, (void *)&address, sizeof address) || listen(fd, 1024)) fail("listen");
-    struct epoll_event event = {.events = EPOLLIN, .data.u64 = (unsigned)fd};  // no pointer is that small
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = (unsigned)fd};  // a small number, unlike any pointer
     if (epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event)) fail("epoll_ctl");
 }
 

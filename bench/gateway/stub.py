@@ -1,4 +1,4 @@
-"""Builds and runs the stub (stub.c): the four services that every gateway of the benchmark stands before."""
+"""Builds and runs the stub (stub.c), which takes the place of the four services for every gateway of the benchmark."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ SERVICES = ("catalogo", "pessoas", "servicos", "solicitacoes")
 
 
 def build(into: Path) -> Path:
-    """Compiles the stub with the machine's C compiler, else with the one of the `ziglang` wheel."""
+    """Compiles the stub with the machine's C compiler, or if there is none, with that of the `ziglang` wheel."""
     program = into / "stub"
     compiler = [found] if (found := shutil.which("cc")) else [sys.executable, "-m", "ziglang", "cc"]
     subprocess.run([*compiler, "-O2", "-o", program, SOURCE], check=True)
@@ -50,7 +50,7 @@ class Stub:
 
     @property
     def urls(self) -> dict[str, str]:
-        """The environment by which a gateway finds the services."""
+        """The environment variables with which a gateway finds the services."""
         return {f"{name.upper()}_URL": f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
 
     async def calls(self) -> int:

@@ -1,4 +1,4 @@
-"""What is asked of every contestant: the queries, as requests in each one's own language, and what they must answer."""
+"""The workloads: the queries, as requests in each contestant's own schema, and the answers that are expected."""
 
 import json
 import random
@@ -39,17 +39,17 @@ query Uma($id: ID!) {
 
 @dataclass(frozen=True)
 class Workload:
-    """One column of the table. `ids` are the solicitações that the pages begin after, or the objects asked for."""
+    """One column of the table. `ids` are the solicitações after which the pages begin, or the objects that are read."""
 
     name: str
     rows: int
-    """Rows of a page; 0 asks for one object by its id."""
+    """Rows of a page; 0 means one object by its id."""
     concurrency: int
     ids: Sequence[int]
 
 
 def distinct(rows: int, count: int = 2000) -> list[int]:
-    """Where pages of so many rows begin, each somewhere else, in no order; none is the last page."""
+    """The ids after which pages of that many rows begin, all different and in random order; none is the last page."""
     everywhere = range(rows + 2, data.SOLICITACOES + 1)
     return random.Random(rows).sample(everywhere, min(count, len(everywhere)))  # noqa: S311
 
@@ -64,16 +64,17 @@ SAME_PAGE = Workload("100 rows, all the same page", 100, 32, distinct(100, 1))
 
 @dataclass(frozen=True)
 class Dialect:
-    """How one asks a contestant, and how its answer reads as ours; None where it cannot be asked that."""
+    """How a contestant is asked, and how its answer is converted into the form of ours; None if it cannot answer that
+    query."""
 
     requests: Callable[[Workload], list[Request] | None]
     read: Callable[[Any], Any] = lambda answer: answer["data"]
     whole: bool = True
-    """Whether it answers all that ours does, or the rows only."""
+    """Whether its answer has everything that ours has, or only the rows."""
 
 
 def rows_of(answer: Any) -> Any:
-    """The rows of an answer that is ours, or reads as ours."""
+    """The rows of an answer in the form of ours."""
     return answer["solicitacoes"]["edges"] if "solicitacoes" in answer else answer
 
 
@@ -103,7 +104,7 @@ def _tutorial(workload: Workload) -> list[Request] | None:
 
 
 def _in_snake_case(document: str) -> Callable[[Workload], list[Request] | None]:
-    """For those whose schema is the services' own: pages only."""
+    """For contestants whose schema has the services' own names; only pages can be asked."""
 
     def requests(workload: Workload) -> list[Request] | None:
         if not workload.rows:
@@ -119,7 +120,7 @@ def _in_snake_case(document: str) -> Callable[[Workload], list[Request] | None]:
 
 
 def _edges(rows: list[Any]) -> Any:
-    """Rows with the services' own names, as our edges."""
+    """Rows with the services' own names, converted into our edges."""
 
     def node(row: Any) -> Any:
         produto, categoria = row["produto"], row["produto"]["categoria"]
@@ -163,7 +164,7 @@ TAILCALL = Dialect(_in_snake_case(TAILCALL_PAINEL), lambda answer: _edges(answer
 
 
 def same(dialect: Dialect, body: bytes, ours: bytes) -> bool:
-    """Whether an answer is ours, as JSON."""
+    """Whether an answer equals ours, compared as JSON."""
     expected: Any = json.loads(ours)["data"]
     found = dialect.read(json.loads(body))
     return found == expected if dialect.whole else found == rows_of(expected)

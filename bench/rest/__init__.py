@@ -1,1 +1,2 @@
-"""The REST hot path beside the floor (bare psycopg and orjson), the plain SQLModel way, and Django REST Framework."""
+"""Compares our REST services with the floor (bare psycopg and orjson), the plain SQLModel way, and Django REST
+Framework."""

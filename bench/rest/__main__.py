@@ -1,12 +1,10 @@
-"""Measures REST: `python -m bench.rest`. CPU per request of the server and of PostgreSQL together, in one run.
+"""Measures REST: `python -m bench.rest`. The figures are the CPU per request of the server and of PostgreSQL together.
 
-Every server answers the same requests over the same rows in a database of its own, alone on one core with PostgreSQL,
-the load on the other; answers are compared before anything is timed. Rounds are interleaved and each reverses the
-order; a figure is the median of the rounds, a ratio the median of the rounds' ratios. The others know no
-Idempotency-Key and ignore it.
-
-With `--base REVISION` that revision of this project is measured beside today's and the floor; the other ways are left
-out.
+Every server answers the same requests with the same rows in a database of its own. One server at a time shares a core
+with PostgreSQL; the load generator has the other core. Answers are compared before anything is timed. Rounds are
+interleaved and each reverses the order of the servers; a figure is the median of the rounds, and a ratio is the median
+of the rounds' ratios. The other servers do not know Idempotency-Key and ignore it. With `--base REVISION` that revision
+of this project is measured beside today's and the floor, and the others are left out.
 """
 
 import argparse
@@ -45,13 +43,15 @@ class Server:
 
     def start(self, url: str) -> None:
         environment = {**os.environ, "DATABASE_URL": url, "PORT": str(self.port), "LOG_LEVEL": "WARNING"}
-        environment["PGOPTIONS"] = FOLDS  # what the others write has no folded name: nobody is to give it one meanwhile
+        environment["PGOPTIONS"] = (
+            FOLDS  # the others write no folded name, and no process may add one during the measurement
+        )
         with open(os.devnull, "w") as quiet:
             started = subprocess.Popen(self.command, cwd=self.folder, env=environment, stdout=quiet)
         self.process = psutil.Process(started.pid)
 
     async def answer(self, request: Request) -> bytes:
-        """Its answer, as soon as it gives one."""
+        """The server's answer; tries again until there is one."""
         for _ in range(300):
             try:
                 return await load.once(self.port, request)
@@ -76,12 +76,12 @@ def servers(revision: str, directory: Path) -> list[Server]:
 
 
 def make_database(cluster: Cluster, name: str, folder: Path) -> str:
-    """A database as the code in `folder` has it, filled with the same rows; its URL."""
+    """The URL of a new database with the schema of the code in `folder`, filled with the same rows."""
     url = cluster.create_database(name)
     migrate = [sys.executable, "-m", "chassis.db.migrate", "pessoas"]
     subprocess.run(migrate, cwd=folder, env={**os.environ, "DATABASE_URL": url}, check=True, stdout=subprocess.DEVNULL)
     with psycopg.connect(url, options=FOLDS) as connection, connection.cursor() as cursor:
-        # The other ways know nothing of the folded name. And nobody's round must pay for a vacuum of all rounds.
+        # The other servers do not know the folded name. And no round may pay for a vacuum of the rows of all rounds.
         cursor.execute("ALTER TABLE pessoa ALTER nome_busca SET DEFAULT '', SET (autovacuum_enabled = false)")
         with cursor.copy("COPY pessoa (nome_pessoa, nome_busca) FROM STDIN") as copy:
             for n in range(ROWS):
@@ -126,7 +126,7 @@ def table(running: list[Server]) -> str:
 
 
 def beside(running: list[Server], revision: str) -> str:
-    """Today's against the earlier revision's."""
+    """The table that compares today's code with the earlier revision."""
     ours, earlier = running[1:]
     lines = [f"| CPU, times that of {revision} | median of the rounds |", "|---|---|"]
     return "\n".join(lines + [f"| {one.name} | {ratio(ours, earlier, one):.3f} |" for one in ALL])
@@ -134,7 +134,7 @@ def beside(running: list[Server], revision: str) -> str:
 
 async def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.rest", description=__doc__)
-    # Many short rounds: the speed of a shared machine changes by a third within seconds.
+    # There are many short rounds, since the speed of a shared machine changes by a third within seconds.
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--requests", type=int, default=300, help="for each server and round")
     parser.add_argument("--base", metavar="REVISION", default="", help="measure that one beside today's")
@@ -144,7 +144,8 @@ async def main() -> None:
         Cluster(Path(name) / "postgres", free_ports(), log=os.open(os.devnull, os.O_WRONLY)) as cluster,
     ):
         running = servers(arguments.base, Path(name))
-        # One each: what the others write looks to this service like the names of older code, which it folds anew.
+        # Each server has a database of its own: to this service, the rows that the others write would look like names
+        # of older code, which it folds again.
         urls = [make_database(cluster, f"server{n}", server.folder) for n, server in enumerate(running)]
         postmaster = next(one for one in psutil.Process().children(recursive=True) if one.name() == "postgres")
         cpu.pin(psutil.Process(), 1)

@@ -1,4 +1,4 @@
-"""The floor: a bare ASGI application, psycopg and orjson, nothing checked."""
+"""The floor: a bare ASGI application with psycopg and orjson that checks nothing."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is asked of every server: the reads that the gateway makes, and one write of each kind."""
+"""The requests to every server: the reads that the gateway makes, and one write of each kind."""
 
 import json
 import random
@@ -16,7 +16,7 @@ BODY = json.dumps({"nome_pessoa": "Conceição de Araújo"}).encode()
 
 @dataclass(frozen=True)
 class Workload:
-    """`requests` makes those of one round, of which there may be fewer than are sent: they are repeated then."""
+    """`requests` makes the requests of one round. If there are fewer than are sent, they are repeated."""
 
     name: str
     requests: Callable[[int], Sequence[Request]]
@@ -49,7 +49,7 @@ def _post_with_key(count: int) -> list[Request]:
 
 
 def _put(_: int) -> list[Request]:
-    # As many rows that no two requests at the same time write the same one.
+    # So many rows that no two requests write the same row at the same time.
     return [Request.of("PUT", f"{COLLECTION}{id}/", BODY) for id in _chosen(5000)]
 
 
@@ -64,7 +64,7 @@ ALL = (
 
 
 def comparable(answer: bytes) -> Any:
-    """The answer without the id of what was created, which is each database's own."""
+    """The answer without the id of the created row, which differs between the databases."""
     found = json.loads(answer)
     if not isinstance(found, dict):
         return found

@@ -1,8 +1,8 @@
 // Composes the four OpenAPI documents, with links between them, into the supergraph that Hive Gateway serves:
 // https://the-guild.dev/graphql/mesh/v1/source-handlers/openapi and
-// https://the-guild.dev/graphql/mesh/v1/schema-extensions (`@resolveTo`, batched by `keysArg`).
-// Of each document only the list is kept, and of its answers only the good one: types of the same name that the
-// services share in the rest do not compose, and a union with the error would cost every row.
+// https://the-guild.dev/graphql/mesh/v1/schema-extensions (`@resolveTo`, batched by `keysArg`). Of each document only
+// the list is kept, and of its answers only the success. The services share types of the same name in the rest, which
+// cannot be composed, and a union of success and error would cost something for every row.
 import { readFileSync } from 'node:fs'
 import { defineConfig } from '@graphql-mesh/compose-cli'
 import { loadOpenAPISubgraph } from '@omnigraph/openapi'

@@ -55,7 +55,7 @@ function byIds(collection) {
   )
 }
 
-/** What the resolvers of one request can reach. */
+/** The context of one request, for its resolvers. */
 export function contextOf() {
   return {
     pessoas: byIds('pessoas'),

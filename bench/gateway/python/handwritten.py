@@ -1,7 +1,8 @@
-"""The endpoint one would write by hand instead: FastAPI, aiohttp and orjson, as their documentation has it.
+"""The endpoint that one could write by hand instead of a gateway: FastAPI, aiohttp and orjson, used as their
+documentation shows.
 
-One session for the whole life of the application (https://docs.aiohttp.org/en/stable/http_request_lifecycle.html), what
-a page refers to read in bulk and at the same time, each entity laid out once.
+One session for the whole life of the application (https://docs.aiohttp.org/en/stable/http_request_lifecycle.html), What
+a page refers to is read in bulk and in parallel, and each entity is written out once.
 """
 
 import asyncio
@@ -64,7 +65,7 @@ async def solicitacao(session: Session, id: int) -> Response:
 
 
 async def laid_out(session: aiohttp.ClientSession, rows: list[Row]) -> list[Row]:
-    """The rows with what they refer to."""
+    """The rows with the objects to which they refer."""
     pessoas, servicos, produtos = await asyncio.gather(
         bulk(session, f"{os.environ['PESSOAS_URL']}/api/pessoas/", {row["pessoa_id"] for row in rows}),
         bulk(session, f"{os.environ['SERVICOS_URL']}/api/servicos/", {row["servico_id"] for row in rows}),
@@ -79,7 +80,7 @@ async def bulk(session: aiohttp.ClientSession, url: str, ids: Iterable[int]) -> 
 
 
 def nodes(rows: list[Row], pessoas: list[Row], servicos: list[Row], produtos: list[Row]) -> list[Row]:
-    """What is laid out in the form of the GraphQL answer."""
+    """The data in the form of the GraphQL answer."""
     pessoa_of = {row["id"]: {"id": str(row["id"]), "nomePessoa": row["nome_pessoa"]} for row in pessoas}
     servico_of = {row["id"]: {"id": str(row["id"]), "nomeServico": row["nome_servico"]} for row in servicos}
     produto_of = {

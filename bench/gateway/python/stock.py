@@ -19,7 +19,7 @@ from strawberry.fastapi import BaseContext, GraphQLRouter
 SERVICE_OF = {"pessoas": "PESSOAS", "servicos": "SERVICOS", "produtos": "CATALOGO", "solicitacoes": "SOLICITACOES"}
 
 
-class ByIds(DataLoader[int, Any]):
+class RowLoader(DataLoader[int, Any]):
     """Rows of one collection by id."""
 
     def __init__(self, client: httpx.AsyncClient, collection: str) -> None:
@@ -37,10 +37,10 @@ class Context(BaseContext):
     def __init__(self, client: httpx.AsyncClient) -> None:
         super().__init__()
         self.client = client
-        self.pessoas = ByIds(client, "pessoas")
-        self.servicos = ByIds(client, "servicos")
-        self.produtos = ByIds(client, "produtos")
-        self.solicitacoes = ByIds(client, "solicitacoes")
+        self.pessoas = RowLoader(client, "pessoas")
+        self.servicos = RowLoader(client, "servicos")
+        self.produtos = RowLoader(client, "produtos")
+        self.solicitacoes = RowLoader(client, "solicitacoes")
 
 
 Info = strawberry.Info[Context, None]

@@ -1,7 +1,7 @@
 """The original tutorial's way: Django REST Framework, and for every row three requests, one after the other.
 
-The rows of the solicitações come from the fourth service too, since nobody here has a database of his own. Each
-`requests.get` opens a connection of its own, as code without a `requests.Session` does.
+The rows of the solicitações come from the fourth service too, since no gateway of this benchmark has a database. Each
+`requests.get` opens a connection of its own, as in code without a `requests.Session`.
 """
 
 import os

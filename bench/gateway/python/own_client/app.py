@@ -1,6 +1,7 @@
-"""The hand-written endpoint again, on our chassis: the same client, edge, log lines and process settings as ours.
+"""The hand-written endpoint on our chassis: it has the same client, middleware, log lines and process settings as our
+gateway.
 
-What is left between this and the gateway is what GraphQL costs, or saves.
+So the difference between this and the gateway is what GraphQL costs or saves.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Our gateway, with every operation run by the reference executor: what the plans bring, and nothing else, differs."""
+"""Our gateway, with every operation run by the reference executor, so that it differs from ours only by the plans."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from gateway import app as gateway_app
 from gateway.execution.operation import CompiledOperation, Document, Executor
 
 
-class Reference(Executor):
+class ReferenceExecutor(Executor):
     @override
     def compiled(
         self, document: Document, operation: OperationDefinitionNode, variables: VariableValues
@@ -21,5 +21,5 @@ class Reference(Executor):
 
 def create_app() -> FastAPI:
     app = gateway_app.create_app()
-    app.state.graphql.executor = Reference(app.state.graphql.executor.schema, app.state.graphql.executor.limits)
+    app.state.graphql.executor = ReferenceExecutor(app.state.graphql.executor.schema, app.state.graphql.executor.limits)
     return app

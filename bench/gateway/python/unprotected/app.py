@@ -1,4 +1,4 @@
-"""Our gateway, with no breaker, bulkhead or retry before its neighbours: what those cost when nothing fails."""
+"""Our gateway without breaker, bulkhead and retries, to measure what these cost when nothing fails."""
 
 from fastapi import FastAPI
 from typing_extensions import override  # so that a change of the client's names cannot go unnoticed
@@ -10,24 +10,24 @@ from gateway import app as gateway_app
 from gateway.settings import Settings
 
 
-class Unprotected(Remote):
+class UnprotectedRemote(Remote):
     def __init__(self, name: str, url: str, settings: NeighbourSettings) -> None:
         super().__init__(name, url, settings)
-        self.bulkhead = self.searches = Open(0, 0)
+        self.bulkhead = self.searches = UnboundedBulkhead(0, 0)
 
     @override
     def refill_retry_budget(self) -> None:
-        """Nothing is spent on retries."""
+        """Does nothing, since there are no retries."""
 
 
-class Open(Bulkhead):
+class UnboundedBulkhead(Bulkhead):
     @override
     def take(self) -> bool:
         return True
 
     @override
     def leave(self) -> None:
-        """Nobody has a place."""
+        """Does nothing, since calls take no places."""
 
 
 def create_app() -> FastAPI:
@@ -36,5 +36,5 @@ def create_app() -> FastAPI:
     remotes: dict[str, Remote] = app.state.graphql.remotes
     bare = settings.model_copy(update={"breaker_share": 0.0})  # a breaker that never opens counts nothing
     urls = {name: getattr(settings, f"{name}_url") for name in remotes}
-    remotes.update({name: Unprotected(name, url, bare) for name, url in urls.items()})
+    remotes.update({name: UnprotectedRemote(name, url, bare) for name, url in urls.items()})
     return app

@@ -1,4 +1,4 @@
-"""What this process reads from its environment: what our gateway does."""
+"""The settings that this process reads from its environment: the same as our gateway."""
 
 from gateway.settings import Settings
 
