@@ -1,4 +1,4 @@
-"""The gateway: GraphQL over four services."""
+"""Builds the gateway's application: GraphQL over four services."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,7 +17,7 @@ from gateway.settings import Settings
 
 
 def create_app(settings: Settings | None = None, transports: Mapping[str, AsyncBaseTransport] | None = None) -> FastAPI:
-    """The application; `transports` by service's name replace the network in tests."""
+    """The application. In tests, `transports` (by the service's name) replace the network."""
     settings = settings or read(Settings)
     urls = {
         "catalogo": settings.catalogo_url,
@@ -63,4 +63,5 @@ async def _to_graphiql(_request: Request) -> RedirectResponse:
 
 
 def _nothing(_method: str, _path: str) -> None:
-    """GraphiQL's page is for everybody; `/graphql` asks for a token itself, in its own words."""
+    """No path needs a token here. GraphiQL's page is public, and `/graphql` checks the token itself, so that a refusal
+    is a GraphQL response."""

@@ -1,4 +1,4 @@
-"""What a resolver can reach: the loaders of its request, and the key under which each of its writes may be retried."""
+"""The context of a request, for its resolvers: its loaders, and the idempotency keys of its writes."""
 
 import hashlib
 import json
@@ -16,33 +16,35 @@ from chassis.request import deadline
 from gateway.loaders import Loaders
 
 T = TypeVar("T")
-MENDABLE = (Invalid, NotFound, Conflict, PreconditionFailed)
-"""What the caller can mend of a write that was refused: nothing was done."""
-PATIENCE = 0.6
-"""How much of a neighbour's time a claim may take: long enough to count for its breaker, and time is left to write."""
+CORRECTABLE = (Invalid, NotFound, Conflict, PreconditionFailed)
+"""Refusals of a write that the caller can correct. Such a write has changed nothing."""
+CLAIM_TIME_SHARE = 0.6
+"""The part of a neighbour's time-out that a claim may take. It is long enough for a failure to count for the circuit
+breaker, and short enough to leave time for the write itself."""
 
 
 class Claim:
-    """That a client's `Idempotency-Key` is one operation's: claimed at one of the services before the first write.
+    """Claims a client's `Idempotency-Key` for one operation, at one of the services, before its first write.
 
-    Which one depends on the key alone, so that two operations meet there whatever they write to. While that service is
-    away the writes go on without it: what it is there for is that a client hears of its own mistake.
+    If another operation comes with the same key, it is refused. The key alone decides which service is asked, so that
+    both operations ask the same one, whatever they write to. If that service is unavailable, the operation writes
+    without a claim, since a claim only tells a client of its own mistake.
     """
 
     def __init__(
         self, remotes: Mapping[str, Remote], key: str, text: str, name: str | None, variables: Mapping[str, Any] | None
     ) -> None:
-        self._headers = {"Idempotency-Key": _derived(key, 0)}
-        self._asked = (text, name, variables)
+        self._headers = {"Idempotency-Key": _derived_key(key, 0)}
+        self._request = (text, name, variables)
         chosen = int(self._headers["Idempotency-Key"], 16) % len(remotes)
-        self._keeper = remotes[sorted(remotes)[chosen]]
+        self._service = remotes[sorted(remotes)[chosen]]
         self._path: str | None = None
         self._reused: Refusal | None = None
 
     async def make(self) -> None:
-        """Claims the key, at the first time. Raises Invalid when it is another operation's."""
+        """Claims the key at the first call. Raises Invalid if another operation has claimed it."""
         if self._path is None:
-            self._path = f"/operations/{self._operation()}/"
+            self._path = f"/operations/{self._fingerprint()}/"
             try:
                 await self._send("PUT", self._path)
             except Refusal as refusal:
@@ -51,66 +53,68 @@ class Claim:
             raise self._reused
 
     async def release(self) -> None:
-        """Gives the key back, if it was claimed: failures are not remembered."""
+        """Releases the key, if it was claimed, so that the client may use it again after a failure."""
         if self._path is not None and self._reused is None:
             try:
                 await self._send("DELETE", self._path)
-            except Refusal:  # it stays claimed for a day, by an operation of which nothing was done
+            except Refusal:  # the claim stays for a day, although its operation has changed nothing
                 return
 
     async def _send(self, method: str, path: str) -> None:
-        until = deadline.begin(min(deadline.left(), PATIENCE * self._keeper.timeout))
+        until = deadline.begin(min(deadline.left(), CLAIM_TIME_SHARE * self._service.timeout))
         try:
-            await self._keeper.write(method, path, bytes, None, self._headers)
+            await self._service.write(method, path, bytes, None, self._headers)
         finally:
             deadline.end(until)
 
-    def _operation(self) -> str:
-        """What makes an operation another one: its text but for white space and comments, its name, its variables."""
-        text, name, variables = self._asked
-        asks = json.dumps([strip_ignored_characters(text), name, variables or {}], sort_keys=True)
-        return hashlib.blake2b(asks.encode(), digest_size=16).hexdigest()
+    def _fingerprint(self) -> str:
+        """A hash of the operation: its text without white space and comments, its name, and its variables."""
+        text, name, variables = self._request
+        canonical = json.dumps([strip_ignored_characters(text), name, variables or {}], sort_keys=True)
+        return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
 
 
 @dataclass
 class Context:
+    """What the resolvers of one request share."""
+
     loaders: Loaders
     idempotency_key: str | None = None
-    """The client's. Without one we make our own, so that a write whose answer was lost can be sent again by us."""
+    """The client's key. If there is none, we generate one, so that we can send a write again whose answer was lost."""
     claim: Claim | None = None
-    """On the client's key."""
+    """The claim on the client's key; None without such a key."""
     writes: int = 0
-    """How many writes this operation has come to: each has a key of its own, derived from the request's."""
-    unrefused: int = 0
-    """How many of them were done, or may have been."""
+    """The number of writes so far. Each has a key of its own, derived from `idempotency_key` and this number."""
+    possibly_done: int = 0
+    """How many of the writes were done or may have been done."""
 
     def next_key(self) -> str:
-        """The key for the next write of this operation, the same when the operation is retried."""
+        """The key for the next write of this operation. It is the same when the client retries the operation."""
         self.writes += 1
         self.idempotency_key = self.idempotency_key or secrets.token_hex(16)
-        return _derived(self.idempotency_key, self.writes)
+        return _derived_key(self.idempotency_key, self.writes)
 
     async def write(
         self, remote: Remote, method: str, path: str, decode: Callable[[bytes], T], body: Any, headers: dict[str, str]
     ) -> T:
-        """One write, once the client's key is known to be this operation's. Raises like `Remote.write`."""
+        """Claims the client's key, then writes. Raises like `Claim.make` and `Remote.write`."""
         if self.claim:
             await self.claim.make()
-        self.unrefused += 1
+        self.possibly_done += 1
         try:
             return await remote.write(method, path, decode, body, headers)
-        except MENDABLE as refusal:
-            if refusal.code != "IN_PROGRESS":  # a twin of this operation may be doing it
-                self.unrefused -= 1
+        except CORRECTABLE as refusal:
+            if refusal.code != "IN_PROGRESS":  # then the same write is being done for a duplicate of this request
+                self.possibly_done -= 1
             raise
 
-    async def settle(self) -> None:
-        """The operation has ended: what was refused whole leaves no claim."""
-        if self.claim and not self.unrefused:
+    async def release_unused_claim(self) -> None:
+        """Releases the claim at the end of an operation all of whose writes were refused."""
+        if self.claim and not self.possibly_done:
             await self.claim.release()
 
 
-def _derived(key: str, number: int) -> str:
+def _derived_key(key: str, number: int) -> str:
     return hashlib.blake2b(f"{key}#{number}".encode(), digest_size=16).hexdigest()
 
 

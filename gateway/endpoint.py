@@ -29,7 +29,7 @@ from chassis.web.problem import broken
 from chassis.web.query_string import given, is_text
 from gateway import metrics, playground
 from gateway.context import Claim, Context
-from gateway.errors import PersistedQueryNotSupportedError, code_of, formatted, log_faults, shown
+from gateway.errors import PersistedQueryNotSupportedError, code_of, formatted, formatted_all, log_faults
 from gateway.execution.documents import Document
 from gateway.execution.operation import Executor, is_query
 from gateway.loaders import Loaders
@@ -151,14 +151,14 @@ class GraphQLEndpoint:
             asked = GraphQLRequest.of(await _parameters(request, headers))
             answer = await self._executed(request, headers, asked, account, began)
         except RequestError as failure:
-            metrics.refused(began)
+            metrics.record_refusal(began)
             answer = Answer(_errors(failure.errors))
         except Refusal as refusal:
-            metrics.refused(began)
+            metrics.record_refusal(began)
             answer = await self._refused(request, refusal, account)
         except Exception:  # a fault of ours outside of any field: GraphQL's clients must be able to read it too
             log.exception("unhandled exception", extra={"method": request.method, "path": request.url.path})
-            metrics.refused(began)
+            metrics.record_refusal(began)
             answer = await self._refused(request, broken(), account)
         status = answer.status or (200 if answer.executed or media_type == JSON else 400)
         return JsonResponse(answer.content, media_type, status, {**account.headers, **answer.headers})
@@ -185,18 +185,18 @@ class GraphQLEndpoint:
             charge = account.charge if account.limited else None
             result = await self.executor.run(document, operation, asked.variables, context, charge)
             if context.claim:
-                await context.settle()
+                await context.release_unused_claim()
         finally:
-            loaders.give_up()
+            loaders.cancel_reads()
         if result.data is None:
             await account.charge_judging()
-        metrics.ended(operation, began, result.data, result.errors)
+        metrics.record_operation(operation, began, result.data, result.errors)
         if result.data is None:
             return Answer(_errors(result.errors))
         content = [b'{"data":', result.data]
         if result.errors:
             log_faults(result.errors)
-            content += b',"errors":', orjson.dumps(shown(result.errors))
+            content += b',"errors":', orjson.dumps(formatted_all(result.errors))
         if headers.get(b"x-query-cost") == b"1":
             cost = {"requested": result.cost, "allowed": self.executor.limits.max_cost}
             content += b',"extensions":', orjson.dumps({"cost": cost})

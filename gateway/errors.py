@@ -1,6 +1,7 @@
-"""Errors as GraphQL answers them: a Portuguese message, and `extensions.code` from a closed list (`EXTENSIONS`).
+"""Errors in GraphQL responses: a Portuguese message, and an `extensions.code` from a closed list (`EXTENSIONS`).
 
-What is not a refusal of ours, nor GraphQL's own, is a fault: it is logged, and shows nothing.
+An exception that is neither a Refusal nor an error of GraphQL itself is a fault in our code. It is logged, and the
+client sees no details of it.
 """
 
 import logging
@@ -32,7 +33,7 @@ from gateway.settings import LARGEST_COUNT
 log = logging.getLogger("graphql")
 
 MOST_SHOWN = 1000
-"""Errors in one answer. A row takes a plan a microsecond, and an error forty."""
+"""How many errors one response shows. An error costs forty microseconds, while a plan writes a row in one."""
 
 EXTENSIONS = {
     "BAD_USER_INPUT": "O pedido não vale: a sua sintaxe, o seu tipo ou o valor de um argumento.",
@@ -47,7 +48,7 @@ EXTENSIONS = {
     "INTERNAL": "Um defeito nosso; informe o trace_id ao suporte.",
     "PERSISTED_QUERY_NOT_SUPPORTED": "Só veio o hash de uma consulta; as bibliotecas mandam então o texto.",
 }
-"""The closed list: each code with what it says to a person."""
+"""The closed list of codes, each with its description in the schema."""
 
 CODES: dict[type[Refusal], str] = {
     Malformed: "BAD_USER_INPUT",
@@ -83,7 +84,7 @@ LIMIT_TEXTS = {
 
 
 class LimitExceededError(GraphQLError):
-    """The request asks for more than a limit allows; nothing of it was executed."""
+    """The request asks for more than a limit allows. No part of it was executed."""
 
     def __init__(self, limit: str, asked: int, allowed: int) -> None:
         asked = min(asked, LARGEST_COUNT)
@@ -92,15 +93,18 @@ class LimitExceededError(GraphQLError):
 
 
 class PersistedQueryNotSupportedError(GraphQLError):
-    """Only the hash of a query came. Message and code are the protocol's: by them a client's library knows that it is
-    to send the text, now and from then on."""
+    """The request contains only the hash of a persisted query, which we do not support.
+
+    The protocol of persisted queries defines the message and the code. They tell the client's library to send the text,
+    for this request and all later ones.
+    """
 
     def __init__(self) -> None:
         super().__init__("PersistedQueryNotSupported", extensions={"code": "PERSISTED_QUERY_NOT_SUPPORTED"})
 
 
 def code_of(failure: BaseException | None) -> str:
-    """The closed list's code for what a resolver raised; None is GraphQL's own error (syntax, validation, coercion)."""
+    """The code for an exception from a resolver. None stands for GraphQL's own errors: syntax, validation, coercion."""
     if failure is None:
         return "BAD_USER_INPUT"
     if isinstance(failure, Refusal):
@@ -109,8 +113,11 @@ def code_of(failure: BaseException | None) -> str:
 
 
 def origin_of(error: GraphQLError) -> BaseException | None:
-    """What a resolver raised. None for GraphQL's own errors; without a path nothing was resolved, and what a scalar
-    raised while it read its value is about the value."""
+    """The exception that a resolver raised, or None for GraphQL's own errors.
+
+    An error without a path comes from no resolver. If it has an original error, a scalar raised that because of an
+    invalid value.
+    """
     origin = error.original_error if error.path else None
     while isinstance(origin, GraphQLError):
         origin = origin.original_error
@@ -137,7 +144,8 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
         if origin.errors:
             first = origin.errors[0]
             extensions["field"] = camel(first.field)
-            found["message"] = f"{extensions['field']}: {first.message}"  # a service's own would say it in REST's names
+            # The service's own message would contain the field's REST name.
+            found["message"] = f"{extensions['field']}: {first.message}"
     if error.locations:
         found["locations"] = [location.formatted for location in error.locations]
     if error.path:
@@ -145,8 +153,8 @@ def formatted(error: GraphQLError) -> dict[str, Any]:
     return found | {"extensions": extensions}
 
 
-def shown(errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
-    """The errors as the response carries them: the first ones, and whether there are more."""
+def formatted_all(errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
+    """The errors as the response carries them: the first `MOST_SHOWN`, then one that says that there are more."""
     found = [formatted(error) for error in errors[:MOST_SHOWN]]
     if len(errors) > MOST_SHOWN:
         extensions = {"code": "LIMIT_EXCEEDED", "limit": "MAX_ERRORS", "allowed": MOST_SHOWN}
@@ -155,7 +163,10 @@ def shown(errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
 
 
 def log_faults(errors: list[GraphQLError]) -> None:
-    """Logs what is our own fault, once for all the fields that it failed; a neighbour's was logged by the call."""
+    """Logs faults in our code. A fault that failed several fields is logged once.
+
+    A neighbour's faults are not logged here, since the call to the neighbour has logged them.
+    """
     seen = set[int]()
     for error in errors:
         if code_of(origin := origin_of(error)) == "INTERNAL" and id(origin) not in seen:

@@ -1,4 +1,4 @@
-"""Prints an operation's plan: `python -m gateway.explain FILE`, the Painel's without one. `make plan` does that."""
+"""Prints an operation's plan: `python -m gateway.explain FILE`, or without a file the Painel's. `make plan` runs it."""
 
 import argparse
 import sys
@@ -15,7 +15,7 @@ PAINEL = Path(__file__).parent / "playground/examples/1-painel.graphql"
 
 
 def main() -> str:
-    """The plan, or why there is none."""
+    """The plan's drawing, or why there is no plan."""
     parser = argparse.ArgumentParser(prog="python -m gateway.explain", description=__doc__)
     parser.add_argument(
         "file", nargs="?", type=Path, default=PAINEL, help="a document with one operation, no variables"

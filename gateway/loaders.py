@@ -1,7 +1,7 @@
-"""One set of loaders per request: the ids of one tick become one bulk read, and no id is read twice.
+"""The loaders of one request. They collect the ids of one event-loop tick into one bulk read, and read no id twice.
 
-Two faces over the same reads. The reference executor asks for one id at a time and gets a future (`aiodataloader`); a
-plan asks for a whole set at once (`KeySetLoader`). A loader answers in key order, `None` for what does not exist.
+There are two interfaces to the same reads. The reference executor asks for one id at a time and gets a future
+(`KeyLoader`, with aiodataloader). A plan asks for a whole set of ids at once (`KeySetLoader`).
 """
 
 import asyncio
@@ -19,19 +19,19 @@ from chassis.request import context
 from chassis.request.caller import ANYBODY
 from gateway import metrics
 from gateway.resources import AnyResource, Resource, ServiceQuery, matching_ids
-from gateway.rows import Ids, Items, Page, Row
+from gateway.rows import BulkAnswer, Ids, Page, Row
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
 Fetch = Callable[[list[int]], Awaitable[Mapping[int, Any]]]
-"""Reads many keys at once; what has no answer is simply missing."""
+"""Reads many keys at once. A key without a row is missing in the result."""
 
 
 class KeyLoader(DataLoader[int, Any]):
-    """The reference executor's face of a fetch."""
+    """Loads one key at a time for the reference executor. The result is None for a key without a row."""
 
-    def __init__(self, fetch: Fetch, most: int) -> None:
-        super().__init__(max_batch_size=most)
+    def __init__(self, fetch: Fetch, batch_size: int) -> None:
+        super().__init__(max_batch_size=batch_size)
         self._fetch = fetch
 
     async def batch_load_fn(self, keys: list[int]) -> list[Any]:
@@ -40,16 +40,16 @@ class KeyLoader(DataLoader[int, Any]):
 
 
 @dataclass(slots=True)
-class FoundRows:
-    """What a set of keys has: rows by key, absent where there is none; and why some keys could not be read."""
+class RowsByKey:
+    """The rows by key, without the keys that have no row; and for each key that could not be read, the reason."""
 
     rows: Mapping[int, Any]
     failed: Mapping[int, Exception]
 
 
 @dataclass(slots=True)
-class Rows:
-    """The rows that there are of those asked for; and why some could not be read."""
+class RowList:
+    """The rows that exist among those asked for; and for each key that could not be read, the reason."""
 
     items: Sequence[Any]
     failed: Mapping[int, Exception]
@@ -57,49 +57,49 @@ class Rows:
 
 @dataclass(slots=True)
 class Batch:
-    """One read, from its first key to its end."""
+    """One bulk read: the keys collected for it, and its result."""
 
     keys: set[int]
     done: "asyncio.Future[Mapping[int, Any]]"
 
 
 class KeySetLoader:
-    """A plan's face of a fetch: whole sets of keys, those of one tick read together, `most` at a time."""
+    """Loads whole sets of keys for a plan. The keys of one tick are read together, at most `batch_size` at a time."""
 
-    def __init__(self, fetch: Fetch, most: int) -> None:
-        self._fetch, self._most = fetch, most
+    def __init__(self, fetch: Fetch, batch_size: int) -> None:
+        self._fetch, self._batch_size = fetch, batch_size
         self._batches: list[Batch] = []
         self._open: Batch | None = None
 
-    async def get(self, keys: Iterable[int]) -> FoundRows:
-        """What just these keys have. Keys that were read before, or are being read, are not read again."""
+    async def get(self, keys: Iterable[int]) -> RowsByKey:
+        """The rows of these keys. Keys that have been read or are being read are not read again."""
         asked = set(keys)
         wanted, batches = asked, list[Batch]()
         for batch in self._batches:
             if not wanted.isdisjoint(batch.keys):
                 batches.append(batch)
                 wanted = wanted - batch.keys
-        mine: list[Batch] = []
+        started: list[Batch] = []
         while wanted:
             batch = self._open
-            if batch is None or len(batch.keys) >= self._most:
+            if batch is None or len(batch.keys) >= self._batch_size:
                 batch = self._open = Batch(set(), asyncio.get_running_loop().create_future())
                 self._batches.append(batch)
-                mine.append(batch)
+                started.append(batch)
             if batch not in batches:
                 batches.append(batch)
-            room = self._most - len(batch.keys)
-            now = wanted if len(wanted) <= room else set(list(wanted)[:room])
-            batch.keys |= now
-            wanted = wanted - now
-        if mine:
-            await asyncio.sleep(0)  # whoever is ready in this tick may still add keys
+            room = self._batch_size - len(batch.keys)
+            added = wanted if len(wanted) <= room else set(list(wanted)[:room])
+            batch.keys |= added
+            wanted = wanted - added
+        if started:
+            await asyncio.sleep(0)  # other tasks that are ready in this tick may add keys to the open batch
             self._open = None
-            await (self._read(mine[0]) if len(mine) == 1 else asyncio.gather(*map(self._read, mine)))
-        return await _found(asked, batches)
+            await (self._read(started[0]) if len(started) == 1 else asyncio.gather(*map(self._read, started)))
+        return await _collected(asked, batches)
 
     async def _read(self, batch: Batch) -> None:
-        """Whoever began a batch reads it, for all."""
+        """Reads a batch. The call of `get` that started the batch does this, for all that added keys."""
         try:
             batch.done.set_result(await self._fetch(sorted(batch.keys)))
         except Exception as failure:
@@ -110,18 +110,18 @@ class KeySetLoader:
 
 
 class RefusedRead:
-    """What cannot be asked for: awaited, it raises why."""
+    """A read that cannot be sent. Awaiting it raises the reason."""
 
-    def __init__(self, why: Exception) -> None:
-        self._why = why
+    def __init__(self, reason: Exception) -> None:
+        self._reason = reason
 
-    def __await__(self) -> Generator[Any, None, Rows]:
-        raise self._why
-        yield
+    def __await__(self) -> Generator[Any, None, RowList]:
+        raise self._reason
+        yield  # makes this a generator, which `__await__` must be
 
 
-async def _found(asked: set[int], batches: list[Batch]) -> FoundRows:
-    """What the batches have of what was asked."""
+async def _collected(asked: set[int], batches: list[Batch]) -> RowsByKey:
+    """The rows of the keys `asked`, from the batches that contain them."""
     if len(batches) > 1:
         await asyncio.wait([batch.done for batch in batches])
     rows: dict[int, Any] = {}
@@ -132,61 +132,66 @@ async def _found(asked: set[int], batches: list[Batch]) -> FoundRows:
         except Exception as failure:
             failed |= dict.fromkeys(asked & batch.keys, failure)
             continue
-        if asked == batch.keys:  # nobody else added any: the common case
-            return FoundRows(found, failed)
+        if asked == batch.keys:  # the common case: nobody else added keys
+            return RowsByKey(found, failed)
         rows |= {key: row for key, row in found.items() if key in asked}
-    return FoundRows(rows, failed)
+    return RowsByKey(rows, failed)
 
 
 class Loaders:
-    """Everything one request reads, for the caller who is current then. `remotes` are the services by name; a filter
-    on what another service owns may match `filter_max_ids` there."""
+    """All reads of one request, on behalf of its caller, who is taken from the current request's context.
+
+    `remotes` are the services by name. A nested filter may match at most `filter_max_ids` rows in the other service.
+    """
 
     def __init__(self, remotes: Mapping[str, Remote], filter_max_ids: int = MAX_IDS) -> None:
         self._remotes = remotes
         self._caller = context.current().caller
         self.filter_max_ids = filter_max_ids
-        self._known: dict[tuple[str, ...], Any] = {}
-        self._reading: set[asyncio.Future[Any] | PendingRead[Any]] = set()
-        self._over = False
+        self._remembered: dict[tuple[str, ...], Any] = {}
+        self._open_reads: set[asyncio.Future[Any] | PendingRead[Any]] = set()
+        self._ended = False
 
     def one(self, resource: Resource[R], id: int) -> "asyncio.Future[R | None]":
-        """The row `id`, or None; a future, so that a plain resolver can return it."""
-        make = lambda: KeyLoader(self._kept(self._by_id(resource)), MAX_IDS)  # noqa: E731
-        return self._once(("one", resource.path), make).load(id)
+        """The row with this id, or None. It is a future, so that a resolver need not be a coroutine."""
+        make = lambda: KeyLoader(self._cancellable(self._by_id(resource)), MAX_IDS)  # noqa: E731
+        return self._remember(("one", resource.path), make).load(id)
 
-    def rows(self, resource: AnyResource, keys: set[int], *, batched: bool) -> "Awaitable[Rows | Items[Any]]":
-        """Begins to read these rows; awaited, it raises what none of them could be read for. Who asks `alone` for rows
-        of this resource need not wait for others that may want some too: the request is on its way on return."""
+    def rows(self, resource: AnyResource, keys: set[int], *, batched: bool) -> "Awaitable[RowList | BulkAnswer[Any]]":
+        """Starts to read these rows. Awaiting the result raises the error if none of them could be read.
+
+        With `batched`, the read waits a tick for other parts of the plan that want rows of the same resource. Without
+        it, the request is on its way when this method returns.
+        """
         if batched or len(keys) > MAX_IDS:
-            reading = asyncio.ensure_future(self._put_together(resource, keys))
+            reading = asyncio.ensure_future(self._batched_rows(resource, keys))
         else:
             try:
                 reading = self._begin(resource, keys)
-            except Exception as failure:  # a caller who may not; a key that no request can carry
-                return RefusedRead(failure)
-        self._reading.add(reading)
+            except Exception as error:  # the caller lacks the right, or a key cannot be sent
+                return RefusedRead(error)
+        self._open_reads.add(reading)
         return reading
 
-    async def _put_together(self, resource: AnyResource, keys: set[int]) -> Rows:
-        found = await self._once(("many", resource.path), lambda: KeySetLoader(self._by_id(resource), MAX_IDS)).get(
+    async def _batched_rows(self, resource: AnyResource, keys: set[int]) -> RowList:
+        found = await self._remember(("many", resource.path), lambda: KeySetLoader(self._by_id(resource), MAX_IDS)).get(
             keys
         )
-        return Rows(list(found.rows.values()), found.failed)
+        return RowList(list(found.rows.values()), found.failed)
 
     def children(
         self, resource: Resource[R], field: str, parent: int, query: ServiceQuery
     ) -> "asyncio.Future[Page[R]]":
-        """The page of rows whose `field` is `parent`."""
+        """The page of the rows whose `field` is `parent`, as a future."""
         key = ("children", resource.path, field, json.dumps(query, sort_keys=True))
-        return self._once(
-            key, lambda: KeyLoader(self._kept(self._per_parent(resource, field, query)), MAX_PARENTS)
+        return self._remember(
+            key, lambda: KeyLoader(self._cancellable(self._per_parent(resource, field, query)), MAX_PARENTS)
         ).load(parent)
 
     def pages(self, resource: AnyResource, field: str, query: ServiceQuery) -> KeySetLoader:
-        """The pages of whole sets of parents."""
+        """The loader of pages for whole sets of parents."""
         key = ("pages", resource.path, field, json.dumps(query, sort_keys=True))
-        return self._once(key, lambda: KeySetLoader(self._per_parent(resource, field, query), MAX_PARENTS))
+        return self._remember(key, lambda: KeySetLoader(self._per_parent(resource, field, query), MAX_PARENTS))
 
     async def page(self, resource: Resource[R], query: ServiceQuery) -> Page[R]:
         """One page of a collection."""
@@ -194,55 +199,60 @@ class Loaders:
         return await self.remote(resource).read(resource.query_path, resource.page(query), query, search=search)
 
     async def ids(self, resource: AnyResource, filter: ServiceQuery) -> Ids:
-        """The ids that match a filter, at most `MAX_IDS`; asked once, however many fields filter alike."""
+        """The ids that match a filter, at most `MAX_IDS`. Equal filters in one request are asked once."""
         body = {"select": "ids", "filter": filter}
         ask = lambda: asyncio.ensure_future(  # noqa: E731
             self.remote(resource).read(resource.query_path, matching_ids, body, search=True)
         )
-        asked = self._once(("ids", resource.path, json.dumps(filter, sort_keys=True)), ask)
-        self._reading.add(asked)
+        asked = self._remember(("ids", resource.path, json.dumps(filter, sort_keys=True)), ask)
+        self._open_reads.add(asked)
         return await asked
 
     def remote(self, resource: AnyResource, right: Literal["read", "write"] = "read") -> Remote:
-        """The owner of `resource`, through which every read and write of it passes. Raises Forbidden for a caller who
-        may not: nothing is asked then."""
+        """The service that owns `resource`. Every read and write of the resource gets it here.
+
+        Raises Forbidden, before anything is sent, if the caller lacks the right.
+        """
         if self._caller is not ANYBODY:
             self._caller.require(f"{resource.service}:{right}")
         return self._remotes[resource.service]
 
     def forget(self) -> None:
-        """Before a write and after it, however it ends: what was read before may no longer be true."""
-        self._known.clear()
+        """Forgets all rows that were read. To be called before and after a write, even one that fails, because the rows
+        may have changed."""
+        self._remembered.clear()
 
-    def give_up(self) -> None:
-        """The request has ended: nobody waits for its reads any more. They have tasks of their own, which its end
-        leaves be; and they refer to these loaders, a circle that would keep all rows until the garbage collector comes.
+    def cancel_reads(self) -> None:
+        """Cancels the reads that are still open when the request ends.
+
+        They run in tasks of their own, which do not end with the request. They also refer to these loaders, which
+        makes a reference cycle that would keep all rows in memory until the garbage collector's next run.
         """
-        self._over = True
-        for task in self._reading:
+        self._ended = True
+        for task in self._open_reads:
             task.cancel()
-        self._reading.clear()
-        self._known.clear()
+        self._open_reads.clear()
+        self._remembered.clear()
 
-    def _kept(self, fetch: Fetch) -> Fetch:
-        """`fetch`, in a task that `give_up` finds."""
+    def _cancellable(self, fetch: Fetch) -> Fetch:
+        """The same fetch, run so that `cancel_reads` can cancel its task."""
 
-        async def kept(keys: list[int]) -> Mapping[int, Any]:
+        async def cancellable(keys: list[int]) -> Mapping[int, Any]:
             task = asyncio.current_task()
-            if task is None or self._over:
+            if task is None or self._ended:
                 raise asyncio.CancelledError
-            self._reading.add(task)
+            self._open_reads.add(task)
             try:
                 return await fetch(keys)
             finally:
-                self._reading.discard(task)
+                self._open_reads.discard(task)
 
-        return kept
+        return cancellable
 
-    def _once(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
-        if key not in self._known:
-            self._known[key] = make()
-        return self._known[key]
+    def _remember(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
+        if key not in self._remembered:
+            self._remembered[key] = make()
+        return self._remembered[key]
 
     def _by_id(self, resource: AnyResource) -> Fetch:
         async def fetch(keys: list[int]) -> Mapping[int, Any]:
@@ -255,8 +265,8 @@ class Loaders:
 
         return fetch
 
-    def _begin(self, resource: Resource[R], keys: Iterable[int]) -> PendingRead[Items[R]]:
-        """Begins to read these rows. Raises Forbidden."""
+    def _begin(self, resource: Resource[R], keys: Iterable[int]) -> PendingRead[BulkAnswer[R]]:
+        """Starts one bulk read of these rows. Raises Forbidden."""
         ids = sorted(keys)
         remote = self.remote(resource)
         metrics.BATCH_KEYS.labels(resource.service).observe(len(ids))

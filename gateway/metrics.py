@@ -1,4 +1,4 @@
-"""The gateway's own metrics: operations, how they were run, and what was remembered of them."""
+"""The gateway's own metrics: operations, how they were executed, and how often the caches had them."""
 
 import re
 import time
@@ -17,22 +17,23 @@ BY_PLAN, BY_REFERENCE = EXECUTIONS.labels("plan"), EXECUTIONS.labels("reference"
 PLANS = Counter("graphql_plan_cache_requests_total", "Plans by whether they were remembered.", ("result",))
 PLAN_HIT, PLAN_MISS = PLANS.labels("hit"), PLANS.labels("miss")
 DOCUMENTS, DOCUMENT_MISSES = Number(), Number()
-"""Documents asked for, and those that had to be prepared."""
+"""How many documents were requested, and how many of them were not in the cache."""
 BATCH_KEYS = Histogram(
     "graphql_batch_keys", "Keys of one bulk read.", ("service",), (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
 )
 
 MOST_NAMES = 200
-"""Operation names that are told apart; clients choose them, so that those that come later are `other`."""
-MOST_LETTERS = 100
+"""How many operation names get a label of their own. Since clients choose the names, all further names count as
+`other`."""
+LONGEST_NAME = 100
 REFUSALS = frozenset(
     {"BAD_USER_INPUT", "NOT_FOUND", "CONFLICT", "UNAUTHENTICATED", "FORBIDDEN", "RATE_LIMITED", "LIMIT_EXCEEDED"}
 )
-NOTHING = re.compile(rb'\{(?:"\w+":null,?)*\}')
-"""Data whose root fields are all null."""
+ALL_NULL = re.compile(rb'\{(?:"\w+":null,?)*\}')
+"""Matches data whose root fields are all null."""
 
 
-class _Operation:
+class _OperationMeters:
     """The meters of one operation."""
 
     __slots__ = ("outcomes", "seconds")
@@ -45,41 +46,48 @@ class _Operation:
 
 
 _names: set[str] = set()
-_operations: dict[tuple[str, str], _Operation] = {}
+_operations: dict[tuple[str, str], _OperationMeters] = {}
 
 
-def ended(operation: OperationDefinitionNode, began: float, data: bytes | None, errors: Sequence[GraphQLError]) -> None:
-    """An operation that began at `began`, by `time.perf_counter()`, came to `data` and `errors`."""
-    key = (_told_apart(name_of(operation)), operation.operation.value)
+def record_operation(
+    operation: OperationDefinitionNode, began: float, data: bytes | None, errors: Sequence[GraphQLError]
+) -> None:
+    """Counts an operation that has ended. `began` is its start, by `time.perf_counter()`."""
+    key = (_name_label(name_of(operation)), operation.operation.value)
     meters = _operations.get(key)
     if meters is None:
-        meters = _operations[key] = _Operation(*key)
+        meters = _operations[key] = _OperationMeters(*key)
     meters.seconds.observe(time.perf_counter() - began)
     meters.outcomes[outcome(data, errors) if errors else "ok"].value += 1
 
 
-def refused(began: float) -> None:
-    """A request was refused before it was known which operation it asks for."""
+def record_refusal(began: float) -> None:
+    """Counts a request that was refused before its operation was known."""
     meters = _operations.get(("unknown", "unknown"))
     if meters is None:
-        meters = _operations["unknown", "unknown"] = _Operation("unknown", "unknown")
+        meters = _operations["unknown", "unknown"] = _OperationMeters("unknown", "unknown")
     meters.seconds.observe(time.perf_counter() - began)
     meters.outcomes["refused"].value += 1
 
 
 def outcome(data: bytes | None, errors: Sequence[GraphQLError]) -> str:
-    """What became of an operation with errors: `refused` when nothing was answered, and that was the client's doing."""
-    if data is not None and not NOTHING.fullmatch(data):
+    """The outcome of an operation with errors.
+
+    It is `partial` if some root field has data. Otherwise it is `refused` if the client caused all errors, else
+    `failed`.
+    """
+    if data is not None and not ALL_NULL.fullmatch(data):
         return "partial"
     return "refused" if all(code_of(origin_of(error)) in REFUSALS for error in errors) else "failed"
 
 
 def name_of(operation: OperationDefinitionNode) -> str:
-    """Cut where no one reads on: a name may be as long as a document."""
-    return operation.name.value[:MOST_LETTERS] if operation.name else "anonymous"
+    """The operation's name, shortened to `LONGEST_NAME` characters, since a client can send a name of any length."""
+    return operation.name.value[:LONGEST_NAME] if operation.name else "anonymous"
 
 
-def _told_apart(name: str) -> str:
+def _name_label(name: str) -> str:
+    """The name, or `other` if there are already `MOST_NAMES` names."""
     if name in _names:
         return name
     if len(_names) >= MOST_NAMES:

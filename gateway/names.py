@@ -1,8 +1,12 @@
-"""Names: REST writes `nome_pessoa`, GraphQL `nomePessoa`."""
+"""Translates names: REST has `nome_pessoa` where GraphQL has `nomePessoa`."""
 
 
 def camel(name: str) -> str:
-    """`nome_pessoa` as `nomePessoa`; a dotted path part by part; a trailing underscore (`in_`) is Python's own."""
+    """The camelCase form of a snake_case name: `nomePessoa` for `nome_pessoa`.
+
+    Each part of a dotted path is translated. A trailing underscore (`in_`), which Python needs for its keywords, is
+    dropped.
+    """
 
     def one(part: str) -> str:
         head, *rest = part.rstrip("_").split("_")

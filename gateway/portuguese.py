@@ -1,7 +1,7 @@
-"""GraphQL's own errors in Portuguese: graphql-core writes them in English, and has no place for another language.
+"""Translates GraphQL's own errors to Portuguese, because graphql-core has English messages only.
 
-Each row is a message as graphql-core's source has it, with a name for what it fills in, and what is said instead. What
-no row knows stays as it is; a test reads the installed source, and names each message that no row knows.
+`MESSAGES` has each message as it is in graphql-core's source, with a name for each inserted text, and its translation.
+A message that is not there stays English. A test reads graphql-core's installed source and names each missing message.
 """
 
 import re
@@ -246,9 +246,9 @@ MESSAGES = {
         "o enum '{type}' não tem o valor '{value}'.{suggestion}"
     ),
 }
-"""Names of GraphQL's grammar (`Name`, `<EOF>`) and values, as graphql-core prints them, stay as they are."""
+"""Names from GraphQL's grammar (`Name`, `<EOF>`), and values as graphql-core prints them, are not translated."""
 
-LONG = {
+INSERTED_TEXTS = {
     "error": ".*",
     "value": ".*",
     "token": ".*",
@@ -260,15 +260,18 @@ LONG = {
     "kind": "[^ ]*",
     "definition": "[^ ]*",
 }
-"""What may be filled in, where it is more than a name."""
+"""Patterns for the inserted texts that can be more than a name."""
 NAME = "[^']*"
+"""The pattern for all other inserted texts."""
 
 
 def in_portuguese(message: str) -> str:
-    """The message in Portuguese, if it is one of graphql-core's."""
-    for pattern, said in (*ROWS.get(message.partition(" ")[0], ()), *ROWS[""]):
+    """The message in Portuguese, if it is one of graphql-core's; otherwise the message itself."""
+    for pattern, portuguese in (*PATTERNS.get(message.partition(" ")[0], ()), *PATTERNS[""]):
         if found := pattern.fullmatch(message):
-            return said.format_map({name: WITHIN.get(name, str)(text) for name, text in found.groupdict().items()})
+            return portuguese.format_map(
+                {name: TRANSLATORS.get(name, str)(text) for name, text in found.groupdict().items()}
+            )
     return message
 
 
@@ -278,7 +281,7 @@ def _suggestion(text: str) -> str:
 
 
 def _conflict(text: str) -> str:
-    for english, said in (
+    for english, portuguese in (
         ("they return conflicting types ", "têm tipos diferentes: "),
         ("they have differing arguments", "têm argumentos diferentes"),
         ("they have overlapping stream directives", "têm diretivas stream sobrepostas"),
@@ -286,7 +289,7 @@ def _conflict(text: str) -> str:
         ("subfields ", "os campos "),
         (" conflict because ", " abaixo deles não combinam, pois "),
     ):
-        text = text.replace(english, said)
+        text = text.replace(english, portuguese)
     return _list(text)
 
 
@@ -294,7 +297,7 @@ def _list(text: str) -> str:
     return text.replace(", and ", " e ").replace(" and ", " e ")
 
 
-WITHIN: dict[str, Callable[[str], str]] = {
+TRANSLATORS: dict[str, Callable[[str], str]] = {
     "error": in_portuguese,
     "suggestion": _suggestion,
     "conflict": _conflict,
@@ -304,16 +307,17 @@ WITHIN: dict[str, Callable[[str], str]] = {
         "Subscription ", "a subscription "
     ),
 }
-"""What is filled in, where it is English too."""
+"""Translators for the inserted texts that are English too."""
 
 
-def _rows() -> dict[str, list[tuple[re.Pattern[str], str]]]:
-    """The messages as patterns, by their first word; under nothing those that begin with what is filled in."""
+def _patterns() -> dict[str, list[tuple[re.Pattern[str], str]]]:
+    """The messages as patterns, by their first word. Those that begin with an inserted text have the key "" instead."""
     found: dict[str, list[tuple[re.Pattern[str], str]]] = {"": []}
-    for english in sorted(MESSAGES, key=len, reverse=True):  # what says more is tried first
-        parts = re.split(r"\{(\w+)\}", english)  # every second one is a name
+    for english in sorted(MESSAGES, key=len, reverse=True):  # longer messages are more specific, and are tried first
+        parts = re.split(r"\{(\w+)\}", english)  # every second part is the name of an inserted text
         pattern = "".join(
-            f"(?P<{part}>{LONG.get(part, NAME)})" if n % 2 else re.escape(part) for n, part in enumerate(parts)
+            f"(?P<{part}>{INSERTED_TEXTS.get(part, NAME)})" if n % 2 else re.escape(part)
+            for n, part in enumerate(parts)
         )
         first = english.partition(" ")[0]
         rows = found.setdefault("" if "{" in first else first, [])
@@ -321,4 +325,4 @@ def _rows() -> dict[str, list[tuple[re.Pattern[str], str]]]:
     return found
 
 
-ROWS = _rows()
+PATTERNS = _patterns()

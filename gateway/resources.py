@@ -1,10 +1,10 @@
-"""The five resources the gateway reads and writes: which service owns each, where, and how its answers are decoded.
+"""The five resources that the gateway reads and writes: their service, their path, and the decoders of their answers.
 
-Decoding one also checks that it answers what was asked: no other rows than these, each once, and no more than so many.
-It raises ValueError for anything else, which `chassis.neighbours.remote` takes for no answer.
+A decoder also checks that an answer contains what was asked for: only the requested rows, each once, and not too many.
+Otherwise it raises ValueError, which `chassis.neighbours.remote` treats as an invalid answer of the service.
 """
 
-# Without it the annotations of the functions made here, one for each answer, would be evaluated each time.
+# The methods below define a function for each answer. Without this import, its annotations are evaluated each time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -17,11 +17,11 @@ import msgspec
 
 from chassis.query.pagination import DEFAULT_SIZE, MAX_IDS
 from gateway import rows
-from gateway.rows import Groups, Ids, Items, Page, Row
+from gateway.rows import BulkAnswer, Groups, Ids, Page, Row
 
 R = TypeVar("R", bound=Row)
 ServiceQuery = Mapping[str, Any]
-"""A rich read of the services."""
+"""The body of a `POST …/query/` to a service: the filter, order, page and count that are asked for."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Resource(Generic[R]):
 
     @cached_property
     def query_path(self) -> str:
-        """Where the richer read is."""
+        """Where queries with a body are sent."""
         return self.path + "query/"
 
     def written(self, id: int | None) -> Callable[[bytes], R]:
-        """Decodes the answer to a write to the row `id`; None: to a new one."""
+        """The decoder for the answer to a write of the row `id`, or of a new row if `id` is None."""
         decode = self._row
 
         def decoded(content: bytes) -> R:
@@ -49,22 +49,25 @@ class Resource(Generic[R]):
 
         return decoded
 
-    def bulk(self, ids: list[int]) -> Callable[[bytes], Items[R]]:
-        """Decodes the answer to a read of these ids, of which some may be absent."""
+    def bulk(self, ids: list[int]) -> Callable[[bytes], BulkAnswer[R]]:
+        """The decoder for the answer to a bulk read of these ids, in ascending order. Some rows may not exist."""
         decode = self._items
 
-        def decoded(content: bytes) -> Items[R]:
+        def decoded(content: bytes) -> BulkAnswer[R]:
             found = decode(content)
-            there = [row.id for row in found.items]
-            if there != ids:  # both are in order: where nothing is absent, this is all
-                _refuse_others(there, ids)
+            found_ids = [row.id for row in found.items]
+            if found_ids != ids:  # both are in ascending order, so they are equal if all rows exist
+                _refuse_others(found_ids, ids)
             return found
 
         return decoded
 
     def page(self, query: ServiceQuery) -> Callable[[bytes], Page[R]]:
-        """Decodes the answer to `query`. Nobody knows which rows it must have; to look for one that comes twice would
-        cost 2 % of a query for a thousand."""
+        """The decoder for the answer to `query`.
+
+        It does not check the ids. We cannot know which rows match, and a search for repeated rows would take 2 % of a
+        query for a thousand rows.
+        """
         decode, most, counts = self._page, _most(query), query.get("count", False)
 
         def decoded(content: bytes) -> Page[R]:
@@ -76,7 +79,7 @@ class Resource(Generic[R]):
         return decoded
 
     def groups(self, field: str, parents: list[int], query: ServiceQuery) -> Callable[[bytes], Mapping[int, Page[R]]]:
-        """Decodes the answer to `query` for each of these parents, whose ids the rows have as `field`."""
+        """The decoder for the answer to `query` for each of these parents, whose ids are in the rows' `field`."""
         decode, most, counts, parent_of = self._groups, _most(query), query.get("count", False), attrgetter(field)
 
         def decoded(content: bytes) -> Mapping[int, Page[R]]:
@@ -93,15 +96,15 @@ class Resource(Generic[R]):
 
         return decoded
 
-    # What they are decoded by, each made once: making one costs more than a short answer.
+    # Each decoder is made once, because making one takes longer than decoding a short answer.
 
     @cached_property
     def _row(self) -> Callable[[bytes], R]:
         return msgspec.json.Decoder(self.row).decode
 
     @cached_property
-    def _items(self) -> Callable[[bytes], Items[R]]:
-        return msgspec.json.Decoder(Items[self.row]).decode
+    def _items(self) -> Callable[[bytes], BulkAnswer[R]]:
+        return msgspec.json.Decoder(BulkAnswer[self.row]).decode
 
     @cached_property
     def _page(self) -> Callable[[bytes], Page[R]]:
@@ -120,7 +123,7 @@ def _refuse_others(found: list[int], asked: list[int]) -> None:
 
 
 def _most(query: ServiceQuery) -> int:
-    """Rows that a page may have."""
+    """How many rows a page may have."""
     return query.get("first", query.get("last", DEFAULT_SIZE))
 
 
@@ -128,7 +131,7 @@ IDS = msgspec.json.Decoder(Ids)
 
 
 def matching_ids(content: bytes) -> Ids:
-    """Decodes the ids that match a filter."""
+    """Decodes the answer to a query for the ids that match a filter."""
     found = IDS.decode(content)
     if len(found.ids) > MAX_IDS or len(set(found.ids)) < len(found.ids):
         raise ValueError("more ids than there may be, or ids that come twice")

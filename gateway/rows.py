@@ -1,6 +1,6 @@
-"""What the services answer, as typed rows: decoding checks it, and what a row has more is ignored (tolerant reader).
+"""The types of the services' answers. Decoding checks them, and ignores members that are not named here.
 
-That it is what was asked for is checked in `gateway.resources`.
+`gateway.resources` checks that an answer contains what was asked for.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from chassis.query.pagination import INT8
 
 R = TypeVar("R")
 Id = Annotated[int, Meta(ge=1, le=INT8)]
-"""What is no id of any row is no answer: asking for it would fail for all that are asked for with it."""
+"""An id. An answer with any other number is invalid: a later bulk read with that number would fail for all its ids."""
 
 
 class Row(Struct, gc=False):
-    """One row. Rows refer to rows at most, never in a circle: the garbage collector need not look at them."""
+    """One row. `gc=False`: rows are never part of a reference cycle, so the garbage collector need not track them."""
 
     id: Id
 
@@ -49,16 +49,16 @@ class Solicitacao(Row):
     data_solicitacao: str
 
 
-class Items(Struct, Generic[R]):
+class BulkAnswer(Struct, Generic[R]):
     """The answer to a bulk read."""
 
     items: list[R]
     failed: ClassVar[Mapping[int, Exception]] = {}
-    """None of them, where there is an answer."""
+    """Always empty: if the read failed, there is no answer. `RowList` has this member too."""
 
 
 class Page(Struct, Generic[R]):
-    """One page; `count` where it was asked for."""
+    """One page of a collection. `count` is there if it was asked for."""
 
     items: list[R]
     has_next: bool
@@ -67,19 +67,19 @@ class Page(Struct, Generic[R]):
 
 
 class Group(Page[R], Generic[R], kw_only=True):
-    """One page of one parent."""
+    """The page of one parent, whose id is `id`."""
 
     id: Id
 
 
 class Groups(Struct, Generic[R]):
-    """The answer to a read per parent."""
+    """The answer to a query for each of many parents."""
 
     groups: list[Group[R]]
 
 
 class Ids(Struct):
-    """The ids that match a filter, and whether there are more than fit."""
+    """The ids that match a filter. `has_next` is true if there are more than the answer may contain."""
 
     ids: list[Id]
     has_next: bool

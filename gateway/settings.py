@@ -9,7 +9,8 @@ from chassis.query.pagination import MAX_IDS
 from chassis.settings import BaseUrl, NeighbourSettings
 
 LARGEST_COUNT = 10**9
-"""A count that is larger is answered as this: a nest of fragments or pages can ask for more than JSON's integers."""
+"""A larger count is reported as this number, because nested fragments or pages can ask for more than an integer in JSON
+can hold."""
 
 
 class Limits(settings.ProcessSettings):
@@ -17,7 +18,7 @@ class Limits(settings.ProcessSettings):
 
     max_document_length: Annotated[int, Field(ge=100, le=1_000_000)] = 100_000
     max_tokens: Annotated[int, Field(ge=10, le=50_000)] = 2_000
-    # Parser and validation recurse: their own bound is 200.
+    # Must stay below 200: graphql-core's parser and validation are recursive, and refuse to go deeper.
     max_depth: Annotated[int, Field(ge=5, le=100)] = 30
     max_selections: Annotated[int, Field(ge=10, le=50_000)] = 2_000
     max_root_fields: Annotated[int, Field(ge=1, le=5_000)] = 50
@@ -29,7 +30,7 @@ class Limits(settings.ProcessSettings):
     max_overlaps: Annotated[int, Field(ge=100, le=500_000)] = 3_000
     max_cost: Annotated[int, Field(ge=1, le=LARGEST_COUNT)] = 50_000
     rate_limit: Annotated[int, Field(ge=0, le=LARGEST_COUNT)] = 0
-    """Cost of one caller's operations in a minute; 0: any."""
+    """The cost that one caller's operations may have in a minute; 0 means no limit."""
 
 
 class Settings(NeighbourSettings, Limits):
@@ -38,5 +39,5 @@ class Settings(NeighbourSettings, Limits):
     servicos_url: BaseUrl
     solicitacoes_url: BaseUrl
     filter_max_ids: Annotated[int, Field(ge=1, le=MAX_IDS)] = MAX_IDS
-    """Ids that a filter on what another service owns may match there; the services answer no more than the default."""
+    """How many rows of another service a nested filter may match. The services return no more ids than the default."""
     introspection: Literal["on", "off"] = "on"

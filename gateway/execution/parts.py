@@ -25,7 +25,7 @@ from gateway.execution.layout import (
     distinct_values,
     row_writer,
 )
-from gateway.loaders import Rows
+from gateway.loaders import RowList
 from gateway.resources import AnyResource
 
 Path = tuple[str | int, ...]
@@ -171,7 +171,7 @@ class LinkPart:
             try:
                 found = await reading
             except Exception as error:  # whatever it is, it is the error of this field in each of the rows
-                found = Rows([], dict.fromkeys(keys, error))
+                found = RowList([], dict.fromkeys(keys, error))
             targets = found.items
             if self.needs_task or found.failed:  # failures are possible, and each must be reported for its rows
                 written = await self.template.column(targets, run)

@@ -1,6 +1,6 @@
-"""How much one request may ask for, judged in time linear in it and before the step that each limit protects.
+"""Limits on what one request may ask for. Each is checked in linear time, before the step that it protects.
 
-text.py    characters, tokens, brackets   before the parser, which takes microseconds for each and recurses
-shape.py   fields, aliases, fragments …   before validation, which compares fields with fields
-cost.py    requests and rows              before execution, which causes them
+text.py             characters, tokens, brackets   before the parser, which is recursive and takes microseconds for each
+shape.py            fields, aliases, fragments …   before validation, which compares fields with fields
+execution/cost.py   requests and rows              before execution, which causes them
 """

@@ -1,4 +1,4 @@
-"""The rules of validation: the specification's, with a bound on the one that compares fields with fields."""
+"""The rules of validation: those of the specification, with a bound on the rule that compares fields with fields."""
 
 from typing import Any
 
@@ -17,10 +17,10 @@ from gateway.settings import Limits
 
 
 def rules(limits: Limits, introspection: bool) -> list[type[ASTValidationRule]]:
-    """What a document is validated by. The bounded rule raises LimitExceededError, which no rule's own errors do."""
+    """The rules that validate a document. The bounded rule raises LimitExceededError; the others report errors."""
 
     class BoundedOverlaps(OverlappingFieldsCanBeMergedRule):
-        """graphql-core's rule, with our budget: comparing n fields of one name takes n*n steps."""
+        """graphql-core's rule with our limit on its steps, since comparing n fields of one name takes n*n of them."""
 
         def __init__(self, context: ValidationContext) -> None:
             super().__init__(context)

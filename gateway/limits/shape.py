@@ -1,7 +1,7 @@
-"""The shape of a parsed document, and of the variables: what can be counted before anything is compared or coerced.
+"""Counts what a parsed document and its variables ask for, before fields are compared or values are coerced.
 
-Each definition is visited once, and a fragment's totals are remembered: a document in which each fragment uses the next
-one twice asks for 2**n fields, and is refused after n steps.
+Each definition is visited once, and a fragment's totals are remembered. So a document in which each of n fragments uses
+the next one twice, which asks for 2**n fields, is refused after n steps.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ from gateway.settings import Limits
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a selection set asks for, fragments opened; `selections` are fields and fragments, at each use."""
+    """What a selection set asks for, fragments included. A fragment's selections count at each of its uses."""
 
     selections: int = 0
     root_fields: int = 0
@@ -34,10 +34,11 @@ class Totals:
 
 @dataclass(slots=True)
 class DefinitionCounts:
-    """What one definition asks for itself: the spreads that it leaves open are by name and by depth."""
+    """What one operation or fragment asks for, without the fragments that it spreads."""
 
     own: Totals
     spreads: list[tuple[str, int]]
+    """The name of each spread fragment, and the depth at which it is spread."""
 
 
 @dataclass
@@ -49,7 +50,8 @@ class DocumentCounts:
     fragments: int = 0
     variables: int = 0
     overlaps: int = 0
-    """Comparisons that validation would make between fields of one name that stand side by side: some of all."""
+    """How many comparisons validation would make between fields of one name in one selection set. It makes more: those
+    across fragments are not counted here."""
     operations: list[DefinitionCounts] = field(default_factory=list[DefinitionCounts])
     definitions: dict[str, DefinitionCounts] = field(default_factory=dict[str, DefinitionCounts])
     _totals: dict[str, Totals] = field(default_factory=dict[str, Totals])
@@ -70,7 +72,10 @@ class DocumentCounts:
         return shape
 
     def totals(self, counted: DefinitionCounts) -> Totals:
-        """What a definition asks for, spreads opened. One that closes a cycle counts nothing: validation refuses it."""
+        """What a definition asks for, with its fragments.
+
+        A spread that closes a cycle counts as nothing; validation refuses such a document.
+        """
         selected, root_fields, depth = counted.own.selections, counted.own.root_fields, counted.own.depth
         for name, at in counted.spreads:
             if name not in self._totals:
@@ -112,14 +117,14 @@ class DocumentCounts:
 
 
 def _pairs(selections: SelectionSetNode) -> int:
-    """How many pairs of fields have the same name in the answer."""
+    """How many pairs of fields have the same response name."""
     fields = [node for node in selections.selections if isinstance(node, FieldNode)]
     names = Counter((node.alias or node.name).value for node in fields)
     return sum(n * (n - 1) // 2 for n in names.values()) if len(names) < len(fields) else 0
 
 
 def refuse_shape(document: DocumentNode, limits: Limits) -> None:
-    """Raises LimitExceededError for a document that validation should not see."""
+    """Raises LimitExceededError for a document that would take validation too long."""
     shape = DocumentCounts.of(document)
     refuse_over(
         limits,
@@ -129,7 +134,7 @@ def refuse_shape(document: DocumentNode, limits: Limits) -> None:
         max_aliases=shape.aliases,
         max_overlaps=shape.overlaps,
     )
-    # An operation without fields is still one: each costs validation a walk through all that it spreads.
+    # An operation counts as at least one root field: validation walks through its fragments even if it has no fields.
     totals = [shape.totals(one) for one in (*shape.operations, *shape.definitions.values())]
     operations = totals[: len(shape.operations)]
     refuse_over(
@@ -141,7 +146,7 @@ def refuse_shape(document: DocumentNode, limits: Limits) -> None:
 
 
 def refuse_values(variables: Any, limits: Limits) -> None:
-    """Raises LimitExceededError for variables that hold more values, or nest deeper, than coercion should see."""
+    """Raises LimitExceededError for variables that hold too many values, or nest too deeply, to be coerced."""
     count, depth = 0, 0
     level: Iterable[Any] = (variables,)
     while True:

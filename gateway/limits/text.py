@@ -1,4 +1,4 @@
-"""The text of a document, before it is parsed: its length, its tokens, and how deep its brackets nest."""
+"""Limits on a document's text, before it is parsed: its length, its tokens, and how deeply its brackets nest."""
 
 import re
 
@@ -9,9 +9,10 @@ from gateway.settings import Limits
 IGNORED = " \t\r\n,\ufeff"
 OPENING, CLOSING = 1, 2
 
-# One match for each token of the lexer, comments included, since it keeps those too. A string that does not end takes
-# what is left, and anything else that is no token is taken by one character: the parser stops there, so that what
-# follows does not matter. Linear: possessive quantifiers (`*+`) never give back what they took.
+# Matches once for each token of graphql-core's lexer. Comments count, since the lexer keeps them as tokens. A string
+# without an end matches to the end of its line, a block string to the end of the text, and any other invalid character
+# matches alone. The parser stops there, so what follows does not matter. Possessive quantifiers (`*+`) never backtrack,
+# so the time is linear.
 TOKEN = re.compile(
     rf"""[{IGNORED}]*+
     (?: ([{{(\[])
@@ -29,12 +30,12 @@ TOKEN = re.compile(
 
 
 def scan(text: str, limits: Limits) -> None:
-    """Raises LimitExceededError for a document that the parser should not even see."""
+    """Raises LimitExceededError for a document that is too large to be parsed."""
     refuse_over(limits, max_document_length=len(text))
     most = limits.max_tokens
     depth = deepest = 0
     for tokens, token in enumerate(TOKEN.finditer(text.rstrip(IGNORED)), 1):
-        if tokens > most:  # counting on would cost as much as the rest is long
+        if tokens > most:  # stop here: counting the rest would take time that depends on its length
             raise LimitExceededError("max_tokens", tokens, most)
         if token.lastindex == OPENING:
             depth += 1

@@ -1,4 +1,4 @@
-"""GraphiQL, served from the bundle that `npm run build` leaves in `dist/`: nothing comes from elsewhere."""
+"""GraphiQL, served from the bundle that `npm run build` writes to `dist/`. The page loads nothing from other hosts."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from starlette.types import Scope
 
 DIST = Path(__file__).parent / "dist"
 
-# Monaco, GraphiQL's editor, injects style elements; it needs no eval, no blob and no other origin.
+# Monaco, GraphiQL's editor, injects style elements, so inline styles are allowed. It needs no eval and no blob URLs.
 SECURITY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
     "img-src 'self' data:; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -18,7 +18,7 @@ HEADERS = {"Content-Security-Policy": SECURITY, "X-Content-Type-Options": "nosni
 
 
 class Files(StaticFiles):
-    """The bundle's files; those with a hash in their name never change."""
+    """Serves the bundle's files. Those in `assets/` have a hash in their name, so they never change."""
 
     def file_response(self, *arguments: object, **more: object) -> Response:
         response = super().file_response(*arguments, **more)  # pyright: ignore[reportArgumentType]  # passed on as is
@@ -33,7 +33,7 @@ class Files(StaticFiles):
 
 
 def page(*, asks_for_token: bool = False) -> Response:
-    """GraphiQL's page, with a place for the token where one is needed; or how to get the page."""
+    """GraphiQL's page, with a field for a token if `asks_for_token`. If it was not built, a 503 that says how to."""
     if not (DIST / "index.html").exists():
         return HTMLResponse("GraphiQL ainda não foi construído: rode <code>make setup</code>.", status_code=503)
     headers = {**HEADERS, "Cache-Control": "no-cache", "Vary": "Accept"}
@@ -44,5 +44,5 @@ def page(*, asks_for_token: bool = False) -> Response:
 
 
 def files() -> Files:
-    """What the page loads, for `/playground/`."""
+    """The application that serves the page's files under `/playground/`."""
     return Files(directory=DIST, check_dir=False)

@@ -1,4 +1,4 @@
-"""The one schema: what each service owns, joined."""
+"""The schema of the gateway, joined from the parts that each service owns."""
 
 import strawberry
 from graphql import GraphQLSchema
@@ -27,6 +27,6 @@ def build() -> strawberry.Schema:
 
 
 def core(schema: strawberry.Schema) -> GraphQLSchema:
-    """The same schema as graphql-core knows it."""
+    """The same schema as an object of graphql-core."""
     found: GraphQLSchema = schema._schema  # pyright: ignore[reportPrivateUsage]  # it has no public name
     return found

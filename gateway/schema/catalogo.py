@@ -6,19 +6,19 @@ import strawberry
 from strawberry import UNSET
 
 from gateway.resources import CATEGORIAS, PRODUTOS, SOLICITACOES
-from gateway.schema.connection import Connection, at_root, below, by
+from gateway.schema.connection import Connection, child_connection, ordering, root_connection
 from gateway.schema.filters import AND, NOT, OR, IdFilter, JoinedFilter, NomeFilter
-from gateway.schema.links import by_id, embedded
-from gateway.schema.mutations import Payload, changed, creates, deletes, updates
+from gateway.schema.links import embedded_object, row_by_id
+from gateway.schema.mutations import Payload, creates, deletes, payload_row, updates
 from gateway.schema.solicitacoes import Solicitacao, SolicitacaoFilter, SolicitacaoOrder
 
 
 @strawberry.enum(description="A ordem de uma lista de produtos.")
 class ProdutoOrder(Enum):
-    ID_ASC = by("id", "Pelo id, do menor ao maior.")
-    ID_DESC = by("-id", "Pelo id, do maior ao menor.")
-    NOME_PRODUTO_ASC = by("nome_produto", "Pelo nome, de A a Z.")
-    NOME_PRODUTO_DESC = by("-nome_produto", "Pelo nome, de Z a A.")
+    ID_ASC = ordering("id", "Pelo id, do menor ao maior.")
+    ID_DESC = ordering("-id", "Pelo id, do maior ao menor.")
+    NOME_PRODUTO_ASC = ordering("nome_produto", "Pelo nome, de A a Z.")
+    NOME_PRODUTO_DESC = ordering("-nome_produto", "Pelo nome, de Z a A.")
 
 
 @strawberry.input(description="Condições sobre um produto; todas as que forem dadas devem valer.")
@@ -40,8 +40,8 @@ class ProdutoFilter:
 class Produto:
     id: strawberry.ID = strawberry.field(description="O id, único entre os produtos.")
     nome_produto: str = strawberry.field(description="O nome.")
-    categoria: "Categoria" = embedded("categoria", "A categoria do produto.")
-    solicitacoes: Connection[Solicitacao] | None = below(
+    categoria: "Categoria" = embedded_object("categoria", "A categoria do produto.")
+    solicitacoes: Connection[Solicitacao] | None = child_connection(
         "produto_id", SOLICITACOES, SolicitacaoFilter, SolicitacaoOrder, "As solicitações sobre este produto."
     )
 
@@ -62,23 +62,25 @@ class AtualizarProdutoInput:
 
 @strawberry.type(description="O resultado de criar um produto.")
 class CriarProdutoPayload(Payload):
-    produto: Produto | None = changed("O produto criado; null se houve erros.")
+    produto: Produto | None = payload_row("O produto criado; null se houve erros.")
 
 
 @strawberry.type(description="O resultado de atualizar um produto.")
 class AtualizarProdutoPayload(Payload):
-    produto: Produto | None = changed("O produto como ficou; null se houve erros.")
+    produto: Produto | None = payload_row("O produto como ficou; null se houve erros.")
 
 
 @strawberry.type(description="O resultado de excluir um produto.")
 class ExcluirProdutoPayload(Payload):
-    produto: Produto | None = changed("O produto que foi excluído; null se houve erros.")
+    produto: Produto | None = payload_row("O produto que foi excluído; null se houve erros.")
 
 
 @strawberry.type
 class ProdutoQuery:
-    produto: Produto | None = by_id(PRODUTOS, "Um produto pelo id; null se não existe.")
-    produtos: Connection[Produto] | None = at_root(PRODUTOS, ProdutoFilter, ProdutoOrder, "Os produtos, em páginas.")
+    produto: Produto | None = row_by_id(PRODUTOS, "Um produto pelo id; null se não existe.")
+    produtos: Connection[Produto] | None = root_connection(
+        PRODUTOS, ProdutoFilter, ProdutoOrder, "Os produtos, em páginas."
+    )
 
 
 @strawberry.type
@@ -92,10 +94,10 @@ class ProdutoMutation:
 
 @strawberry.enum(description="A ordem de uma lista de categorias.")
 class CategoriaOrder(Enum):
-    ID_ASC = by("id", "Pelo id, do menor ao maior.")
-    ID_DESC = by("-id", "Pelo id, do maior ao menor.")
-    NOME_CATEGORIA_ASC = by("nome_categoria", "Pelo nome, de A a Z.")
-    NOME_CATEGORIA_DESC = by("-nome_categoria", "Pelo nome, de Z a A.")
+    ID_ASC = ordering("id", "Pelo id, do menor ao maior.")
+    ID_DESC = ordering("-id", "Pelo id, do maior ao menor.")
+    NOME_CATEGORIA_ASC = ordering("nome_categoria", "Pelo nome, de A a Z.")
+    NOME_CATEGORIA_DESC = ordering("-nome_categoria", "Pelo nome, de Z a A.")
 
 
 @strawberry.input(description="Condições sobre uma categoria; todas as que forem dadas devem valer.")
@@ -111,7 +113,7 @@ class CategoriaFilter:
 class Categoria:
     id: strawberry.ID = strawberry.field(description="O id, único entre as categorias.")
     nome_categoria: str = strawberry.field(description="O nome.")
-    produtos: Connection["Produto"] | None = below(
+    produtos: Connection["Produto"] | None = child_connection(
         "categoria_id", PRODUTOS, ProdutoFilter, ProdutoOrder, "Os produtos desta categoria."
     )
 
@@ -128,23 +130,23 @@ class AtualizarCategoriaInput:
 
 @strawberry.type(description="O resultado de criar uma categoria.")
 class CriarCategoriaPayload(Payload):
-    categoria: Categoria | None = changed("A categoria criada; null se houve erros.")
+    categoria: Categoria | None = payload_row("A categoria criada; null se houve erros.")
 
 
 @strawberry.type(description="O resultado de atualizar uma categoria.")
 class AtualizarCategoriaPayload(Payload):
-    categoria: Categoria | None = changed("A categoria como ficou; null se houve erros.")
+    categoria: Categoria | None = payload_row("A categoria como ficou; null se houve erros.")
 
 
 @strawberry.type(description="O resultado de excluir uma categoria.")
 class ExcluirCategoriaPayload(Payload):
-    categoria: Categoria | None = changed("A categoria que foi excluída; null se houve erros.")
+    categoria: Categoria | None = payload_row("A categoria que foi excluída; null se houve erros.")
 
 
 @strawberry.type
 class CategoriaQuery:
-    categoria: Categoria | None = by_id(CATEGORIAS, "Uma categoria pelo id; null se não existe.")
-    categorias: Connection[Categoria] | None = at_root(
+    categoria: Categoria | None = row_by_id(CATEGORIAS, "Uma categoria pelo id; null se não existe.")
+    categorias: Connection[Categoria] | None = root_connection(
         CATEGORIAS, CategoriaFilter, CategoriaOrder, "As categorias, em páginas."
     )
 

@@ -1,4 +1,4 @@
-"""The codes of errors as enums: of what a mutation's caller can mend, and of every other error."""
+"""The codes of errors as GraphQL enums: for errors in a mutation's payload, and for `extensions.code`."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -23,12 +23,12 @@ PAYLOADS = FIELDS | {
     "IN_PROGRESS": "O mesmo pedido, com a mesma Idempotency-Key, ainda está em andamento.",
     "PRECONDITION_FAILED": "O que está gravado mudou desde que foi lido.",
 }
-"""REST's codes of fields; those of a write as a whole; and what only GraphQL's ids can be."""
+"""The codes in payloads: REST's codes of fields, those of a whole write, and `INVALID_ID`, which only GraphQL needs."""
 
 CodigoErro = _enum("CodigoErro", PAYLOADS, "O que corrigir.")
 CodigoExtensions = _enum("CodigoExtensions", EXTENSIONS, "Os valores de extensions.code, nos erros da resposta.")
 
 
-def of_the_list(code: str) -> str:
-    """The code, if this gateway knows it; a service that is newer may have others."""
+def known_code(code: str) -> str:
+    """The code if the schema has it, else `INVALID`: a service that is newer than this gateway may have other codes."""
     return code if code in PAYLOADS else "INVALID"

@@ -1,4 +1,4 @@
-"""Relay cursor connections over keyset pages: one shape for all five types, at the root and below a parent."""
+"""Relay cursor connections over keyset pages, for all five types, at the root and below a parent."""
 
 from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ from gateway.schema.filters import rest_filter
 from gateway.schema.scalars import python_arguments
 
 N = TypeVar("N")
-MOST_LETTERS = 2000
-"""Of a cursor; a longer one is none."""
+LONGEST_CURSOR = 2000
+"""How many characters a cursor may have. A longer one is invalid."""
 
 First = Annotated[
     int | None,
@@ -35,8 +35,8 @@ Before = Annotated[str | None, strawberry.argument(description="Cursor: só o qu
 
 
 @dataclass
-class Source:
-    """What a connection is resolved from: the page, and the field it is ordered by."""
+class ConnectionSource:
+    """The object that a connection's fields are resolved from."""
 
     page: Page[Any]
     ordered_by: str
@@ -53,7 +53,7 @@ class Source:
         return self.page.items
 
     @property
-    def page_info(self) -> "Source":
+    def page_info(self) -> "ConnectionSource":
         return self
 
     @property
@@ -79,9 +79,9 @@ class Source:
 
 @dataclass(slots=True)
 class EdgeSource:
-    """What an edge is resolved from."""
+    """The object that an edge's fields are resolved from."""
 
-    source: Source
+    source: ConnectionSource
     node: Any
 
     @property
@@ -111,34 +111,40 @@ class Connection(Generic[N]):
     total_count: int = strawberry.field(description="Quantos itens há na lista inteira, com o mesmo filtro.")
 
 
-def by(ordering: str, description: str) -> Any:
-    """A value of an order's enum: the services' name for it."""
-    return strawberry.enum_value(ordering, description=description)
+def ordering(order: str, description: str) -> Any:
+    """A value of an enum of orders. `order` is the services' name for it: a field, with `-` for descending order."""
+    return strawberry.enum_value(order, description=description)
 
 
-def at_root(resource: AnyResource, filters: type, orders: type[Enum], description: str) -> Any:
+def root_connection(resource: AnyResource, filters: type, orders: type[Enum], description: str) -> Any:
     """A connection over a whole collection, for the Query type."""
 
-    async def resolve(_root: Any, loaders: Loaders, asked: dict[str, Any]) -> Page[Any]:
-        return await loaders.page(resource, asked)
+    async def resolve(_root: Any, loaders: Loaders, query: dict[str, Any]) -> Page[Any]:
+        return await loaders.page(resource, query)
 
-    return _field(resolve, ConnectionOf(resource, _asked, python_arguments), filters, orders, description)
+    return _connection_field(
+        resolve, ConnectionOf(resource, _build_query, python_arguments), filters, orders, description
+    )
 
 
-def below(field: str, resource: AnyResource, filters: type, orders: type[Enum], description: str) -> Any:
-    """A connection of the rows of `resource` whose `field` is the parent's id: one call for a whole page of parents."""
+def child_connection(field: str, resource: AnyResource, filters: type, orders: type[Enum], description: str) -> Any:
+    """A connection over the rows of `resource` whose `field` is the parent's id. A page of parents shares one call."""
 
-    async def resolve(root: Any, loaders: Loaders, asked: dict[str, Any]) -> Page[Any]:
-        return await loaders.children(resource, field, root.id, asked)
+    async def resolve(root: Any, loaders: Loaders, query: dict[str, Any]) -> Page[Any]:
+        return await loaders.children(resource, field, root.id, query)
 
-    return _field(resolve, ConnectionOf(resource, _asked, python_arguments, field), filters, orders, description)
+    return _connection_field(
+        resolve, ConnectionOf(resource, _build_query, python_arguments, field), filters, orders, description
+    )
 
 
 Resolve = Callable[[Any, Loaders, dict[str, Any]], Awaitable[Page[Any]]]
 
 
-def _field(resolve: Resolve, declared: ConnectionOf, filters: type, orders: type[Enum], description: str) -> Any:
-    """The Strawberry field with a connection's arguments; they differ only in the types of filter and order."""
+def _connection_field(
+    resolve: Resolve, declared: ConnectionOf, filters: type, orders: type[Enum], description: str
+) -> Any:
+    """The Strawberry field of a connection. Connections differ only in the types of their filter and their order."""
     first_order = next(iter(orders))
     most = f"Só os itens que satisfazem isto: no máximo {MAX_FILTER_TERMS} condições."
     filter_type = Annotated[filters | None, strawberry.argument(description=most)]
@@ -157,14 +163,14 @@ def _field(resolve: Resolve, declared: ConnectionOf, filters: type, orders: type
         # Strawberry has no public name for what graphql-core tells a resolver.
         selected = selects(cast("GraphQLResolveInfo[Any]", getattr(info, "_raw_info")))  # noqa: B009
         loaders = info.context.loaders
-        asked = await _asked(loaders, selected, first, after, last, before, filter, order_by)
-        return Source(await resolve(root, loaders, asked), asked["ordering"].removeprefix("-"))
+        query = await _build_query(loaders, selected, first, after, last, before, filter, order_by)
+        return ConnectionSource(await resolve(root, loaders, query), query["ordering"].removeprefix("-"))
 
     resolver.__annotations__ |= {"filter": filter_type, "order_by": order_type}
     return strawberry.field(resolver=resolver, description=description, metadata={"declaration": declared})
 
 
-async def _asked(
+async def _build_query(
     loaders: Loaders,
     selected: Set[str],
     first: int | None = UNSET,
@@ -174,8 +180,10 @@ async def _asked(
     filter: Any = UNSET,
     order_by: Any = None,
 ) -> dict[str, Any]:
-    """A connection's arguments as the services' rich read; null is as good as absent. Raises Invalid for what Relay
-    forbids."""
+    """The services' query for a connection's arguments. A null argument counts as absent.
+
+    Raises Invalid for arguments that Relay's specification forbids, or that exceed a limit.
+    """
     forward, backward = isinstance(first, int), isinstance(last, int)
     if forward and backward:
         raise invalid("last", "CONTRADICTION", "first e last não se combinam")
@@ -185,16 +193,16 @@ async def _asked(
         raise invalid(name, "OUT_OF_RANGE", "não pode ser negativo")
     if size > MAX_SIZE:
         raise over_limit(name, f"foram pedidos {size} itens; o máximo é {MAX_SIZE}")
-    asked: dict[str, Any] = {"ordering": order_by.value, name: size}
+    query: dict[str, Any] = {"ordering": order_by.value, name: size}
     for key, value in (("after", after), ("before", before)):
         if isinstance(value, str):
-            if len(value) > MOST_LETTERS:  # as the service would say, to each of many fields
+            if len(value) > LONGEST_CURSOR:  # the service would refuse it too, but once for each field that uses it
                 raise invalid(key, "INVALID_CURSOR", "não é um cursor desta listagem e desta ordenação")
-            asked[key] = value
+            query[key] = value
     if filter is not None and filter is not UNSET:
-        asked["filter"] = await rest_filter(filter, loaders)
+        query["filter"] = await rest_filter(filter, loaders)
     if "totalCount" in selected:
-        asked["count"] = True
+        query["count"] = True
         if not selected & {"nodes", "edges", "pageInfo"}:
-            asked[name] = 0  # only the count is shown
-    return asked
+            query[name] = 0  # only the count is selected, so no rows are read
+    return query

@@ -1,4 +1,4 @@
-"""Filters and orders: the typed inputs of GraphQL, and the JSON that the services' richer read takes for them."""
+"""Filters: the typed inputs of GraphQL, and their translation to the JSON that the services' queries take."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from gateway.names import camel
 from gateway.resources import AnyResource
 from gateway.schema.scalars import Instante, int_id, int_ids
 
-LETTERS = f"de até {TEXT_MAX} caracteres"
+LENGTH = f"de até {TEXT_MAX} caracteres"
 AND = "Todas devem valer; uma lista vazia vale sempre."
 OR = "Uma ao menos deve valer; uma lista vazia nunca vale."
 NOT = "Não deve valer."
@@ -34,19 +34,19 @@ class IdFilter:
 
 @strawberry.input(description="Condições sobre um nome; todas as que forem dadas devem valer.")
 class NomeFilter:
-    eq: str | None = strawberry.field(default=UNSET, description=f"Exatamente este nome, {LETTERS}.")
+    eq: str | None = strawberry.field(default=UNSET, description=f"Exatamente este nome, {LENGTH}.")
     in_: list[str] | None = strawberry.field(
         default=UNSET,
         name="in",
-        description=f"Exatamente um destes nomes, no máximo {MAX_IDS}, cada um {LETTERS}; de uma lista vazia, nenhum.",
+        description=f"Exatamente um destes nomes, no máximo {MAX_IDS}, cada um {LENGTH}; de uma lista vazia, nenhum.",
     )
     contains: str | None = strawberry.field(
         default=UNSET,
-        description=f"Contém este trecho, {LETTERS}, sem distinguir maiúsculas nem acentos.",
+        description=f"Contém este trecho, {LENGTH}, sem distinguir maiúsculas nem acentos.",
         metadata={"search": True},
     )
     starts_with: str | None = strawberry.field(
-        default=UNSET, description=f"Começa com este trecho, {LETTERS}, sem distinguir maiúsculas nem acentos."
+        default=UNSET, description=f"Começa com este trecho, {LENGTH}, sem distinguir maiúsculas nem acentos."
     )
 
 
@@ -61,42 +61,44 @@ class DataHoraFilter:
 
 @dataclasses.dataclass(frozen=True)
 class NestedFilter:
-    """A filter on what another service owns: `{pessoa: {...}}` becomes `{"pessoa_id": {"in": [...]}}`."""
+    """A filter on rows that another service owns: `{pessoa: {...}}` becomes `{"pessoa_id": {"in": [...]}}`."""
 
     resource: AnyResource
-    becomes: str
+    id_field: str
 
 
 @dataclasses.dataclass(frozen=True)
 class JoinedFilter:
-    """A filter on what the same service joins: `{categoria: {id: ...}}` becomes `{"categoria_id": ...}`.
+    """A filter on rows that the same service joins: `{categoria: {id: ...}}` becomes `{"categoria_id": ...}`.
 
-    `names` are the service's names for its members, where they are others.
+    `names` translates the members whose names in the service are different.
     """
 
     names: Mapping[str, str]
 
 
 async def rest_filter(given: Any, loaders: Loaders) -> dict[str, Any]:
-    """A filter input as the services' JSON. What another service owns is asked of it first, one call for each part.
+    """A filter input as the services' JSON.
 
-    Raises Invalid, at the place where the client wrote it, for a null, an id or a text that is none, and for more
-    conditions or values than there may be: for all that the services would refuse, who see other names and places.
+    First, each nested filter is sent to the service that owns its rows, one after the other, for the ids that match.
+
+    Raises Invalid for nulls, invalid ids or texts, and too many conditions or values. The services would refuse these
+    too, but with REST's names and paths; the errors raised here have the paths that the client wrote.
     """
-    if (terms := _terms(given)) > MAX_FILTER_TERMS:  # before any of its parts is asked of somebody
+    if (terms := _count_terms(given)) > MAX_FILTER_TERMS:  # checked before any service is asked
         raise over_limit("filter", f"foram pedidas {terms} condições; o máximo é {MAX_FILTER_TERMS}")
-    parts: list[FilterPart] = []
-    filter = _rest(given, "filter", {}, parts)
-    if over_bounds(filter) or any(over_bounds(one.filter) for one in parts):  # the services would refuse it
+    remote: list[RemoteCondition] = []
+    filter = _rest_condition(given, "filter", {}, remote)
+    if over_bounds(filter) or any(over_bounds(one.filter) for one in remote):  # the services would refuse it
         raise over_limit("filter", FILTER_BOUNDS)
-    for one in parts:  # those that others hang on come first
-        one.ids.extend(await _matching(one, loaders))
+    for one in remote:  # a condition inside another one comes before it, since the outer one needs its ids
+        one.ids.extend(await _matching_ids(one, loaders))
     return filter
 
 
 @dataclasses.dataclass(frozen=True)
-class FilterPart:
-    """A part of a filter that another service answers: `ids` are to hold what matches."""
+class RemoteCondition:
+    """A condition of a filter that another service must answer. `ids` is empty at first; the matching ids go there."""
 
     nested: NestedFilter
     filter: dict[str, Any]
@@ -104,17 +106,17 @@ class FilterPart:
     ids: list[int]
 
 
-def _terms(given: Any) -> int:
-    """How many inputs a filter is made of, at all its levels."""
+def _count_terms(given: Any) -> int:
+    """How many input objects a filter consists of, at all levels."""
     if isinstance(given, list):
-        return sum(map(_terms, cast("list[Any]", given)))
+        return sum(map(_count_terms, cast("list[Any]", given)))
     if not dataclasses.is_dataclass(given):
         return 0
-    return 1 + sum(_terms(getattr(given, field.name)) for field in dataclasses.fields(given))
+    return 1 + sum(_count_terms(getattr(given, field.name)) for field in dataclasses.fields(given))
 
 
-def _rest(given: Any, path: str, names: Mapping[str, str], parts: list[FilterPart]) -> dict[str, Any]:
-    """The filter as JSON; to `parts` comes what must be asked before it is whole."""
+def _rest_condition(given: Any, path: str, names: Mapping[str, str], remote: list[RemoteCondition]) -> dict[str, Any]:
+    """The filter as JSON. The conditions that other services must answer are added to `remote`."""
     members: dict[str, Any] = {}
     for field in dataclasses.fields(given):
         value = getattr(given, field.name)
@@ -126,17 +128,17 @@ def _rest(given: Any, path: str, names: Mapping[str, str], parts: list[FilterPar
         name = field.name.removesuffix("_")
         nested = getattr(field, "metadata", {}).get("nested")
         if name in ("and", "or"):
-            found = [_rest(one, f"{here}.{n}", names, parts) for n, one in enumerate(value)]
+            found = [_rest_condition(one, f"{here}.{n}", names, remote) for n, one in enumerate(value)]
             members.setdefault(name, []).extend(found)
         elif name == "not":
-            members[name] = _rest(value, here, names, parts)
+            members[name] = _rest_condition(value, here, names, remote)
         elif isinstance(nested, JoinedFilter):
-            members.setdefault("and", []).append(_rest(value, here, nested.names, parts))
+            members.setdefault("and", []).append(_rest_condition(value, here, nested.names, remote))
         elif isinstance(nested, NestedFilter):
-            part = FilterPart(nested, _rest(value, here, {}, parts), here, [])
-            parts.append(part)
-            # Beside a condition on the id itself, both must hold.
-            members.setdefault("and", []).append({nested.becomes: {"in": part.ids}})
+            condition = RemoteCondition(nested, _rest_condition(value, here, {}, remote), here, [])
+            remote.append(condition)
+            # In `and`, because there may also be a condition on the id itself, and both must hold.
+            members.setdefault("and", []).append({nested.id_field: {"in": condition.ids}})
         else:
             members[names.get(name, name)] = _operators(value, here)
     return members
@@ -165,9 +167,9 @@ def _operators(given: Any, path: str) -> dict[str, Any]:
     return operators
 
 
-async def _matching(part: FilterPart, loaders: Loaders) -> list[int]:
-    found = await loaders.ids(part.nested.resource, part.filter)
+async def _matching_ids(condition: RemoteCondition, loaders: Loaders) -> list[int]:
+    found = await loaders.ids(condition.nested.resource, condition.filter)
     most = loaders.filter_max_ids
     if found.has_next or len(found.ids) > most:
-        raise over_limit(part.path, f"mais de {most} resultados correspondem; restrinja este filtro")
+        raise over_limit(condition.path, f"mais de {most} resultados correspondem; restrinja este filtro")
     return found.ids

@@ -1,6 +1,7 @@
-"""Links: fields that are rows of another collection, by a key of their parent. Declared once, batched always.
+"""Fields that are one row: links to a row of another collection, objects inside the parent's row, and rows by id.
 
-Resolvers here are plain functions that return the loader's future: a coroutine per row would cost a task each.
+The resolvers are plain functions that return the loader's future, because a coroutine for each row would need a task
+for each row. Loaders batch the reads.
 """
 
 from functools import partial
@@ -9,8 +10,7 @@ from typing import Annotated, Any
 import strawberry
 
 from gateway.context import Info
-from gateway.declarations import EmbeddedObject, LinkByKey
-from gateway.declarations import RowById as PlanById
+from gateway.declarations import EmbeddedObject, LinkByKey, RowById
 from gateway.resources import AnyResource
 from gateway.schema.scalars import int_id, python_arguments
 
@@ -26,15 +26,15 @@ def link(key: str, to: AnyResource, description: str) -> Any:
     return strawberry.field(resolver=resolve, description=description, metadata={"declaration": LinkByKey(key, to)})
 
 
-def embedded(attribute: str, description: str) -> Any:
-    """A row that its parent's row already holds."""
+def embedded_object(attribute: str, description: str) -> Any:
+    """An object that is part of the parent's row, as its `attribute`."""
     return strawberry.field(description=description, metadata={"declaration": EmbeddedObject(attribute)})
 
 
-def by_id(resource: AnyResource, description: str) -> Any:
+def row_by_id(resource: AnyResource, description: str) -> Any:
     """One row by its id, for the Query type; null when there is none."""
     read = partial(int_id, field="id")
-    declared = PlanById(resource, read, python_arguments)
+    declared = RowById(resource, read, python_arguments)
 
     def resolve(root: Any, info: Info, id: ById) -> Any:
         return info.context.loaders.one(resource, read(id))

@@ -1,4 +1,4 @@
-"""What every mutation shares: an input as a REST body, a mendable refusal as the payload's `errors`."""
+"""What all mutations share: an input becomes a REST body, and a refusal that can be corrected becomes `errors`."""
 
 import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,15 +11,15 @@ from strawberry import UNSET
 from chassis.errors import DeadlineExceeded, FieldError, Invalid, NotFound, Unavailable
 from chassis.text import Name
 from chassis.web.validation import refuse_fields
-from gateway.context import MENDABLE, Context, Info
+from gateway.context import CORRECTABLE, Context, Info
 from gateway.declarations import MutationOutcome, MutationWrite, PayloadErrors, PayloadRow
 from gateway.names import camel
 from gateway.resources import AnyResource
-from gateway.schema.codes import CodigoErro, of_the_list
+from gateway.schema.codes import CodigoErro, known_code
 from gateway.schema.links import ById
 from gateway.schema.scalars import int_id, python_arguments
 
-NAME = TypeAdapter[str](Name)
+NAME_ADAPTER = TypeAdapter[str](Name)
 
 
 @strawberry.type(description="Um erro que quem chamou pode corrigir.")
@@ -36,17 +36,17 @@ class Payload:
     )
 
 
-def changed(description: str) -> Any:
-    """The payload's object."""
-    return strawberry.field(resolver=_row, description=description, metadata={"declaration": PayloadRow()})
+def payload_row(description: str) -> Any:
+    """The payload's object: the written row."""
+    return strawberry.field(resolver=_outcome_row, description=description, metadata={"declaration": PayloadRow()})
 
 
-def _row(root: Any) -> Any:
+def _outcome_row(root: Any) -> Any:
     return root.row
 
 
 def creates(resource: AnyResource, given: type, description: str) -> Any:
-    """POSTs the input."""
+    """A mutation that sends its input with POST."""
 
     async def write(context: Context, input: Any) -> MutationOutcome:
         return await _write(context, resource, "POST", None, input)
@@ -59,7 +59,7 @@ def creates(resource: AnyResource, given: type, description: str) -> Any:
 
 
 def updates(resource: AnyResource, given: type, description: str) -> Any:
-    """PATCHes what the input gives."""
+    """A mutation that sends the members of its input that are given, with PATCH."""
 
     async def write(context: Context, id: str, input: Any) -> MutationOutcome:
         return await _write(context, resource, "PATCH", id, input)
@@ -72,7 +72,7 @@ def updates(resource: AnyResource, given: type, description: str) -> Any:
 
 
 def deletes(resource: AnyResource, description: str) -> Any:
-    """DELETEs, and answers what was deleted."""
+    """A mutation that sends DELETE. Its payload has the deleted row."""
 
     async def write(context: Context, id: str) -> MutationOutcome:
         return await _write(context, resource, "DELETE", id, None)
@@ -89,42 +89,45 @@ def _mutation(resolve: Callable[..., Any], write: Callable[..., Awaitable[Mutati
 
 
 async def _write(context: Context, resource: AnyResource, method: str, id: str | None, given: Any) -> MutationOutcome:
-    """One write to the row `id`, or of a new one, under a key of its own. The next one's key must not depend on how
-    this one ends; nor, since nobody knows what became of a write whose answer is lost, what is remembered after it."""
+    """One write of the row `id`, or of a new row if `id` is None, under an idempotency key of its own.
+
+    The key is taken first, so that the next write's key does not depend on whether this one succeeds. The loaders
+    forget their rows in any case, since a write whose answer is lost may have been done.
+    """
     headers = {"Idempotency-Key": context.next_key(), "Prefer": "return=representation"}
     loaders = context.loaders
     remote = loaders.remote(resource, "write")
-    body, no_ids = _body(given)
+    body, invalid_ids = _body(given)
     try:
         member = None if id is None else int_id(id, "id")
-    except Invalid as no_id:
-        return _refused(given, [*no_id.errors, *no_ids], _faults(body))
+    except Invalid as error:
+        return _refused(given, [*error.errors, *invalid_ids], _body_errors(body))
     path = resource.path if member is None else f"{resource.path}{member}/"
     loaders.forget()
     try:
         row = await context.write(remote, method, path, resource.written(member), body, headers)
-    except MENDABLE as refusal:
+    except CORRECTABLE as refusal:
         whole = FieldError("id" if isinstance(refusal, NotFound) else "", refusal.code, refusal.detail)
-        return _refused(given, no_ids, refusal.errors or [whole])
+        return _refused(given, invalid_ids, refusal.errors or [whole])
     except (Unavailable, DeadlineExceeded):
-        if not no_ids:
+        if not invalid_ids:
             raise
-        return _refused(given, no_ids)  # the caller can mend these, whoever is away
+        return _refused(given, invalid_ids)  # the caller can correct these, although a service is unavailable
     finally:
         loaders.forget()
     return MutationOutcome(row, [])
 
 
 def _body(given: Any) -> tuple[dict[str, Any] | None, list[FieldError]]:
-    """The members that were given, by their REST names; and the ids among them that are none.
+    """The members that were given, by their REST names, and an error for each invalid id among them.
 
-    Those go as an empty text, which the service refuses beside all else that is wrong: it alone can tell whether the
-    others are ids of anything.
+    An invalid id is sent as an empty text. So the service refuses the write and reports all other errors as well, among
+    them ids without a row, which only the service can find.
     """
     if given is None:
         return None, []
     body: dict[str, Any] = {}
-    no_ids: list[FieldError] = []
+    invalid_ids: list[FieldError] = []
     for field in dataclasses.fields(given):
         value = getattr(given, field.name)
         if value is UNSET:
@@ -132,31 +135,31 @@ def _body(given: Any) -> tuple[dict[str, Any] | None, list[FieldError]]:
         if field.name.endswith("_id") and value is not None:
             try:
                 value = int_id(value, field.name)
-            except Invalid as no_id:
+            except Invalid as error:
                 value = ""
-                no_ids += no_id.errors
+                invalid_ids += error.errors
         body[field.name] = value
-    return body, no_ids
+    return body, invalid_ids
 
 
-def _faults(body: dict[str, Any] | None) -> list[FieldError]:
-    """What is wrong with the names and the nulls of an input, where there is no row to send it for."""
-    faults: list[FieldError] = []
+def _body_errors(body: dict[str, Any] | None) -> list[FieldError]:
+    """The errors in the names and nulls of an input that cannot be sent because the row's id is invalid."""
+    errors: list[FieldError] = []
     for field, value in (body or {}).items():
         try:
             if value is None or field.startswith("nome_"):
-                NAME.validate_python(value)
+                NAME_ADAPTER.validate_python(value)
         except ValidationError as failure:
-            faults += refuse_fields(failure, field).errors
-    return faults
+            errors += refuse_fields(failure, field).errors
+    return errors
 
 
-def _refused(given: Any, no_ids: Sequence[FieldError], others: Sequence[FieldError] = ()) -> MutationOutcome:
-    """What there is to mend, in the order of the form."""
-    named = {error.field for error in no_ids}
-    wrong = [*no_ids, *(error for error in others if error.field not in named)]
+def _refused(given: Any, invalid_ids: Sequence[FieldError], others: Sequence[FieldError] = ()) -> MutationOutcome:
+    """The outcome of a write that was refused. The errors are in the order of the input's fields."""
+    named = {error.field for error in invalid_ids}
+    wrong = [*invalid_ids, *(error for error in others if error.field not in named)]
     form = ["", "id", *(field.name for field in dataclasses.fields(given))] if given else ["", "id"]
     wrong.sort(key=lambda error: form.index(error.field) if error.field in form else len(form))
     return MutationOutcome(
-        None, [Erro(code=of_the_list(one.code), field=camel(one.field) or None, message=one.message) for one in wrong]
+        None, [Erro(code=known_code(one.code), field=camel(one.field) or None, message=one.message) for one in wrong]
     )

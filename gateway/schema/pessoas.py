@@ -6,19 +6,19 @@ import strawberry
 from strawberry import UNSET
 
 from gateway.resources import PESSOAS, SOLICITACOES
-from gateway.schema.connection import Connection, at_root, below, by
+from gateway.schema.connection import Connection, child_connection, ordering, root_connection
 from gateway.schema.filters import AND, NOT, OR, IdFilter, NomeFilter
-from gateway.schema.links import by_id
-from gateway.schema.mutations import Payload, changed, creates, deletes, updates
+from gateway.schema.links import row_by_id
+from gateway.schema.mutations import Payload, creates, deletes, payload_row, updates
 from gateway.schema.solicitacoes import Solicitacao, SolicitacaoFilter, SolicitacaoOrder
 
 
 @strawberry.enum(description="A ordem de uma lista de pessoas.")
 class PessoaOrder(Enum):
-    ID_ASC = by("id", "Pelo id, do menor ao maior.")
-    ID_DESC = by("-id", "Pelo id, do maior ao menor.")
-    NOME_PESSOA_ASC = by("nome_pessoa", "Pelo nome, de A a Z.")
-    NOME_PESSOA_DESC = by("-nome_pessoa", "Pelo nome, de Z a A.")
+    ID_ASC = ordering("id", "Pelo id, do menor ao maior.")
+    ID_DESC = ordering("-id", "Pelo id, do maior ao menor.")
+    NOME_PESSOA_ASC = ordering("nome_pessoa", "Pelo nome, de A a Z.")
+    NOME_PESSOA_DESC = ordering("-nome_pessoa", "Pelo nome, de Z a A.")
 
 
 @strawberry.input(description="Condições sobre uma pessoa; todas as que forem dadas devem valer.")
@@ -34,7 +34,7 @@ class PessoaFilter:
 class Pessoa:
     id: strawberry.ID = strawberry.field(description="O id, único entre as pessoas.")
     nome_pessoa: str = strawberry.field(description="O nome.")
-    solicitacoes: Connection[Solicitacao] | None = below(
+    solicitacoes: Connection[Solicitacao] | None = child_connection(
         "pessoa_id", SOLICITACOES, SolicitacaoFilter, SolicitacaoOrder, "O que esta pessoa solicitou."
     )
 
@@ -51,23 +51,23 @@ class AtualizarPessoaInput:
 
 @strawberry.type(description="O resultado de criar uma pessoa.")
 class CriarPessoaPayload(Payload):
-    pessoa: Pessoa | None = changed("A pessoa criada; null se houve erros.")
+    pessoa: Pessoa | None = payload_row("A pessoa criada; null se houve erros.")
 
 
 @strawberry.type(description="O resultado de atualizar uma pessoa.")
 class AtualizarPessoaPayload(Payload):
-    pessoa: Pessoa | None = changed("A pessoa como ficou; null se houve erros.")
+    pessoa: Pessoa | None = payload_row("A pessoa como ficou; null se houve erros.")
 
 
 @strawberry.type(description="O resultado de excluir uma pessoa.")
 class ExcluirPessoaPayload(Payload):
-    pessoa: Pessoa | None = changed("A pessoa que foi excluída; null se houve erros.")
+    pessoa: Pessoa | None = payload_row("A pessoa que foi excluída; null se houve erros.")
 
 
 @strawberry.type
 class PessoaQuery:
-    pessoa: Pessoa | None = by_id(PESSOAS, "Uma pessoa pelo id; null se não existe.")
-    pessoas: Connection[Pessoa] | None = at_root(PESSOAS, PessoaFilter, PessoaOrder, "As pessoas, em páginas.")
+    pessoa: Pessoa | None = row_by_id(PESSOAS, "Uma pessoa pelo id; null se não existe.")
+    pessoas: Connection[Pessoa] | None = root_connection(PESSOAS, PessoaFilter, PessoaOrder, "As pessoas, em páginas.")
 
 
 @strawberry.type

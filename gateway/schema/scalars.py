@@ -1,4 +1,4 @@
-"""`DateTime`, and ids: how GraphQL's values become REST's."""
+"""The scalar `DateTime`, and the translation of GraphQL's values to REST's."""
 
 import re
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from chassis.errors import invalid
 from chassis.query.pagination import INT8
 
 Instante = NewType("Instante", str)
-ID = re.compile(r"[1-9][0-9]{0,18}")
+ID_PATTERN = re.compile(r"[1-9][0-9]{0,18}")
 
 
 def _parse(value: object) -> str:
-    """The text, which its owner reads again. Raises InvalidValue."""
+    """The text itself, if it is an instant; the service that gets it parses it. Raises InvalidValue."""
     instants.read(value)
     return str(value)
 
@@ -36,22 +36,25 @@ DATE_TIME: ScalarDefinition = strawberry.scalar(
 
 CONFIG = StrawberryConfig(scalar_map={Instante: DATE_TIME})
 SCALARS = {**DEFAULT_SCALAR_REGISTRY, Instante: DATE_TIME}
-NO_ID = "não é um id: deve ser um número inteiro positivo de até 64 bits"
+NOT_AN_ID = "não é um id: deve ser um número inteiro positivo de até 64 bits"
 
 
 def int_id(value: str, field: str) -> int:
-    """The REST id that a GraphQL ID names. Raises Invalid for one that is no positive integer of 64 bits, or not spelt
-    as we write it: caches take `01` and `1` for two rows."""
-    if not ID.fullmatch(value) or int(value) > INT8:
-        raise invalid(field, "INVALID_ID", NO_ID)
+    """The REST id for a GraphQL ID.
+
+    Raises Invalid unless it is a positive integer of 64 bits without leading zeros: a client's cache would treat `01`
+    and `1` as two rows.
+    """
+    if not ID_PATTERN.fullmatch(value) or int(value) > INT8:
+        raise invalid(field, "INVALID_ID", NOT_AN_ID)
     return int(value)
 
 
 def int_ids(values: Sequence[str], field: str) -> list[int]:
-    """The same for a list, of which the one at fault is named by its place."""
+    """The REST ids for a list of GraphQL IDs. An error names the invalid ID by its index."""
     return [int_id(value, f"{field}.{n}") for n, value in enumerate(values)]
 
 
 def python_arguments(coerced: dict[str, Any], field: StrawberryField) -> dict[str, Any]:
-    """Arguments as graphql-core coerced them, as a resolver of `field` takes them: enums, inputs, Python names."""
+    """Converts arguments that graphql-core has coerced to what a resolver takes: enums, input objects, Python names."""
     return convert_arguments(coerced, field.arguments, SCALARS, CONFIG)

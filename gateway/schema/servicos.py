@@ -6,19 +6,19 @@ import strawberry
 from strawberry import UNSET
 
 from gateway.resources import SERVICOS, SOLICITACOES
-from gateway.schema.connection import Connection, at_root, below, by
+from gateway.schema.connection import Connection, child_connection, ordering, root_connection
 from gateway.schema.filters import AND, NOT, OR, IdFilter, NomeFilter
-from gateway.schema.links import by_id
-from gateway.schema.mutations import Payload, changed, creates, deletes, updates
+from gateway.schema.links import row_by_id
+from gateway.schema.mutations import Payload, creates, deletes, payload_row, updates
 from gateway.schema.solicitacoes import Solicitacao, SolicitacaoFilter, SolicitacaoOrder
 
 
 @strawberry.enum(description="A ordem de uma lista de serviços.")
 class ServicoOrder(Enum):
-    ID_ASC = by("id", "Pelo id, do menor ao maior.")
-    ID_DESC = by("-id", "Pelo id, do maior ao menor.")
-    NOME_SERVICO_ASC = by("nome_servico", "Pelo nome, de A a Z.")
-    NOME_SERVICO_DESC = by("-nome_servico", "Pelo nome, de Z a A.")
+    ID_ASC = ordering("id", "Pelo id, do menor ao maior.")
+    ID_DESC = ordering("-id", "Pelo id, do maior ao menor.")
+    NOME_SERVICO_ASC = ordering("nome_servico", "Pelo nome, de A a Z.")
+    NOME_SERVICO_DESC = ordering("-nome_servico", "Pelo nome, de Z a A.")
 
 
 @strawberry.input(description="Condições sobre um serviço; todas as que forem dadas devem valer.")
@@ -34,7 +34,7 @@ class ServicoFilter:
 class Servico:
     id: strawberry.ID = strawberry.field(description="O id, único entre os serviços.")
     nome_servico: str = strawberry.field(description="O nome.")
-    solicitacoes: Connection[Solicitacao] | None = below(
+    solicitacoes: Connection[Solicitacao] | None = child_connection(
         "servico_id", SOLICITACOES, SolicitacaoFilter, SolicitacaoOrder, "As solicitações deste serviço."
     )
 
@@ -51,23 +51,25 @@ class AtualizarServicoInput:
 
 @strawberry.type(description="O resultado de criar um serviço.")
 class CriarServicoPayload(Payload):
-    servico: Servico | None = changed("O serviço criado; null se houve erros.")
+    servico: Servico | None = payload_row("O serviço criado; null se houve erros.")
 
 
 @strawberry.type(description="O resultado de atualizar um serviço.")
 class AtualizarServicoPayload(Payload):
-    servico: Servico | None = changed("O serviço como ficou; null se houve erros.")
+    servico: Servico | None = payload_row("O serviço como ficou; null se houve erros.")
 
 
 @strawberry.type(description="O resultado de excluir um serviço.")
 class ExcluirServicoPayload(Payload):
-    servico: Servico | None = changed("O serviço que foi excluído; null se houve erros.")
+    servico: Servico | None = payload_row("O serviço que foi excluído; null se houve erros.")
 
 
 @strawberry.type
 class ServicoQuery:
-    servico: Servico | None = by_id(SERVICOS, "Um serviço pelo id; null se não existe.")
-    servicos: Connection[Servico] | None = at_root(SERVICOS, ServicoFilter, ServicoOrder, "Os serviços, em páginas.")
+    servico: Servico | None = row_by_id(SERVICOS, "Um serviço pelo id; null se não existe.")
+    servicos: Connection[Servico] | None = root_connection(
+        SERVICOS, ServicoFilter, ServicoOrder, "Os serviços, em páginas."
+    )
 
 
 @strawberry.type

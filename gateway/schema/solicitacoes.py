@@ -7,13 +7,13 @@ import strawberry
 from strawberry import UNSET, lazy
 
 from gateway.resources import PESSOAS, PRODUTOS, SERVICOS, SOLICITACOES
-from gateway.schema.connection import Connection, at_root, by
+from gateway.schema.connection import Connection, ordering, root_connection
 from gateway.schema.filters import AND, NOT, OR, DataHoraFilter, IdFilter, NestedFilter
-from gateway.schema.links import by_id, link
-from gateway.schema.mutations import Payload, changed, creates, deletes, updates
+from gateway.schema.links import link, row_by_id
+from gateway.schema.mutations import Payload, creates, deletes, payload_row, updates
 from gateway.schema.scalars import Instante
 
-if TYPE_CHECKING:  # they refer to us; Strawberry looks these up when the schema is built
+if TYPE_CHECKING:  # these modules import this one; Strawberry finds their types when it builds the schema
     from gateway.schema.catalogo import Produto, ProdutoFilter
     from gateway.schema.pessoas import Pessoa, PessoaFilter
     from gateway.schema.servicos import Servico, ServicoFilter
@@ -21,10 +21,10 @@ if TYPE_CHECKING:  # they refer to us; Strawberry looks these up when the schema
 
 @strawberry.enum(description="A ordem de uma lista de solicitações.")
 class SolicitacaoOrder(Enum):
-    ID_ASC = by("id", "Pelo id, do menor ao maior.")
-    ID_DESC = by("-id", "Pelo id, do maior ao menor.")
-    DATA_SOLICITACAO_ASC = by("data_solicitacao", "Pela data, da mais antiga à mais recente.")
-    DATA_SOLICITACAO_DESC = by("-data_solicitacao", "Pela data, da mais recente à mais antiga.")
+    ID_ASC = ordering("id", "Pelo id, do menor ao maior.")
+    ID_DESC = ordering("-id", "Pelo id, do maior ao menor.")
+    DATA_SOLICITACAO_ASC = ordering("data_solicitacao", "Pela data, da mais antiga à mais recente.")
+    DATA_SOLICITACAO_DESC = ordering("-data_solicitacao", "Pela data, da mais recente à mais antiga.")
 
 
 @strawberry.input(description="Condições sobre uma solicitação; todas as que forem dadas devem valer.")
@@ -90,23 +90,23 @@ class AtualizarSolicitacaoInput:
 
 @strawberry.type(description="O resultado de criar uma solicitação.")
 class CriarSolicitacaoPayload(Payload):
-    solicitacao: Solicitacao | None = changed("A solicitação criada; null se houve erros.")
+    solicitacao: Solicitacao | None = payload_row("A solicitação criada; null se houve erros.")
 
 
 @strawberry.type(description="O resultado de atualizar uma solicitação.")
 class AtualizarSolicitacaoPayload(Payload):
-    solicitacao: Solicitacao | None = changed("A solicitação como ficou; null se houve erros.")
+    solicitacao: Solicitacao | None = payload_row("A solicitação como ficou; null se houve erros.")
 
 
 @strawberry.type(description="O resultado de excluir uma solicitação.")
 class ExcluirSolicitacaoPayload(Payload):
-    solicitacao: Solicitacao | None = changed("A solicitação que foi excluída; null se houve erros.")
+    solicitacao: Solicitacao | None = payload_row("A solicitação que foi excluída; null se houve erros.")
 
 
 @strawberry.type
 class SolicitacaoQuery:
-    solicitacao: Solicitacao | None = by_id(SOLICITACOES, "Uma solicitação pelo id; null se não existe.")
-    solicitacoes: Connection[Solicitacao] | None = at_root(
+    solicitacao: Solicitacao | None = row_by_id(SOLICITACOES, "Uma solicitação pelo id; null se não existe.")
+    solicitacoes: Connection[Solicitacao] | None = root_connection(
         SOLICITACOES, SolicitacaoFilter, SolicitacaoOrder, "As solicitações, em páginas."
     )
 

@@ -170,7 +170,7 @@ async def test_a_request_that_has_ended_leaves_nothing_to_the_garbage_collector(
     remains = weakref.ref(loaders)
     gc.disable()
     try:
-        loaders.give_up()
+        loaders.cancel_reads()
         del loaders
         assert remains() is None
     finally:
