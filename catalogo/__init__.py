@@ -1,1 +1,1 @@
-"""Catalogo: categorias, and the produtos in them."""
+"""The service catalogo: categorias, and the produtos in them."""

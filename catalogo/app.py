@@ -1,4 +1,4 @@
-"""The catalogo service."""
+"""Builds the application of catalogo."""
 
 from fastapi import FastAPI
 

@@ -16,7 +16,7 @@ categorias = Collection(
 
 
 class Produtos(Collection):
-    """A produto shows its categoria, and is written with `categoria_id`."""
+    """The collection of produtos. A client writes `categoria_id`, and reads the whole `categoria`."""
 
     expanded = {"categoria": "categoria_id"}
 

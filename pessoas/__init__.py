@@ -1,1 +1,1 @@
-"""Pessoas: who asks for services."""
+"""The service pessoas: the people who ask for servicos."""

@@ -1,4 +1,4 @@
-"""The pessoas service."""
+"""Builds the application of pessoas."""
 
 from fastapi import FastAPI
 

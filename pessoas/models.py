@@ -17,7 +17,7 @@ from chassis.text import Name
 
 
 class Base(SQLModel, registry=tables()):
-    """The tables of this service, apart from every other's."""
+    """The base of this service's tables. Its own registry keeps them apart from the tables of other services."""
 
 
 class PessoaWrite(SQLModel):
@@ -42,4 +42,4 @@ class Pessoa(Base, table=True):
 
 
 class Idempotency(IdempotencyColumns, Base, table=True):
-    """The first answers of keyed writes."""
+    """The first answers to writes with an `Idempotency-Key`, which are repeated when such a write is retried."""

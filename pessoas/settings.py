@@ -1,4 +1,4 @@
-"""What this service reads from its environment: what every service with a database does."""
+"""What this service reads from its environment: the settings of every service with a database."""
 
 from chassis.settings import DatabaseSettings
 

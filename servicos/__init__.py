@@ -1,1 +1,1 @@
-"""Servicos: what can be asked for."""
+"""The service servicos: what people can ask for."""

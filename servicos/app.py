@@ -1,4 +1,4 @@
-"""The servicos service."""
+"""Builds the application of servicos."""
 
 from fastapi import FastAPI
 

@@ -1,4 +1,4 @@
-"""The solicitacoes service, which also coordinates its three neighbours."""
+"""Builds the application of solicitacoes, the service that also reads from the three others."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ from solicitacoes.settings import Settings
 
 
 def create_app(settings: Settings | None = None, transports: Mapping[str, AsyncBaseTransport] | None = None) -> FastAPI:
-    """The application; `transports` by neighbour's name replace the network in tests."""
+    """The application. In tests, `transports` (by the neighbour's name) replace the network."""
     settings = settings or read(Settings)
     urls = {"catalogo": settings.catalogo_url, "pessoas": settings.pessoas_url, "servicos": settings.servicos_url}
     remotes = neighbours(urls, settings, transports)

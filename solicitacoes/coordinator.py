@@ -1,4 +1,4 @@
-"""The coordinator: what a solicitacao refers to, asked of its three owners at the same time."""
+"""The coordinator: it reads the three objects that a solicitacao refers to, from their services, at the same time."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -13,14 +13,20 @@ from solicitacoes.models import Owned, Pessoa, Produto, Servico
 
 @dataclass(frozen=True)
 class Reference:
-    """One reference: its field, the member that shows it, what a user calls it, whose it is, where, and its type."""
+    """A field of a solicitacao that refers to a row of another service."""
 
     field: str
+    """The field with the row's id."""
     shown_as: str
+    """The member of the answer that shows the row."""
     noun: str
+    """What messages for users call the row."""
     owner: str
+    """The service that owns the row."""
     path: str
-    kind: type[Owned]
+    """The row's path in that service."""
+    model: type[Owned]
+    """The type of the service's answer."""
 
 
 REFERENCES = (
@@ -31,53 +37,66 @@ REFERENCES = (
 
 
 class Coordinator:
-    """Asks the owners. `remotes` are the neighbours by name."""
+    """Reads what solicitacoes refer to. `remotes` are the neighbours by name."""
 
     def __init__(self, remotes: Mapping[str, Remote]) -> None:
         self._remotes = remotes
 
     async def view(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The solicitacao with its three objects as their owners show them: null when gone, and named in
-        `indisponiveis` when the owner cannot answer. Raises Forbidden when the caller may not read all of them."""
+        """The solicitacao with its three objects, as their services show them.
+
+        An object is null if it no longer exists, or if its service cannot answer. In the second case `indisponiveis`
+        names it. Raises Forbidden if the caller may not read all three.
+        """
         _require_readable(REFERENCES)
-        shown: dict[str, Any] = {"id": row["id"], "data_solicitacao": row["data_solicitacao"]}
-        away: list[str] = []
-        found = await asyncio.gather(*(self._ask(one, row[one.field]) for one in REFERENCES))
+        view: dict[str, Any] = {"id": row["id"], "data_solicitacao": row["data_solicitacao"]}
+        unavailable: list[str] = []
+        found = await asyncio.gather(*(self._read(one, row[one.field]) for one in REFERENCES))
         for reference, answer in zip(REFERENCES, found, strict=True):
-            shown[reference.shown_as] = None if isinstance(answer, Refusal) else answer
+            view[reference.shown_as] = None if isinstance(answer, Refusal) else answer
             if isinstance(answer, Refusal) and not isinstance(answer, NotFound):
-                away.append(reference.shown_as)
-        return shown | {"indisponiveis": away} if away else shown
+                unavailable.append(reference.shown_as)
+        return view | {"indisponiveis": unavailable} if unavailable else view
 
     async def dangling(self, new: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[FieldError]:
-        """Names each reference to nothing. Raises Unavailable when there is none and an owner cannot be asked, and
-        Forbidden when the caller may not ask: to know whether a row exists is to read it. References that stay as they
-        were are not asked again: history is never rewritten."""
+        """The errors for the references to rows that do not exist.
+
+        A reference that keeps its value is not checked again, since its row may have been deleted in the meantime.
+
+        Raises Forbidden if the caller may not read a row: whoever learns whether it exists has read it. Raises
+        Unavailable if a service cannot be asked and no error was found in the others.
+        """
         given = [one for one in REFERENCES if one.field in new]
         changed = [one for one in given if old is None or new[one.field] != old[one.field]]
         _require_readable(changed)
-        found = await asyncio.gather(*(self._ask(one, new[one.field]) for one in changed))
+        found = await asyncio.gather(*(self._read(one, new[one.field]) for one in changed))
         missing = [
             FieldError(reference.field, "NOT_FOUND", f"{reference.noun} {new[reference.field]} não existe")
             for reference, answer in zip(changed, found, strict=True)
             if isinstance(answer, NotFound)
         ]
-        away = {one.owner: answer for one, answer in zip(changed, found, strict=True) if isinstance(answer, Refusal)}
-        if away and not missing:
-            owner = max(away, key=lambda name: away[name].retry_after or 0)  # to ask again before that is in vain
-            seconds = away[owner].retry_after
+        refusals = {
+            one.owner: answer for one, answer in zip(changed, found, strict=True) if isinstance(answer, Refusal)
+        }
+        if refusals and not missing:
+            # The longest time decides: before it has passed, a retry would be refused again.
+            owner = max(refusals, key=lambda name: refusals[name].retry_after or 0)
+            seconds = refusals[owner].retry_after
             when = f"; tente de novo em {seconds} s" if seconds else ""
             refusal = Unavailable(f"não foi possível consultar {owner}; nada foi gravado{when}", retry_after=seconds)
-            refusal.service = owner  # so that nobody takes it for a fault of this service
-            raise refusal from away[owner]
+            refusal.service = owner  # names the service that failed, so that this one is not blamed
+            raise refusal from refusals[owner]
         return missing
 
-    async def _ask(self, reference: Reference, id: int) -> dict[str, Any] | Refusal:
-        """What the owner shows, or its refusal. Only a 404 is our caller's to mend, not a share that is used up there,
-        nor a token that is judged otherwise there."""
+    async def _read(self, reference: Reference, id: int) -> dict[str, Any] | Refusal:
+        """What the owner shows, or its refusal.
+
+        Only a 404 is an error that our caller can correct. Any other refusal (a used-up quota, a token that the owner
+        does not accept) means that the owner cannot be asked.
+        """
 
         def decode(content: bytes) -> dict[str, Any]:
-            found = reference.kind.model_validate_json(content)
+            found = reference.model.model_validate_json(content)
             if found.id != id:
                 raise ValueError(f"{found.id} instead of {id}")
             return found.model_dump()
@@ -89,5 +108,8 @@ class Coordinator:
 
 
 def _require_readable(references: Iterable[Reference]) -> None:
-    """The caller's own token travels on, so each owner would refuse it: say so before anybody is asked."""
+    """Raises Forbidden if the caller may not read all of these.
+
+    The services would refuse too, since we send them the caller's own token. Checking here saves the requests.
+    """
     context.current().caller.require(*(f"{one.owner}:read" for one in references))

@@ -12,7 +12,7 @@ from chassis.query.models import ABSENT, Id
 
 
 class Base(SQLModel, registry=tables()):
-    """The tables of this service, apart from every other's."""
+    """The base of this service's tables. Its own registry keeps them apart from the tables of other services."""
 
 
 class SolicitacaoWrite(SQLModel):
@@ -31,9 +31,10 @@ class SolicitacaoPublic(SolicitacaoWrite):
 
 
 class Owned(BaseModel):
-    """What another service owns, as it answers it; members beyond these are ignored."""
+    """A row of another service, as that service shows it. Members that are not declared here are ignored."""
 
-    model_config = ConfigDict(strict=True, hide_input_in_errors=True)  # a failure is logged: without people's names
+    # A failed validation is logged, and the log must not contain people's names.
+    model_config = ConfigDict(strict=True, hide_input_in_errors=True)
 
     id: Id
 
@@ -82,4 +83,4 @@ class Solicitacao(Base, table=True):
 
 
 class Idempotency(IdempotencyColumns, Base, table=True):
-    """The first answers of keyed writes."""
+    """The first answers to writes with an `Idempotency-Key`, which are repeated when such a write is retried."""

@@ -1,4 +1,4 @@
-"""The REST routes of solicitacoes: the common dialect, with references checked on write and shown on read."""
+"""The REST routes of solicitacoes. References are checked when a solicitacao is written, and shown when it is read."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ class Solicitacoes(Collection):
         return await coordinator.dangling(new, old)
 
     async def show(self, request: Request, id: int) -> Response:
-        """The coordinator view. It carries no ETag: it shows what others own."""
+        """The coordinator's view of one row. It has no ETag, since it shows rows of other services too."""
         coordinator: Coordinator = request.app.state.coordinator
         row = await self.make(request).get(id)
         headers = {"Cache-Control": "no-cache"}

@@ -1,4 +1,4 @@
-"""What this service, which also asks the three others, reads from its environment."""
+"""What this service reads from its environment: its database, and the addresses of the three other services."""
 
 from chassis.settings import BaseUrl, DatabaseSettings, NeighbourSettings
 

@@ -1,4 +1,4 @@
-"""Folds the names that are there anew, and makes them NFC; an index of those that older code writes from now on."""
+"""Folds the existing names anew, makes them NFC, and adds an index of the rows that older code writes later."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""By which fold each name was folded."""
+"""Adds the version of the fold that each folded name was written with."""
 
 from chassis.db.search import add_fold_version, drop_fold_version
 
