@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
-import psycopg
 import pytest
 import pytest_asyncio
 
@@ -21,6 +20,7 @@ from chassis.observe.logs import output
 from deploy.postgres import Cluster, free_ports
 from deploy.topology import SERVICES
 from tests.applications import Applications, Gateway, Services
+from tests.databases import SharedDatabase
 from tests.deploy.processes import WAIT_SECONDS
 from tests.issuer import Issuer
 from tests.listener import Logged
@@ -82,17 +82,19 @@ async def applications(database_urls: dict[str, str]) -> AsyncIterator[Applicati
         yield await Applications.start(stack, database_urls)
 
 
+@pytest.fixture(scope="session")
+def shared_databases(database_urls: dict[str, str]) -> Iterator[list[SharedDatabase]]:
+    databases = [SharedDatabase(url) for url in database_urls.values()]
+    yield databases
+    for database in databases:
+        database.close()
+
+
 @pytest.fixture
-def services(applications: Applications, database_urls: dict[str, str]) -> Services:
+def services(applications: Applications, shared_databases: list[SharedDatabase]) -> Services:
     """The four services over empty databases; what they are asked is in `services.calls`."""
-    for url in database_urls.values():
-        with psycopg.connect(url, autocommit=True) as connection:
-            tables = connection.execute(
-                "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables "
-                "WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
-            ).fetchone()
-            assert tables
-            connection.execute(f"TRUNCATE {tables[0]} RESTART IDENTITY CASCADE".encode())
+    for database in shared_databases:
+        database.empty()
     applications.restore()
     return applications.services
 

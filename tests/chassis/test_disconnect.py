@@ -26,6 +26,12 @@ POOL = 2
 LONG = 30.0
 """Seconds a statement might take here: whatever ends sooner was ended by the client."""
 
+LOOKED = """
+    SELECT FROM pg_stat_activity WHERE datname = current_database() AND backend_start > %s
+    AND state = 'idle' AND query LIKE '%%fold_version <%%'
+"""
+"""Whether a process that was started since then has looked for names to fold."""
+
 
 class Holder:
     """Somebody who holds a lock that others wait for."""
@@ -67,8 +73,17 @@ async def service(services: Services, database_urls: dict[str, str]) -> AsyncIte
     await builders.pessoa(services)
     settings = {"database_url": database_urls["pessoas"], "database_pool_size": POOL, "database_timeout": LONG}
     app = pessoas.app.create_app(DatabaseSettings.model_validate({**settings, "log_level": "ERROR"}))
-    async with serving(app) as served:
-        yield served
+    with psycopg.connect(database_urls["pessoas"], autocommit=True) as connection:
+        before = connection.execute("SELECT clock_timestamp()").fetchone()
+
+        def has_looked() -> bool:
+            return connection.execute(LOOKED, before).fetchone() is not None
+
+        async with serving(app) as served:
+            await until(
+                has_looked, "the names to fold are looked for, which would wait for a lock and hold a connection"
+            )
+            yield served
 
 
 async def let_wait_and_hang_up(holder: Holder, served: Served, *requests: bytes) -> None:

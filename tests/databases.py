@@ -1,0 +1,51 @@
+"""The services' databases as tests share them: empty before each test, and sooner than TRUNCATE would make them."""
+
+from __future__ import annotations
+
+import psycopg
+
+LARGE = 256 * 1024
+"""Bytes of a table from which deleting its rows, whose room stays behind, no longer pays."""
+
+TABLES = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+SEQUENCES = "SELECT quote_ident(sequencename) FROM pg_sequences WHERE schemaname = 'public'"
+
+
+class SharedDatabase:
+    """A database that is emptied again and again, over one connection.
+
+    TRUNCATE gives every table, index and sequence a new file, however little is in it: some 20 ms. So small tables are
+    emptied by DELETE. Either way every table is locked first, as TRUNCATE locks it: what an earlier test has left
+    running ends before, and leaves no row behind.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._connection = psycopg.connect(url, autocommit=True)
+        tables, sequences = self._names(TABLES), self._names(SEQUENCES)
+        size = ", ".join(f"pg_relation_size('{table}')" for table in tables)
+        # In one statement rows may go in any order: foreign keys are checked when it ends.
+        deletions = ", ".join(f"deletion{n} AS (DELETE FROM {table})" for n, table in enumerate(tables))
+        restarts = ", ".join(f"setval('{sequence}', 1, false)" for sequence in sequences)
+        self._emptying = f"""
+            DO $$
+            DECLARE deleted bigint;
+            BEGIN
+                LOCK TABLE {", ".join(tables)};
+                IF greatest({size}) > {LARGE} THEN
+                    TRUNCATE {", ".join(tables)};
+                ELSE
+                    WITH {deletions} SELECT 0 INTO deleted;
+                END IF;
+                PERFORM {restarts};
+            END $$
+        """.encode()
+
+    def empty(self) -> None:
+        """Returns when no table has a row and every id begins at 1 again."""
+        self._connection.execute(self._emptying)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _names(self, query: str) -> list[str]:
+        return [row[0] for row in self._connection.execute(query.encode())]
