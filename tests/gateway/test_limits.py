@@ -103,15 +103,16 @@ OVER = {
 }
 
 
-@pytest.mark.parametrize("limit", OVER)
-@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("method", "limit"),
+    # No URL is as long as a document that is too long.
+    [("POST", limit) for limit in OVER] + [("GET", limit) for limit in OVER if limit != "MAX_DOCUMENT_LENGTH"],
+)
 async def test_a_refusal_says_which_limit_what_was_asked_and_what_is_allowed_and_nothing_is_read(
     gateway: Gateway, services: Services, limit: str, method: str
 ) -> None:
     query = {"query": OVER[limit]}
     sent: dict[str, Any] = {"json": query} if method == "POST" else {"params": query}
-    if method == "GET" and limit == "MAX_DOCUMENT_LENGTH":
-        pytest.skip("no URL is that long")
 
     answer = await gateway.client.request(method, "/graphql", headers=GRAPHQL_JSON, **sent)
     old = await gateway.client.request(method, "/graphql", **sent)
