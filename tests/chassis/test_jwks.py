@@ -207,7 +207,11 @@ async def test_an_issuer_that_comes_late_is_found_though_no_request_asks(
     assert told(caplog)[0][0] == "ERROR"
 
 
-@pytest.mark.parametrize("set_", ['{"keys": []}', jwks(public("RS256", use="enc")), jwks(public("RS256", alg="RS512"))])
+@pytest.mark.parametrize(
+    "set_",
+    ['{"keys": []}', jwks(public("RS256", use="enc")), jwks(public("RS256", alg="RS512"))],
+    ids=["no key", "for encryption", "of another algorithm"],
+)
 async def test_a_set_without_a_key_that_can_be_used_is_none_at_the_start(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, set_: str
 ) -> None:
@@ -267,7 +271,11 @@ def short() -> dict[str, Any]:
         5,
         None,
     ],
-    ids=lambda jwk: str(jwk)[:60],
+    ids=[
+        *("symmetric", "symmetric with its algorithm", "of another kind's algorithm", "of another algorithm"),
+        *("for encryption", "kid is a list", "kid is a number", "modulus too small", "of another curve"),
+        *("of an unknown curve", "private", "too short", "empty", "a number", "null"),
+    ],
 )
 def test_a_key_that_is_not_to_be_used_is_passed_over(jwk: Any) -> None:
     found = read(json.dumps({"keys": [jwk, public("EdDSA")]}).encode(), ALL)
