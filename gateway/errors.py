@@ -50,6 +50,7 @@ EXTENSIONS = {
 }
 """The closed list of codes, each with its description in the schema."""
 
+# The code for each class of refusal. Any other class is INTERNAL.
 CODES: dict[type[Refusal], str] = {
     Malformed: "BAD_USER_INPUT",
     Invalid: "BAD_USER_INPUT",
@@ -66,6 +67,7 @@ CODES: dict[type[Refusal], str] = {
 }
 
 
+# The message for each limit, by the name of its setting.
 LIMIT_TEXTS = {
     "max_document_length": "o documento tem {asked} caracteres; o máximo é {allowed}",
     "max_tokens": "o documento tem mais de {allowed} tokens, que é o máximo",

@@ -152,7 +152,7 @@ class Loaders:
         self._open_reads: set[asyncio.Future[Any] | PendingRead[Any]] = set()
         self._ended = False
 
-    def one(self, resource: Resource[R], id: int) -> "asyncio.Future[R | None]":
+    def row(self, resource: Resource[R], id: int) -> "asyncio.Future[R | None]":
         """The row with this id, or None. It is a future, so that a resolver need not be a coroutine."""
         make = lambda: KeyLoader(self._cancellable(self._by_id(resource)), MAX_IDS)  # noqa: E731
         return self._remember(("one", resource.path), make).load(id)
@@ -179,7 +179,7 @@ class Loaders:
         )
         return RowList(list(found.rows.values()), found.failed)
 
-    def children(
+    def child_page(
         self, resource: Resource[R], field: str, parent: int, query: ServiceQuery
     ) -> "asyncio.Future[Page[R]]":
         """The page of the rows whose `field` is `parent`, as a future."""
@@ -188,7 +188,7 @@ class Loaders:
             key, lambda: KeyLoader(self._cancellable(self._per_parent(resource, field, query)), MAX_PARENTS)
         ).load(parent)
 
-    def pages(self, resource: AnyResource, field: str, query: ServiceQuery) -> KeySetLoader:
+    def child_pages(self, resource: AnyResource, field: str, query: ServiceQuery) -> KeySetLoader:
         """The loader of pages for whole sets of parents."""
         key = ("pages", resource.path, field, json.dumps(query, sort_keys=True))
         return self._remember(key, lambda: KeySetLoader(self._per_parent(resource, field, query), MAX_PARENTS))
@@ -196,7 +196,7 @@ class Loaders:
     async def page(self, resource: Resource[R], query: ServiceQuery) -> Page[R]:
         """One page of a collection."""
         search = "filter" in query or bool(query.get("count"))
-        return await self.remote(resource).read(resource.query_path, resource.page(query), query, search=search)
+        return await self.remote(resource).read(resource.query_path, resource.page_decoder(query), query, search=search)
 
     async def ids(self, resource: AnyResource, filter: ServiceQuery) -> Ids:
         """The ids that match a filter, at most `MAX_IDS`. Equal filters in one request are asked once."""
@@ -270,13 +270,13 @@ class Loaders:
         ids = sorted(keys)
         remote = self.remote(resource)
         metrics.BATCH_KEYS.labels(resource.service).observe(len(ids))
-        return remote.begin(resource.query_path, resource.bulk(ids), {"ids": ids})
+        return remote.begin(resource.query_path, resource.bulk_decoder(ids), {"ids": ids})
 
     def _per_parent(self, resource: AnyResource, field: str, query: ServiceQuery) -> Fetch:
         async def fetch(keys: list[int]) -> Mapping[int, Any]:
             metrics.BATCH_KEYS.labels(resource.service).observe(len(keys))
             body = {**query, "per": {"field": field, "ids": keys}}
-            decode, search = resource.groups(field, keys, query), "filter" in query
+            decode, search = resource.groups_decoder(field, keys, query), "filter" in query
             return await self.remote(resource).read(resource.query_path, decode, body, search=search)
 
         return fetch

@@ -26,6 +26,7 @@ MOST_NAMES = 200
 """How many operation names get a label of their own. Since clients choose the names, all further names count as
 `other`."""
 LONGEST_NAME = 100
+# The codes of errors that the client has caused.
 REFUSALS = frozenset(
     {"BAD_USER_INPUT", "NOT_FOUND", "CONFLICT", "UNAUTHENTICATED", "FORBIDDEN", "RATE_LIMITED", "LIMIT_EXCEEDED"}
 )

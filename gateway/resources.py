@@ -37,7 +37,7 @@ class Resource(Generic[R]):
         """Where queries with a body are sent."""
         return self.path + "query/"
 
-    def written(self, id: int | None) -> Callable[[bytes], R]:
+    def write_decoder(self, id: int | None) -> Callable[[bytes], R]:
         """The decoder for the answer to a write of the row `id`, or of a new row if `id` is None."""
         decode = self._row
 
@@ -49,7 +49,7 @@ class Resource(Generic[R]):
 
         return decoded
 
-    def bulk(self, ids: list[int]) -> Callable[[bytes], BulkAnswer[R]]:
+    def bulk_decoder(self, ids: list[int]) -> Callable[[bytes], BulkAnswer[R]]:
         """The decoder for the answer to a bulk read of these ids, in ascending order. Some rows may not exist."""
         decode = self._items
 
@@ -62,7 +62,7 @@ class Resource(Generic[R]):
 
         return decoded
 
-    def page(self, query: ServiceQuery) -> Callable[[bytes], Page[R]]:
+    def page_decoder(self, query: ServiceQuery) -> Callable[[bytes], Page[R]]:
         """The decoder for the answer to `query`.
 
         It does not check the ids. We cannot know which rows match, and a search for repeated rows would take 2 % of a
@@ -78,7 +78,9 @@ class Resource(Generic[R]):
 
         return decoded
 
-    def groups(self, field: str, parents: list[int], query: ServiceQuery) -> Callable[[bytes], Mapping[int, Page[R]]]:
+    def groups_decoder(
+        self, field: str, parents: list[int], query: ServiceQuery
+    ) -> Callable[[bytes], Mapping[int, Page[R]]]:
         """The decoder for the answer to `query` for each of these parents, whose ids are in the rows' `field`."""
         decode, most, counts, parent_of = self._groups, _most(query), query.get("count", False), attrgetter(field)
 

@@ -58,6 +58,6 @@ class Collector:
                 yield from self._fields(kind, fragment.selection_set)
 
 
-def selections(nodes: Sequence[FieldNode]) -> list[SelectionSetNode]:
+def selection_sets(nodes: Sequence[FieldNode]) -> list[SelectionSetNode]:
     """The selection sets of the nodes that share one response key."""
     return [node.selection_set for node in nodes if node.selection_set]

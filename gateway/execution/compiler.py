@@ -40,12 +40,15 @@ from gateway.declarations import (
 )
 from gateway.execution import layout, parts, plan
 from gateway.execution.arguments import FieldArguments
-from gateway.execution.collect import Collector, selections
+from gateway.execution.collect import Collector, selection_sets
 from gateway.execution.parts import PlanRun
 
 
 class NotCompiledError(Exception):
-    """There is no plan for this operation, so the reference executor must run it. The message is the reason."""
+    """There is no plan for this operation, so the reference executor must run it. The message is the reason.
+
+    This happens only if a field of the schema was added without a declaration that the compiler knows.
+    """
 
 
 Member = layout.RowValue | parts.PlanPart | parts.ObjectTemplate | bytes
@@ -145,7 +148,7 @@ class Compiler:
         """The templates of a mutation's payload: for a write that succeeded, and for one that was refused."""
         done: dict[str, Member] = {}
         refused: dict[str, Member] = {}
-        for key, nodes in self._collect(parent_type, selections(parents)).items():
+        for key, nodes in self._collect(parent_type, selection_sets(parents)).items():
             if nodes[0].name.value == "__typename":
                 done[key] = refused[key] = _quoted(parent_type.name)
                 continue
@@ -167,7 +170,7 @@ class Compiler:
 
         `row` is the prefix of the object's attributes in the row: `categoria.` for the categoria inside a produto.
         """
-        fields = self._collect(parent_type, selections(parents))
+        fields = self._collect(parent_type, selection_sets(parents))
         return _object_template({key: self._member(parent_type, nodes, row) for key, nodes in fields.items()})
 
     def _member(self, parent_type: GraphQLObjectType, nodes: Sequence[FieldNode], row: str) -> Member:
@@ -196,7 +199,7 @@ class Compiler:
         self, parent_type: GraphQLObjectType, parents: Sequence[FieldNode]
     ) -> tuple[parts.ObjectTemplate, frozenset[str]]:
         """The template of a page, and the names of its selected fields."""
-        fields = self._collect(parent_type, selections(parents))
+        fields = self._collect(parent_type, selection_sets(parents))
         template = _object_template({key: self._page_member(parent_type, nodes) for key, nodes in fields.items()})
         return template, frozenset(nodes[0].name.value for nodes in fields.values())
 
@@ -225,11 +228,11 @@ class Compiler:
                 case name:
                     return self._template(_object_type(parent_type, name), nodes)
 
-        fields = self._collect(parent_type, selections(parents))
+        fields = self._collect(parent_type, selection_sets(parents))
         return _object_template({key: member(nodes) for key, nodes in fields.items()})
 
     def _page_info_template(self, parent_type: GraphQLObjectType, parents: Sequence[FieldNode]) -> parts.ObjectTemplate:
-        fields = self._collect(parent_type, selections(parents))
+        fields = self._collect(parent_type, selection_sets(parents))
         typename = _quoted(parent_type.name)
         return _object_template({key: PAGE_INFO.get(nodes[0].name.value, typename) for key, nodes in fields.items()})
 

@@ -44,7 +44,7 @@ from graphql import (
 
 from chassis.query.pagination import DEFAULT_SIZE, MAX_IDS, MAX_PARENTS, MAX_SIZE
 from gateway.declarations import ConnectionOf, Declaration, LinkByKey, RowById
-from gateway.execution.collect import Collector, selections
+from gateway.execution.collect import Collector, selection_sets
 from gateway.execution.introspection_cost import IntrospectionCost
 
 VALUES_PER_ROW = 10
@@ -120,7 +120,7 @@ class CostEstimator:
             if not isinstance(below, GraphQLObjectType):
                 values += 1
                 continue
-            own_values, nested = self._object_cost(below, selections(nodes))
+            own_values, nested = self._object_cost(below, selection_sets(nodes))
             match _declaration(definition):
                 case RowById() | LinkByKey():
                     parts.append(_rows_cost(MAX_IDS, own_values, nested))
@@ -136,13 +136,13 @@ class CostEstimator:
     ) -> CostPart:
         """The cost of a page for each parent. Each page counts as at least `least` rows."""
         values, page_values, parts, reads_rows = 0, 0, list[CostPart](), False
-        for members in self._collect(kind, selections(nodes)).values():
+        for members in self._collect(kind, selection_sets(nodes)).values():
             name = members[0].name.value
             reads_rows |= name != "totalCount"  # if only the count is selected, no rows are read
             found = kind.fields.get(name)
             own_values, nested = 1, list[CostPart]()
             if found and isinstance(below := _named_type(found), GraphQLObjectType):
-                own_values, nested = self._object_cost(below, selections(members))
+                own_values, nested = self._object_cost(below, selection_sets(members))
             if found and "[" in str(found.type):  # `edges` or `nodes`, whose values are there for each row
                 values += own_values
                 parts += nested

@@ -21,7 +21,7 @@ from graphql import (
     get_named_type,
 )
 
-from gateway.execution.collect import Collector, selections
+from gateway.execution.collect import Collector, selection_sets
 from gateway.settings import LARGEST_COUNT
 
 VALUE_COST = 5
@@ -69,37 +69,39 @@ class IntrospectionCost:
         return 1 + max(map(count, self._schema.type_map.values()))
 
     def _count(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> Count:
+        """The count for objects of the type `kind`, of which `nodes` select fields."""
         values, below = 0, list[ChildCount]()
-        for of in self._collect(kind, selections(nodes)).values():
+        for members in self._collect(kind, selection_sets(nodes)).values():
             values += 1
-            definition = kind.fields.get(of[0].name.value)
+            definition = kind.fields.get(members[0].name.value)
             if definition and isinstance(inner := _named_type(definition), GraphQLObjectType):
-                below.append((self._objects_of(definition), self._count(inner, of)))
+                below.append((self._objects_of(definition), self._count(inner, members)))
         if not below:
             return lambda _one: values
         remembered: dict[int, int] = {}
 
         def count(one: Any) -> int:
-            itself = _identity(one)
-            if itself not in remembered:
-                remembered[itself] = values + sum(self._sum(shown(one), each) for shown, each in below)
-            return remembered[itself]
+            identity = _identity(one)
+            if identity not in remembered:
+                remembered[identity] = values + sum(self._sum(shown(one), each) for shown, each in below)
+            return remembered[identity]
 
         return count
 
     def _objects_of(self, definition: GraphQLField) -> Callable[[Any], Sequence[Any]]:
         """A function from an object to all objects that the field can show of it, according to the field's resolver."""
         resolve = cast("Callable[..., Any]", definition.resolve)
-        whole = {"includeDeprecated": True} if "includeDeprecated" in definition.args else {}
+        arguments = {"includeDeprecated": True} if "includeDeprecated" in definition.args else {}
         is_list = "[" in str(cast("Any", definition).type)
 
         def shown(one: Any) -> Sequence[Any]:
-            found = resolve(one, self._info, **whole)
+            found = resolve(one, self._info, **arguments)
             return () if found is None else found if is_list else (found,)
 
         return shown
 
     def _sum(self, shown: Sequence[Any], each: Count) -> int:
+        """The values of all these objects. Each object is a step of the walk."""
         self._steps += len(shown)
         if self._steps > MAX_STEPS:
             raise _WalkTooLongError

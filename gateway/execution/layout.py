@@ -72,7 +72,7 @@ def _cursor_at(page: OrderedPage, index: int) -> bytes:
     return _row_cursor(page.page.items[index], page.ordered_by) if page.page.items else NULL
 
 
-# msgspec takes 40 ns for a string where orjson takes 47, and writes the same bytes.
+# The names that the generated source may use. For a string, msgspec takes 40 ns and orjson 47, for the same bytes.
 NAMESPACE = {"dumps": msgspec.json.Encoder().encode, "row_cursor": _row_cursor, "cursor_at": _cursor_at}
 
 
@@ -93,6 +93,7 @@ def row_writer(expressions: tuple[str, ...], *, by_id: bool = False) -> RowWrite
     parameters, filled = ["text", "rows", "ordered_by"], ""
     names, lists = ["row"], ["rows"]
     for n, expression in enumerate(expressions):
+        # In the generated source, `c0` is the column of gap 0, and `v0` is its value for the current row.
         if expression.startswith(COLUMN):
             parameters.append(f"c{n}")
             if expression == COLUMN:

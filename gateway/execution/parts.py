@@ -293,7 +293,7 @@ class ChildConnectionPart:
                 failure = FieldFailure((), error, self.nodes)
                 failures = [(n, failure) for n in range(min(len(rows), MOST_FAILURES))]
                 return KeyedColumn(dict.fromkeys(parents, NULL), failures)
-            found = await run.context.loaders.pages(self.resource, self.field, query).get(parents)
+            found = await run.context.loaders.child_pages(self.resource, self.field, query).get(parents)
             ordering = ordering_field(query)
             written = await self.template.column([OrderedPage(page, ordering) for page in found.rows.values()], run)
             keys_of_rows = all_values(self.parent)

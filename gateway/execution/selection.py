@@ -15,7 +15,7 @@ from graphql import (
 )
 
 
-def selects(info: GraphQLResolveInfo[Any]) -> frozenset[str]:
+def selected_fields(info: GraphQLResolveInfo[Any]) -> frozenset[str]:
     """The names of the subfields that the field being resolved selects, after fragments, `@include` and `@skip`."""
     sets = (node.selection_set for node in info.field_nodes)
     return frozenset(node.name.value for one in sets if one for node in _fields(info, one))

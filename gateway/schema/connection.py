@@ -14,7 +14,7 @@ from chassis.query.models import MAX_FILTER_TERMS
 from chassis.query.pagination import DEFAULT_SIZE, MAX_SIZE, cursor
 from gateway.context import Info
 from gateway.declarations import ConnectionOf
-from gateway.execution.selection import selects
+from gateway.execution.selection import selected_fields
 from gateway.loaders import Loaders
 from gateway.resources import AnyResource
 from gateway.rows import Page
@@ -131,7 +131,7 @@ def child_connection(field: str, resource: AnyResource, filters: type, orders: t
     """A connection over the rows of `resource` whose `field` is the parent's id. A page of parents shares one call."""
 
     async def resolve(root: Any, loaders: Loaders, query: dict[str, Any]) -> Page[Any]:
-        return await loaders.children(resource, field, root.id, query)
+        return await loaders.child_page(resource, field, root.id, query)
 
     return _connection_field(
         resolve, ConnectionOf(resource, _build_query, python_arguments, field), filters, orders, description
@@ -161,7 +161,7 @@ def _connection_field(
         order_by: Any = first_order,
     ) -> Any:
         # Strawberry has no public name for what graphql-core tells a resolver.
-        selected = selects(cast("GraphQLResolveInfo[Any]", getattr(info, "_raw_info")))  # noqa: B009
+        selected = selected_fields(cast("GraphQLResolveInfo[Any]", getattr(info, "_raw_info")))  # noqa: B009
         loaders = info.context.loaders
         query = await _build_query(loaders, selected, first, after, last, before, filter, order_by)
         return ConnectionSource(await resolve(root, loaders, query), query["ordering"].removeprefix("-"))

@@ -21,7 +21,7 @@ def link(key: str, to: AnyResource, description: str) -> Any:
     """The row of `to` whose id is the parent's `key`; null when it no longer exists."""
 
     def resolve(root: Any, info: Info) -> Any:
-        return info.context.loaders.one(to, getattr(root, key))
+        return info.context.loaders.row(to, getattr(root, key))
 
     return strawberry.field(resolver=resolve, description=description, metadata={"declaration": LinkByKey(key, to)})
 
@@ -37,6 +37,6 @@ def row_by_id(resource: AnyResource, description: str) -> Any:
     declared = RowById(resource, read, python_arguments)
 
     def resolve(root: Any, info: Info, id: ById) -> Any:
-        return info.context.loaders.one(resource, read(id))
+        return info.context.loaders.row(resource, read(id))
 
     return strawberry.field(resolver=resolve, description=description, metadata={"declaration": declared})

@@ -99,16 +99,16 @@ async def _write(context: Context, resource: AnyResource, method: str, id: str |
     remote = loaders.remote(resource, "write")
     body, invalid_ids = _body(given)
     try:
-        member = None if id is None else int_id(id, "id")
+        row_id = None if id is None else int_id(id, "id")
     except Invalid as error:
         return _refused(given, [*error.errors, *invalid_ids], _body_errors(body))
-    path = resource.path if member is None else f"{resource.path}{member}/"
+    path = resource.path if row_id is None else f"{resource.path}{row_id}/"
     loaders.forget()
     try:
-        row = await context.write(remote, method, path, resource.written(member), body, headers)
+        row = await context.write(remote, method, path, resource.write_decoder(row_id), body, headers)
     except CORRECTABLE as refusal:
-        whole = FieldError("id" if isinstance(refusal, NotFound) else "", refusal.code, refusal.detail)
-        return _refused(given, invalid_ids, refusal.errors or [whole])
+        of_write = FieldError("id" if isinstance(refusal, NotFound) else "", refusal.code, refusal.detail)
+        return _refused(given, invalid_ids, refusal.errors or [of_write])
     except (Unavailable, DeadlineExceeded):
         if not invalid_ids:
             raise
@@ -158,8 +158,8 @@ def _refused(given: Any, invalid_ids: Sequence[FieldError], others: Sequence[Fie
     """The outcome of a write that was refused. The errors are in the order of the input's fields."""
     named = {error.field for error in invalid_ids}
     wrong = [*invalid_ids, *(error for error in others if error.field not in named)]
-    form = ["", "id", *(field.name for field in dataclasses.fields(given))] if given else ["", "id"]
-    wrong.sort(key=lambda error: form.index(error.field) if error.field in form else len(form))
+    order = ["", "id", *(field.name for field in dataclasses.fields(given))] if given else ["", "id"]
+    wrong.sort(key=lambda error: order.index(error.field) if error.field in order else len(order))
     return MutationOutcome(
         None, [Erro(code=known_code(one.code), field=camel(one.field) or None, message=one.message) for one in wrong]
     )

@@ -165,7 +165,7 @@ async def test_a_request_that_has_ended_leaves_nothing_to_the_garbage_collector(
     loaders = Loaders(applications.front.state.graphql.remotes)
     await loaders.rows(PESSOAS, {1}, batched=False)
     await loaders.rows(PESSOAS, {1}, batched=True)
-    await loaders.one(PESSOAS, 1)
+    await loaders.row(PESSOAS, 1)
     await loaders.page(PESSOAS, {"first": 1})
     remains = weakref.ref(loaders)
     gc.disable()
