@@ -1,1 +1,1 @@
-"""Solicitacoes: who asked for which service on which product, and the REST coordinator view of it."""
+"""The service solicitacoes: who asked for which servico on which produto, and a view that shows all three."""

@@ -57,7 +57,7 @@ class FieldArguments:
             without_variables.args = {name: one for name, one in definition.args.items() if name not in self._variables}
             self._constant = self._coerced_once(without_variables, FieldNode(name=node.name, arguments=tuple(others)))
 
-    def of(self, variables: VariableValues) -> dict[str, Any]:
+    def values(self, variables: VariableValues) -> dict[str, Any]:
         """The arguments by their Python names. Raises GraphQLError."""
         coerced = variables.coerced
         if self._constant is None or any(coerced.get(variable) is None for variable in self._required):

@@ -249,7 +249,7 @@ class Compiler:
         )
 
         async def build_query(run: PlanRun) -> dict[str, Any]:
-            return await declared.build_query(run.context.loaders, selected, **arguments.of(run.variables))
+            return await declared.build_query(run.context.loaders, selected, **arguments.values(run.variables))
 
         return build_query
 
@@ -260,7 +260,7 @@ class Compiler:
         arguments = FieldArguments(
             parent_type.fields[name], nodes[0], self._strawberry_field(parent_type, name), declared.convert
         )
-        return lambda run: declared.parse_id(arguments.of(run.variables)["id"])
+        return lambda run: declared.parse_id(arguments.values(run.variables)["id"])
 
     def _writer(
         self, parent_type: GraphQLObjectType, declared: MutationWrite, nodes: Sequence[FieldNode]
@@ -271,7 +271,7 @@ class Compiler:
         )
 
         async def write(run: PlanRun) -> declarations.MutationOutcome:
-            return await declared.write(run.context, **arguments.of(run.variables))
+            return await declared.write(run.context, **arguments.values(run.variables))
 
         return write
 

@@ -1,4 +1,4 @@
-"""Estimates an operation's cost before it runs: the requests that it causes to the services, plus the rows it reads.
+"""Estimates an operation's cost before it runs: the requests that it sends to services, plus the rows that it reads.
 
 A cost function is made once for an operation, from the declarations of the schema's fields, as a plan is. It is then
 called with the variables of each request, since these may hold page sizes. It gives the most that the plan can cause:
@@ -12,9 +12,9 @@ called with the variables of each request, since these may hold page sizes. It g
     criarPessoa ................ 1 request
 
 A row counts once for each ten values that are selected of it, rounded up. No type has more than ten fields, but aliases
-can repeat a field. The values of a page itself (`pageInfo`, `totalCount`) count in the same way. Below a parent, a page
-counts as one row at least. The values that a filter lists count, and so do its long texts, each time that a variable
-with them is used, because each use is read and sent again.
+can repeat a field. The values of a page itself (`pageInfo`, `totalCount`) count in the same way, but rounded down.
+Below a parent, a page counts as one row at least. The values that a filter lists count, and so do its long texts, each
+time that a variable with them is used, because each use is read and sent again.
 
 Introspection reads no service; `gateway.execution.introspection_cost` estimates its cost.
 """

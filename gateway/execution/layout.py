@@ -68,8 +68,8 @@ def _row_cursor(row: Any, ordered_by: str) -> bytes:
     return b'"%b"' % cursor(ordered_by, getattr(row, ordered_by), row.id).encode()
 
 
-def _cursor_at(page: OrderedPage, index: int) -> bytes:
-    return _row_cursor(page.page.items[index], page.ordered_by) if page.page.items else NULL
+def _cursor_at(ordered: OrderedPage, index: int) -> bytes:
+    return _row_cursor(ordered.page.items[index], ordered.ordered_by) if ordered.page.items else NULL
 
 
 # The names that the generated source may use. For a string, msgspec takes 40 ns and orjson 47, for the same bytes.

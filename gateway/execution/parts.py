@@ -94,7 +94,7 @@ class PlanPart(Protocol):
     def needs_task(self) -> bool:
         """Whether the pending column starts further reads of its own.
 
-        Then it needs a task, or its reads would wait until the columns before it are complete.
+        Then it needs a task. Without one, its further reads would wait until other columns are complete.
         """
         ...
 

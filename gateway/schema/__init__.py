@@ -22,7 +22,7 @@ class Mutation(SolicitacaoMutation, PessoaMutation, ServicoMutation, ProdutoMuta
 
 
 def build() -> strawberry.Schema:
-    """The schema."""
+    """Builds the schema as an object of Strawberry."""
     return strawberry.Schema(query=Query, mutation=Mutation, types=[CodigoExtensions], config=CONFIG)
 
 
