@@ -8,7 +8,8 @@ from starlette.types import Scope
 
 DIST = Path(__file__).parent / "dist"
 
-# Monaco, GraphiQL's editor, injects style elements, so inline styles are allowed. No eval, blob URL or other origin is needed.
+# Monaco, GraphiQL's editor, injects style elements, so inline styles are allowed. It needs no eval, no blob and no
+# other origin.
 SECURITY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
     "img-src 'self' data:; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; "
