@@ -1,4 +1,4 @@
-"""The real applications in one process: real clients and real services, with ASGI where the sockets would be."""
+"""The real applications in one process: real clients and real services, connected by ASGI instead of sockets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Call:
     path: str
     query: str
     trace: str
-    """The trace id that came with it; empty without one."""
+    """The trace id that came with the request; empty if there was none."""
     authorization: str
 
     def __str__(self) -> str:
@@ -45,11 +45,11 @@ class Call:
 
 
 Disturbance = Callable[[httpx2.Request, httpx2.Response], httpx2.Response]
-"""What becomes of an answer on its way."""
+"""What happens to an answer on its way."""
 
 
-class Wire(httpx2.AsyncBaseTransport):
-    """The network to one service: counts what arrives, and can be cut."""
+class ServiceNetwork(httpx2.AsyncBaseTransport):
+    """The network to one service: it counts the requests that arrive, and can be cut."""
 
     def __init__(self, name: str, app: FastAPI, calls: list[Call]) -> None:
         self.name, self.calls, self.cut = name, calls, False
@@ -76,13 +76,13 @@ class Wire(httpx2.AsyncBaseTransport):
 
 @dataclass
 class Services:
-    """A client for each service, and every request they have met."""
+    """A client for each service, and all requests that have reached the services."""
 
     catalogo: httpx2.AsyncClient
     pessoas: httpx2.AsyncClient
     servicos: httpx2.AsyncClient
     solicitacoes: httpx2.AsyncClient
-    wires: dict[str, Wire]
+    networks: dict[str, ServiceNetwork]
     calls: list[Call] = field(default_factory=list[Call])
 
     def client(self, name: str) -> httpx2.AsyncClient:
@@ -92,7 +92,7 @@ class Services:
     def cut(self, *names: str) -> None:
         """These services can no longer be reached by the gateway and by each other."""
         for name in names:
-            self.wires[name].cut = True
+            self.networks[name].cut = True
 
 
 @dataclass
@@ -128,12 +128,12 @@ class Applications:
         """`common` are settings of all five."""
         calls: list[Call] = []
 
-        async def serve(name: str, app: FastAPI) -> Wire:
+        async def serve(name: str, app: FastAPI) -> ServiceNetwork:
             await stack.enter_async_context(app.router.lifespan_context(app))
-            return Wire(name, app, calls)
+            return ServiceNetwork(name, app, calls)
 
-        # What a test breaks stays broken for this test only: no breaker remembers it, and no retry hides it. And a busy
-        # machine breaks nothing: there is time.
+        # What a test breaks affects this test only: no breaker remembers it, and no retry hides it. The time-outs are
+        # long, so that a busy machine breaks nothing.
         calm: dict[str, Any] = {"log_level": "ERROR", "retry_budget": 0, "breaker_share": 0, **common}
         calm |= {"neighbour_timeout": 30, "operation_timeout": 60}
 
@@ -141,14 +141,14 @@ class Applications:
             return {"database_url": database_urls[name], **calm}
 
         urls: dict[str, Any] = {f"{name}_url": URL.format(name) for name in database_urls}
-        wires: dict[str, Wire] = {}
+        networks: dict[str, ServiceNetwork] = {}
         for name, create_app in SERVICE_APPS.items():
-            wires[name] = await serve(name, create_app(DatabaseSettings(**settings(name))))
+            networks[name] = await serve(name, create_app(DatabaseSettings(**settings(name))))
         coordinator = solicitacoes.app.create_app(
-            solicitacoes.app.Settings(**settings("solicitacoes"), **urls), dict(wires)
+            solicitacoes.app.Settings(**settings("solicitacoes"), **urls), dict(networks)
         )
-        wires["solicitacoes"] = await serve("solicitacoes", coordinator)
-        front = gateway.app.create_app(gateway.settings.Settings(**calm, **urls), dict(wires))
+        networks["solicitacoes"] = await serve("solicitacoes", coordinator)
+        front = gateway.app.create_app(gateway.settings.Settings(**calm, **urls), dict(networks))
         await stack.enter_async_context(front.router.lifespan_context(front))
 
         async def client(name: str, app: FastAPI) -> httpx2.AsyncClient:
@@ -157,22 +157,22 @@ class Applications:
                 httpx2.AsyncClient(transport=transport, base_url=URL.format(name), timeout=60)
             )
 
-        clients = {name: await client(name, wire.app) for name, wire in wires.items()}
-        return cls(Services(**clients, wires=wires, calls=calls), Gateway(await client("gateway", front)), front)
+        clients = {name: await client(name, network.app) for name, network in networks.items()}
+        return cls(Services(**clients, networks=networks, calls=calls), Gateway(await client("gateway", front)), front)
 
     def clients(self) -> list[httpx2.AsyncClient]:
         """A client for each of the five."""
-        return [self.gateway.client, *(self.services.client(name) for name in self.services.wires)]
+        return [self.gateway.client, *(self.services.client(name) for name in self.services.networks)]
 
     async def ready(self) -> None:
-        """Returns once every process says that it can serve."""
+        """Returns when every process says that it is ready."""
         async with asyncio.timeout(60):
             for client in self.clients():
                 while (await client.get("/health/ready")).status_code != 200:  # noqa: ASYNC110  # asked by asking
                     await asyncio.sleep(0.05)
 
     def restore(self) -> None:
-        """Every service can be reached again, and none has been asked anything."""
+        """Makes every service reachable again, and forgets the requests counted so far."""
         self.services.calls.clear()
-        for wire in self.services.wires.values():
-            wire.cut, wire.disturb = False, None
+        for network in self.services.networks.values():
+            network.cut, network.disturb = False, None

@@ -1,4 +1,4 @@
-"""Rows for tests, over REST: a builder states only what matters."""
+"""Builders of rows for tests, over REST. A test gives a builder only the values that matter to it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def servico(services: Services, nome: str = "Reparo") -> Row:
 
 
 async def solicitacao(services: Services, **ids: int) -> Row:
-    """A solicitacao; each reference that is not given is made."""
+    """A solicitacao; each referenced row that is not given is created."""
     body = {
         "servico_id": ids.get("servico_id") or (await servico(services))["id"],
         "pessoa_id": ids.get("pessoa_id") or (await pessoa(services))["id"],
@@ -50,7 +50,7 @@ async def solicitacao(services: Services, **ids: int) -> Row:
 
 
 def insert_pessoas(database_url: str, names: Iterable[str]) -> None:
-    """Many pessoas at once, straight into the database."""
+    """Creates many pessoas at once, directly in the database."""
     with psycopg.connect(database_url, autocommit=True, options=FOLDS) as connection, connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO pessoa (nome_pessoa, nome_busca) VALUES (%s, %s)", [(name, fold(name)) for name in names]
@@ -58,7 +58,7 @@ def insert_pessoas(database_url: str, names: Iterable[str]) -> None:
 
 
 def insert_solicitacoes(database_url: str, rows: Iterable[tuple[int, int, int]]) -> None:
-    """Many solicitacoes at once: (servico_id, pessoa_id, produto_id), straight into the database."""
+    """Many solicitacoes at once: (servico_id, pessoa_id, produto_id), directly in the database."""
     with psycopg.connect(database_url, autocommit=True) as connection, connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO solicitacao (servico_id, pessoa_id, produto_id) VALUES (%s, %s, %s)", list(rows)

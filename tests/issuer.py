@@ -22,7 +22,7 @@ RSA = rsa.generate_private_key(65537, 2048)
 EC = ec.generate_private_key(ec.SECP256R1())
 ED = ed25519.Ed25519PrivateKey.generate()
 FORGED = rsa.generate_private_key(65537, 2048)
-"""Somebody else's."""
+"""A key of somebody else."""
 
 KEYS: dict[str, Any] = {"RS256": RSA, "ES256": EC, "EdDSA": ED}
 Json = dict[str, Any]
@@ -44,7 +44,7 @@ def jwks(*keys: Json) -> str:
 
 
 def mint(*scopes: str, key: Any = None, alg: str = "RS256", header: Json | None = None, **claims: Any) -> str:
-    """A token that is good but for what is said here; a claim or header that is None is left out."""
+    """A token that is valid except for the arguments; a claim or header that is None is left out."""
     now = int(time.time())
     said = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ana", "iat": now, "exp": now + 600, "scope": " ".join(scopes)}
     said = {name: value for name, value in {**said, **claims}.items() if value is not None}
@@ -52,7 +52,7 @@ def mint(*scopes: str, key: Any = None, alg: str = "RS256", header: Json | None 
 
 
 def signed(claims: bytes, *, key: Any = None, alg: str = "RS256", header: Json | None = None) -> str:
-    """A token of these claims, whatever a library would say of them."""
+    """A token of these claims, also where a library would refuse to make it."""
     headers = {"kid": alg, "typ": "at+jwt", **(header or {})}
     headers = {name: value for name, value in headers.items() if value is not None or name == "typ"}
     return jwt.PyJWS().encode(claims, KEYS[alg] if key is None else key, alg, headers=headers)
@@ -83,7 +83,7 @@ class Issuer:
 
 
 class Server(ThreadingHTTPServer):
-    """An issuer whose keys are at a URL: `answer` is what it says now, `asked` how often it was."""
+    """An issuer whose keys are at a URL. `answer` is its present answer; `asked` counts the requests."""
 
     answer: str = jwks()
     status: int = 200
@@ -105,7 +105,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Says nothing: a test's output is its failures."""
+        """Logs nothing, since the output of a test shows only failures."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Whoever reads what a process says: line by line, or not at all for a while."""
+"""Reads the output of a process, line by line, or not at all for a while."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from typing import IO, Any
 
 Logged = Callable[[], list[dict[str, Any]]]
-"""The lines that this process has logged since it was last asked."""
+"""The lines that this process has logged since the last call."""
 
 
 class Listener:
@@ -32,7 +32,7 @@ class Listener:
 
     @contextlib.contextmanager
     def deaf(self) -> Generator[None]:
-        """Nothing is read meanwhile, so that the pipe fills up."""
+        """Stops reading meanwhile, so that the pipe fills up."""
         self._listens.clear()
         try:
             yield

@@ -1,5 +1,5 @@
-"""Another release of this code, in a folder of its own, whose pessoas has more migrations: for tests of what is run
-beside it, before it and after it."""
+"""Another release of this code, in a folder of its own, whose pessoas has more migrations. Tests run it beside, before
+and after this code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The five resources as a test of the common dialect sees them: one list, so that every rule is tried on each."""
+"""The five resources in one list, so that the tests of the common dialect try every rule on each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True)
 class Resource:
-    """`body` makes what a POST needs, with everything it refers to; `name` is its name field, if it has one."""
+    """`body` makes the body of a POST and creates every row to which it refers; `name` is the resource's name field, if
+    it has one."""
 
     service: str
     path: str
@@ -68,5 +69,5 @@ NAMED = tuple(resource for resource in ALL if resource.name)
 
 
 def named(resource: Resource) -> str:
-    """How pytest calls it."""
+    """The id of this resource in pytest's output."""
     return resource.path.split("/")[2]

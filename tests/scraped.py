@@ -1,4 +1,4 @@
-"""`/metrics` as Prometheus reads it."""
+"""Reads `/metrics` as Prometheus does."""
 
 from __future__ import annotations
 

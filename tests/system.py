@@ -1,4 +1,4 @@
-"""The whole system as `make run` starts it, for tests: its launcher, what it says, and its services' HTTP."""
+"""The whole system, started as by `make run`, for tests: its launcher, its lines, and its services' HTTP."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OURS = (
 
 
 def command(**variables: object) -> dict[str, Any]:
-    """Arguments for `subprocess` that run the launcher with just these of its variables."""
+    """Arguments for `subprocess` that run the launcher with these of its variables and no others."""
     kept = {name: value for name, value in os.environ.items() if name not in OURS}
     return {
         "args": [sys.executable, "-m", "deploy.local"],
@@ -40,7 +40,7 @@ def command(**variables: object) -> dict[str, Any]:
 
 
 def refusal(**variables: object) -> str:
-    """What the launcher says, on stderr alone, when it refuses to run."""
+    """What the launcher prints when it refuses to run; it must print to stderr only."""
     refused = subprocess.Popen(**command(**variables), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, line = refused.communicate(timeout=WAIT_SECONDS)
     assert (refused.returncode, out) == (1, "")
@@ -48,10 +48,10 @@ def refusal(**variables: object) -> str:
 
 
 class System:
-    """A running launcher, what it has said so far, and its services' HTTP."""
+    """A running launcher, its lines so far, and its services' HTTP."""
 
     between = staticmethod(os.pipe)
-    """Makes what its lines come through."""
+    """Makes the pipe for its lines."""
 
     def __init__(self, directory: Path, offset: int, demo: int, **variables: object) -> None:
         self.directory, self.offset = directory, offset
@@ -74,7 +74,7 @@ class System:
         assert any(text in line for line in self.said), "\n".join(self.said)
 
     def processes(self, name: str) -> list[psutil.Process]:
-        """Every process that serves `name`: two while one takes the other's place."""
+        """Every process that serves `name`; there are two while a new one replaces the old one."""
         found: list[psutil.Process] = []
         for child in family(self.launcher.pid):
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -107,7 +107,7 @@ class System:
 
 
 class SystemOnATerminal(System):
-    """The same, where somebody watches."""
+    """The same system, whose output goes to a terminal."""
 
     between = staticmethod(os.openpty)
 

@@ -1,8 +1,8 @@
 """Attacks the running system: `python -m tests.attacks`, which is `make attack`; `--write` renews docs/security.md.
 
-Fails when a verdict is not the expected one, when the canary is not answered, or when a process was restarted. Each
-attack that is not slow by its nature goes on for `--seconds` by one attacker, then for as long by several at once; the
-canary asks meanwhile.
+It fails if a verdict differs from the expected one, if the canary is not answered, or if a process was restarted. One
+attacker repeats each attack that is not slow by its nature for `--seconds`, and then several attackers do so at once;
+the canary sends its requests meanwhile.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from tests import issuer
 from tests.attacks import identity, report, shares
 from tests.attacks.attack import Attack, Target
-from tests.attacks.canary import Canary, Felt, singing
+from tests.attacks.canary import Canary, CanaryAnswers, singing
 from tests.attacks.report import Result
 from tests.attacks.surfaces import SURFACES
 from tests.attacks.system import asking_for_tokens, attacked, megabytes, processes
@@ -28,11 +28,11 @@ from tests.system import System
 
 ATTACKERS = 4
 MOST_SECONDS = 90
-"""For one attack."""
+"""The time limit for one attack."""
 
 
 async def play(target: Target, attack: Attack, seconds: float, attackers: int) -> tuple[Counter[str], list[float]]:
-    """How often it ended how, and how many milliseconds each took."""
+    """How often each verdict came, and how many milliseconds each attack took."""
     verdicts, took = Counter[str](), list[float]()
     until = time.monotonic() + seconds
 
@@ -56,13 +56,13 @@ def attack_all(
     before = processes(system)
     for number, attack in enumerate(attacks):
         target = Target(system.offset, f"127.0.2.{number % 250 + 1}")  # one address would run out of ports
-        verdicts, took, felt = Counter[str](), list[list[float]](), list[Felt]()
+        verdicts, took, felt = Counter[str](), list[list[float]](), list[CanaryAnswers]()
         for attackers in (1,) if attack.slow else (1, ATTACKERS):
             since = time.monotonic()
             ended, milliseconds = asyncio.run(play(target, attack, seconds, attackers))
             verdicts += ended
             took.append(milliseconds)
-            felt.append(canary.felt(since, time.monotonic()) if canary else Felt())
+            felt.append(canary.felt(since, time.monotonic()) if canary else CanaryAnswers())
         wrong = [f"{verdict} ({count})" for verdict, count in verdicts.items() if verdict != attack.expected]
         if canary and not canary.after(time.monotonic()):
             wrong.append("afterwards the canary is not answered")

@@ -1,4 +1,5 @@
-"""One attack: what is sent, to whom, and the verdict that is expected, as one line of text that is compared whole."""
+"""One attack: what is sent, to which process, and the expected verdict, which is one line of text that is compared as a
+whole."""
 
 from __future__ import annotations
 
@@ -13,15 +14,15 @@ from deploy import topology
 from tests.chassis.peers import Answer, Peer
 
 ADDRESS = "127.0.0.3"
-"""The attackers': bounds are by address, and the canary and the processes themselves are others."""
+"""The address of the attackers. Bounds apply to each address, so the canary and the processes have others."""
 LEAKS = re.compile(
     rb"Traceback|File \"|\w\.py\b|site-packages|/(?:usr|home|root|tmp|work)/|\b(?:psycopg|sqlalchemy|sqlmodel|pydantic|"
     rb"starlette|fastapi|uvicorn|httptools|strawberry|graphql-core|pyjwt|orjson)\b|\bSELECT\b.*\bFROM\b|SQLSTATE|"
     rb"postgresql://|0x[0-9a-f]{8}|^(?:server|x-powered-by|x-evil|access-control-allow-[a-z]+):",
     re.IGNORECASE | re.MULTILINE,
 )
-"""What no answer may show, unless it was sent: a trace, a path, a library, SQL, who serves; nor a header that an attack
-would put there, or that lets another origin in."""
+"""Texts that no answer may show, unless the request contained them: traces, paths, libraries, SQL, the server's name;
+also headers that an attack tries to inject, or that let another origin in."""
 
 
 class Target:
@@ -55,7 +56,7 @@ Play = Callable[[Target], Coroutine[Any, Any, str]]
 
 @dataclass(frozen=True)
 class Attack:
-    """`slow`: it takes seconds by its nature, and is played once; else it is repeated for as long as one looks."""
+    """A `slow` attack takes seconds by its nature and is run once; others are repeated for a given time."""
 
     name: str
     expected: str
@@ -64,7 +65,8 @@ class Attack:
 
 
 def request(name: str, sent: bytes | Callable[[], bytes], expected: str, process: str = "gateway") -> Attack:
-    """An attack that is one request. `sent` is made when it is sent where it holds a token, which expires."""
+    """An attack that is one request. If it contains a token, which expires, `sent` is a function that makes the request
+    when it is sent."""
 
     def play(target: Target) -> Coroutine[Any, Any, str]:
         return target.ask(process, sent if isinstance(sent, bytes) else sent())
@@ -73,7 +75,7 @@ def request(name: str, sent: bytes | Callable[[], bytes], expected: str, process
 
 
 def http(method: str, path: str, *headers: str, body: bytes = b"") -> bytes:
-    """A request as bytes: nothing is escaped, nothing is corrected."""
+    """A request as bytes; nothing in it is escaped or corrected."""
     named = {line.partition(":")[0].lower() for line in headers}
     lines = [f"{method} {path} HTTP/1.1", *(["Host: localhost"] if "host" not in named else []), *headers]
     if body and not named & {"content-length", "transfer-encoding"}:
@@ -82,7 +84,7 @@ def http(method: str, path: str, *headers: str, body: bytes = b"") -> bytes:
 
 
 def post(path: str, value: Any, *headers: str) -> bytes:
-    """A POST of JSON: `value` as bytes is sent as it is."""
+    """A POST of JSON; if `value` is bytes, it is sent unchanged."""
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
     return http("POST", path, "Content-Type: application/json", *headers, body=body)
 
@@ -94,7 +96,8 @@ def graphql(query: str, *headers: str, **members: Any) -> bytes:
 
 
 def verdict(answer: Answer, sent: bytes) -> str:
-    """Status, code, and what the answer names: a limit, fields with their codes, or the reason of a challenge."""
+    """The verdict: status, code, and what the answer names (a limit, fields with their codes, or the reason of a
+    challenge)."""
     words = [str(answer.status)]
     try:
         body: Any = json.loads(answer.body) if answer.body else None
@@ -121,7 +124,7 @@ def named(body: dict[str, Any]) -> list[str]:
 
 
 def leaks(answer: Answer, sent: bytes) -> list[str]:
-    """What the answer shows of our insides, and was not told."""
+    """The internal texts that the answer shows and that the request did not contain."""
     head = "".join(f"{name}: {value}\n" for name, value in answer.headers.items()).encode("latin-1")
     found = {one.group() for one in LEAKS.finditer(head + b"\n" + answer.body)}
     return sorted(one.decode("latin-1") for one in found if one not in sent)

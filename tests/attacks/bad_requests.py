@@ -1,4 +1,4 @@
-"""Attacks by well-formed HTTP: bodies, media types, methods and headers that are not what they should be."""
+"""Attacks with well-formed HTTP whose bodies, media types, methods or headers are wrong."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def get(path: str, *headers: str) -> bytes:
 
 
 ATTACKS: list[Attack] = [
-    # Cross-site request forgery: what a page may send without asking first.
+    # Cross-site request forgery: requests that a page may send without a preflight.
     request("a mutation as text/plain", typed("/graphql", "text/plain", MUTATION), "415 BAD_USER_INPUT"),
     request("a mutation as a form", typed("/graphql", "application/x-www-form-urlencoded", FORM), "415 BAD_USER_INPUT"),
     request(
@@ -54,7 +54,7 @@ ATTACKS: list[Attack] = [
         "403 FORBIDDEN",
         "pessoas",
     ),
-    # Bodies that are not what they say.
+    # Bodies that differ from what their headers say.
     request("a body of gzip", post("/graphql", gzip.compress(QUERY), "Content-Encoding: gzip"), "415 BAD_USER_INPUT"),
     request(
         "a bomb of deflate",

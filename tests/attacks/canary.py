@@ -1,8 +1,8 @@
-"""Somebody else, who only wants to be served: asks one small question in a loop, and says how long each answer took.
+"""The canary stands for any other client: it sends one small request in a loop, and prints how long each answer took.
 
-`python -m tests.attacks.canary 8000 [token]`, a process of its own, since a busy attacker would make it late itself.
-Each question comes on a new connection from an address of its own, and is one line: when (CLOCK_MONOTONIC), seconds,
-and whether the answer was whole.
+`python -m tests.attacks.canary 8000 [token]` runs it in a process of its own, since a busy attacker in the same process
+would delay it. Each request comes on a new connection, from another address than the attackers', and prints one line:
+when it was sent (CLOCK_MONOTONIC), how many seconds it took, and whether the answer was complete.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ PATIENCE = 10
 QUESTION = json.dumps(
     {"query": "{ pessoa(id: 2) { nomePessoa } servico(id: 2) { id } produto(id: 2) { id } solicitacao(id: 2) { id } }"}
 )
-"""Every process works for the answer."""
+"""All five processes work for the answer to this query."""
 
 
 def ask(port: int, token: str | None) -> bool:
-    """Whether the answer is whole."""
+    """Whether the answer is complete."""
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     connection = HTTPConnection("127.0.0.1", port, timeout=20, source_address=(ADDRESS, 0))
     try:
@@ -41,8 +41,8 @@ def ask(port: int, token: str | None) -> bool:
 
 
 @dataclass
-class Felt:
-    """What the canary felt meanwhile."""
+class CanaryAnswers:
+    """The answers to the canary during an attack: how long they took, and how many failed."""
 
     milliseconds: list[float] = field(default_factory=list[float])
     failed: int = 0
@@ -57,7 +57,7 @@ class Felt:
 
 
 class Canary:
-    """The process, and what it has said."""
+    """The canary's process, and the lines that it has printed."""
 
     def __init__(self, port: int, token: str | None = None) -> None:
         words = [sys.executable, "-m", "tests.attacks.canary", str(port), *([token] if token else [])]
@@ -71,15 +71,16 @@ class Canary:
             began, seconds, good = line.split()
             self._asked.append((float(began), float(seconds), good == "True"))
 
-    def felt(self, since: float, until: float) -> Felt:
-        """All questions that were open at some time between the two, answered or not by now."""
+    def felt(self, since: float, until: float) -> CanaryAnswers:
+        """All requests that were under way at some time between the two moments, whether or not they are answered by
+        now."""
         while not self._asked or self._asked[-1][0] < until:  # one that is later proves that all of them have ended
             time.sleep(PAUSE)
         during = [one for one in list(self._asked) if one[0] <= until and one[0] + one[1] >= since]
-        return Felt([seconds * 1000 for _, seconds, _ in during], sum(not good for *_, good in during))
+        return CanaryAnswers([seconds * 1000 for _, seconds, _ in during], sum(not good for *_, good in during))
 
     def after(self, moment: float) -> bool:
-        """Whether it is answered again: one whole answer, asked for later than `moment`."""
+        """Whether the canary is answered again: whether a request sent later than `moment` got a complete answer."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if any(began > moment and good for began, _, good in self._asked[-5:]):

@@ -13,7 +13,7 @@ CREATE = "mutation ($n: String!) { criarPessoa(input: {nomePessoa: $n}) { pessoa
 
 
 def many(count: int, text: str) -> str:
-    """`text` so many times, each with its number in place of `%`."""
+    """Repeats `text` `count` times, each with its number in place of `%`."""
     return " ".join(text.replace("%", str(n)) for n in range(count))
 
 

@@ -1,4 +1,4 @@
-"""Attacks by tokens, with AUTH_MODE=jwt: the issuer is `tests.issuer`, and somebody else has keys too."""
+"""Attacks with tokens, with AUTH_MODE=jwt: the issuer is `tests.issuer`, and an attacker has keys of its own."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ ALL = tuple(
 READ = "pessoas:read"
 WRONG, REFUSED = "401 UNAUTHENTICATED the token is not valid", "401 UNAUTHENTICATED"
 HALF = "\ud800"
-"""Half of a character: JSON can spell it, and nothing can be encoded with it."""
+"""A lone surrogate, which is half of a character: JSON can contain it, but it cannot be encoded."""
 QUERY = "{ pessoa(id: 1) { nomePessoa } }"
 
 
 def spelled(header: Any, claims: Any, signature: bytes = b"") -> str:
-    """A token of these parts, whatever a library would say."""
+    """A token of these parts, also where a library would refuse to make it."""
     parts = (json.dumps(header).encode(), json.dumps(claims).encode(), signature)
     return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
 
@@ -45,7 +45,7 @@ def claims() -> dict[str, Any]:
 
 
 def confused() -> str:
-    """HS256 with the issuer's public key as its secret: the oldest trick there is."""
+    """A token signed with HS256 and the issuer's public key as the secret, which is a well-known attack."""
     header = {"alg": "HS256", "kid": "RS256", "typ": "at+jwt"}
     signed = spelled(header, claims()).rstrip(".")
     secret = jwt.get_algorithm_by_name("HS256")
@@ -57,14 +57,14 @@ def confused() -> str:
 
 
 def with_token(name: str, token: Any, expected: str, process: str = "pessoas") -> Attack:
-    """A read with the token that `token` makes, when it is sent."""
+    """A read with a token that `token` makes at the moment of sending."""
     return request(
         name, lambda: http("GET", f"/api/{process}/1/", f"Authorization: Bearer {token()}"), expected, process
     )
 
 
 def elsewhere(url: str) -> list[Attack]:
-    """Tokens that say where their keys are: at `url`, which is the attacker's."""
+    """Tokens that name the attacker's `url` as the place of their keys."""
     forged = issuer.FORGED
     return [
         with_token("a jku that points elsewhere", lambda: mint(*ALL, key=forged, header={"jku": url}), WRONG),

@@ -17,7 +17,7 @@ def get(*headers: str, target: str = PEOPLE + "1/") -> bytes:
 
 
 ATTACKS: list[Attack] = [
-    # To the browser a page that has pointed its name at us has our origin; the name is what gives it away.
+    # To the browser, a page that has pointed its name at us has our origin. We can recognise it only by that name.
     *(
         request(f"a rebound name asks {process.name} for {path}", get(REBOUND, target=path), MISDIRECTED, process.name)
         for process in topology.PROCESSES
@@ -60,7 +60,8 @@ ATTACKS: list[Attack] = [
             ("[::1]", "200"),
         )
     ),
-    # A page elsewhere may send what needs no preflight, and hope that it is done although it cannot read the answer.
+    # A page of another origin may send requests that need no preflight. It cannot read the answers, but the requests
+    # might be executed.
     request("another origin changes by GraphQL", graphql(DELETION, ELSEWHERE), FORBIDDEN),
     request("another origin asks by GraphQL's POST", graphql("{ __typename }", ELSEWHERE), FORBIDDEN),
     request("origin null asks by GraphQL's POST", graphql("{ __typename }", "Origin: null"), FORBIDDEN),

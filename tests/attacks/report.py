@@ -1,4 +1,4 @@
-"""The results as tables, and their place in docs/security.md."""
+"""Makes tables of the results, and writes them into docs/security.md."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from statistics import median
 
 from deploy.local import ROOT
 from tests.attacks.attack import Attack
-from tests.attacks.canary import Felt
+from tests.attacks.canary import CanaryAnswers
 
 DOCUMENT = ROOT / "docs" / "security.md"
 Row = Sequence[object]
@@ -22,20 +22,21 @@ BEGIN, END = "<!-- results of make attack -->", "<!-- end of results -->"
 
 @dataclass
 class Result:
-    """What became of one attack: `took` by one attacker, in milliseconds; what the canary felt of one attacker and, if
-    the attack is not slow, of several at once; `wrong` is what was not as expected."""
+    """The result of one attack. `took` are the milliseconds of each answer to one attacker; `alone` and `flood` are the
+    canary's answers during one attacker and, if the attack is not slow, during several at once; `wrong` lists what
+    differed from the expectation."""
 
     surface: str
     attack: Attack
     times: int
     took: list[float]
-    alone: Felt
-    flood: Felt | None
+    alone: CanaryAnswers
+    flood: CanaryAnswers | None
     wrong: list[str]
 
 
 def line(result: Result) -> str:
-    """One attack, as it ends."""
+    """One line that is printed when an attack has ended."""
     felt = f"{median(result.took):.0f} / {max(result.took):.0f} ms; canary {_felt(result.alone)}"
     if result.flood:
         felt += f"; in the flood {_felt(result.flood)}"
@@ -43,7 +44,7 @@ def line(result: Result) -> str:
     return "\n    WRONG: ".join([told, *(one[:300] for one in result.wrong)])
 
 
-def _felt(felt: Felt) -> str:
+def _felt(felt: CanaryAnswers) -> str:
     return f"{felt.median:.0f} / {felt.maximum:.0f} ms" + (f", {felt.failed} failed" if felt.failed else "")
 
 
@@ -53,7 +54,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def summary(results: Sequence[Result], quiet: Sequence[float]) -> str:
-    """By surface: milliseconds as median / 99th percentile / maximum."""
+    """A table by surface, with milliseconds as median / 99th percentile / maximum."""
     rows: list[Row] = [
         ["surface", "attacks", "times", "as expected", "answer", "canary, 1 attacker", "canary, 4 attackers", "failed"]
     ]
@@ -85,13 +86,13 @@ def _spread(milliseconds: Sequence[float]) -> str:
 
 
 def memory(found: dict[str, tuple[float, float]]) -> str:
-    """In MB, of each process."""
+    """A table of the memory of each process, in MB."""
     rows: list[Row] = [["process", "before, MB", "after, MB"]]
     return table([*rows, *([name, f"{before:.0f}", f"{after:.0f}"] for name, (before, after) in found.items())])
 
 
 def worst(results: Sequence[Result]) -> str:
-    """The attacks that took longest to answer, and those that others felt most, one attacker at work."""
+    """The attacks that took longest to answer, and those that delayed the canary most, with one attacker."""
     rows: list[Row] = [["one attacker", "answer, median", "answer, maximum", "canary, median", "canary, maximum"]]
     quick = [one for one in results if not one.attack.slow]
     slowest = sorted(quick, key=lambda one: median(one.took), reverse=True)[:6]
@@ -106,7 +107,7 @@ def worst(results: Sequence[Result]) -> str:
 def write(
     results: Sequence[Result], quiet: Sequence[float], used: dict[str, tuple[float, float]], seconds: float
 ) -> None:
-    """Puts the tables between their marks."""
+    """Writes the tables between their marks."""
     where = (
         f"`make attack`, {time.strftime('%Y-%m-%d', time.gmtime())}, on {os.cpu_count()} shared cores "
         f"({platform.machine()}), attackers and canary included; {seconds:g} s for each, twice; "

@@ -1,6 +1,8 @@
-"""Attacks on the fair shares, with RATE_LIMIT and tokens: a caller who asks on, and ways to be taken for somebody else.
+"""Attacks on the fair shares, with RATE_LIMIT and tokens: a caller who goes on after its share is used up, and ways to
+be taken for another caller.
 
-Each is a crowd of requests, and its verdict all that they met; afterwards somebody else, at another address, is served.
+Each attack is many requests, and its verdict is made of all their answers; afterwards a caller at another address must
+be served.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ def token(subject: str) -> str:
 
 
 def crowd(name: str, each: Callable[[int], bytes], expected: str, process: str = "gateway") -> Attack:
-    """`each` makes the request with this number; all of them come from one address of their own."""
+    """`each` makes the request with the given number; all requests of an attack come from one address, which no other
+    attack uses."""
 
     async def play(target: Target) -> str:
         address, found = next(ADDRESSES), set[str]()
@@ -42,7 +45,7 @@ def crowd(name: str, each: Callable[[int], bytes], expected: str, process: str =
 
 
 def as_one(subject: str) -> Iterator[str]:
-    """The head of one subject again and again, each time by a token that is not met before."""
+    """Request heads of one subject, each with a new token."""
     while True:
         yield "Authorization: Bearer " + mint(*ALL, sub=subject, exp=int(time.time()) + 600 + next(NUMBERS))
 

@@ -1,4 +1,5 @@
-"""All attacks on a system that asks nobody who they are, by surface. `identity` has those on one that does."""
+"""All attacks on a system with AUTH_MODE=off, by surface. `identity` has the attacks on a system that requires
+tokens."""
 
 from tests.attacks import bad_requests, document, pages, rest, transport
 from tests.attacks.attack import Attack

@@ -1,4 +1,4 @@
-"""The system under attack, as `make run` starts it, and whether it is still what it was."""
+"""Starts the system under attack as `make run` does, and tells whether a process was restarted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from tests import issuer
 from tests.system import System, free_offset
 
 SETTINGS: dict[str, str] = {}
-"""Variables of every system under attack. A limit that repeated attacks would meet before their own belongs here."""
+"""Variables of every system under attack. They raise the limits that repeated attacks would reach before the limit that
+they test."""
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def asking_for_tokens(jwks: str) -> dict[str, str]:
 
 
 def processes(system: System) -> dict[str, psutil.Process]:
-    """Equal, by pid and by when it began, to an earlier answer as long as no process was restarted."""
+    """The processes with their ids and start times; equal to an earlier result as long as no process was restarted."""
     return {one.name: system.process(one.name) for one in topology.PROCESSES}
 
 

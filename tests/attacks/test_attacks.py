@@ -1,4 +1,5 @@
-"""Every attack that is not slow by its nature, once. `make attack` goes on for longer, and looks what others feel."""
+"""Runs every attack that is not slow by its nature once. `make attack` repeats them, and measures how they slow others
+down."""
 
 from __future__ import annotations
 
@@ -27,13 +28,13 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.fixture(scope="module")
 def began(target: System) -> dict[str, psutil.Process]:
-    """Its processes, as they were."""
+    """The processes of the system before the attacks."""
     return processes(target)
 
 
 @pytest.fixture(scope="module")
 def theirs() -> Iterator[issuer.Server]:
-    """The attacker's own issuer, who hopes to be asked."""
+    """The attacker's own issuer; no process may fetch its keys."""
     with issuer.served() as server:
         yield server
 

@@ -1,4 +1,5 @@
-"""Attacks below HTTP's meaning: framing, sizes, pipelines, and peers who are slow, mute, deaf or many."""
+"""Attacks on the transport of HTTP: framing, sizes, pipelines, and peers that are slow or silent, that do not read, or
+that are many."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from tests.chassis.peers import Peer
 CUT_OFF_SECONDS = 12
 SLOW_PEERS = 40
 DEAF_REQUESTS, DEAF_SECONDS = 15, 14
-"""What a deaf peer asks for, and how long it does not listen: as long as it must be cut off, and the time to answer."""
+"""The request of a peer that does not read, and how long it does not read: the time after which it must be
+disconnected, and the time to answer."""
 MALFORMED, HEADERS = "400 MALFORMED", "431 LIMIT_EXCEEDED"
 QUERY = b'{"query": "{ __typename }"}'
 TYPED, LONG = "Content-Type: application/json", "Content-Length: 9"
@@ -23,7 +25,7 @@ def get(*headers: str, target: str = "/api/pessoas/1/") -> bytes:
 
 
 async def ending(peer: Peer) -> str:
-    """What a peer is told before it is cut off, all in the time that it has."""
+    """What a peer receives before it is disconnected, within the time that it has."""
     try:
         async with asyncio.timeout(CUT_OFF_SECONDS):
             said = await peer.reader.read()
@@ -34,8 +36,8 @@ async def ending(peer: Peer) -> str:
     return f"{said[9:12].decode()} and cut off" if said else "cut off"
 
 
-class Slow:
-    """Many peers who send `first`, and then a drop now and then, or nothing."""
+class SlowPeers:
+    """Many peers that send `first`, and then a few bytes now and then, or nothing."""
 
     def __init__(self, first: bytes, drop: bytes = b"", process: str = "gateway") -> None:
         self.first, self.drop, self.process = first, drop, process
@@ -63,7 +65,7 @@ class Slow:
 
 
 async def never_read(target: Target) -> str:
-    """Asks for more than any buffer takes and reads none of it; what can be read afterwards ends early."""
+    """Asks for more than any buffer holds and reads none of it; what it can read afterwards must be incomplete."""
     pages = " ".join(
         f"a{n}: solicitacoes(first: 1000) {{ nodes {{ id dataSolicitacao pessoaId }} }}" for n in range(20)
     )
@@ -107,7 +109,8 @@ async def pipelined(target: Target) -> str:
 
 
 async def connections(target: Target) -> str:
-    """A thousand connections of one address: what is beyond its share is refused, and what was there stays."""
+    """Opens a thousand connections from one address: those beyond its share are refused, and the earlier ones stay
+    open."""
     peers = await asyncio.gather(*(target.peer() for _ in range(1_000)))
     answers = [asyncio.create_task(peer.answer()) for peer in peers]
     try:
@@ -120,7 +123,7 @@ async def connections(target: Target) -> str:
 
 
 async def all_connections(target: Target) -> str:
-    """What somebody else is told while two addresses hold all the connections that there are, and say nothing."""
+    """What another client receives while two addresses hold all connections and send nothing."""
     found = set[str]()
     for process in ("gateway", "pessoas"):
         crowd = [await target.peer(process, f"127.0.3.{n}") for n in (1, 2) for _ in range(500)]
@@ -132,12 +135,12 @@ async def all_connections(target: Target) -> str:
 
 
 HEADS = (128, 64)
-"""All places at work, as two addresses may have them."""
+"""Requests for all places at work, which two addresses may have together."""
 ASKED = 20
 
 
 async def heads_alone(target: Target) -> str:
-    """What somebody else is told all the while that two addresses have sent many heads, and no body."""
+    """What another client receives while two addresses have sent many heads and no body."""
     heads = {"gateway": http("POST", "/graphql", TYPED, LONG), "pessoas": http("POST", "/api/pessoas/", TYPED, LONG)}
     found = set[str]()
     for process, head in heads.items():
@@ -152,13 +155,13 @@ async def heads_alone(target: Target) -> str:
 
 
 async def heavy(target: Target) -> str:
-    """Served or refused, none broken."""
+    """Every request is served or refused, and no connection breaks."""
     query = graphql("{ solicitacoes(first: 1000) { nodes { id pessoa { nomePessoa } produto { nomeProduto } } } }")
     return ", ".join(sorted(set(await asyncio.gather(*(target.ask("gateway", query) for _ in range(300))))))
 
 
 async def hang_up(target: Target) -> str:
-    """500 expensive requests whose clients are gone at once."""
+    """Sends 500 expensive requests whose clients hang up at once."""
     query = graphql("{ solicitacoes(first: 1000) { nodes { id pessoa { nomePessoa } produto { nomeProduto } } } }")
     for _ in range(500):
         peer = await target.peer()
@@ -172,7 +175,7 @@ CHUNKED = "Transfer-Encoding: chunked"
 HALF = http("POST", "/graphql", TYPED, "Content-Length: 1000", body=b"{")
 
 ATTACKS: list[Attack] = [
-    # Framing, and what would let one request hide in another.
+    # Framing, and ways to hide one request in another (request smuggling).
     request(
         "Content-Length and Transfer-Encoding",
         http("POST", "/graphql", TYPED, "Content-Length: 5", CHUNKED, body=b"0\r\n\r\n" + SMUGGLED),
@@ -264,21 +267,21 @@ ATTACKS: list[Attack] = [
     Attack("128 and 64 heads of two addresses, and no body", "gateway 200, pessoas 200", heads_alone),
     Attack("300 expensive queries at once", "200, 503 UNAVAILABLE", heavy, slow=True),
     Attack("500 expensive queries whose clients hang up", "200", hang_up, slow=True),
-    # Slow, mute and deaf.
-    Attack("40 peers who say nothing", "cut off", Slow(b""), slow=True),
-    Attack("40 heads in drops", "408 and cut off", Slow(b"GET / HTTP/1.1\r\n", b"a: b\r\n"), slow=True),
+    # Peers that are slow or silent, or that do not read.
+    Attack("40 peers who say nothing", "cut off", SlowPeers(b""), slow=True),
+    Attack("40 heads in drops", "408 and cut off", SlowPeers(b"GET / HTTP/1.1\r\n", b"a: b\r\n"), slow=True),
     Attack(
         "40 heads in drops to a service",
         "408 and cut off",
-        Slow(b"GET / HTTP/1.1\r\n", b"a: b\r\n", "pessoas"),
+        SlowPeers(b"GET / HTTP/1.1\r\n", b"a: b\r\n", "pessoas"),
         slow=True,
     ),
-    Attack("40 heads that stop", "408 and cut off", Slow(b"GET / HTTP/1.1\r\nHost:"), slow=True),
-    Attack("40 bodies in drops", "408 and cut off", Slow(HALF, b" "), slow=True),
+    Attack("40 heads that stop", "408 and cut off", SlowPeers(b"GET / HTTP/1.1\r\nHost:"), slow=True),
+    Attack("40 bodies in drops", "408 and cut off", SlowPeers(HALF, b" "), slow=True),
     Attack(
         "40 bodies that stop, at a service",
         "408 and cut off",
-        Slow(post("/api/pessoas/", {}, "Content-Length: 99"), process="pessoas"),
+        SlowPeers(post("/api/pessoas/", {}, "Content-Length: 99"), process="pessoas"),
         slow=True,
     ),
     Attack("5 peers who ask much and read nothing", "cut off", never_read, slow=True),

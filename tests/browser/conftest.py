@@ -19,7 +19,7 @@ CHROMIUMS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
 FLAGS = (
-    "--no-sandbox",  # Chromium denies root its sandbox; it only ever meets our own page
+    "--no-sandbox",  # Chromium's sandbox does not work for root; here it only opens our own pages
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -29,7 +29,7 @@ FLAGS = (
     "--disable-dev-shm-usage",
 )
 
-expect.set_options(timeout=20_000)  # how long a busy CI machine may take, not how fast we are
+expect.set_options(timeout=20_000)  # a bound for a busy CI machine; it measures nothing
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -64,7 +64,8 @@ async def visit(browser: Browser, gateway_url: str) -> AsyncIterator[Visit]:
 
 
 def executable(playwright: Playwright) -> str:
-    """The Chromium to drive: CHROMIUM if it is set, else the first one found; with none we skip, but in CI we fail."""
+    """The Chromium to use: CHROMIUM if it is set, else the first one found. If there is none the tests are skipped, but
+    in CI they fail."""
     chosen = os.environ.get("CHROMIUM")
     for candidate in [chosen] if chosen else [*CHROMIUMS, playwright.chromium.executable_path]:
         if found := shutil.which(candidate):

@@ -30,7 +30,8 @@ class Visit:
         return self.page.locator(".suggest-widget").get_by_role("option")
 
     async def open(self, url: str) -> None:
-        """Go there and wait for the editors, as people do: GraphiQL forgets a click on a tab that comes before them."""
+        """Open the page and wait for the editors, as people do: GraphiQL forgets a click on a tab that comes before
+        they are ready."""
         await self.page.goto(url)
         await expect(self.operation).to_contain_text("query")
 
@@ -64,6 +65,6 @@ class Visit:
 
 
 def answers_the_visitor(response: Response) -> bool:
-    """Whether this answers an operation that the visitor ran, rather than GraphiQL's own introspection."""
+    """Whether this is the answer to an operation that the visitor ran, and not to GraphiQL's own introspection."""
     asked = response.request.post_data
     return asked is not None and "IntrospectionQuery" not in asked

@@ -1,4 +1,4 @@
-"""What is catalogo's own: a produto and its categoria."""
+"""Tests of what only catalogo has: a produto and its categoria."""
 
 from tests import builders
 from tests.applications import Services

@@ -17,9 +17,9 @@ from tests.deploy.processes import WAIT_SECONDS
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
-    """Returns once `condition` holds; nothing here measures time."""
+    """Returns when `condition` holds; it does not measure time."""
     async with asyncio.timeout(WAIT_SECONDS):
-        while not condition():  # noqa: ASYNC110  # what is waited for has no event
+        while not condition():  # noqa: ASYNC110 # there is no event to wait for
             await asyncio.sleep(0.01)
     assert condition(), what
 
@@ -36,7 +36,7 @@ class Answer:
 
 
 class Peer:
-    """A client that sends what it likes."""
+    """A client that can send any bytes."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
@@ -60,7 +60,8 @@ class Peer:
         return Answer(int(match[1]), headers, body)
 
     async def is_cut_off(self) -> bool:
-        """True once the connection has ended, by a close or a reset; what had still been sent is skipped."""
+        """Waits until the connection has ended, by a close or a reset, and returns True; bytes that still arrive are
+        ignored."""
         async with asyncio.timeout(WAIT_SECONDS):
             try:
                 while await self.reader.read(65536):
@@ -73,7 +74,7 @@ class Peer:
         self.writer.transport.abort()
 
 
-class Served:
+class ServedApplication:
     """An application behind our server, on a real socket."""
 
     def __init__(self, server: Server, port: int) -> None:
@@ -96,7 +97,7 @@ class Served:
         return list(self.state.connections)
 
     def pass_time(self, seconds: float) -> None:
-        """As if so many seconds had gone by."""
+        """Makes the server behave as if that many seconds had passed."""
         self.state.sweep(asyncio.get_running_loop().time() + seconds)
 
     async def stop(self) -> None:
@@ -106,7 +107,7 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(app: Any, *, address: str = "127.0.0.1", **settings: Any) -> AsyncGenerator[Served]:
+async def serving(app: Any, *, address: str = "127.0.0.1", **settings: Any) -> AsyncGenerator[ServedApplication]:
     """`app` behind our server with these settings."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listening = socket.create_server((address, 0), family=family)
@@ -114,7 +115,7 @@ async def serving(app: Any, *, address: str = "127.0.0.1", **settings: Any) -> A
     server = Server(lambda: app, ServerSettings.model_validate(settings))
     running = asyncio.create_task(server.serve(sockets=[listening]))
     await until(lambda: server.started or running.done(), "the server starts")
-    served = Served(server, port)
+    served = ServedApplication(server, port)
     try:
         yield served
     finally:

@@ -1,4 +1,5 @@
-"""Requests whose bodies are still to come: their heads are judged at once, and no work is done before their end."""
+"""Requests whose bodies are still arriving: their heads are judged at once, and no work is done before they are
+complete."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ import pessoas.app
 from chassis.settings import DatabaseSettings
 from tests import builders
 from tests.applications import Services
-from tests.chassis.peers import Answer, Served, serving
+from tests.chassis.peers import Answer, ServedApplication, serving
 from tests.issuer import Issuer, mint
 
 NEIGHBOURS = dict.fromkeys(("catalogo_url", "pessoas_url", "servicos_url", "solicitacoes_url"), "http://127.0.0.1:9")
@@ -28,7 +29,7 @@ READER = "Authorization: Bearer " + mint("pessoas:read")
 @pytest_asyncio.fixture
 async def processes(
     services: Services, database_urls: dict[str, str], tmp_path: Path
-) -> AsyncIterator[dict[str, Served]]:
+) -> AsyncIterator[dict[str, ServedApplication]]:
     """A service and the gateway, which ask for tokens, behind their real server."""
     await builders.pessoa(services)
     common = {"log_level": "ERROR", "max_body_bytes": 10_000, **Issuer(tmp_path / "jwks.json").settings()}
@@ -78,7 +79,7 @@ def code(answer: Answer) -> str:
     ids=lambda value: value.partition(b" HTTP")[0].decode() if isinstance(value, bytes) else str(value),
 )
 async def test_what_a_head_is_refused_for_is_told_before_any_of_the_body_is_asked_for(
-    processes: dict[str, Served], process: str, sent: bytes, status: int
+    processes: dict[str, ServedApplication], process: str, sent: bytes, status: int
 ) -> None:
     peer = await processes[process].peer()
     peer.send(sent)
@@ -100,7 +101,7 @@ async def test_what_a_head_is_refused_for_is_told_before_any_of_the_body_is_aske
     ids=lambda value: value.partition(b" HTTP")[0].decode() if isinstance(value, bytes) else str(value),
 )
 async def test_no_work_is_done_before_the_end_of_a_body_whether_it_is_read_or_not(
-    processes: dict[str, Served], process: str, sent: bytes, body: bytes, status: int
+    processes: dict[str, ServedApplication], process: str, sent: bytes, body: bytes, status: int
 ) -> None:
     served = processes[process]
     peer = await served.peer()
@@ -113,7 +114,7 @@ async def test_no_work_is_done_before_the_end_of_a_body_whether_it_is_read_or_no
 
 
 async def test_a_complete_request_without_a_place_is_refused_by_each_api_in_its_own_form(
-    processes: dict[str, Served],
+    processes: dict[str, ServedApplication],
 ) -> None:
     found: dict[str, tuple[int, str, str]] = {}
     for name, path in (("pessoas", "/api/pessoas/"), ("gateway", "/graphql")):
@@ -143,7 +144,7 @@ async def test_a_complete_request_without_a_place_is_refused_by_each_api_in_its_
     ids=lambda value: value.partition(b" HTTP")[0].decode() if isinstance(value, bytes) else str(value),
 )
 async def test_the_time_that_a_caller_asks_for_covers_their_own_body(
-    processes: dict[str, Served], process: str, sent: bytes, first: bytes
+    processes: dict[str, ServedApplication], process: str, sent: bytes, first: bytes
 ) -> None:
     peer = await processes[process].peer()
     peer.send(sent)

@@ -1,4 +1,4 @@
-"""What a body may not be: each bad input gets a clear error that names the field, and stores nothing."""
+"""Wrong bodies: each gets a clear error that names the field, and stores nothing."""
 
 import json
 from collections.abc import AsyncIterator

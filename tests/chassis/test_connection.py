@@ -1,4 +1,5 @@
-"""What a peer may do to a process: slow, mute, greedy and malformed ones are cut off, and nobody else notices."""
+"""What a peer may do to a process: slow, silent, greedy and malformed peers are disconnected, and nobody else
+notices."""
 
 from __future__ import annotations
 
@@ -18,11 +19,11 @@ from chassis.observe.metrics import Requests
 from chassis.process.connection import MAX_HEAD_BYTES, MAX_HEADERS, MAX_PIPELINED, MAX_TARGET_BYTES
 from chassis.request.addresses import network
 from chassis.web.middleware import RequestMiddleware
-from tests.chassis.peers import Peer, Served, serving, until
+from tests.chassis.peers import Peer, ServedApplication, serving, until
 from tests.listener import Logged
 
 LARGE = 8_000_000
-"""An answer that no buffer takes whole."""
+"""An answer that is too large for any buffer."""
 
 
 class Echo:
@@ -58,7 +59,7 @@ def echo() -> Echo:
 
 
 @pytest_asyncio.fixture
-async def served(echo: Echo) -> AsyncIterator[Served]:
+async def served(echo: Echo) -> AsyncIterator[ServedApplication]:
     async with serving(
         RequestMiddleware(echo, 1_000_000, 5.0, Requests([])),
         max_connections=20,
@@ -94,7 +95,7 @@ POST = b"POST /a HTTP/1.1\r\nHost: localhost\r\n"
     ],
 )
 async def test_what_is_no_request_or_too_large_a_one_is_refused_as_a_problem(
-    served: Served, request_bytes: bytes, status: int, code: str
+    served: ServedApplication, request_bytes: bytes, status: int, code: str
 ) -> None:
     peer = await served.peer()
     peer.send(request_bytes)
@@ -118,7 +119,7 @@ async def test_what_is_no_request_or_too_large_a_one_is_refused_as_a_problem(
     ],
 )
 async def test_a_head_trailers_or_tiny_chunks_without_end_are_cut_off(
-    served: Served, beginning: bytes, without_end: bytes
+    served: ServedApplication, beginning: bytes, without_end: bytes
 ) -> None:
     peer = await served.peer()
     peer.send(beginning)
@@ -135,7 +136,7 @@ async def test_a_head_trailers_or_tiny_chunks_without_end_are_cut_off(
     await until(lambda: not served.connections, "nothing is left of it")
 
 
-async def test_what_comes_in_one_burst_is_counted_as_well(served: Served) -> None:
+async def test_what_comes_in_one_burst_is_counted_as_well(served: ServedApplication) -> None:
     peer = await served.peer()
     peer.send(b"GET / HTTP/1.1\r\nHost: localhost\r\nCookie: " + b"a" * 2 * MAX_HEAD_BYTES)
 
@@ -143,7 +144,7 @@ async def test_what_comes_in_one_burst_is_counted_as_well(served: Served) -> Non
     assert await peer.is_cut_off()
 
 
-async def test_a_mute_peer_is_cut_off(served: Served) -> None:
+async def test_a_mute_peer_is_cut_off(served: ServedApplication) -> None:
     peer = await served.peer()
     served.pass_time(9)
     assert not peer.reader.at_eof()
@@ -151,7 +152,7 @@ async def test_a_mute_peer_is_cut_off(served: Served) -> None:
     assert await peer.is_cut_off()
 
 
-async def test_a_slow_head_is_a_408_and_the_end(served: Served) -> None:
+async def test_a_slow_head_is_a_408_and_the_end(served: ServedApplication) -> None:
     peer = await served.peer()
     peer.send(b"GET / HTTP/1.1\r\n")
     await until(lambda: served.connections[0].receiving, "the head begins")
@@ -162,7 +163,7 @@ async def test_a_slow_head_is_a_408_and_the_end(served: Served) -> None:
     assert await peer.is_cut_off()
 
 
-async def test_a_slow_body_is_a_408_and_its_request_is_cancelled(served: Served, echo: Echo) -> None:
+async def test_a_slow_body_is_a_408_and_its_request_is_cancelled(served: ServedApplication, echo: Echo) -> None:
     peer = await served.peer()
     peer.send(POST + b"Content-Length: 10\r\n\r\nhalf")
     await until(lambda: echo.begun == ["/a"], "the request begins")
@@ -173,7 +174,7 @@ async def test_a_slow_body_is_a_408_and_its_request_is_cancelled(served: Served,
     await until(lambda: not served.state.tasks, "the request ends")
 
 
-async def test_a_peer_that_does_not_read_its_answer_is_cut_off(served: Served) -> None:
+async def test_a_peer_that_does_not_read_its_answer_is_cut_off(served: ServedApplication) -> None:
     peer = await served.peer()
     peer.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport has it
     peer.get("/large")
@@ -185,7 +186,7 @@ async def test_a_peer_that_does_not_read_its_answer_is_cut_off(served: Served) -
     await until(lambda: not served.connections, "it is cut off")
 
 
-async def test_a_resting_connection_of_a_client_is_kept_for_75_seconds(served: Served) -> None:
+async def test_a_resting_connection_of_a_client_is_kept_for_75_seconds(served: ServedApplication) -> None:
     peer = await served.peer()
     peer.get("/a")
     await peer.answer()
@@ -196,7 +197,7 @@ async def test_a_resting_connection_of_a_client_is_kept_for_75_seconds(served: S
     assert await peer.is_cut_off()
 
 
-async def test_who_waits_for_us_is_not_late(served: Served, echo: Echo) -> None:
+async def test_who_waits_for_us_is_not_late(served: ServedApplication, echo: Echo) -> None:
     peer = await served.peer()
     peer.get("/held")
     await until(lambda: echo.begun == ["/held"], "the request begins")
@@ -206,7 +207,7 @@ async def test_who_waits_for_us_is_not_late(served: Served, echo: Echo) -> None:
     assert (await peer.answer()).body == b"/held"
 
 
-async def test_pipelined_requests_are_answered_in_order_up_to_a_bound(served: Served, echo: Echo) -> None:
+async def test_pipelined_requests_are_answered_in_order_up_to_a_bound(served: ServedApplication, echo: Echo) -> None:
     peer = await served.peer()
     for number in range(MAX_PIPELINED + 50):
         peer.get(f"/held/{number}")
@@ -220,7 +221,7 @@ async def test_pipelined_requests_are_answered_in_order_up_to_a_bound(served: Se
 
 
 async def test_what_is_refused_at_once_does_not_overtake_an_answer_of_the_same_turn() -> None:
-    """The next request arrives while the answer before it is written but has not left."""
+    """The next request arrives while the previous answer is written but not yet sent."""
 
     async def answers_and_hears_more(scope: Scope, _receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -287,7 +288,7 @@ async def test_a_header_with_a_line_break_is_never_sent(caplog: pytest.LogCaptur
     assert "Invalid HTTP header value" in caplog.text
 
 
-async def test_nonsense_after_a_request_does_not_spoil_its_answer(served: Served, echo: Echo) -> None:
+async def test_nonsense_after_a_request_does_not_spoil_its_answer(served: ServedApplication, echo: Echo) -> None:
     peer = await served.peer()
     peer.get("/held")
     peer.send(b"nonsense\r\n\r\n")
@@ -300,7 +301,7 @@ async def test_nonsense_after_a_request_does_not_spoil_its_answer(served: Served
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
-async def test_one_address_has_at_most_half_of_the_connections(served: Served) -> None:
+async def test_one_address_has_at_most_half_of_the_connections(served: ServedApplication) -> None:
     greedy = [await served.peer() for _ in range(10)]
     refused = await served.peer()
     answer = await refused.answer()
@@ -318,7 +319,7 @@ async def test_one_address_has_at_most_half_of_the_connections(served: Served) -
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
-async def test_where_all_connections_are_taken_one_at_rest_of_who_has_most_gives_way(served: Served) -> None:
+async def test_where_all_connections_are_taken_one_at_rest_of_who_has_most_gives_way(served: ServedApplication) -> None:
     crowd = [await served.peer(address) for address in ("127.0.0.2", "127.0.0.3") for _ in range(10)]
     newcomer = Peer(*await asyncio.open_connection("127.0.0.1", served.port))
     newcomer.get("/a")
@@ -332,7 +333,7 @@ async def test_where_all_connections_are_taken_one_at_rest_of_who_has_most_gives
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
-async def test_a_request_on_its_way_gives_way_to_a_newcomer_too_and_is_told(served: Served) -> None:
+async def test_a_request_on_its_way_gives_way_to_a_newcomer_too_and_is_told(served: ServedApplication) -> None:
     crowd = [await served.peer(address) for address in ("127.0.0.2", "127.0.0.3") for _ in range(10)]
     for peer in crowd:
         peer.send(b"GET /unfinished HTTP/1.1\r\n")
@@ -392,7 +393,7 @@ async def test_connections_are_counted_by_network(echo: Echo) -> None:
         writer.close()
 
 
-async def _held(served: Served, echo: Echo, count: int) -> list[Peer]:
+async def _held(served: ServedApplication, echo: Echo, count: int) -> list[Peer]:
     peers = [await served.peer() for _ in range(count)]
     for number, peer in enumerate(peers):
         peer.get(f"/held/{number}")
@@ -400,7 +401,9 @@ async def _held(served: Served, echo: Echo, count: int) -> list[Peer]:
     return peers
 
 
-async def test_beyond_its_concurrency_a_process_refuses_at_once_and_stays_visible(served: Served, echo: Echo) -> None:
+async def test_beyond_its_concurrency_a_process_refuses_at_once_and_stays_visible(
+    served: ServedApplication, echo: Echo
+) -> None:
     held = await _held(served, echo, 3)
     peer = await served.peer()
     peer.send(POST + b"Content-Length: 4\r\n\r\nbody")
@@ -444,8 +447,8 @@ async def test_one_address_cannot_take_every_place_at_work(echo: Echo) -> None:
 HALF = POST + b"Content-Length: 8\r\n\r\nhalf"
 
 
-async def _halves(served: Served, echo: Echo, count: int) -> list[Peer]:
-    """Peers of whose bodies a half has come."""
+async def _halves(served: ServedApplication, echo: Echo, count: int) -> list[Peer]:
+    """Peers that have sent half of their bodies."""
     peers = [await served.peer() for _ in range(count)]
     for peer in peers:
         peer.send(HALF)
@@ -453,7 +456,7 @@ async def _halves(served: Served, echo: Echo, count: int) -> list[Peer]:
     return peers
 
 
-async def test_nobody_takes_a_place_at_work_by_a_head_alone(served: Served, echo: Echo) -> None:
+async def test_nobody_takes_a_place_at_work_by_a_head_alone(served: ServedApplication, echo: Echo) -> None:
     await _halves(served, echo, 5)
     other = await served.peer()
     other.get("/a")
@@ -463,7 +466,7 @@ async def test_nobody_takes_a_place_at_work_by_a_head_alone(served: Served, echo
 
 
 async def test_a_body_that_is_complete_takes_a_place_or_is_refused_in_the_applications_own_way(
-    served: Served, echo: Echo
+    served: ServedApplication, echo: Echo
 ) -> None:
     first, second = await _halves(served, echo, 2)
     held = [await served.peer() for _ in range(2)]
@@ -488,7 +491,9 @@ async def test_a_body_that_is_complete_takes_a_place_or_is_refused_in_the_applic
     assert (await second.answer()).body == b"/b"
 
 
-async def test_who_does_not_read_an_answer_holds_no_place_with_the_next_request(served: Served, echo: Echo) -> None:
+async def test_who_does_not_read_an_answer_holds_no_place_with_the_next_request(
+    served: ServedApplication, echo: Echo
+) -> None:
     for _ in range(3):
         deaf = await served.peer()
         deaf.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport has it
@@ -528,7 +533,7 @@ async def test_where_there_is_no_room_for_a_body_whoever_sends_most_is_turned_aw
         assert served.state.arriving_bytes == 0
 
 
-async def test_what_waits_in_pipelines_counts_as_arriving_until_its_turn(served: Served, echo: Echo) -> None:
+async def test_what_waits_in_pipelines_counts_as_arriving_until_its_turn(served: ServedApplication, echo: Echo) -> None:
     peer = await served.peer()
     peer.get("/held")
     peer.send(POST + b"Content-Length: 8\r\n\r\ncomplete" + HALF)
@@ -543,7 +548,7 @@ async def test_what_waits_in_pipelines_counts_as_arriving_until_its_turn(served:
 
 
 async def test_a_head_request_refused_under_overload_has_no_body_that_spoils_the_next(
-    served: Served, echo: Echo
+    served: ServedApplication, echo: Echo
 ) -> None:
     await _held(served, echo, 3)
     peer = await served.peer()
@@ -555,7 +560,9 @@ async def test_a_head_request_refused_under_overload_has_no_body_that_spoils_the
     assert await peer.is_cut_off()
 
 
-async def test_a_body_that_goes_on_after_its_refusal_is_not_swallowed_for_ever(served: Served, echo: Echo) -> None:
+async def test_a_body_that_goes_on_after_its_refusal_is_not_swallowed_for_ever(
+    served: ServedApplication, echo: Echo
+) -> None:
     await _held(served, echo, 3)
     peer = await served.peer()
     peer.send(POST + b"Content-Length: 100000\r\n\r\n")
@@ -565,7 +572,7 @@ async def test_a_body_that_goes_on_after_its_refusal_is_not_swallowed_for_ever(s
 
 
 async def test_a_request_whose_client_hangs_up_is_cancelled_with_one_quiet_line(
-    served: Served, echo: Echo, caplog: pytest.LogCaptureFixture, logged: Logged
+    served: ServedApplication, echo: Echo, caplog: pytest.LogCaptureFixture, logged: Logged
 ) -> None:
     peer = await served.peer()
     peer.get("/held")
@@ -580,14 +587,14 @@ async def test_a_request_whose_client_hangs_up_is_cancelled_with_one_quiet_line(
     assert not caplog.records, "and no traceback"
 
 
-async def test_an_offer_to_speak_another_protocol_is_ignored(served: Served) -> None:
+async def test_an_offer_to_speak_another_protocol_is_ignored(served: ServedApplication) -> None:
     peer = await served.peer()
     peer.get("/a", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
     assert (await peer.answer()).body == b"/a"
 
 
 async def test_draining_answers_what_is_under_way_and_what_still_arrives_and_takes_no_new_connection(
-    served: Served, echo: Echo
+    served: ServedApplication, echo: Echo
 ) -> None:
     busy, resting, watching = [await served.peer() for _ in range(3)]
     resting.get("/a")
@@ -609,7 +616,7 @@ async def test_draining_answers_what_is_under_way_and_what_still_arrives_and_tak
         await asyncio.open_connection("127.0.0.1", served.port)
 
 
-async def test_draining_closes_connections_that_rest_after_a_grace(served: Served) -> None:
+async def test_draining_closes_connections_that_rest_after_a_grace(served: ServedApplication) -> None:
     peer = await served.peer()
     served.server.should_exit = True
     assert await peer.is_cut_off()

@@ -1,4 +1,4 @@
-"""Which web pages may call: our own and those of CORS_ORIGINS, which may then read whatever there is to read."""
+"""Web pages that may call: our own and those of CORS_ORIGINS, which may then read every answer."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def test_without_origins_every_page_is_a_stranger(services: Services) -> N
 async def test_a_refused_preflight_is_a_problem_and_one_line_that_names_the_origin_and_the_variable(
     services: Services, gateway: Gateway, shared: Applications, caplog: pytest.LogCaptureFixture, listed: bool
 ) -> None:
-    clients = shared.clients() if listed else [gateway.client, *map(services.client, services.wires)]
+    clients = shared.clients() if listed else [gateway.client, *map(services.client, services.networks)]
     for client in clients:
         with caplog.at_level("INFO"):
             caplog.clear()

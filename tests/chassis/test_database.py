@@ -1,4 +1,4 @@
-"""The database misbehaves: every request gets an answer, and good answers are back when it is."""
+"""The database fails: every request still gets an answer, and good answers are back as soon as the database is."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PATIENCE = 60
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Cluster]:
-    """A PostgreSQL that may be mistreated."""
+    """A PostgreSQL that a test may stop, kill or freeze."""
     with open(os.devnull, "w") as quiet:
         cluster = Cluster(tmp_path, free_ports(), durable=False, log=quiet.fileno())
         cluster.start()
@@ -82,7 +82,7 @@ def backends(server: Cluster) -> list[psutil.Process]:
         for process in psutil.Process().children(recursive=True)
         if process.name() == "postgres" and str(server.port) in process.cmdline()
     ]
-    postmaster = min(found, key=psutil.Process.create_time)  # one that it has just forked is still called like it
+    postmaster = min(found, key=psutil.Process.create_time)  # a process that it has just forked still has its name
     return [postmaster, *postmaster.children(recursive=True)]
 
 

@@ -1,4 +1,5 @@
-"""The time that a request has left: what a caller asks for, what travels on, and what PostgreSQL is told."""
+"""The time that a request has left: what a caller asks for, what is passed on to neighbours, and what PostgreSQL is
+told."""
 
 from __future__ import annotations
 
@@ -49,7 +50,7 @@ async def test_a_request_ends_when_its_time_is_over_and_its_statement_too(
 
 
 async def test_the_server_is_told_of_a_shorter_time_and_of_the_usual_one_after_it(applications: Applications) -> None:
-    database: Database = applications.services.wires["pessoas"].app.state.database
+    database: Database = applications.services.networks["pessoas"].app.state.database
 
     async def told() -> str:
         return (await database.fetch("SELECT setting FROM pg_settings WHERE name = 'statement_timeout'", ()))[0][0]
@@ -72,8 +73,8 @@ async def test_what_is_left_travels_from_the_gateway_to_every_service(gateway: G
         told[request.url.host] = int(request.headers["x-timeout-ms"])
         return answer
 
-    for wire in services.wires.values():
-        wire.disturb = note
+    for network in services.networks.values():
+        network.disturb = note
     query = "{ solicitacoes { nodes { pessoa { id } servico { id } produto { id } } } }"
 
     await gateway.client.post("/graphql", json={"query": query}, headers={"X-Timeout-Ms": "5000"})
@@ -101,14 +102,14 @@ async def test_an_operation_that_runs_out_of_time_answers_what_has_arrived(
 
 @pytest.fixture
 def mute() -> Iterator[int]:
-    """The port of a server that says nothing."""
+    """The port of a server that never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
 @asynccontextmanager
 async def in_a_hurry(seconds: float = 0.3) -> AsyncGenerator[None]:
-    """As within a request that has so much time."""
+    """Runs the block as within a request that has this much time."""
     token = deadline.begin(seconds)
     try:
         async with asyncio.timeout(GUARD):

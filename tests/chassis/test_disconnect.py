@@ -1,4 +1,4 @@
-"""A client that hangs up takes its work with it: through the gateway, through the service, down to PostgreSQL."""
+"""When a client hangs up, its work is cancelled in the gateway, in the service and in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ import pessoas.app
 from chassis.settings import DatabaseSettings
 from tests import builders
 from tests.applications import Services
-from tests.chassis.peers import Peer, Served, serving, until
+from tests.chassis.peers import Peer, ServedApplication, serving, until
 from tests.listener import Logged
 from tests.scraped import scrape
 
 POOL = 2
 LONG = 30.0
-"""Seconds a statement might take here: whatever ends sooner was ended by the client."""
+"""Seconds that a statement may take here; one that ends sooner was ended because the client hung up."""
 
 LOOKED = """
     SELECT FROM pg_stat_activity WHERE datname = current_database() AND backend_start > %s
@@ -34,7 +34,7 @@ LOOKED = """
 
 
 class Holder:
-    """Somebody who holds a lock that others wait for."""
+    """A connection that holds a lock for which others wait."""
 
     def __init__(self, database_url: str) -> None:
         self._url = database_url
@@ -68,8 +68,8 @@ def holder(services: Services, database_urls: dict[str, str]) -> Iterator[Holder
 
 
 @pytest_asyncio.fixture
-async def service(services: Services, database_urls: dict[str, str]) -> AsyncIterator[Served]:
-    """The pessoas service behind its real server, with two connections and all the time in the world."""
+async def service(services: Services, database_urls: dict[str, str]) -> AsyncIterator[ServedApplication]:
+    """The pessoas service behind its real server, with two connections to the database and very long time-outs."""
     await builders.pessoa(services)
     settings = {"database_url": database_urls["pessoas"], "database_pool_size": POOL, "database_timeout": LONG}
     app = pessoas.app.create_app(DatabaseSettings.model_validate({**settings, "log_level": "ERROR"}))
@@ -86,7 +86,7 @@ async def service(services: Services, database_urls: dict[str, str]) -> AsyncIte
             yield served
 
 
-async def let_wait_and_hang_up(holder: Holder, served: Served, *requests: bytes) -> None:
+async def let_wait_and_hang_up(holder: Holder, served: ServedApplication, *requests: bytes) -> None:
     """Sends `requests`, each from a peer of its own, which hangs up when its statement waits."""
     peers: list[Peer] = []
     for request in requests:
@@ -116,7 +116,7 @@ def raw(method: str, path: str, body: object = None) -> bytes:
     ids=["update", "read", "insert"],
 )
 async def test_a_statement_nobody_waits_for_is_cancelled_and_the_pool_stays_whole(
-    holder: Holder, service: Served, lock: str, request_bytes: bytes
+    holder: Holder, service: ServedApplication, lock: str, request_bytes: bytes
 ) -> None:
     for _ in range(3):
         holder.hold(lock)
@@ -130,7 +130,7 @@ async def test_a_statement_nobody_waits_for_is_cancelled_and_the_pool_stays_whol
 
 
 async def test_a_client_that_hangs_up_is_counted_as_none_and_logged_as_499(
-    holder: Holder, service: Served, logged: Logged, caplog: pytest.LogCaptureFixture
+    holder: Holder, service: ServedApplication, logged: Logged, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{service.port}") as client:
 
@@ -160,7 +160,7 @@ async def test_a_client_that_hangs_up_is_counted_as_none_and_logged_as_499(
     ids=["object", "page", "two objects", "mutation"],
 )
 async def test_hanging_up_on_the_gateway_reaches_the_database(
-    holder: Holder, service: Served, query: str, caplog: pytest.LogCaptureFixture
+    holder: Holder, service: ServedApplication, query: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     urls = dict.fromkeys(
         ("catalogo_url", "pessoas_url", "servicos_url", "solicitacoes_url"), f"http://127.0.0.1:{service.port}"

@@ -1,4 +1,4 @@
-"""Names of an older fold are folded anew: those that are there, and those that old code still writes."""
+"""Names with an older fold are folded again: those that are stored, and those that old code still writes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TYPED = ["2ª via", "D’Ávila", "Jose\u0301", "Łódź", " Ana\u00a0\u00a0Lima
 
 
 def old_fold(text: str) -> str:
-    """As the code of before this folded."""
+    """The fold of the previous release."""
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
@@ -41,7 +41,7 @@ def old_fold(text: str) -> str:
 
 
 class OldCode:
-    """What a process of before this writes to pessoas."""
+    """What a process of the previous release writes to pessoas."""
 
     def __init__(self, url: str) -> None:
         self.connection = psycopg.connect(url, autocommit=True)
@@ -156,7 +156,7 @@ async def test_what_old_code_writes_while_and_after_rows_are_folded_is_folded_by
     step = threading.Thread(target=migrating)
     step.start()
     written = 0
-    while not migrated.is_set() and step.is_alive():  # as it comes: before, in and behind the batches
+    while not migrated.is_set() and step.is_alive():  # in random order: before, in and after the batches
         old.change(ids[written * 7 % len(ids)], f"3ª via {written}")
         old.add(f"4ª via {written}")
         written += 1
@@ -184,7 +184,7 @@ async def test_what_old_code_writes_beside_a_new_process_is_folded_soon(url: str
     async with opened(url) as database, folding(database, PESSOA, every=0.01):
         id = old.add("2ª via")
         await until_all_are_folded(url)
-        old.change(id, "2ª via")  # the same name by the old fold: nothing but the trigger can tell
+        old.change(id, "2ª via")  # the same name with the old fold, which only the trigger can recognise
         await until_all_are_folded(url)
 
     assert stored(url) == as_folded(["2ª via"])

@@ -1,4 +1,4 @@
-"""Whom a request is for: what names another host is refused at its head, before anybody works on it."""
+"""The host of a request: a request for another host is refused at its head, before any work is done on it."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ CHUNKED = b"POST /a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\
 
 
 class Seen:
-    """An application that remembers the heads that it met."""
+    """An application that remembers the heads of its requests."""
 
     def __init__(self) -> None:
         self.heads: list[tuple[str, list[bytes]]] = []

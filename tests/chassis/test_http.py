@@ -1,4 +1,4 @@
-"""What belongs to HTTP itself: methods, negotiation, the id of a request, health, and a 500 that breaks nothing."""
+"""HTTP itself: methods, negotiation, the id of a request, health, and a 500 after which everything still works."""
 
 import asyncio
 import json
@@ -83,7 +83,7 @@ async def test_every_path_that_answers_get_answers_head(applications: Applicatio
 
 async def test_the_root_of_a_service_leads_to_its_page(services: Services, protected: Applications) -> None:
     for applied in (services, protected.services):
-        for name in applied.wires:
+        for name in applied.networks:
             answer = await applied.client(name).get("/")
             assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
 
@@ -190,7 +190,7 @@ SECRET = "password=hunter2"
 @pytest.fixture
 def broken(services: Services) -> Iterator[FastAPI]:
     """The pessoas service with a fault at /broken."""
-    app: FastAPI = services.wires["pessoas"].app
+    app: FastAPI = services.networks["pessoas"].app
 
     async def fail() -> Any:
         raise RuntimeError(SECRET)

@@ -137,7 +137,7 @@ async def test_it_forgets_again_and_again_while_the_process_lives(
 
 
 async def test_forgetting_ends_whenever_its_process_does(database_urls: dict[str, str]) -> None:
-    """Also in the moment when its first connection comes."""
+    """This holds also at the moment when its first connection comes."""
     async with asyncio.timeout(60):
         for n in range(50):
             async with AsyncExitStack() as process:
@@ -275,7 +275,8 @@ async def test_what_if_none_match_excludes_is_judged_of_the_first_and_not_of_its
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 async def test_twins_at_once_change_once_and_get_one_answer(services: Services, method: str) -> None:
-    """Each names the version it saw, as a client that repeats what it sent: only a replay can satisfy the second."""
+    """Both requests name the same version, as when a client sends a request again; so only the stored answer can
+    satisfy the second."""
     created = await services.pessoas.post(PESSOAS.path, json={"nome_pessoa": "Ana"})
     headers = KEY | {"If-Match": created.headers["etag"], "Prefer": "return=representation"}
     path, body = created.headers["location"], {"nome_pessoa": "Bia"}
@@ -307,7 +308,8 @@ async def test_a_key_is_of_one_request_its_method_path_and_body(services: Servic
 
 
 async def test_a_change_that_was_judged_against_another_row_leaves_no_record(services: Services) -> None:
-    """Many keyed changes of one row at once: each is done, or refused as contended and then free to be sent again."""
+    """Many changes of one row with keys at once: each is done, or is refused as contended and may then be sent
+    again."""
     row = await builders.pessoa(services)
 
     async def change(n: int) -> None:

@@ -1,4 +1,4 @@
-"""Who may what at the services: scopes by service, on every route, and what stays open to everybody."""
+"""Permissions at the services: scopes by service, on every route, and the paths that stay open to everybody."""
 
 from __future__ import annotations
 

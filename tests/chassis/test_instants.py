@@ -111,7 +111,7 @@ async def test_one_instant_in_any_spelling_finds_the_row(
 FINER = {"1234559": -1, "123455999999": -1, "1234561": 1, "123456000000001": 1}
 """Fractions of the stored second, and on which side of the stored instant they are."""
 HOLDS = {"eq": (), "gt": (-1,), "gte": (-1,), "lt": (1,), "lte": (1,)}
-"""Operators, and on which sides an instant is that they let the row through with."""
+"""Each operator, with the sides of the stored instant on which a value must be for the row to match."""
 
 
 @pytest.mark.parametrize("operator", HOLDS)

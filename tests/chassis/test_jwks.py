@@ -1,4 +1,4 @@
-"""An issuer's keys: rotated, withdrawn, away, hostile; and how seldom it is asked."""
+"""An issuer's keys: they are rotated, withdrawn, unreachable or hostile, and the issuer is asked only seldom."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ async def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, dict[str, Any]]]:
-    """The lines of trouble: their level, and what they bring."""
+    """The lines about problems: their level and their members."""
     names = ("variable", "location", "reason")
     return [
         (record.levelname, {name: record.__dict__[name] for name in names})
@@ -151,7 +151,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, dict[str, Any]]]:
 
 
 async def ready(keys: KeySet) -> None:
-    """Returns once the keys are there, which nobody asks for but they themselves."""
+    """Returns when the keys are there, although no request asks for them."""
     async with asyncio.timeout(30):
         while True:
             with contextlib.suppress(Unavailable):
@@ -174,7 +174,7 @@ async def test_a_file_that_is_not_there_at_the_start_is_one_error_line_and_is_fo
 
     async with keys.kept():
         await until_told(caplog, 1)
-        for _ in range(5):  # a request that asks meanwhile adds no line
+        for _ in range(5):  # a request that asks meanwhile causes no further line
             with pytest.raises(Unavailable):
                 await keys.find("RS256")
         path.write_text("{}")

@@ -1,4 +1,5 @@
-"""What a process writes to its log: one JSON line for a request, one for a call that failed, none for those refused."""
+"""What a process writes to its log: one JSON line for each request, one for each failed call, and none for refused
+calls."""
 
 from __future__ import annotations
 
@@ -71,7 +72,7 @@ def test_in_text_it_is_clear_where_a_value_ends_and_nothing_commands_the_termina
 
 
 def logs(program: str, **variables: str) -> str:
-    """What Python says that runs `program` after it has set up logs as `LOG_FORMAT=text`."""
+    """The output of a Python that runs `program` after it has set up logs with `LOG_FORMAT=text`."""
     begin = "import logging; from chassis.observe import logs as ours; ours.configure('pessoas', 'INFO', 'text')\n"
     kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
     told = subprocess.run(

@@ -223,7 +223,7 @@ async def test_openmetrics_is_answered_to_who_asks_for_it(services: Services) ->
 
 
 class Worker:
-    """A real process of one service, which leaves what it counts in a directory that it shares."""
+    """A real process of one service that writes its counts into a shared directory."""
 
     def __init__(self, directory: Path, database_url: str) -> None:
         port = free_ports(1)

@@ -1,4 +1,4 @@
-"""Databases and code of different releases meet, and migrations meet those who use the tables."""
+"""Databases and code of different releases work together, and migrations run while others use the tables."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def recorded(url: str) -> Any:
 
 
 def outcome(directory: Path, url: str) -> tuple[int, str, str]:
-    """How the migration step of the release in `directory` ends: exit code, output, errors."""
+    """Runs the migration step of the release in `directory`: exit code, output, errors."""
     step = migrate(directory, url)
     output, errors = step.communicate(timeout=WAIT_SECONDS)
     return step.returncode, output, errors
 
 
 async def answers(url: str, *paths: str) -> list[httpx2.Response]:
-    """What this code's pessoas answers over that database."""
+    """The answer of this code's pessoas with that database."""
     app = pessoas.app.create_app(DatabaseSettings.model_validate({"database_url": url, "log_level": "ERROR"}))
     transport = httpx2.ASGITransport(app=app)
     async with (

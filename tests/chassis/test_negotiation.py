@@ -34,13 +34,13 @@ def test_the_most_specific_range_decides() -> None:
         ("application/json;q=0, application/*;q=1, */*", 0),
         ("application/*;q=0, */*", 0),
         ("application/json;q=0.2, application/json;q=0.7", 0.7),
-        # What we answer is UTF-8; other parameters make it another thing.
+        # Our answers are UTF-8; a range with other parameters means another type.
         ("application/json;charset=utf-8;q=0.3, application/json;q=0.9", 0.3),
         ('application/json; charset="UTF-8"', 1),
         ("application/json;charset=utf-16", 0),
         ("application/json;charset=utf-16;q=0, application/json", 1),
         ("application/json;version=2;q=0, */*;q=0.4", 0.4),
-        # Quotes hold commas, semicolons and quotes.
+        # Quoted strings may contain commas, semicolons and quotes.
         ('text/plain;a="x, application/json;q=1", */*;q=0.5', 0.5),
         ('text/plain;a="\\", application/json", */*;q=0.5', 0.5),
         ('text/plain;a="never closed, application/json', 0),

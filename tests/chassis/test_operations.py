@@ -1,4 +1,4 @@
-"""Whose key it is: the claim of an operation that writes to several services."""
+"""The claim on a key by an operation that writes to several services."""
 
 from __future__ import annotations
 

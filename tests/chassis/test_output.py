@@ -1,4 +1,4 @@
-"""Lines that leave a process: whole, in order, and without anybody waiting for who reads them."""
+"""The log lines of a process are complete and in order, and no request waits for their reader."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.listener import Listener
 from tests.scraped import parsed
 
 LONG = "x" * 40_000
-"""Makes a line that no pipe takes in one go."""
+"""Makes a line that is too long for a pipe to take at once."""
 
 
 # -- one output ----------------------------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ logging.warning("after")
 
 
 class Service:
-    """pessoas, without its database: it is live, and every request is a line of its log."""
+    """pessoas without its database: it is live, and logs a line for every request."""
 
     def __init__(self, workers: int) -> None:
         self.port = free_ports()
@@ -222,7 +222,7 @@ class Service:
         return parsed(self.ask("/metrics")).value("log_lines_dropped_total")
 
     def logged(self) -> list[dict[str, Any]]:
-        """All lines so far; ValueError when one is no JSON, as half a line is none."""
+        """All lines so far; raises ValueError if one is not JSON, as half a line is not."""
         return [json.loads(line) for line in self.log.said]
 
 

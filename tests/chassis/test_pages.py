@@ -15,7 +15,7 @@ from tests.resources import ALL, NAMED, PESSOAS, SOLICITACOES, Resource, named
 every = pytest.mark.parametrize("resource", ALL, ids=named)
 NAMES = ["bia", "Álvaro", "Zé", "alvaro", "Ana", "ANA", "éder", "Eder", "zeca", "Bia"]
 TYPED = ["2ª via", "2a via", "2b via", "D’Ávila", "D'Avila", "D Avila", "Łódź", "lodz", "Mogi – Guaçu", "mogi - guacu"]
-"""What people type in several ways: some fold alike, and the id decides."""
+"""Names that people type in several ways. Some fold alike; then the id decides their order."""
 
 
 def link(answer: httpx2.Response, relation: str) -> str | None:
@@ -24,7 +24,7 @@ def link(answer: httpx2.Response, relation: str) -> str | None:
 
 
 async def walk(client: httpx2.AsyncClient, url: str, relation: str = "next") -> list[Any]:
-    """Every row from `url` on, page by page."""
+    """All rows from `url` on, read page by page."""
     rows: list[Any] = []
     following: str | None = url
     while following:
@@ -308,7 +308,7 @@ EMPTY: list[tuple[Any, bool]] = [
 
 
 class TestTheRicherRead:
-    """POST …/query/: what does not fit into a URL, in an envelope."""
+    """POST …/query/ takes in its body what does not fit into a URL, and wraps its answer in an object."""
 
     async def ask(self, client: httpx2.AsyncClient, **query: Any) -> Any:
         answer = await client.post(f"{PESSOAS.path}query/", json=query)

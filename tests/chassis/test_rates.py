@@ -1,4 +1,5 @@
-"""Fair shares at the services: who is charged, what a refusal says, one count for all replicas, and life without it."""
+"""Fair shares at the services: which caller is charged, what a refusal says, one count for all replicas, and what
+happens while its store is away."""
 
 from __future__ import annotations
 
@@ -59,7 +60,7 @@ async def guarded(database_urls: dict[str, str], issuer: Issuer) -> AsyncIterato
 @asynccontextmanager
 async def client_at(applications: Applications, address: str) -> AsyncGenerator[httpx2.AsyncClient]:
     """A client of pessoas whose address is this."""
-    transport = httpx2.ASGITransport(app=applications.services.wires["pessoas"].app, client=(address, 1))
+    transport = httpx2.ASGITransport(app=applications.services.networks["pessoas"].app, client=(address, 1))
     async with httpx2.AsyncClient(transport=transport, base_url="http://pessoas.test") as client:
         yield client
 
@@ -257,7 +258,7 @@ def store() -> Iterator[Store]:
 
 @asynccontextmanager
 async def replicas(store: Store, limit: int) -> AsyncGenerator[tuple[RateLimit, RateLimit]]:
-    """Two of one application that count in one store, which they have found."""
+    """Two processes of one application that count in one store, to which both are connected."""
     found = RateLimit("test", limit, store.url), RateLimit("test", limit, store.url.replace("redis", "valkey"))
     try:
         for rates in found:

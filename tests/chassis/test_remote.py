@@ -1,4 +1,5 @@
-"""Our dialect as a client: what a neighbour refuses is raised as what it was, and what it garbles is unavailable."""
+"""The client of our dialect: a neighbour's refusal is raised as the same error, and a garbled answer is
+`Unavailable`."""
 
 import asyncio
 import itertools
@@ -135,7 +136,7 @@ async def test_a_write_is_done_by_the_status_of_its_method_alone(
 
 
 async def test_who_judges_our_callers_token_otherwise_than_we_is_unavailable() -> None:
-    """Who may not come in at all has been told so by us, before."""
+    """We have already judged the caller's token, so a neighbour's 401 is not the caller's fault."""
     asking = remote(problem(401, "UNAUTHENTICATED"))
 
     refusals = [await outcome(asking.read(*READ)) for _ in range(30)]
@@ -200,7 +201,7 @@ async def test_a_neighbour_that_does_not_answer_in_time_is_a_time_out() -> None:
 
 
 class Neighbour:
-    """A neighbour that does what its script says, the last line for ever, and remembers what it was asked."""
+    """A neighbour that follows its script, repeats the last line for ever, and remembers its requests."""
 
     def __init__(self, *script: httpx2.Response | type[Exception] | asyncio.Event) -> None:
         self.asked: list[httpx2.Request] = []
@@ -265,7 +266,7 @@ async def test_what_a_neighbour_answers_is_not_asked_again(answer: Answer) -> No
 @pytest.mark.parametrize(
     ("failure", "headers", "calls"),
     [
-        (httpx2.ReadError, {}, 1),  # nobody knows what became of it
+        (httpx2.ReadError, {}, 1),  # nobody knows whether it was done
         (httpx2.ReadError, KEYED, 2),
         (httpx2.ReadTimeout, KEYED, 2),
         (httpx2.ConnectError, {}, 2),  # nothing was sent
@@ -568,7 +569,7 @@ async def test_a_read_that_begins_after_a_write_sees_it() -> None:
 
 
 async def test_a_read_that_begins_while_a_write_is_under_way_joins_none_that_began_before_it() -> None:
-    """The write may be done already, and its answer still on the way."""
+    """The write may already be done while its answer is still on the way."""
     reading, writing = asyncio.Event(), asyncio.Event()
     neighbour = Neighbour(reading, writing, GOOD)
     asking = remote(neighbour)
@@ -645,7 +646,7 @@ async def test_a_read_that_cannot_be_sent_leaves_nothing_behind() -> None:
 
 
 class Unsendable(DefaultTransport):
-    """A wire with a connection at hand whose requests cannot be written."""
+    """A transport with a free connection on which requests cannot be written."""
 
     def __init__(self) -> None:
         super().__init__("http://127.0.0.1:9", AnswerMemory(10**9))

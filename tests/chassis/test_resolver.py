@@ -1,4 +1,5 @@
-"""How names are found: each by itself, once at a time, and never waited for once they are known."""
+"""How host names are looked up: each in a thread of its own, one look-up of a name at a time, and without waiting once
+an address is known."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ MUTE = "mute.test"
 
 
 class NameServer:
-    """Stands for `socket.getaddrinfo`: answers with `addresses`, but for one name not before it is `heard`."""
+    """Takes the place of `socket.getaddrinfo`: answers with `addresses`, but for one name only after `heard` is set."""
 
     def __init__(self, *addresses: str) -> None:
         self.addresses = list(addresses)
@@ -74,11 +75,11 @@ async def listening(address: str = "127.0.0.1", port: int = 0) -> AsyncGenerator
         yield server.sockets[0].getsockname()[1]
 
 
-async def ask(wire: DefaultTransport) -> int:
-    return (await wire.send(OutgoingRequest("GET", "/"), "", seconds=30, repeatable=True)).status
+async def ask(transport: DefaultTransport) -> int:
+    return (await transport.send(OutgoingRequest("GET", "/"), "", seconds=30, repeatable=True)).status
 
 
-def wire(name: str, port: int) -> DefaultTransport:
+def transport_to(name: str, port: int) -> DefaultTransport:
     return DefaultTransport(f"http://{name}:{port}", AnswerMemory(10**6))
 
 
@@ -87,7 +88,7 @@ def test_a_name_that_is_not_answered_keeps_no_other_waiting() -> None:
 
     async def test() -> None:
         async with listening() as port:
-            mute, good = wire(MUTE, port), wire("good.test", port)
+            mute, good = transport_to(MUTE, port), transport_to("good.test", port)
             given_up = await asyncio.gather(*(ask(mute) for _ in range(16)), return_exceptions=True)
             assert {type(one) for one in given_up} == {Refused}
             assert [await ask(good) for _ in range(16)] == [200] * 16
@@ -121,7 +122,7 @@ def test_known_addresses_are_used_while_the_name_server_fails(
 
     async def test() -> None:
         async with listening() as port:
-            on = wire("good.test", port)
+            on = transport_to("good.test", port)
             await ask(on)
             names.addresses.clear()
             asked = names.asked["good.test"]
@@ -142,7 +143,7 @@ def test_known_addresses_are_used_while_the_name_server_is_mute(monkeypatch: pyt
 
     async def test() -> None:
         async with listening() as port:
-            on = wire(MUTE, port)
+            on = transport_to(MUTE, port)
             await ask(on)
             names.heard.clear()
             assert [await ask(on) for _ in range(8)] == [200] * 8
@@ -157,7 +158,7 @@ def test_addresses_that_change_are_found() -> None:
 
     async def test() -> None:
         async with listening("127.0.0.2") as port:
-            on = wire("good.test", port)
+            on = transport_to("good.test", port)
             assert await ask(on) == 200
         async with listening("127.0.0.3", port):
             names.addresses[:] = ["127.0.0.3"]
@@ -189,7 +190,7 @@ def test_the_next_address_is_tried_where_one_takes_no_connection_and_comes_first
                 for one in filling:
                     one.setblocking(False)
                     one.connect_ex(("127.0.0.2", port))
-            assert await ask(wire("good.test", port)) == 200
+            assert await ask(transport_to("good.test", port)) == 200
             loop = asyncio.get_running_loop()
             found = await loop.getaddrinfo("good.test", port, type=socket.SOCK_STREAM)
             assert [one[4][0] for one in found] == ["127.0.0.1", "127.0.0.2"]
@@ -202,7 +203,7 @@ def test_an_address_is_not_looked_up() -> None:
 
     async def test() -> None:
         async with listening() as port:
-            assert await ask(wire("127.0.0.1", port)) == 200
+            assert await ask(transport_to("127.0.0.1", port)) == 200
             assert await asyncio.get_running_loop().getaddrinfo("::1", port, type=socket.SOCK_STREAM)
 
     names.run(test)
@@ -210,7 +211,7 @@ def test_an_address_is_not_looked_up() -> None:
 
 
 def test_every_client_of_a_process_finds_names_this_way(cluster: Cluster) -> None:
-    """psycopg, httpx2 and the store's client have ways of their own to connect."""
+    """psycopg, httpx2 and the store's client each have their own way to connect."""
     names = NameServer("127.0.0.1")
     database: dict[str, Any] = {**conninfo_to_dict(cluster.url("postgres")), "host": "database.test"}
 
@@ -221,7 +222,7 @@ def test_every_client_of_a_process_finds_names_this_way(cluster: Cluster) -> Non
             async with httpx2.AsyncClient(trust_env=False) as client:
                 assert (await client.get(f"http://keys.test:{port}/")).status_code == 200
             store: Any = Valkey(host="store.test", port=port)
-            with pytest.raises(ValkeyError, match=r"HTTP/1\.1 200 OK"):  # what was connected to is no store
+            with pytest.raises(ValkeyError, match=r"HTTP/1\.1 200 OK"):  # the server that answers is not a store
                 await store.ping()
             await store.aclose()
 

@@ -1,6 +1,6 @@
-"""Searches that take for ever: they end, they leave room for reads by id, and nobody's breaker opens for them.
+"""Very slow searches: they are ended, they leave room for reads by id, and open no breaker.
 
-A search is made slow where it happens: the folded name becomes a function that sleeps, which only a search calls.
+A search is made slow in the database: the folded name becomes a function that sleeps, which only a search calls.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.resources import PESSOAS
 
 POOL = 4
 LONG = 60.0
-"""Seconds a statement might take where a test ends it itself."""
+"""Seconds that a statement may take if the test itself ends it."""
 SLOW = """
 CREATE FUNCTION slow(name text) RETURNS text STABLE LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_sleep(120); RETURN name; END $$;

@@ -44,7 +44,7 @@ GOOD = {
         ("pessoas", "API_RATE_LIMIT", "many"),
         ("pessoas", "RATE_LIMIT_URL", "localhost:6379"),
         ("gateway", "RATE_LIMIT_URL", "http://localhost:6379"),
-        ("gateway", "MAX_ARRIVING_BYTES", "999999"),  # less than one body may have
+        ("gateway", "MAX_ARRIVING_BYTES", "999999"),  # less than the size of one allowed body
         ("gateway", "FORWARDED_ALLOW_IPS", "proxy"),
         ("pessoas", "FORWARDED_ALLOW_IPS", "10.0.0.1,10.0.0.1/8"),
         ("pessoas", "ALLOWED_HOSTS", "http://pessoas"),
@@ -102,14 +102,14 @@ def test_the_level_of_logs_is_taken_in_small_letters_too(monkeypatch: pytest.Mon
 
 
 def refuses(process: str, variable: str, variables: Mapping[str, str | None]) -> None:
-    """The process stops, and says that it is for `variable`."""
+    """The process stops, and names `variable` as the reason."""
     told = stopped(process, variables)
     assert told.count("\n") == 1
     assert told.startswith(f"configuration error: {variable}: ")
 
 
 def stopped(process: str, variables: Mapping[str, str | None]) -> str:
-    """What a process says that stops at once."""
+    """The output of a process that stops at once."""
     given = {**os.environ, "PORT": str(free_ports()), **variables}
     environment = {name: value for name, value in given.items() if value is not None}
     ended = subprocess.run(

@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 from chassis.text import NAME_MAX, fold, is_visible
 
 B_TREE_ENTRY = 2700
-"""Bytes that an entry of a B-tree holds, about."""
+"""The approximate number of bytes that an entry of a B-tree can hold."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Bearer tokens as a service judges them: every way to be bad is a 401 with its challenge, and never a 500."""
+"""How a service judges bearer tokens: every kind of bad token is a 401 with its challenge, and never a 500."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ def part(value: Any) -> str:
 
 
 def unsigned(header: dict[str, Any]) -> str:
-    """A token with this header and no signature worth the name."""
+    """A token with this header and without a valid signature."""
     _, claims, signature = mint(READ).split(".")
     return f"{part(header)}.{claims}.{signature}"
 
 
 def hmac_with_public_key() -> str:
-    """The old trick: what verifies RS256 is public, so let HS256 take it for the shared secret."""
+    """A well-known attack: the key that verifies RS256 is public, so the attacker signs with HS256 and that key as the
+    secret."""
     signed = f"{part({'alg': 'HS256', 'kid': 'RS256', 'typ': 'at+jwt'})}.{mint(READ).split('.')[1]}"
     digest = hmac.digest(pem(RSA), signed.encode(), hashlib.sha256)
     return f"{signed}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
@@ -157,7 +158,7 @@ async def test_signed_claims_that_are_no_json_object_are_401(protected: Applicat
 async def test_no_bearer_token_is_401_with_a_challenge_that_names_no_error(
     protected: Applications, value: str | None
 ) -> None:
-    """RFC 6750, 3.1: a client that knows nothing of tokens has made no mistake."""
+    """RFC 6750, 3.1: if a request has no token, the challenge names no error."""
     headers: Any = {} if value is None else {"Authorization": value.encode()}
     answer = await protected.services.pessoas.get(PESSOAS.path, headers=headers)
 

@@ -1,4 +1,4 @@
-"""W3C Trace Context: whose trace a request is taken into, and what of it travels on."""
+"""W3C Trace Context: to which trace a request belongs, and what of the trace is passed on."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def sent_on(services: Services, gateway: Gateway, *lines: tuple[str, str])
         found.append(request.headers)
         return answer
 
-    services.wires["pessoas"].disturb = look
+    services.networks["pessoas"].disturb = look
     query = {"query": "{ pessoas(first: 1) { nodes { id } } }"}
     answer = await gateway.client.post("/graphql", json=query, headers=list(lines))
     assert "errors" not in answer.json()

@@ -134,7 +134,7 @@ async def test_all_workers_of_a_gateway_together_ask_a_service_for_no_more_than_
     service = running(WORKERS="1", MAX_CONCURRENCY="12", DATABASE_URL=database_urls["pessoas"], **patient)
     with service as pessoas, psycopg.connect(database_urls["pessoas"]) as holder:
         url = f"http://{HOST}:{pessoas.port}"
-        urls = dict.fromkeys((f"{name.upper()}_URL" for name in services.wires), url)
+        urls = dict.fromkeys((f"{name.upper()}_URL" for name in services.networks), url)
         with running("gateway", NEIGHBOUR_CONNECTIONS="8", **urls, **patient) as front:
             address = f"http://{HOST}:{front.port}"
             async with httpx2.AsyncClient(base_url=address, timeout=WAIT_SECONDS, limits=EACH_ANEW) as client:
@@ -166,7 +166,7 @@ class Shared(socket.socket):
     """A listening socket from which other processes accept too; copies are of the same kind."""
 
     timeouts: ClassVar[list[float | None]] = []
-    """All that were set."""
+    """All time-outs that were set."""
 
     def settimeout(self, value: float | None, /) -> None:
         self.timeouts.append(value)

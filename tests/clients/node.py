@@ -15,12 +15,12 @@ def run(folder: Path, *command: str, **variables: object) -> subprocess.Complete
     environment = {**os.environ, "PATH": path, "NO_COLOR": "1"} | {name: str(one) for name, one in variables.items()}
     if certificates := os.environ.get("SSL_CERT_FILE"):  # Node does not read it
         environment.setdefault("NODE_EXTRA_CA_CERTS", certificates)
-    # By `env`, since Popen would look for the program on the PATH that we have, not on the one that we give.
+    # `env` finds the program, since Popen would look for it on this process's PATH and not on the one given here.
     return subprocess.run(["env", *command], cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def install(folder: Path) -> None:
-    """Makes `folder/node_modules` hold what its lock names; at once when it does already."""
+    """Makes `folder/node_modules` hold what its lock names; returns at once if it already does."""
     installed = folder / "node_modules" / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < (folder / "package-lock.json").stat().st_mtime:
         npm = run(folder, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")

@@ -1,4 +1,4 @@
-"""What odd requests get, over HTTP: one way to read each, and never a fault of ours."""
+"""Unusual requests over HTTP: each is read in exactly one way, and none causes an internal error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the launcher share: a data directory and a throwaway PostgreSQL."""
+"""Fixtures for the tests of the launcher: a data directory and a temporary PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proof that processes have ended, and bounded patience for what happens soon."""
+"""Helpers that check that processes have ended, and that wait for something with a time limit."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 import psutil
 
 WAIT_SECONDS = 60
-"""Bounds every wait; nothing here measures time."""
+"""The limit of every wait, in seconds; nothing here measures time."""
 
 
 def eventually(condition: Callable[[], bool], what: Callable[[], str]) -> None:
-    """Returns once `condition` holds; fails with `what` when it never does."""
+    """Returns when `condition` holds; fails with `what` if it never does."""
     deadline = time.monotonic() + WAIT_SECONDS
     while not condition():
         assert time.monotonic() < deadline, f"not in {WAIT_SECONDS} s: {what()}"
@@ -20,7 +20,7 @@ def eventually(condition: Callable[[], bool], what: Callable[[], str]) -> None:
 
 
 def has_ended(process: psutil.Process) -> bool:
-    """Whether it runs no more; one that nobody has reaped yet has ended too."""
+    """Whether the process has ended; a zombie that its parent has not reaped yet has ended too."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

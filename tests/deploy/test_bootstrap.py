@@ -1,4 +1,4 @@
-"""From a bare checkout to an installed one: uv is fetched and checked, and nothing is done twice."""
+"""The bootstrap of a fresh checkout: uv is downloaded and its hash checked, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ required-version = ">=0.13"
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
-        """Says nothing: a test's output is its failures."""
+        """Logs nothing, since the output of a test shows only failures."""
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         url = f"http://127.0.0.1:{server.server_port}"
         digest = hashlib.sha256(wheel.getvalue()).hexdigest()
         listing = {"files": [{"url": f"{url}/uv.whl", "hashes": {"sha256": digest}}]}
-        # The server answers a directory with its index.html, whatever it is.
+        # For a directory the server answers with its index.html, whatever that file contains.
         (served / "uv" / "index.html").write_text(json.dumps(listing))
         monkeypatch.setattr(bootstrap, "INDEX", url)
         monkeypatch.setitem(bootstrap.UV_WHEELS, bootstrap.wheel_platform(), digest)
@@ -81,7 +81,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def set_up(root: Path, *arguments: str) -> str:
-    """Runs the bootstrap of `root` with the uv of this checkout on PATH; what it said."""
+    """Runs the bootstrap of `root` with the uv of this checkout on PATH; returns its output."""
     path = f"{Path(bootstrap.find_uv()).parent}{os.pathsep}{os.environ['PATH']}"
     told = subprocess.run(
         [sys.executable, root / "deploy" / "bootstrap.py", *arguments],
@@ -168,7 +168,7 @@ def test_an_old_python_can_read_the_file_and_is_told_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ast.parse(Path(bootstrap.__file__).read_text(), feature_version=(3, 8))
-    shim = tmp_path / "python3.19"  # a version manager's: a name for what is not installed
+    shim = tmp_path / "python3.19"  # as a version manager has it: a program that is not installed
     shim.write_text("#!/bin/sh\nexit 127\n")
     shim.chmod(0o755)
     monkeypatch.setattr(bootstrap, "OLDEST_PYTHON", (3, 19))
@@ -207,7 +207,7 @@ def executable(path: Path, text: str) -> None:
 
 
 def interrupted(root: Path, path: str, group: bool) -> str:
-    """What a set-up says that is interrupted as soon as it has left something half done."""
+    """The output of a set-up that is interrupted as soon as it has left something unfinished."""
     running = subprocess.Popen(
         [sys.executable, root / "deploy" / "bootstrap.py"],
         env=os.environ | {"PATH": path},

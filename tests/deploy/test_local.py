@@ -1,4 +1,4 @@
-"""The launcher, as a person uses it: one command starts everything, and nothing is left however it ends."""
+"""The launcher, as a person uses it: one command starts everything, and no process is left, however it ends."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def offset() -> int:
 
 @pytest.fixture
 def systems() -> Iterator[list[System]]:
-    """The systems that a test has started; what is still there at its end is ended."""
+    """The systems that a test has started; those that still run at its end are ended."""
     started: list[System] = []
     yield started
     for system in started:
@@ -273,7 +273,7 @@ def test_a_port_that_is_taken_on_the_other_address_of_localhost_is_refused_too(d
 
 
 def test_on_a_machine_without_ipv6_the_ports_are_bound_all_the_same(offset: int) -> None:
-    absent = "2001:db8::1"  # no address of this machine, as ::1 is none there
+    absent = "2001:db8::1"  # stands for ::1 on a machine that has no such address
     [bound] = bind(8001 + offset, "catalogo", (HOST, absent))
     assert bound.getsockname() == (HOST, 8001 + offset)
     bound.close()
@@ -325,7 +325,7 @@ def test_a_lost_or_changed_password_is_said_with_what_heals_it(
 
 
 def reset_password(directory: Path) -> tuple[int, str]:
-    """The exit code, and what was said."""
+    """The exit code and the output."""
     arguments: dict[str, Any] = command(DATA_DIR=directory) | {"args": [sys.executable, "-m", "deploy.reset_password"]}
     running = subprocess.Popen(**arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said, _ = running.communicate(timeout=WAIT_SECONDS)

@@ -1,4 +1,4 @@
-"""What a developer does with migrations: drafts one, and has all of them linted."""
+"""The commands of a developer for migrations: drafting one, and linting all of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def release(tmp_path: Path) -> Release:
 
 
 def lint(directory: Path) -> tuple[int, str]:
-    """The exit code of the lint in `directory`, and all that it says."""
+    """The exit code of the lint in `directory`, and its output."""
     step = run(directory, "deploy.lint_migrations")
     output, errors = step.communicate(timeout=WAIT_SECONDS)
     return step.returncode, output + errors

@@ -1,4 +1,4 @@
-"""The private PostgreSQL: who may enter, what survives, and that nothing is left behind."""
+"""The private PostgreSQL: who may connect, what data survives, and that no process is left running."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_a_server_that_was_killed_starts_again_over_its_stale_pid_file(cluster: 
     assert cluster.wait() == 128 + signal.SIGKILL
     pid_file = directory / "postgres" / "postmaster.pid"
     assert pid_file.read_text().startswith(f"{killed.pid}\n")
-    # The number may belong to somebody else by now, as after a reboot; here, to this very test.
+    # By now another process may have that id, as after a reboot; here it is the process of this test.
     pid_file.write_text(pid_file.read_text().replace(str(killed.pid), str(os.getpid()), 1))
     cluster.start()
     assert remembered(cluster) == ["before"]
@@ -178,7 +178,7 @@ def test_data_of_another_major_version_is_not_touched(directory: Path) -> None:
 def test_root_runs_it_as_nobody_either_way_and_may_change_the_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    closed = tmp_path / "closed"  # like /root: nobody may not enter
+    closed = tmp_path / "closed"  # like /root, which the user nobody may not enter
     closed.mkdir(mode=0o700)
     for prefix in (*AS_NOBODY, *AS_NOBODY):
         monkeypatch.setattr(postgres, "AS_NOBODY", (prefix,))

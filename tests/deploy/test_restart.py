@@ -1,4 +1,4 @@
-"""A rolling restart, as a person asks for it: new processes serve, and nobody who asks meanwhile notices."""
+"""A rolling restart, as a person starts it: new processes serve, and no request fails meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make token`: a development key that nobody else can read, and tokens that say what was asked for."""
+"""`make token`: a development key that no other user can read, and tokens with the requested claims."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def minted(directory: Path, **variables: str) -> subprocess.CompletedProcess[str
 
 
 def claims(directory: Path, text: str) -> dict[str, Any]:
-    """What a token says, once its signature is found good by the published key."""
+    """The claims of a token, after its signature was verified with the published key."""
     [key] = json.loads(Path(issue_token.settings(directory)["AUTH_JWKS"]).read_text())["keys"]
     found: dict[str, Any] = jwt.decode(text, jwt.PyJWK(key), audience=issue_token.AUDIENCE, issuer=issue_token.ISSUER)
     return found

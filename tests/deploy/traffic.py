@@ -1,7 +1,7 @@
-"""Open-loop traffic over keep-alive connections by clients that never retry: what fails, fails visibly.
+"""Open-loop traffic over keep-alive connections from clients that never retry, so that every failure is seen.
 
-A client behaves by RFC 9112: it opens a new connection where the old one was announced to close, or has been closed
-while it rested. A request that was sent and not answered well is a failure.
+A client follows RFC 9112: it opens a new connection if the server announced that the old one will close, or closed it
+while it was idle. A request that was sent and not answered with a success is a failure.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Request:
 
 
 class Client:
-    """One keep-alive connection to one process, opened again where it must be."""
+    """One keep-alive connection to one process; it is opened again when needed."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -65,7 +65,7 @@ class Client:
 
 @dataclass
 class Traffic:
-    """What was sent and what became of it."""
+    """The requests that were sent, and their results."""
 
     offset: int
     sent: int = 0
@@ -105,8 +105,8 @@ class Traffic:
             self.acknowledged.append(request.writes)
 
     async def run_while(self, work: Awaitable[Any], per_second: float, at_least: int = 0) -> None:
-        """Sends `per_second` requests, at their times and not when others are answered, until `work` is done and
-        `at_least` so many are sent."""
+        """Sends `per_second` requests a second, each at its due time and not only when others are answered, until
+        `work` is done and `at_least` requests are sent."""
         task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
         due, under_way = loop.time(), set[asyncio.Task[None]]()
@@ -125,7 +125,7 @@ class Traffic:
 async def restart_under_traffic(
     offset: int, restart: Callable[[], Awaitable[Any]], per_second: float = 60, at_least: int = 0
 ) -> Traffic:
-    """Restarts again and again under traffic until `at_least` so many requests are sent; what became of them."""
+    """Restarts the system again and again under traffic until `at_least` requests are sent; returns their results."""
     traffic = Traffic(offset)
 
     async def restarts() -> None:

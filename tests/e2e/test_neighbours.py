@@ -1,5 +1,5 @@
-"""A gateway as it is deployed, over real sockets, with neighbours that do it harm: whose name is not found, or that
-answer hugely. The others are answered all the same."""
+"""A gateway as it is deployed, over real sockets, with bad neighbours: one whose name is not found, or whose answers
+are very large. Requests to the others are answered all the same."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PESSOA, CATEGORIA = "{ pessoa(id: 1) { nomePessoa } }", "{ categoria(id: 1) { no
 
 
 async def honest(request: bytes, writer: asyncio.StreamWriter) -> None:
-    """Answers reads of pessoas and categorias, and closes the connection: each takes a new one."""
+    """Answers reads of pessoas and categorias, and closes the connection, so that each read needs a new one."""
     body = orjson.dumps({"items": ROWS[:1] if b'"ids"' in request else ROWS, "has_next": False, "has_previous": False})
     writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
 
@@ -51,7 +51,7 @@ async def listening(
 
 
 class Gateway:
-    """The process, asked as its clients do."""
+    """The gateway's process, and a client for it."""
 
     def __init__(self, process: psutil.Popen, port: int, client: httpx2.AsyncClient) -> None:
         self.process, self._url, self._client = process, f"http://{HOST}:{port}", client
@@ -74,7 +74,7 @@ class Gateway:
 
 @asynccontextmanager
 async def gateway(urls: dict[str, str], *before: str, log: Path, **variables: str) -> AsyncGenerator[Gateway]:
-    """A gateway that asks nobody but these neighbours; `before` is what runs its command."""
+    """A gateway that calls only these neighbours; `before` are words before its command."""
     port = free_ports()
     nobody = {url_variable(service.name): f"http://{HOST}:9" for service in SERVICES}
     given = {url_variable(name): url for name, url in urls.items()}
@@ -97,7 +97,8 @@ async def gateway(urls: dict[str, str], *before: str, log: Path, **variables: st
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """Says of every name where it is; is mute about those that `mute` names, or `*` for all."""
+    """A name server that gives an address for every name, but does not answer for the names in `mute` (`*` means
+    all)."""
 
     def __init__(self) -> None:
         self.address = HOST
@@ -113,14 +114,14 @@ class NameServer(asyncio.DatagramProtocol):
         if self.mute & {name, "*"}:
             self.ignored += 1
             return
-        found = question[-3] == 1  # its IPv4 address is asked for; there is no other
+        found = question[-3] == 1  # a query for the IPv4 address; there is no other
         head = data[:2] + bytes([0x81, 0x80, 0, 1, 0, found, 0, 0, 0, 0])
         record = bytes([0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, *map(int, self.address.split("."))])
         self._transport.sendto(head + question + record * found, addr)
 
 
 def own_name_server(directory: Path) -> list[str]:
-    """What runs a command where names are asked of our server."""
+    """The words before a command that run it with our name server."""
     resolv = directory / "resolv.conf"
     resolv.write_text(f"nameserver {NAME_SERVER}\noptions timeout:2\n")
     return ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', str(resolv)]

@@ -1,7 +1,7 @@
 """Breaks every part of the system under load: `python -m tests.faults`, which is `make faults`.
 
-Fails when an acknowledged write is lost or done twice, when what is healthy is not answered, when a failure is not one
-that is promised, or when the system needs 2 s or longer to be itself again once the cause is gone.
+It fails if an acknowledged write is lost or done twice, if a request to healthy parts is not answered, if a failure
+differs from what is promised, or if the system needs 2 s or longer to recover after the cause has ended.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def say(line: str) -> None:
 
 
 async def play(directory: Path, chosen: list[Scenario], rate: float, results: list[Result]) -> None:
-    """The scenarios, one after the other, on one system; what each did is appended to `results`."""
+    """Runs the scenarios one after the other on one system, and appends the result of each to `results`."""
     stage = Stage(directory)
     async with stage.running():
         for scenario in chosen:
@@ -79,7 +79,8 @@ def main() -> int:
 
 
 async def play_all(stack: ExitStack, chosen: list[Scenario], rate: float, results: list[Result]) -> None:
-    """A full disk on a small system of its own, the rest on another one. TimeoutError when it takes too long."""
+    """Runs the scenario of a full disk on a small system of its own, and the others on another system. Raises
+    TimeoutError if it takes too long."""
     async with asyncio.timeout(MOST_SECONDS):
         if scenarios.DISK_FULL in chosen and (small := small_disk(stack)):
             await play(small, [scenarios.DISK_FULL], rate, results)

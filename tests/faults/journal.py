@@ -1,7 +1,7 @@
-"""Every write of the load, what is known of it, and whether the databases agree in the end.
+"""Records every write of the load and what is known of it, and checks in the end whether the databases agree.
 
-Each write has a key of its own and leaves something unique. What was acknowledged must be there, and be there once;
-what never was may be there, but once at most.
+Each write has a key of its own and leaves something unique. An acknowledged write must be in the database exactly once;
+a write that was never acknowledged may be there, but at most once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.faults.verdict import Answer, Fault, Verdict, compare, judged
 Values = tuple[Any, ...]
 """The columns of a row, in the order of its kind."""
 AGAIN = {"IN_PROGRESS", "CONTENDED"}
-"""Conflicts that say nothing but: later."""
+"""Conflicts that only mean that the client should try again later."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ KINDS = (PESSOA, SERVICO, PRODUTO, SOLICITACAO)
 
 @dataclass(eq=False)
 class Row:
-    """A row that the load has written; `may_be` are the states that it can be in for all we know, None: not there."""
+    """A row that the load has written. `may_be` are the states in which it can be, as far as is known; None means that
+    it does not exist."""
 
     kind: Kind
     may_be: set[Values | None]
@@ -79,7 +80,7 @@ class Write:
     attempts: int = 0
 
     def judge(self, answer: Answer, fault: Fault) -> Verdict:
-        """Takes note of an acknowledgement."""
+        """Records an acknowledgement."""
         if answer.status is None:
             return judged(self.process, answer, fault, lambda _: Verdict())
         if self.process == "gateway":
@@ -110,7 +111,7 @@ class Write:
 
 
 class Journal:
-    """The writes of a run. `demo` is what was there before."""
+    """The writes of a run. `demo` are the rows that were there before."""
 
     def __init__(self, demo: Demo) -> None:
         self._demo = demo
@@ -157,7 +158,8 @@ class Journal:
         return (next(self._names), 1) if kind is PRODUTO else (next(self._names),)
 
     def settled(self, write: Write) -> None:
-        """The write has ended; another one may change its row only if it is known what became of this one."""
+        """Records that the write has ended. Another write may change its row only if the result of this one is
+        known."""
         if write.acknowledged and write.becomes is not None:
             self._settled[write.row.kind].append(write.row)
 
@@ -166,7 +168,7 @@ class Journal:
         return [row.id for row in self._settled[kind] if row.id is not None]
 
     def check(self, urls: Mapping[str, str]) -> tuple[list[str], list[str]]:
-        """Asks the databases which acknowledged writes are lost, and what is there more than once."""
+        """Asks the databases which acknowledged writes are lost, and which rows exist more than once."""
         lost, doubled = list[str](), list[str]()
         for kind in KINDS:
             columns = sql.SQL(", ").join(map(sql.Identifier, ("id", *kind.columns)))

@@ -1,6 +1,6 @@
-"""Open-loop load: requests go out when they are due, whatever becomes of the others; each one leaves a record.
+"""Open-loop load: each request is sent when it is due, whether or not others are answered, and leaves a record.
 
-A read is asked once. A write is asked with the same key until it is acknowledged, as a client that wants it done does.
+A read is sent once. A write is sent with the same key until it is acknowledged, as a client does that wants it done.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tests.faults.reads import Read
 from tests.faults.verdict import Answer, Fault, Verdict
 
 DEADLINE = 5.0
-"""Seconds in which the system promises every answer."""
+"""Seconds within which the system promises every answer."""
 PATIENCE = 15.0
 """Seconds after which a client hangs up."""
 PERSISTENCE = 30.0
 """Seconds for which a client keeps trying a write."""
 CLEAN = 1.0
-"""The system has recovered when nothing that is asked for this long fails."""
+"""The system has recovered when for this many seconds no request fails."""
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Load:
             await self._http.aclose()
 
     def recovered(self, cause_ended: float) -> float | None:
-        """Seconds from the cause's end to a second in which nothing that is asked fails; None: there is none yet."""
+        """Seconds from the cause's end to the first second in which no request fails; None if there is none yet."""
         bad = sorted(one.sent for one in self.records if one.ended is None or not one.verdict.good)
         at = cause_ended
         for sent in bad:

@@ -1,7 +1,7 @@
-"""A small TCP proxy before one service that can do to its exchanges what networks and broken servers do.
+"""A small TCP proxy in front of one service that can disturb its exchanges as networks and broken servers do.
 
-It reads whole requests and whole answers, so that a fault hits an exchange where it is meant to, and it is neither fast
-nor complete: bodies come by Content-Length, as in our dialect.
+It reads complete requests and complete answers, so that a fault happens at the intended point of an exchange. It is
+neither fast nor complete: bodies must have a Content-Length, as in our dialect.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from deploy.postgres import HOST
 
 
 class Proxy:
-    """Stands before the server on port `upstream` and listens on `port`; `treat` is what it does to each exchange."""
+    """Listens on `port` and passes exchanges on to the server on port `upstream`; `treat` is what it does to each
+    exchange."""
 
     def __init__(self, upstream: int) -> None:
         self.upstream = upstream
         self.port = 0
         self.treat: Treatment = honest
         self.spoiled = 0
-        """Exchanges that were not as they should be."""
+        """Exchanges that were disturbed."""
         self._server: asyncio.Server | None = None
         self._open: set[StreamWriter] = set()
 
@@ -33,7 +34,7 @@ class Proxy:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
-        """Listens no more, and cuts what is open: who comes now is refused."""
+        """Stops listening and closes the open connections, so new connections are refused."""
         assert self._server
         self._server.close()
         self.cut()
@@ -83,7 +84,7 @@ async def honest(proxy: Proxy, request: bytes, client: StreamWriter) -> None:
 
 
 def loses_answers(share: float, seed: int = 1) -> Treatment:
-    """The work is done, but the answer never arrives."""
+    """The service does the work, but the answer never arrives."""
     rng = random.Random(seed)
 
     async def treat(proxy: Proxy, request: bytes, client: StreamWriter) -> None:
@@ -149,7 +150,7 @@ GARBAGE = (
 
 
 def babbles() -> Treatment:
-    """Answers that are no HTTP, no JSON or none of ours, in turn."""
+    """Answers that are not HTTP, not JSON, or not in our dialect, in turn."""
     following = itertools.cycle(GARBAGE)
 
     async def treat(proxy: Proxy, _request: bytes, client: StreamWriter) -> None:
@@ -181,7 +182,7 @@ async def drips(proxy: Proxy, _request: bytes, client: StreamWriter) -> None:
 
 
 async def floods(proxy: Proxy, _request: bytes, client: StreamWriter) -> None:
-    """An answer that never ends, as fast as it goes, up to far beyond what a neighbour may say."""
+    """An answer that is sent as fast as possible and is far larger than a neighbour's answer may be."""
     proxy.spoiled += 1
     client.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
     for _ in range(4096):

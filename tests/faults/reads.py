@@ -1,4 +1,4 @@
-"""Reads of the demo data whose whole answer is known beforehand, and who judges what came instead."""
+"""Reads of the demo data whose whole answer is known beforehand, and the functions that judge the real answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OBJECTS = """query Objetos($id: ID!) {
 
 @dataclass(frozen=True)
 class Read:
-    """One request to one process, and who judges its answer."""
+    """One request to one process, and the function that judges its answer."""
 
     process: str
     method: str
@@ -31,7 +31,7 @@ class Read:
 
 
 class Demo:
-    """The demo data as it is answered; the load adds rows but changes none of these."""
+    """The demo data in the form of answers; the load adds rows but changes none of these."""
 
     def __init__(self) -> None:
         rows: dict[str, list[Any]] = {table.name: list(table.rows) for table in demo.tables()}

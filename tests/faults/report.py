@@ -1,4 +1,4 @@
-"""The results as a table, and its place in docs/reliability.md."""
+"""Makes a table of the results, and writes it into docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def table(results: Sequence[Result]) -> str:
 
 
 def write(results: Sequence[Result], rate: float) -> None:
-    """Puts the table between its marks."""
+    """Writes the table between its marks."""
     where = (
         f"On {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()},"
         f" {datetime.now(UTC):%d %b %Y},"

@@ -1,4 +1,4 @@
-"""Runs scenarios under load, and says what each did to the answers and to the data."""
+"""Runs scenarios under load, and finds the effect of each on the answers and on the data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.faults.stage import PROCESSES, Stage
 
 WARM_SECONDS = 1.0
 HOPE_SECONDS = 20.0
-"""Who has not recovered by then has not recovered."""
+"""Seconds after which a system that has not recovered counts as never recovered."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Result:
 
     @property
     def broken_promises(self) -> list[str]:
-        """Whatever may never be, however long things take."""
+        """Everything that is wrong in any case, however long the system takes."""
         never = [] if self.recovery is not None else [f"it has not recovered in {HOPE_SECONDS:g} s"]
         never += [f"{self.gave_up} writes were never acknowledged"] if self.gave_up else []
         return [*self.wrong, *(f"lost: {one}" for one in self.lost), *(f"twice: {one}" for one in self.doubled), *never]

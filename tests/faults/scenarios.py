@@ -1,4 +1,4 @@
-"""What can go wrong, each as a small function: it makes it so for a while, and returns when the cause is gone."""
+"""The faults, each as a small function that causes the fault for a while and returns when the cause has ended."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ Cause = Callable[[Stage], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Scenario:
-    """`far`: the gateway that sees the services through proxies is asked. `flawless`: nobody notices anything."""
+    """With `far`, the load goes to the gateway that reaches the services through proxies. With `flawless`, no request
+    may fail."""
 
     name: str
     cause: Cause
@@ -40,7 +41,7 @@ class Scenario:
 
 
 IN_FLIGHT = 0.2
-"""Seconds for which what is to be killed is stopped first, so that requests and statements are under way in it."""
+"""Seconds for which a process is stopped before it is killed, so that requests and statements are under way in it."""
 
 
 async def killed(stage: Stage, *names: str) -> None:
@@ -54,14 +55,14 @@ async def killed(stage: Stage, *names: str) -> None:
 
 
 async def stopped(stage: Stage, *names: str, seconds: float) -> None:
-    """SIGSTOP: connections are taken, nothing is answered."""
+    """SIGSTOP: connections are still accepted, but nothing is answered."""
     with stage.frozen([stage.system.process(name) for name in names]):
         await asyncio.sleep(seconds)
 
 
 async def gateway_killed_mid_mutation(stage: Stage) -> None:
-    """An operation of three writes is at its second, which hangs, when the gateway is killed; its client asks again
-    with the same key."""
+    """The gateway is killed while the second of an operation's three writes hangs; the client then sends the operation
+    again with the same key."""
     writes = [stage.journal.create(kind) for kind in (SERVICO, PESSOA, PRODUTO)]
     servico, pessoa, produto = (write.becomes[0] for write in writes if write.becomes)
     operation = f"""mutation {{
@@ -97,7 +98,7 @@ async def gateway_killed_mid_mutation(stage: Stage) -> None:
 
 
 async def clients_hang_up(stage: Stage, seconds: float = 3) -> None:
-    """Clients send a write, or half of one, and are gone before the answer."""
+    """Clients send a write, or half of one, and hang up before the answer."""
     until_when = time.monotonic() + seconds
     while time.monotonic() < until_when:
         for part in (0.5, 1):
@@ -119,7 +120,7 @@ async def clients_hang_up(stage: Stage, seconds: float = 3) -> None:
 
 
 async def rolling_restart(stage: Stage, seconds: float) -> None:
-    """Every process is put in another's place, one after the other, again and again."""
+    """Every process is replaced by a new one, one after the other, again and again."""
     until_when = time.monotonic() + seconds
     while time.monotonic() < until_when:
         restarting = await asyncio.create_subprocess_exec(
@@ -215,7 +216,7 @@ async def rows_held(stage: Stage, seconds: float = 4) -> None:
 
 
 async def disk_full(stage: Stage, seconds: float = 4) -> None:
-    """Not a byte is left where the databases are."""
+    """The file system of the databases has no free space."""
     filler = stage.directory / "filler"
     with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         for size in (2**20, 2**12, 1):
@@ -230,7 +231,7 @@ async def disk_full(stage: Stage, seconds: float = 4) -> None:
 
 
 async def treated(stage: Stage, make: Callable[[], Treatment], *names: str, seconds: float = 4) -> None:
-    """The proxies before some services do not do as they should."""
+    """The proxies in front of some services disturb the exchanges."""
     before = stage.spoiled
     for name in names:
         stage.proxies[name].treat = make()
@@ -240,7 +241,8 @@ async def treated(stage: Stage, make: Callable[[], Treatment], *names: str, seco
 
 
 async def refused(stage: Stage, seconds: float = 4) -> None:
-    """Before each service nobody listens for a tenth of the time, and every connection is cut then."""
+    """For a tenth of the time the proxies in front of the services do not listen; their connections are then closed
+    too."""
 
     async def flap(one: Proxy) -> None:
         until_when = time.monotonic() + seconds
@@ -322,7 +324,7 @@ def on_postgres() -> list[Scenario]:
 
 
 def everywhere() -> list[Scenario]:
-    """All that need nothing but a system."""
+    """All scenarios that need only a system."""
     return [*on_processes(), *on_postgres(), *beyond_proxies()]
 
 

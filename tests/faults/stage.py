@@ -1,4 +1,4 @@
-"""The system that scenarios run against, and everything that they may do to it."""
+"""The system on which the scenarios run, and everything that they may do to it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PROCESSES = tuple(one.name for one in topology.PROCESSES)
 PATIENCE = 60
 """Bounds every wait, in seconds."""
 FAULTS = ("unhandled exception", "resolver failed", "Traceback")
-"""What a process logs when something is its own fault."""
+"""The beginning of a log line about a fault of the process itself."""
 
 
 class Stage:
@@ -53,7 +53,7 @@ class Stage:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """Everything is ready; stops it in the end."""
+        """Starts everything and waits until it is ready; stops it in the end."""
         far: subprocess.Popen[str] | None = None
         try:
             await asyncio.to_thread(self.system.says, "open GraphiQL")
@@ -155,17 +155,17 @@ class Stage:
 
     @property
     def spoiled(self) -> int:
-        """Exchanges so far that the proxies have spoiled."""
+        """The number of exchanges that the proxies have disturbed so far."""
         return sum(proxy.spoiled for proxy in self.proxies.values())
 
     def make_peace(self) -> None:
-        """Proxies are honest again."""
+        """Makes the proxies pass everything on unchanged again."""
         for proxy in self.proxies.values():
             proxy.treat = honest
             proxy.cut()
 
     def faults_of_ours(self) -> list[str]:
-        """What the processes have logged since the last time that no fault of others excuses."""
+        """The lines that the processes have logged since the last call and that no fault of others explains."""
         found: list[str] = []
         for name, lines in (
             ("system", list(self.system.said)),

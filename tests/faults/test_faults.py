@@ -40,7 +40,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
 async def test_nothing_is_lost_or_done_twice(name: str, stage: Stage) -> None:
     [scenario] = [one for one in scenarios.everywhere() if one.name == name]
 
-    result = await run(stage, scenario, rate=RATE, slack=PATIENCE)  # so long that a busy machine is no failure
+    result = await run(stage, scenario, rate=RATE, slack=PATIENCE)  # so long that a busy machine causes no failure
 
     assert result.acknowledged > 0
     assert result.broken_promises == []

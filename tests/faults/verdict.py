@@ -1,7 +1,8 @@
-"""What an answer of a failing system may be: exact where nothing is hurt, and elsewhere a failure that says so.
+"""Judges answers during a fault: where no affected service is needed they must be exact, and elsewhere they may be a
+failure that is reported as such.
 
 A failed field is `null` with an error at its path and the service's name (GraphQL), or named in `indisponiveis` (the
-coordinator); a failed request is a 503 or 504 with its code (REST). It must belong to a service that is hurt.
+coordinator); a failed request is a 503 or 504 with its code (REST). It must name a service that the fault affects.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ class Fault:
     reads_go_on: bool = False
     """Only writes are hurt."""
     overdue: bool = False
-    """The gateway does not run for longer than a request of its own may take: what is under way may be out of time."""
+    """The gateway is stopped for longer than a request may take, so requests under way in it may time out."""
     drains: bool = False
-    """Processes are told to stop, and say so where they are asked whether they are ready."""
+    """Processes are told to stop, and then answer that they are not ready."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; no status when the connection broke, or when nothing came within the client's patience."""
+    """An answer. It has no status if the connection broke, or if nothing came within the time that the client waits."""
 
     status: int | None
     body: bytes
@@ -44,7 +45,7 @@ class Answer:
 
 @dataclass
 class Verdict:
-    """`failed_fields` and `unavailable` are failures as promised, `wrong` is what breaks a promise."""
+    """`failed_fields` and `unavailable` count failures in the promised form; `wrong` lists what breaks a promise."""
 
     failed_fields: int = 0
     unavailable: bool = False
@@ -59,7 +60,7 @@ Judge = Callable[[Answer, Fault], Verdict]
 
 
 def judged(process: str, answer: Answer, fault: Fault, well: Callable[[Any], Verdict]) -> Verdict:
-    """`well` judges a success; what is none must be one that the fault excuses."""
+    """`well` judges a success; any other answer must be a failure that the fault explains."""
     if answer.status is None:
         excused = process in fault.down
         return Verdict(unavailable=True, wrong=[] if excused else [f"{process}: no answer: {answer.broke}"])
@@ -92,7 +93,7 @@ def ready(process: str) -> Judge:
 
 
 def coordinator(expected: dict[str, Any]) -> Judge:
-    """The coordinator's view: whole, or with members that are away."""
+    """The coordinator's view: complete, or with members that could not be fetched."""
 
     def judge(answer: Answer, fault: Fault) -> Verdict:
         def well(found: Any) -> Verdict:
@@ -107,7 +108,7 @@ def coordinator(expected: dict[str, Any]) -> Judge:
 
 
 def graphql(expected: Any) -> Judge:
-    """A GraphQL answer: every field as expected, or null with an error that the fault excuses."""
+    """A GraphQL answer: every field is as expected, or null with an error that the fault explains."""
 
     def judge(answer: Answer, fault: Fault) -> Verdict:
         return judged("gateway", answer, fault, lambda found: compare(expected, found, fault))

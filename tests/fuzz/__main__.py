@@ -1,6 +1,6 @@
-"""Fuzzes all four services for long: `python -m tests.fuzz --cases 5000 --seeds 3`, which is `make fuzz-rest`.
+"""Fuzzes all four services for a long time: `python -m tests.fuzz --cases 5000 --seeds 3`, which is `make fuzz-rest`.
 
-Fails unless no check failed, each service met `--cases` requests in all, and each operation gave 30 good answers.
+It succeeds if no check failed, each service got `--cases` requests in all, and each operation gave 30 good answers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from tests.fuzz import campaign
 from tests.system import System, free_offset
 
 MEMORY = 4 * 2**30
-"""Bytes of address space that each process may have, fuzzed and fuzzing: an input that eats memory fails the run."""
+"""Bytes of address space that each process may have, the fuzzer and the services; so an input that uses too much memory
+fails the run."""
 GOOD_ANSWERS = 30
 CASES_PER_EXAMPLE = 10
 """A service of one collection has eight operations, and most examples become a good and a bad case."""
@@ -49,7 +50,7 @@ def main() -> int:
 
 
 def fuzz(service: str, offset: int, seeds: range, cases: int) -> bool:
-    """Whether `service` did well."""
+    """Whether `service` passed."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     passed = True
     examples = max(2 * GOOD_ANSWERS, -(-cases // len(seeds) // CASES_PER_EXAMPLE))

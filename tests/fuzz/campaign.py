@@ -16,7 +16,7 @@ from deploy.postgres import HOST
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 URLS, COUNTS = "FUZZ_URLS", "FUZZ_COUNTS"
-"""Variables that tell the hooks where the services are, and where to leave their counts."""
+"""Environment variables that tell the hooks the addresses of the services, and the file for their counts."""
 
 OWNERS = {
     "/api/categorias/": "catalogo",
@@ -27,7 +27,7 @@ OWNERS = {
 }
 
 Counts = dict[str, dict[str, int]]
-"""Operation to "2xx", "4xx" and so on to how many answers."""
+"""Maps each operation to the number of its answers by class of status ("2xx", "4xx" and so on)."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Verdict:
 
 
 def run(service: str, offset: int, *, seed: int, examples: int) -> Verdict:
-    """`examples` are those made by chance for each operation; the boundary values are always tried."""
+    """`examples` is the number of random examples for each operation; the boundary values are always tried as well."""
     urls = {one.name: f"http://{HOST}:{one.port + offset}" for one in topology.SERVICES}
     with TemporaryDirectory() as directory:
         counts = Path(directory) / "counts.json"

@@ -1,8 +1,9 @@
-"""Fuzzes the limits on documents: `python -m tests.fuzz.documents --seconds 30` says what judging each kind cost.
+"""Fuzzes the limits on documents: `python -m tests.fuzz.documents --seconds 30` prints the CPU time of judging each
+kind.
 
-Random documents and hostile ones, of 10 kB and of the longest that is parsed, in CPU time. A slow one is judged again
-and counts with its fastest, so that a collection of garbage is no finding. Fails when the limits alone (text, shape,
-price) take over 5 ms of a document of 10 kB.
+It makes random documents and hostile ones, of 10 kB and of the greatest length that is parsed. A slow document is
+judged again and its fastest time counts, so that a run of the garbage collector does not appear as a result. It fails
+if the limits alone (text, shape, cost) take more than 5 ms for a document of 10 kB.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ SMALL = 10_000
 LIMITS = Limits()
 EXECUTOR = Executor(schema.core(schema.build()), LIMITS)
 COUNTS = (2, 10, 45, 49, 95, 140, 199, 400, 700, 1300, 1900, 10**6)
-"""How often hostile documents repeat something: just under this limit or that one, or as often as fits."""
+"""How often hostile documents repeat something: just below one of the limits, or as often as fits."""
 
 NUMBERS = count()
 
@@ -69,7 +70,8 @@ def damaged(rng: random.Random, size: int) -> str:
 
 
 def repeated(piece: str, before: str = "{", after: str = "}", again: str = "") -> Write:
-    """`piece` so many times between `before` and `after`, then `again` as often; `§` is the number, `%` the next."""
+    """Repeats `piece` `count` times between `before` and `after`, and then `again` as often; `§` stands for the number
+    and `%` for the next number."""
 
     def write(rng: random.Random, size: int) -> str:
         most = (size - len(before + after)) // (len(piece + again) + 4)
@@ -164,7 +166,7 @@ KINDS: dict[str, Write] = {
 
 @dataclass
 class Verdict:
-    """What one document cost, in seconds of CPU: the limits alone, and with parsing and validation."""
+    """The cost of one document, in seconds of CPU: of the limits alone, and with parsing and validation."""
 
     answer: str
     limits: float
@@ -172,7 +174,7 @@ class Verdict:
 
 
 @dataclass
-class Found:
+class SlowestDocuments:
     """The slowest of a kind."""
 
     answers: Counter[str] = field(default_factory=Counter[str])
@@ -182,7 +184,7 @@ class Found:
 
 
 def judge(text: str) -> Verdict:
-    text += f" #{next(NUMBERS)}"  # never met before, so never remembered
+    text += f" #{next(NUMBERS)}"  # a new document is never in the cache
     began = time.process_time()
     try:
         document = EXECUTOR.prepare(text)
@@ -201,7 +203,7 @@ def judge(text: str) -> Verdict:
 
 
 def limits(text: str, node: DocumentNode | None, priced: bool) -> None:
-    """The limits without what they protect."""
+    """Runs the limits alone, without the steps that they protect."""
     try:
         scan(text, LIMITS)
         if node is not None:
@@ -223,7 +225,7 @@ def main() -> int:
     parser.add_argument("--show", action="store_true", help="the slowest document of each kind")
     given = parser.parse_args()
     rng = random.Random(given.seed)
-    found: defaultdict[str, Found] = defaultdict(Found)
+    found: defaultdict[str, SlowestDocuments] = defaultdict(SlowestDocuments)
     until, done = time.monotonic() + given.seconds, 0
     while time.monotonic() < until:
         kind = list(KINDS)[done % len(KINDS)]

@@ -1,8 +1,9 @@
-"""What Schemathesis is told about the rows: without real ids, ETags and cursors it would only ever be refused.
+"""Hooks that tell Schemathesis about the rows: without real ids, ETags and cursors all its requests would be refused.
 
-Loaded by Schemathesis in a process of its own (see `schemathesis.toml`). `before_call` puts what exists into the part
-of a case that is meant to be valid, and leaves alone what is meant to be wrong. Which row, and whether at all, follows
-from the case itself, so that a seed can be run again. `after_call` learns from the answers, and counts them.
+Loaded by Schemathesis in a process of its own (see `schemathesis.toml`). `before_call` puts existing values into the
+part of a case that is meant to be valid, and leaves the part alone that is meant to be wrong. The case itself decides
+whether this is done and with which row, so that a seed can be run again. `after_call` learns from the answers and
+counts them.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ from tests.fuzz.campaign import COUNTS, OWNERS, URLS
 
 Row = dict[str, Any]
 FEWEST, MOST = 20, 200
-"""A collection is filled up to the first before anything is asked of it, and no more than the second are known."""
+"""The number of rows to which a collection is filled before the first request, and the highest number of rows that are
+remembered."""
 PARENTS = 50
-"""Parents in one grouped query, so that parents times page size stays in its bound, which no schema can say."""
+"""The number of parents in one grouped query, chosen so that parents times page size stays within its bound, which a
+schema cannot express."""
 
 urls: dict[str, str] = json.loads(os.environ[URLS])
 counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -39,7 +42,7 @@ atexit.register(lambda: Path(os.environ[COUNTS]).write_text(json.dumps(counts)))
 
 
 class Rows:
-    """The rows of one collection that are there now, each with its ETag where an answer has told it."""
+    """The rows of one collection that exist now, each with its ETag if an answer has shown it."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -69,9 +72,9 @@ class Rows:
             self.tags |= {row["id"]: tag} if tag else {}
 
     def forget(self, id: str) -> None:
-        if id.isdecimal():  # a link brings it as text, and a bad one may be anything
+        if id.isdecimal():  # a link gives it as text, and a wrong one may have any type
             self.known.pop(int(id), None)
-        if self.path == "/api/categorias/":  # its produtos went with it
+        if self.path == "/api/categorias/":  # its produtos were deleted with it
             rows["/api/produtos/"].known.clear()
 
 
@@ -130,14 +133,16 @@ def real_headers(case: Case[Any], known: Rows, rng: random.Random, *, stateful: 
     headers = cast("dict[str, str]", case.headers)  # pyright: ignore[reportUnknownMemberType]
     tag = known.tags.get((case.path_parameters or {}).get("id", 0), "*")
     for name in headers.keys() & {"If-Match", "If-None-Match"}:
-        if not stateful:  # there a link has brought one
+        if not stateful:  # there a link has given one
             headers[name] = rng.choice([tag, tag, "*", headers[name]])
     unwanted = "If-Match" if case.method == "GET" and stateful else "If-None-Match"
-    if (case.method != "GET" or stateful) and rng.random() < 0.9:  # else hardly any would get past it
+    if (case.method != "GET" or stateful) and rng.random() < 0.9:  # else hardly any request would pass it
         headers.pop(unwanted, None)
     if "Prefer" in headers and rng.random() < 0.5:
         headers["Prefer"] = "return=representation"
-    if "Idempotency-Key" in headers:  # the same key only for the same request: another one is refused, and rightly
+    if (
+        "Idempotency-Key" in headers
+    ):  # a key is used again only for the same request, since another request is rightly refused
         asked = (
             case.id
             if stateful
@@ -149,7 +154,7 @@ def real_headers(case: Case[Any], known: Rows, rng: random.Random, *, stateful: 
 def real_query(case: Case[Any], known: Rows, rng: random.Random) -> None:
     query = case.query
     if "cursor" in query:
-        query.pop("before", None)  # the two exclude each other, which no parameter can say
+        query.pop("before", None)  # the two exclude each other, which OpenAPI parameters cannot express
     for name in query.keys() & {"cursor", "before"}:
         query[name] = place(query.get("ordering", "id"), known.pick(rng))
     for name in query.keys() & {"id", *REFERENCES}:
@@ -175,7 +180,7 @@ def real_question(body: Row, known: Rows, rng: random.Random) -> Row:
 
 
 def too_large(filter: Row) -> bool:
-    """Whether a filter passes the bound on all its terms together, which no schema can say."""
+    """Whether a filter passes the bound on all its terms together, which a schema cannot express."""
     try:
         RowFilter.model_validate(filter)
     except ValidationError as failure:

@@ -1,4 +1,5 @@
-"""A few hundred requests to each service, good and bad, by Schemathesis with all checks. `make fuzz-rest` is longer."""
+"""Schemathesis sends a few hundred good and bad requests to each service, with all checks. `make fuzz-rest` runs
+longer."""
 
 from __future__ import annotations
 
@@ -13,12 +14,13 @@ from tests.system import System, free_offset
 
 SEED, EXAMPLES = 1, 10
 CASES, GOOD_ANSWERS = 300, 5
-"""The least of each service, and of each operation: what is always refused has not been tested."""
+"""The lowest number of good answers of each service, and of each operation; an operation that is always refused has not
+been tested."""
 
 
 @pytest.fixture(scope="module")
 def offset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The PORT_OFFSET of a running system that does not mind a busy machine."""
+    """The PORT_OFFSET of a running system with long time-outs, so that a busy machine does not disturb it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATABASE_TIMEOUT", "30")
         system = System(tmp_path_factory.mktemp("fuzz"), free_offset(), demo=1)

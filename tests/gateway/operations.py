@@ -1,4 +1,4 @@
-"""Random operations over the schema, by walking it: what a seed makes, it makes again."""
+"""Makes random operations by walking the schema; the same seed always makes the same operation."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ IDS: dict[str, list[int | str]] = {
     "atualiz": [1, 2, 3, 999, "abc"],
     "excluir": [9, 10, 11, 12, 999, "abc"],
 }
-"""By what is done to them."""
+"""The resources, grouped by the kind of write."""
 
 
 OTHER = "query Outra($v0: Boolean!, $v1: Boolean!) { a: __typename @skip(if: $v0) b: __typename @skip(if: $v1) }"
-"""Stands beside one in a document: its conditions are called like that one's variables, whatever those are."""
+"""A part that may be written beside another in a document. Its conditions use the other part's variables, whatever
+their values are."""
 
 
 class Writer:
-    """Writes one operation, `Aleatoria`. `variables` are the values it needs."""
+    """Writes one operation, `Aleatoria`. `variables` are the values that it needs."""
 
     def __init__(self, schema: GraphQLSchema, seed: int, cursors: list[str]) -> None:
         self._schema, self._random, self._cursors = schema, random.Random(seed), cursors
@@ -45,8 +46,8 @@ class Writer:
         return self._operation("query", self._schema.query_type)
 
     def mutation(self) -> str:
-        """Run again under the same key it finds what it found: it creates nothing that it changes or deletes, and
-        deletes nothing that it changes or refers to."""
+        """Writes a mutation that finds the same rows when it is run again under the same key: it creates no row that it
+        changes or deletes, and deletes no row that it changes or refers to."""
         return self._operation("mutation", self._schema.mutation_type)
 
     def _operation(self, word: str, kind: GraphQLObjectType | None) -> str:
@@ -95,7 +96,8 @@ class Writer:
             return f"{self._alias()}__type(name: {named}){self._directive()} {{ name kind }}"
         field = kind.fields[name]
         below = self._named(field)
-        # A field with arguments, twice under one key, could contradict itself: it gets an alias of its own.
+        # A field with arguments that appears twice under one response key could contradict itself, so it gets an alias
+        # of its own.
         alias = self._alias() if field.args or self._rng(0.2) else ""
         selection = f" {{ {self._fields(below, depth + 1)} }}" if isinstance(below, GraphQLObjectType) else ""
         return f"{alias}{name}{self._arguments(name, field)}{self._directive()}{selection}"
@@ -145,7 +147,7 @@ class Writer:
         return f"({', '.join(f'{name}: {value}' for name, value in given.items())})" if given else ""
 
     def _input(self, kind: GraphQLInputObjectType) -> dict[str, str]:
-        """Right or wrong, and of what may be left out, not all."""
+        """A right or wrong value; members that may be left out are left out at random."""
         return {
             name: self._random.choice(["1", "2", "3", "999", "abc"] if name.endswith("Id") else [*NAMES, " "])
             for name, field in kind.fields.items()

@@ -1,4 +1,4 @@
-"""What a service answers counts only where it is what was asked for: these rows, each once, and no more of them."""
+"""A service's answer is accepted only if it is what was asked for: these rows, each once, and no others."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ CASES: dict[str, tuple[str, str, Disturbance]] = {
 
 
 def founds(data: Any) -> list[Any]:
-    """All that the answer shows under the key `found`."""
+    """All values that the answer has under the key `found`."""
     if isinstance(data, list):
         return [one for part in data for one in founds(part)]  # pyright: ignore[reportUnknownVariableType]
     if not isinstance(data, dict):
@@ -136,7 +136,7 @@ async def test_an_answer_to_something_else_is_none(applications: Applications, s
     text, service, disturbance = CASES[case]
     graphql = applications.front.state.graphql
     document = graphql.executor.prepare(text)
-    services.wires[service].disturb = disturbance
+    services.networks[service].disturb = disturbance
 
     for execute in (graphql.executor.run, graphql.executor.reference):
         result = await execute(document, document.operation(None), {}, Context(Loaders(graphql.remotes), "key"))
@@ -153,7 +153,7 @@ async def test_an_answer_to_something_else_is_none(applications: Applications, s
 async def test_rows_that_come_in_another_order_are_an_answer_too(
     applications: Applications, services: Services
 ) -> None:
-    """Nobody has asked for an order of ids, nor of parents."""
+    """The order of ids and of parents was not requested, so it does not matter."""
 
     def reversed_(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         found = json.loads(answer.content)
@@ -163,8 +163,8 @@ async def test_rows_that_come_in_another_order_are_an_answer_too(
         return httpx2.Response(200, json=found)
 
     before = [await applications.gateway.data(query) for query in (LINKS, BELOW)]
-    for wire in services.wires.values():
-        wire.disturb = reversed_
+    for network in services.networks.values():
+        network.disturb = reversed_
     after = [await applications.gateway.data(query) for query in (LINKS, BELOW)]
 
     assert after == before

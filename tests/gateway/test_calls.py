@@ -102,7 +102,7 @@ async def test_three_levels_cost_the_same_for_a_thousand_parents(
 
 
 def ids_read(services: Services) -> list[tuple[str, list[int]]]:
-    """From now on: the collection and the ids of each bulk read, in the order they arrive."""
+    """Records from now on the collection and the ids of each bulk read, in the order in which they arrive."""
     found: list[tuple[str, list[int]]] = []
 
     def note(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
@@ -111,8 +111,8 @@ def ids_read(services: Services) -> list[tuple[str, list[int]]]:
             found.append((request.url.path.split("/")[2], sorted(body["ids"])))
         return answer
 
-    for wire in services.wires.values():
-        wire.disturb = note
+    for network in services.networks.values():
+        network.disturb = note
     return found
 
 
@@ -148,7 +148,7 @@ async def test_an_id_whose_read_failed_is_not_asked_for_again(gateway: Gateway, 
         tried.append(request.url.path)
         raise httpx2.ReadError("cut by a test")
 
-    services.wires["pessoas"].disturb = fail
+    services.networks["pessoas"].disturb = fail
 
     answer = await gateway.run(
         "{ pessoa(id: 3) { id } solicitacao(id: 3) { pessoa { id } } outra: solicitacao(id: 6) { pessoa { id } } }"

@@ -1,4 +1,4 @@
-"""What an operation costs, as estimated before it runs: requests and rows, at the most that it can cause."""
+"""The cost of an operation, estimated before it runs: the highest number of requests and rows that it can cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents that were met: what is kept of them, a bounded number, and which plan each operation has."""
+"""The cache of documents: what it keeps of each, how its size is bounded, and which plan each operation has."""
 
 import gc
 import tracemalloc
@@ -15,7 +15,7 @@ from tests.applications import Applications, Gateway
 
 
 def meet(executor: Executor, count: int, start: int) -> None:
-    """So many documents that nobody has sent before, as from someone who writes values into them."""
+    """That many documents that were never sent before, as from a client that writes values into them."""
     for n in range(start, start + count):
         document = executor.prepare(f"{{ pessoa(id: {n}) {{ id nomePessoa solicitacoes {{ totalCount }} }} }}")
         executor.compiled(document, document.operation(None), NO_VARIABLES)
@@ -118,7 +118,7 @@ async def test_a_condition_is_found_in_every_fragment_that_the_operation_reaches
 
 
 async def test_a_null_condition_is_refused_before_anything_is_done(gateway: Gateway) -> None:
-    """graphql-core would come upon it when the pessoa has been created."""
+    """graphql-core would notice the mistake only after the pessoa has been created."""
     text = """mutation ($x: Boolean = true) {
         criarPessoa(input: {nomePessoa: "Ana"}) { pessoa { id @include(if: $x) } }
     }"""

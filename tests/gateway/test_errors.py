@@ -1,4 +1,5 @@
-"""What a neighbour's trouble becomes: a code of the closed list, the service, the path; and nothing internal."""
+"""The GraphQL error for a neighbour's failure: it has a code of the closed list, the service and the path, and nothing
+internal."""
 
 import json
 from typing import Any
@@ -65,7 +66,7 @@ async def test_a_neighbours_trouble_is_an_error_at_its_path_that_shows_nothing_i
 
     await builders.solicitacao(services)
     await builders.solicitacao(services)
-    services.wires["pessoas"].disturb = disturbed
+    services.networks["pessoas"].disturb = disturbed
 
     found = await gateway.run(
         "{ solicitacoes { edges { node { id pessoa { nomePessoa } servico { nomeServico } } } } }"
@@ -92,7 +93,7 @@ async def test_an_error_says_when_to_come_back_if_the_service_has_said_so(
         problem = {"code": code, "detail": "tente de novo em 37 s"}
         return httpx2.Response(status, json=problem, headers={"Retry-After": "37"})
 
-    services.wires["pessoas"].disturb = disturbed
+    services.networks["pessoas"].disturb = disturbed
 
     read = await gateway.run("{ pessoa(id: 1) { id } }")
     write = await gateway.run("mutation { excluirPessoa(id: 1) { errors { code } } }")

@@ -1,4 +1,4 @@
-"""Filters on what a row holds, on what its service joins, and on what another service owns; and their bounds."""
+"""Filters on a row's own members, on rows that its service joins, and on rows of another service; and their bounds."""
 
 import functools
 import json
@@ -130,7 +130,7 @@ async def test_produtos_filter_by_their_categoria_at_the_root_and_below_it(
 async def test_the_bound_on_a_nested_filter_is_configurable(services: Services, database_urls: dict[str, str]) -> None:
     builders.insert_pessoas(database_urls["pessoas"], ["Ana", "Bia", "Caio"])
     settings: dict[str, Any] = {f"{name}_url": URL.format(name) for name in OWNERS}
-    app = create_app(Settings(**settings, filter_max_ids=2, log_level="ERROR"), dict(services.wires))
+    app = create_app(Settings(**settings, filter_max_ids=2, log_level="ERROR"), dict(services.networks))
     query = "query ($f: PessoaFilter) { solicitacoes(filter: {not: {pessoa: $f}}) { totalCount } }"
 
     async with AsyncExitStack() as stack:
@@ -279,14 +279,14 @@ async def test_a_filter_at_fault_is_named_as_the_client_wrote_it_and_nobody_is_a
 async def test_what_a_service_refuses_is_named_in_camel_case_in_the_message_too(
     gateway: Gateway, services: Services
 ) -> None:
-    """As one that is newer than the gateway may."""
+    """A service that is newer than the gateway may do so."""
 
     def disturbed(_request: httpx2.Request, _answer: httpx2.Response) -> httpx2.Response:
         error = {"field": "filter.nome_pessoa.starts_with", "code": "INVALID", "message": "não vale"}
         problem = {"code": "INVALID", "detail": "filter.nome_pessoa.starts_with: não vale", "errors": [error]}
         return httpx2.Response(422, json=problem)
 
-    services.wires["pessoas"].disturb = disturbed
+    services.networks["pessoas"].disturb = disturbed
 
     answer = await gateway.run('{ pessoas(filter: {nomePessoa: {startsWith: "a"}}) { totalCount } }')
 

@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: methods, media types, status codes, and what broken requests get."""
+"""GraphQL over HTTP: methods, media types, status codes, and the answers to malformed requests."""
 
 import hashlib
 import json
@@ -139,7 +139,7 @@ HASH_ONLY = {"persistedQuery": {"version": 1, "sha256Hash": hashlib.sha256(QUERY
 async def test_the_hash_of_a_query_alone_is_answered_so_that_the_text_is_sent(
     gateway: Gateway, accept: str, status: int
 ) -> None:
-    """In the protocol's own words, which clients' libraries compare."""
+    """The message has the protocol's own words, since client libraries compare it."""
     answers = [
         await gateway.client.post("/graphql", json={"extensions": HASH_ONLY}, headers={"Accept": accept}),
         await gateway.client.get("/graphql", params={"extensions": json.dumps(HASH_ONLY)}, headers={"Accept": accept}),

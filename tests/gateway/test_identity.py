@@ -1,4 +1,5 @@
-"""Who may what at the gateway: without a token nothing; a field whose service the token lacks costs no request."""
+"""Permissions at the gateway: without a token nothing is allowed, and a field without the scope of its service costs no
+request."""
 
 from __future__ import annotations
 
@@ -219,7 +220,7 @@ async def test_both_executors_let_a_caller_see_the_same(
     )
     executor = Executor(
         protected.front.state.graphql.executor.schema, Limits(max_cost=10**9)
-    )  # a random one may cost anything
+    )  # a random operation may have any cost
     remotes: Any = protected.front.state.graphql.remotes
     may_ask = {scope.partition(":")[0] for scope in scopes}
     rng, forbidden = random.Random(str(scopes)), 0

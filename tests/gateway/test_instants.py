@@ -1,4 +1,4 @@
-"""`DateTime`: what RFC 3339 calls an instant is passed on as it came, and with anything else nothing is executed."""
+"""`DateTime`: an instant of RFC 3339 is passed on unchanged; with any other value nothing is executed."""
 
 from typing import Any
 

@@ -1,4 +1,5 @@
-"""What one request may ask for: each limit just under and just over, what refusals say, and introspection."""
+"""The limits on one request: each is tried with a request just below and just above it; what refusals say, and
+introspection."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ GRAPHIQL = get_introspection_query(
 
 
 def refusal(limits: Limits, text: str) -> dict[str, Any] | None:
-    """The extensions of the refusal of a document; None when it is not refused."""
+    """The extensions of the refusal of a document; None if it is not refused."""
     try:
         Executor(CORE, limits).prepare(text)
     except LimitExceededError as refused:
@@ -193,7 +194,7 @@ async def test_a_body_in_another_charset_than_utf_8_is_400(gateway: Gateway, cha
     ("each", "limit"), [("", "MAX_SELECTIONS"), ("pessoas { nodes { id } }", "MAX_ROOT_FIELDS")], ids=["empty", "full"]
 )
 def test_a_nest_of_fragments_is_counted_without_being_opened(each: str, limit: str) -> None:
-    """2**60 uses: a judge that opened them would not come to an end."""
+    """The fragments have 2**60 uses, so a limit that followed each use would never finish."""
     text = f"{DOUBLING} fragment F60 on Query {{ {each} }}"
 
     found = refusal(Limits(max_fragments=400), text)

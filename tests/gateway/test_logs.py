@@ -1,4 +1,5 @@
-"""What one operation leaves in the logs and in PostgreSQL: a line for each failed call, one id everywhere."""
+"""The traces of one operation in the logs and in PostgreSQL: a line for each failed call, and the same id
+everywhere."""
 
 from __future__ import annotations
 
@@ -49,7 +50,7 @@ async def test_a_fault_of_ours_writes_one_line_for_all_the_fields_it_failed(
         return httpx2.Response(405, json={"code": "METHOD_NOT_ALLOWED", "detail": "nós perguntamos mal"})
 
     caplog.set_level(logging.WARNING)
-    services.wires["pessoas"].disturb = disturb
+    services.networks["pessoas"].disturb = disturb
 
     answer = await gateway.run(PAGE)
 
@@ -92,7 +93,7 @@ async def test_a_fault_of_ours_outside_of_any_field_is_graphqls_answer_too_and_s
 async def test_a_recorded_trace_goes_from_the_gateway_to_the_statement_in_postgresql(
     gateway: Gateway, database_urls: dict[str, str], flags: str, shown: bool
 ) -> None:
-    """Seen where an operator would see it: in pg_stat_activity, while the statement waits for a lock."""
+    """The test looks where an operator would look: in pg_stat_activity, while the statement waits for a lock."""
     asked = {"query": "{ pessoas { nodes { id } } }"}
     headers = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-{flags}"}
     url = database_urls["pessoas"]
@@ -101,7 +102,7 @@ async def test_a_recorded_trace_goes_from_the_gateway_to_the_statement_in_postgr
         asking = asyncio.create_task(gateway.client.post("/graphql", json=asked, headers=headers))
         waiting = "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         async with asyncio.timeout(30):
-            # PostgreSQL tells nobody when a statement begins to wait.
+            # PostgreSQL has no event for a statement that begins to wait.
             while not (found := watcher.execute(waiting).fetchall()):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         holder.rollback()

@@ -22,7 +22,7 @@ def _no_name_seen_before(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Grown:
-    """What has been counted since."""
+    """The counts since this was called."""
 
     def __init__(self, before: Scrape, after: Scrape) -> None:
         self.before, self.after = before, after

@@ -1,4 +1,4 @@
-"""Mutations: what is written is seen at once, what a caller can mend comes as `errors`, and retries are safe."""
+"""Mutations: a write is seen at once, mistakes that a caller can correct come as `errors`, and retries are safe."""
 
 import json
 from typing import Any
@@ -148,13 +148,13 @@ async def test_an_id_that_is_none_is_told_also_when_the_service_is_away(gateway:
 async def test_a_code_that_this_gateway_does_not_know_comes_as_invalid_with_its_message(
     gateway: Gateway, services: Services
 ) -> None:
-    """As a service that is newer may answer."""
+    """A newer service may answer like this."""
 
     def disturbed(_request: httpx2.Request, _answer: httpx2.Response) -> httpx2.Response:
         error = {"field": "nome_pessoa", "code": "TOO_LOUD", "message": "grita demais"}
         return httpx2.Response(422, json={"code": "INVALID", "detail": "nome_pessoa: grita demais", "errors": [error]})
 
-    services.wires["pessoas"].disturb = disturbed
+    services.networks["pessoas"].disturb = disturbed
 
     data = await gateway.data('mutation { m: criarPessoa(input: {nomePessoa: "A"}) { errors { code field message } } }')
 
@@ -191,7 +191,7 @@ async def test_a_mutations_selection_goes_on_into_nested_objects_and_sees_its_ow
 
 
 def lost(failure: type[Exception] | int) -> Disturbance:
-    """A write is done, and its answer is lost on the way, or is another's."""
+    """A write is done, but its answer is lost on the way, or is the answer to another request."""
 
     def disturbed(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         if request.method != "PATCH":
@@ -209,7 +209,8 @@ def lost(failure: type[Exception] | int) -> Disturbance:
 async def test_what_is_read_after_a_write_whose_answer_was_lost_is_read_anew(
     applications: Applications, services: Services, executor: str, failure: type[Exception] | int
 ) -> None:
-    """By what remembered it before; twice, since a plan remembers only what more than one of its parts reads."""
+    """The row was read before the write and might be remembered. It is read twice, since a plan remembers only rows
+    that more than one of its parts reads."""
     graphql = applications.front.state.graphql
     context = Context(Loaders(graphql.remotes))
 
@@ -219,7 +220,7 @@ async def test_what_is_read_after_a_write_whose_answer_was_lost_is_read_anew(
         return json.loads(found.data)
 
     await builders.pessoa(services, "Ana")
-    services.wires["pessoas"].disturb = lost(failure)
+    services.networks["pessoas"].disturb = lost(failure)
     read = "{ a: pessoa(id: 1) { nomePessoa } b: pessoa(id: 1) { nomePessoa } }"
 
     before = await run(read)
@@ -242,7 +243,8 @@ async def test_several_mutations_run_in_the_order_written(gateway: Gateway) -> N
 async def test_the_requests_idempotency_key_makes_the_whole_operation_safe_to_retry(
     gateway: Gateway, services: Services
 ) -> None:
-    """Creations, changes and deletions of several services; between the two somebody else changes what was changed."""
+    """The operation creates, changes and deletes rows of several services. Before the retry somebody else changes a row
+    that it has changed."""
     row = await builders.solicitacao(services)
     other = await builders.pessoa(services, "Outra")
     query = """mutation ($pessoa: ID!, $servico: ID!, $solicitacao: ID!) {
@@ -295,7 +297,7 @@ async def test_a_retry_does_what_had_failed_and_repeats_what_had_not(gateway: Ga
 
     services.cut("servicos")
     first = await send()
-    services.wires["servicos"].cut = False
+    services.networks["servicos"].cut = False
     retry = await send()
 
     assert first["data"] == {"a": {"pessoa": {"id": "1"}}, "b": None, "c": {"pessoa": {"id": "2"}}}
@@ -341,7 +343,7 @@ async def test_another_operation_under_the_same_key_is_refused_whichever_service
 
 
 async def test_every_write_of_another_operation_is_refused(gateway: Gateway, services: Services) -> None:
-    """Also those that are the same as in the first."""
+    """Writes that are the same as in the first operation are refused too."""
     same = 'a: criarPessoa(input: {nomePessoa: "A"}) { pessoa { id } errors { code } }'
     other = 'b: criarServico(input: {nomeServico: "B"}) { servico { id } errors { code } }'
     await keyed(gateway, f"mutation {{ {same} }}")
@@ -399,9 +401,9 @@ async def test_an_operation_of_which_a_part_may_have_been_done_keeps_its_key(
             raise httpx2.ReadError("lost by a test")
         return answer
 
-    services.wires["pessoas"].disturb = lost
+    services.networks["pessoas"].disturb = lost
     unsure = await keyed(gateway, CREATIONS["pessoas"])
-    services.wires["pessoas"].disturb = None
+    services.networks["pessoas"].disturb = None
 
     other, again = [await keyed(gateway, CREATIONS[name]) for name in ("catalogo", "pessoas")]
 
@@ -422,7 +424,7 @@ async def test_who_keeps_a_key_may_be_away_and_the_others_are_written_to_all_the
         done, again = [await keyed(gateway, CREATIONS[written], key) for _ in "12"]
         assert done["data"]["m"]["errors"] == []
         assert again == done
-    services.wires[away].cut = False
+    services.networks[away].cut = False
 
     assert await keyed(gateway, CREATIONS[written], "1") == await keyed(gateway, CREATIONS[written], "1")
 
@@ -444,14 +446,14 @@ async def test_a_key_costs_one_more_request_and_no_key_costs_none(gateway: Gatew
 
 
 async def test_every_write_has_a_key_of_its_own_also_without_the_clients(gateway: Gateway, services: Services) -> None:
-    """So that the gateway may send a write again whose answer was lost; and equal operations stay two."""
+    """The keys let the gateway send a write again when its answer was lost; two equal operations still write twice."""
     keys: list[tuple[str, str]] = []
 
     def note(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         keys.append((request.method, request.headers.get("Idempotency-Key", "")))
         return answer
 
-    services.wires["pessoas"].disturb = note
+    services.networks["pessoas"].disturb = note
     for _ in "12":
         created = await gateway.data('mutation { m: criarPessoa(input: {nomePessoa: "A"}) { pessoa { id } } }')
         await gateway.data(

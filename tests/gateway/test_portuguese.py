@@ -36,7 +36,7 @@ ERRORS = {
     "report_invalid_value": 1,
     "report_invalid_literal": 1,
 }
-"""What makes an error, and which of its arguments is the message."""
+"""The functions that make an error, and the argument of each that is the message."""
 FILLED_IN = {
     "did_you_mean": " Did you mean 'A', 'B', or 'C'?",
     "suggestion": " Did you mean 'A' or 'B'?",
@@ -63,7 +63,7 @@ def english_in(message: str) -> list[str]:
 
 
 def texts(node: ast.expr, known: dict[str, list[str]]) -> list[str]:
-    """What an expression that makes a message can come to, with examples of what it fills in."""
+    """The messages that an expression can make, with examples for the values that it fills in."""
     if isinstance(node, ast.Constant):
         return [str(node.value)]
     if isinstance(node, ast.BinOp):

@@ -1,4 +1,4 @@
-"""Fair shares at the gateway: an operation is charged what it is estimated to cost, before anything is asked for it."""
+"""Fair shares at the gateway: an operation is charged its estimated cost before any service is called for it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ async def test_beyond_the_share_nothing_is_executed(guarded: Applications, servi
         ]
     }
     assert guarded.services.calls == []
-    assert (await ask(guarded, accept, "{ pessoa(id: 1) { id } }")).status_code == 200  # for that there is room
+    assert (await ask(guarded, accept, "{ pessoa(id: 1) { id } }")).status_code == 200  # the share has room for that
 
 
 async def test_a_mutation_beyond_the_share_writes_nothing(guarded: Applications, services: Services) -> None:

@@ -1,6 +1,7 @@
-"""What a solicitacao refers to may be there, be gone, or be out of reach: every combination, at every depth.
+"""The rows to which a solicitacao refers may exist, be deleted, or be unreachable: every combination, at every depth.
 
-Gone is null. Out of reach is null and one error, at its path and with the service that failed; the rest is whole.
+A deleted row is null. An unreachable one is null with one error, at its path and with the service that failed; the rest
+of the answer is complete.
 """
 
 from itertools import product
@@ -88,7 +89,7 @@ async def test_references_below_a_reverse_edge(gateway: Gateway, services: Servi
 
 
 async def test_each_row_of_a_list_has_its_own_path_and_its_own_state(gateway: Gateway, services: Services) -> None:
-    """Three rows: whole, with a pessoa that is gone, with a produto that is gone; then servicos goes down."""
+    """Three rows: one is complete, one has a deleted pessoa, one has a deleted produto; then servicos goes down."""
     whole = await builders.solicitacao(services)
     no_pessoa = await builders.solicitacao(services, servico_id=whole["servico_id"], produto_id=whole["produto_id"])
     no_produto = await builders.solicitacao(services, servico_id=whole["servico_id"], pessoa_id=whole["pessoa_id"])
@@ -133,7 +134,7 @@ async def test_an_owner_that_does_not_answer_in_time_is_a_timeout(gateway: Gatew
         raise httpx2.ReadTimeout("late by a test")
 
     await builders.solicitacao(services)
-    services.wires["pessoas"].disturb = late
+    services.networks["pessoas"].disturb = late
 
     answer = await gateway.run(f"{{ solicitacoes {{ nodes {{ {FIELDS} }} }} }}")
 

@@ -1,7 +1,7 @@
 """Connections against the algorithm of Relay's specification (https://relay.dev/graphql/connections.htm), written out.
 
-In one point we are exact where the specification allows less: `hasNextPage` and `hasPreviousPage` say whether the list,
-with its filter, has an item beyond the page in that direction, whichever way the page was asked for.
+In one point we are more exact than the specification requires: `hasNextPage` and `hasPreviousPage` say whether the
+filtered list has an item beyond the page in that direction, in whichever direction the page was requested.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.applications import Gateway, Services
 
 BOUNDED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NAMES = ["Ana", "ana", "Ána", "Bia", "Zoé"]
-"""Some fold alike, so that the id must decide."""
+"""Names of which some fold alike, so that the id must decide their order."""
 DAYS = ["2025-01-01", "2025-01-02"]
 
 PESSOAS = """
@@ -95,7 +95,7 @@ def check(found: dict[str, Any], whole: dict[str, Any], ids: list[str], paging: 
     assert (info["startCursor"], info["endCursor"]) == (None, None)
     start = 0 if paging.after is None else paging.after + 1
     end = len(ids) if paging.before is None else paging.before
-    if start <= end:  # the empty page lies between two items, at the end that the arguments count from
+    if start <= end:  # the empty page lies between two items, at the end from which the arguments count
         place = start if paging.last is None else end
         assert (info["hasPreviousPage"], info["hasNextPage"]) == (place > 0, place < len(ids))
 
@@ -137,7 +137,7 @@ async def test_a_page_below_each_parent_is_the_one_that_relays_algorithm_returns
     data: st.DataObject,
     owners: list[tuple[int, str]],
 ) -> None:
-    """One cursor serves all parents: it is a place in the order, which need be a row of only one."""
+    """One cursor can be used for all parents: it is a place in the order, and its row belongs to only one of them."""
     with psycopg.connect(database_urls["pessoas"], autocommit=True) as connection:
         connection.execute("TRUNCATE pessoa RESTART IDENTITY")
     builders.insert_pessoas(database_urls["pessoas"], ["Ana", "Bia"])

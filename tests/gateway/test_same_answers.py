@@ -1,4 +1,5 @@
-"""Plans answer as the reference executor does: random operations, over real and disturbed neighbours, by both.
+"""Plans give the same answers as the reference executor: both run random operations, with real and disturbed
+neighbours.
 
 2,000 operations; `CASES=50000 SEED=7 make test ARGS=tests/gateway/test_same_answers.py` runs more, or others.
 """
@@ -45,13 +46,13 @@ def truncated(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Respo
 
 
 def wrong_types(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
-    """Also where nothing is found: what is asked together with what is a matter of time."""
+    """The disturbance also applies where no row is found, since timing decides which ids are asked for together."""
     wrong = answer.content.replace(b'"id":', b'"id":"x","was":').replace(b'"items":[]', b'"items":["x"]')
     return httpx2.Response(answer.status_code, content=wrong)
 
 
 def dangling(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
-    """Every third row is gone, by its id, however it is asked for."""
+    """Every third row is missing; its id decides, so it is missing in every kind of read."""
     found = json.loads(answer.content)
     for page in [found, *found.get("groups", ())]:
         if "items" in page:
@@ -60,7 +61,8 @@ def dangling(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Respon
 
 
 def twice(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
-    """Every row, parent and id comes again, and where there is none, one that is none: as above."""
+    """Every row, parent and id comes twice. Where there is none, an invalid one is added, for the reason given
+    above."""
     found = json.loads(answer.content)
     for member in ("items", "groups", "ids"):
         if member in found:
@@ -69,7 +71,8 @@ def twice(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
 
 
 def foreign(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
-    """Of what is asked for by its id, or by its parent's, comes something else too; of what was written, instead."""
+    """A read by id, or by the parent's id, also gets a row that was not asked for; a write gets another row instead of
+    its own."""
     found = json.loads(answer.content)
     if b'"ids":[' in request.content:
         for member in ("items", "groups"):
@@ -89,8 +92,8 @@ def accepted(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Respon
 
 
 def huge(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
-    """Ids that no request can carry. Of parents that are asked about together, each gets one: who is asked about
-    together is a matter of time, and an answer with one such id is no answer for any of them."""
+    """Answers with ids that no request can contain. Every parent gets one: timing decides which parents are asked about
+    together, and an answer with one such id is invalid for all of them."""
     found = json.loads(answer.content.replace(b'_id":1,', b'_id":99999999999999999999,'))
     for group in found.get("groups", ()):
         group["items"].append({"id": 99999999999999999999})
@@ -126,7 +129,7 @@ async def test_a_plan_answers_as_the_reference_does(
     applications: Applications, services: Services, populated: list[str], group: int
 ) -> None:
     schema = applications.front.state.graphql.executor.schema
-    executor = Executor(schema, Limits(max_cost=10**9))  # what is refused is not compared
+    executor = Executor(schema, Limits(max_cost=10**9))  # refused operations are not compared
     remotes: Any = applications.front.state.graphql.remotes
     compiled = refused = failed = 0
     for case in range(CASES // GROUPS):
@@ -141,8 +144,8 @@ async def test_a_plan_answers_as_the_reference_does(
         operation = document.operation("Aleatoria")
         if mutates:  # done once before: under the same key the services repeat what they answered, and change nothing
             await executor.reference(document, operation, writer.variables, Context(Loaders(remotes), str(seed)))
-        for wire in services.wires.values():
-            wire.disturb = rng.choice(DISTURBANCES) if rng.random() < 0.15 else None
+        for network in services.networks.values():
+            network.disturb = rng.choice(DISTURBANCES) if rng.random() < 0.15 else None
 
         results = [
             await run(document, operation, writer.variables, Context(Loaders(remotes), str(seed)))
@@ -153,7 +156,7 @@ async def test_a_plan_answers_as_the_reference_does(
         compiled += any(one.plan is not None for one in document.compiled.values())
         refused += results[0].data is None
         failed += bool(results[0].errors)
-        for wire in services.wires.values():
-            wire.disturb = None
+        for network in services.networks.values():
+            network.disturb = None
     assert compiled + refused == CASES // GROUPS, "every operation is compiled"
     assert failed or CASES < 1000, "some of them meet a failure"

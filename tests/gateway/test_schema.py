@@ -1,4 +1,4 @@
-"""The checked-in schema is the schema, and it holds the promises that every type makes."""
+"""The checked-in schema equals the schema of the code, and keeps the rules for all types."""
 
 import re
 

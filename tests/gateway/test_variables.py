@@ -1,4 +1,5 @@
-"""Variables that are taken as they are come to what graphql-core makes of them, and so does everything else."""
+"""Variables that the gateway takes without coercion have the same values as after graphql-core's coercion, and so do
+all others."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""compose.yaml and deploy/Dockerfile say what deploy/topology.py says, and nothing else."""
+"""compose.yaml and deploy/Dockerfile agree with deploy/topology.py."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def environment(container: str) -> dict[str, str]:
 
 
 def awaited(container: str) -> dict[str, str]:
-    """What must have come to pass, and where, before a container starts."""
+    """The conditions, with their containers, that must hold before a container starts."""
     return {name: wait["condition"] for name, wait in CONTAINERS[container]["depends_on"].items()}
 
 
@@ -191,7 +191,10 @@ def test_the_example_of_settings_names_each_one_that_compose_reads_with_its_defa
 @each_process
 def test_a_process_is_passed_every_variable_that_it_reads_and_no_other(process: Process) -> None:
     passed = CONTAINERS[process.name]["environment"].keys() - {"SSL_CERT_FILE"}  # which OpenSSL reads
-    assert passed == reads(process) - {"HOST", "METRICS_DIR"}  # the image sets one, a parent of workers the other
+    assert passed == reads(process) - {
+        "HOST",
+        "METRICS_DIR",
+    }  # the image sets one of them, and the parent of workers the other
 
 
 @each_process

@@ -1,4 +1,5 @@
-"""The house holds together: migrations match models, locks name public hosts, and a forgotten registration is named."""
+"""Rules of the whole repository: migrations match the models, locks name public hosts, and a missing registration is
+named."""
 
 import importlib
 import re
@@ -61,7 +62,7 @@ def tracked() -> list[Path]:
 
 
 def test_every_folder_that_looks_like_a_service_is_registered_everywhere() -> None:
-    """What is still to be done after `cp -r servicos novo`, by name."""
+    """The registrations that are still missing after `cp -r servicos novo`."""
     folders = {path.parent.name for path in ROOT.glob("*/models.py")}
     project = (ROOT / "pyproject.toml").read_text()
     missing = [f"deploy/topology.py lacks {name}" for name in folders - set(SERVICES)]

@@ -1,4 +1,5 @@
-"""The rooms of the house: no circle between files, no name that is somebody else's, no word that was given up."""
+"""The folders of the code: no import cycle between files, no module named like one of the standard library, and no name
+that was given up."""
 
 import ast
 import re

@@ -1,7 +1,7 @@
-"""What a client of one OpenAPI document would miss in another: the breaking changes, each named by its place.
+"""Finds the breaking changes between two OpenAPI documents, and names each by its place.
 
-A request may be asked for less and never for more; an answer may bring more and never less. What cannot be compared, as
-one pattern with another, counts as broken when it differs.
+A new version may require less of a request and never more; an answer may contain more and never less. Parts that cannot
+be compared, such as two patterns, count as broken if they differ.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Comparison:
                     )
 
     def asks_more(self, where: str, old: Json, new: Json) -> Iterator[str]:
-        """Values that the old schema of a request takes and the new one does not."""
+        """Finds values that the old schema of a request accepts and the new one does not."""
         if self._seen("request", old, new):
             return
         old, new = self._resolved(self.old, old), self._resolved(self.new, new)
@@ -113,7 +113,7 @@ class Comparison:
             yield from self.asks_more(f"{where}[]", old.get("items", {}), new["items"])
 
     def brings_less(self, where: str, old: Json, new: Json) -> Iterator[str]:
-        """What the old schema of an answer promises and the new one does not."""
+        """Finds what the old schema of an answer promises and the new one does not."""
         if self._seen("answer", old, new):
             return
         old, new = self._resolved(self.old, old), self._resolved(self.new, new)
@@ -148,7 +148,7 @@ class Comparison:
     def _compatible(self, compare: Any, old: Json, new: Json) -> bool:
         met = set(self._met)
         found = list(compare("", old, new))
-        if found:  # what was met on a way that led nowhere has not been judged
+        if found:  # pairs that were met on an attempt that failed have not been judged
             self._met = met
         return not found
 

@@ -1,4 +1,4 @@
-"""The comparison of two documents: what breaks a client is named, and what does not is let through."""
+"""The comparison of two documents: changes that break a client are named, and others are accepted."""
 
 from __future__ import annotations
 

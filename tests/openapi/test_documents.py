@@ -1,4 +1,5 @@
-"""The contract of each service as it is checked in: true to the code, valid, complete, and never broken quietly."""
+"""The checked-in contract of each service: it agrees with the code, is valid and complete, and is never broken without
+notice."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ def kept(service: str) -> Document:
 
 
 def earlier(service: str) -> Iterator[Document]:
-    """Every version of the document that was ever committed; none outside of a clone."""
+    """Every version of the document that was ever committed; empty outside of a clone."""
     name = write_openapi.path(service).relative_to(write_openapi.ROOT)
     for commit in git("log", "--format=%H", "--diff-filter=AM", "--", str(name)).split():
         yield json.loads(git("show", f"{commit}:{name}"))
@@ -164,7 +165,7 @@ PORTUGUESE = re.compile(
 
 @each_service
 def test_what_the_page_says_is_english_like_the_page_itself(service: str) -> None:
-    """Swagger UI speaks no other language. Names are the business's own, and examples show what is answered."""
+    """Swagger UI is in English only. The business's own names stay Portuguese, and examples show real answers."""
 
     def portuguese(node: Any) -> Iterator[str]:
         if isinstance(node, list):

@@ -1,4 +1,4 @@
-"""What is pessoas' own: its bodies, to the letter of the tutorial."""
+"""Tests of what only pessoas has: its bodies, exactly as in the tutorial."""
 
 from tests.applications import Services
 

@@ -1,4 +1,4 @@
-"""What is servicos' own: its bodies, to the letter of the tutorial."""
+"""Tests of what only servicos has: its bodies, exactly as in the tutorial."""
 
 from tests.applications import Services
 

@@ -136,7 +136,7 @@ async def test_an_owner_that_cannot_be_asked_is_503_with_retry_after_and_nothing
 
 
 def answers(status: int, body: Any, **headers: str) -> Disturbance:
-    """Whatever is asked is answered like this."""
+    """A service that gives this answer to every request."""
 
     def disturbed(_request: httpx2.Request, _answer: httpx2.Response) -> httpx2.Response:
         spelled = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -146,7 +146,7 @@ def answers(status: int, body: Any, **headers: str) -> Disturbance:
 
 
 def as_status(status: int) -> Disturbance:
-    """What is answered is right, but not its status."""
+    """A service whose bodies are right, but whose status is wrong."""
 
     def disturbed(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         return httpx2.Response(status, content=answer.content, headers={"Location": "/api/pessoas/1/"})
@@ -181,7 +181,7 @@ async def test_what_says_neither_that_a_row_exists_nor_that_it_does_not_is_null_
     services: Services, case: str
 ) -> None:
     row = await builders.solicitacao(services)
-    owner, services.wires[owner].disturb = NO_ANSWERS[case]
+    owner, services.networks[owner].disturb = NO_ANSWERS[case]
 
     view = await services.solicitacoes.get(SOLICITACOES.at(row))
     written = await services.solicitacoes.post(
@@ -201,7 +201,7 @@ async def test_what_says_neither_that_a_row_exists_nor_that_it_does_not_is_null_
 
 async def test_what_an_owner_answers_beyond_its_object_is_not_shown(services: Services) -> None:
     row = await builders.solicitacao(services)
-    services.wires["pessoas"].disturb = answers(200, {"id": row["pessoa_id"], "nome_pessoa": "Ana", "senha": "x"})
+    services.networks["pessoas"].disturb = answers(200, {"id": row["pessoa_id"], "nome_pessoa": "Ana", "senha": "x"})
 
     view = (await services.solicitacoes.get(SOLICITACOES.at(row))).json()
 
@@ -212,8 +212,8 @@ async def test_what_an_owner_answers_beyond_its_object_is_not_shown(services: Se
 async def test_when_to_come_back_is_the_longest_that_an_owner_has_said_and_the_text_agrees(services: Services) -> None:
     body = await SOLICITACOES.body(services)
     said = {"code": "RATE_LIMITED", "detail": "tente de novo em 37 s"}
-    services.wires["pessoas"].disturb = answers(429, said, retry_after="37")
-    services.wires["catalogo"].disturb = answers(503, {"code": "UNAVAILABLE"}, retry_after="5")
+    services.networks["pessoas"].disturb = answers(429, said, retry_after="37")
+    services.networks["catalogo"].disturb = answers(503, {"code": "UNAVAILABLE"}, retry_after="5")
     services.cut("servicos")
 
     answer = await services.solicitacoes.post(SOLICITACOES.path, json=body)
@@ -265,7 +265,7 @@ async def test_an_owner_that_takes_all_the_time_there_is_is_named_all_the_same(
         await asyncio.Event().wait()
 
     body = await SOLICITACOES.body(services)
-    monkeypatch.setattr(services.wires["pessoas"], "app", never)
+    monkeypatch.setattr(services.networks["pessoas"], "app", never)
     headers = {"X-Timeout-Ms": "300", "Idempotency-Key": "hung"}
 
     answer = await services.solicitacoes.post(SOLICITACOES.path, json=body, headers=headers)

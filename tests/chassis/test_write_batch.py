@@ -1,4 +1,5 @@
-"""What is done at the end of a turn of the event loop: once, for all, in order, and not on what has closed since."""
+"""Writes at the end of a turn of the event loop: all together, once, in order, and none to a connection that has closed
+since."""
 
 import asyncio
 from typing import cast
@@ -9,7 +10,7 @@ from chassis import write_batch
 
 
 class Sink:
-    """The end of a transport that is written to."""
+    """A transport that records what is written to it."""
 
     def __init__(self, said: list[bytes], closing: bool = False) -> None:
         self._said, self._closing = said, closing

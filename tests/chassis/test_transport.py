@@ -1,4 +1,5 @@
-"""Both wires, the lean one and httpx2's, over real sockets: kept connections, deadlines, bounds, and broken peers."""
+"""Both transports, `DefaultTransport` and `HttpxTransport`, over real sockets: kept connections, deadlines, bounds, and
+broken peers."""
 
 from __future__ import annotations
 
@@ -46,7 +47,7 @@ def make(request: pytest.FixtureRequest) -> Callable[[str], Transport]:
 
 @asynccontextmanager
 async def peer(make: Callable[[str], Transport], serve: Serve, prefix: str = "") -> AsyncGenerator[Transport]:
-    """A wire to a server that answers each connection by `serve`."""
+    """A transport to a server that answers each connection with `serve`."""
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     made = make(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}{prefix}")
     try:
@@ -76,7 +77,7 @@ def says(*answers: bytes, then_close: bool = False) -> Serve:
 
 
 async def _request(reader: asyncio.StreamReader) -> bytes:
-    """One request, head and body; nothing when the client has gone."""
+    """One request, head and body; empty if the client has hung up."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except (asyncio.IncompleteReadError, ConnectionError):
@@ -204,7 +205,7 @@ async def test_an_answer_that_never_ends_is_given_up(
 
 
 async def held(size: int) -> None:
-    """Returns once the answers that arrive hold so many bytes, their heads aside."""
+    """Returns when the arriving answers hold that many bytes, without their heads."""
     async with asyncio.timeout(60):
         while abs(BUDGET.held - size) > 1000:  # noqa: ASYNC110  # what is waited for has no event
             await asyncio.sleep(0.01)
@@ -236,7 +237,7 @@ async def test_the_longest_of_all_answers_is_given_up_when_they_hold_too_much(ma
         third = asyncio.create_task(send(other, seconds=60))
         await held(1_800_000)
 
-        more.set()  # the third asks for more, and the first must go
+        more.set()  # the third answer needs more memory, so the first must be given up
         with pytest.raises(TooMuch):
             await first
         assert len((await third).content) == 1_000_000
@@ -337,7 +338,7 @@ async def test_a_kept_connection_that_ends_under_a_request_is_replaced_where_tha
 
 
 async def test_each_of_many_requests_ends_when_its_own_time_is_over() -> None:
-    """They share one timer, which must ring for the first of them, and again for the next."""
+    """They share one timer, which must fire for the first of them, and again for the next."""
     ended: list[float] = []
 
     async def late(on: Transport, seconds: float) -> None:
@@ -392,7 +393,7 @@ async def test_an_answer_that_came_while_the_process_was_stopped_is_not_late() -
 
 
 async def begun(on: Transport, seconds: float = 5) -> Answer | Exception:
-    """What comes of a request that is sent at once."""
+    """The outcome of a request that is begun at once."""
     ended: asyncio.Future[Answer | Exception] = asyncio.get_running_loop().create_future()
     assert on.begin(OutgoingRequest("GET", "/q/"), "", seconds=seconds, ended=ended.set_result)
     return await ended
