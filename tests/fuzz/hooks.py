@@ -140,9 +140,8 @@ def real_headers(case: Case[Any], known: Rows, rng: random.Random, *, stateful: 
         headers.pop(unwanted, None)
     if "Prefer" in headers and rng.random() < 0.5:
         headers["Prefer"] = "return=representation"
-    if (
-        "Idempotency-Key" in headers
-    ):  # a key is used again only for the same request, since another request is rightly refused
+    # A key is used again only for the same request, since another request under it is rightly refused.
+    if "Idempotency-Key" in headers:
         asked = (
             case.id
             if stateful
