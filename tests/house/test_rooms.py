@@ -84,7 +84,7 @@ GIVEN_UP = {
         "Identified Limited Keyed Described Answering Arriving Answered Receiving Executed Compiled Held Changed Shown "
         "Below Counted Joined Nested"
     ),
-    "a poet's word where the field has one": "leash earn note turn give_up steering",
+    "a poet's word where the field has one": "leash earn note turn steering",
     "a word that stood for several things": "Asked Written LeanWire HttpxWire WireError Texts Pricer OfSchema LinkRead",
 }
 
