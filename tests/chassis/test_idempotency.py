@@ -275,8 +275,8 @@ async def test_what_if_none_match_excludes_is_judged_of_the_first_and_not_of_its
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 async def test_twins_at_once_change_once_and_get_one_answer(services: Services, method: str) -> None:
-    """Both requests name the same version, as when a client sends a request again; so only the stored answer can
-    satisfy the second."""
+    """All requests name the same version, as when a client sends a request again; so after the first one, only the
+    stored answer can satisfy the others."""
     created = await services.pessoas.post(PESSOAS.path, json={"nome_pessoa": "Ana"})
     headers = KEY | {"If-Match": created.headers["etag"], "Prefer": "return=representation"}
     path, body = created.headers["location"], {"nome_pessoa": "Bia"}

@@ -273,7 +273,7 @@ def test_a_port_that_is_taken_on_the_other_address_of_localhost_is_refused_too(d
 
 
 def test_on_a_machine_without_ipv6_the_ports_are_bound_all_the_same(offset: int) -> None:
-    absent = "2001:db8::1"  # stands for ::1 on a machine that has no such address
+    absent = "2001:db8::1"  # no address of this machine, as ::1 is none of a machine without IPv6
     [bound] = bind(8001 + offset, "catalogo", (HOST, absent))
     assert bound.getsockname() == (HOST, 8001 + offset)
     bound.close()

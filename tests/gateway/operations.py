@@ -24,12 +24,12 @@ IDS: dict[str, list[int | str]] = {
     "atualiz": [1, 2, 3, 999, "abc"],
     "excluir": [9, 10, 11, 12, 999, "abc"],
 }
-"""The resources, grouped by the kind of write."""
+"""The ids that a mutation may name, by the kind of write."""
 
 
 OTHER = "query Outra($v0: Boolean!, $v1: Boolean!) { a: __typename @skip(if: $v0) b: __typename @skip(if: $v1) }"
-"""A part that may be written beside another in a document. Its conditions use the other part's variables, whatever
-their values are."""
+"""A second operation that may be in the same document. Its variables have the same names as the first operation's
+variables, whatever types those have."""
 
 
 class Writer:

@@ -61,8 +61,8 @@ def dangling(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Respon
 
 
 def twice(_request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
-    """Every row, parent and id comes twice. Where there is none, an invalid one is added, for the reason given
-    above."""
+    """Every row, parent and id comes twice. Where there is none, an invalid one is added, so that the disturbance
+    applies there too."""
     found = json.loads(answer.content)
     for member in ("items", "groups", "ids"):
         if member in found:
