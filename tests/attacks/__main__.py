@@ -81,7 +81,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="attacks whose name contains this")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/security.md")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # by way of `finally`, which stops the system
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that `finally` stops the system
     results, memory = list[Result](), dict[str, tuple[float, float]]()
     quiet: list[float] = []
 

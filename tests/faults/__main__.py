@@ -49,7 +49,7 @@ async def play(directory: Path, chosen: list[Scenario], rate: float, results: li
 
 
 def promises(result: Result) -> list[str]:
-    """Those that were broken."""
+    """The promises that were broken."""
     late = [f"recovered after {result.recovery:.1f} s"] if (result.recovery or 0) >= RECOVERY else []
     return result.broken_promises + late
 
@@ -60,7 +60,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="scenarios whose name contains this")
     parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # by way of `finally`, which stops the system
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that `finally` stops the system
     if arguments.only and arguments.write:
         parser.error("--write is for a whole run")
     everything = [scenarios.DISK_FULL, *scenarios.everywhere(), scenarios.rolling(RESTART_REQUESTS, RESTART_RATE)]

@@ -53,7 +53,7 @@ class Proxy:
                 await self.treat(self, request, writer)
                 await writer.drain()
         except (OSError, EOFError, RuntimeError):
-            pass  # either side may hang up at any time; uvloop says RuntimeError to who writes then
+            pass  # either side may hang up at any time; uvloop then raises RuntimeError for a write
         finally:
             self._open.discard(writer)
             writer.close()

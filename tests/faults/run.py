@@ -41,7 +41,7 @@ class Result:
 
 
 async def run(stage: Stage, scenario: Scenario, *, rate: float, slack: float) -> Result:
-    """The scenario under `rate` requests a second."""
+    """Runs the scenario under a load of `rate` requests a second."""
     ports = {name: stage.port(name) for name in PROCESSES}
     if scenario.far:
         ports["gateway"] = stage.far_gateway
@@ -55,7 +55,7 @@ async def run(stage: Stage, scenario: Scenario, *, rate: float, slack: float) ->
         await scenario.cause(stage)
         ended = time.monotonic()
         while load.recovered(ended) is None and time.monotonic() < ended + HOPE_SECONDS:  # noqa: ASYNC110
-            await asyncio.sleep(0.1)  # a second without failures has no event
+            await asyncio.sleep(0.1)  # there is no event for a second without failures
 
     await load.run_while(work())
     verdicts = [one.verdict for one in load.records]

@@ -130,8 +130,9 @@ async def rolling_restart(stage: Stage, seconds: float) -> None:
 
 
 async def logs_unread(stage: Stage, seconds: float = 60) -> None:
-    """Nobody reads what the launcher and the far gateway say, as with Ctrl-S: both pipes are full all the time, and far
-    more is said than may wait. Afterwards every line is whole, and those that are missing are told and counted."""
+    """Nobody reads the output of the launcher and of the far gateway, as after Ctrl-S: both pipes are full all the
+    time, and the processes write far more than may wait. Afterwards every line must be complete, and the missing ones
+    must be reported and counted."""
     listeners = (stage.system.terminal, stage.far_log)
     health = [f"http://{HOST}:{port}/health/live" for port in (stage.far_gateway, *map(stage.port, PROCESSES))]
     before = len(stage.far_log.said)

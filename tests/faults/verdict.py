@@ -18,12 +18,13 @@ OWNERS = {"servico_solicitado": "servicos", "solicitante": "pessoas", "produto_a
 
 @dataclass(frozen=True)
 class Fault:
-    """What may fail: fields and requests of the services it `hurts`; any request to the processes that are `down`."""
+    """What may fail during a fault: fields and requests of the services that it `hurts`, and any request to the
+    processes that are `down`."""
 
     hurts: frozenset[str] = frozenset()
     down: frozenset[str] = frozenset()
     reads_go_on: bool = False
-    """Only writes are hurt."""
+    """Only writes are affected."""
     overdue: bool = False
     """The gateway is stopped for longer than a request may take, so requests under way in it may time out."""
     drains: bool = False

@@ -35,8 +35,8 @@ def main() -> int:
     parser.add_argument("services", nargs="*", default=[one.name for one in topology.SERVICES])
     arguments = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    os.environ["DATABASE_TIMEOUT"] = "30"  # a busy machine is no failure
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # by way of `finally`, which stops the system
+    os.environ["DATABASE_TIMEOUT"] = "30"  # a busy machine must cause no failure
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that `finally` stops the system
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
     print(f"seeds: {', '.join(map(str, seeds))} (--first-seed {seeds[0]} --seeds {len(seeds)} repeats this)")
     with TemporaryDirectory() as directory:

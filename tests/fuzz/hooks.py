@@ -83,7 +83,7 @@ chance_of_new = random.Random(0)
 
 
 def new(path: str, number: int) -> Row:
-    """What a POST needs."""
+    """The body of a POST."""
     fields = {
         "/api/categorias/": ["nome_categoria"],
         "/api/produtos/": ["nome_produto", "categoria_id"],
@@ -133,7 +133,7 @@ def real_headers(case: Case[Any], known: Rows, rng: random.Random, *, stateful: 
     headers = cast("dict[str, str]", case.headers)  # pyright: ignore[reportUnknownMemberType]
     tag = known.tags.get((case.path_parameters or {}).get("id", 0), "*")
     for name in headers.keys() & {"If-Match", "If-None-Match"}:
-        if not stateful:  # there a link has given one
+        if not stateful:  # in a stateful case an earlier answer has given the tag
             headers[name] = rng.choice([tag, tag, "*", headers[name]])
     unwanted = "If-Match" if case.method == "GET" and stateful else "If-None-Match"
     if (case.method != "GET" or stateful) and rng.random() < 0.9:  # else hardly any request would pass it

@@ -1,8 +1,9 @@
 """The endpoint that one could write by hand instead of a gateway: FastAPI, aiohttp and orjson, used as their
 documentation shows.
 
-One session for the whole life of the application (https://docs.aiohttp.org/en/stable/http_request_lifecycle.html), What
-a page refers to is read in bulk and in parallel, and each entity is written out once.
+There is one session for the whole life of the application
+(https://docs.aiohttp.org/en/stable/http_request_lifecycle.html). What a page refers to is read in bulk and in parallel,
+and each entity is written out once.
 """
 
 import asyncio
