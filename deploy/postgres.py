@@ -1,4 +1,4 @@
-"""Finds, initialises, starts and stops a private PostgreSQL server on loopback, which never outlives its process.
+"""Finds, initialises, starts and stops a private PostgreSQL server on loopback, which never outlives its launcher.
 
     with Cluster(Path(".data"), port=8005) as cluster:
         cluster.create_database("pessoas")

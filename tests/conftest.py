@@ -77,7 +77,7 @@ def database_urls(cluster: Cluster) -> dict[str, str]:
 
 @pytest_asyncio.fixture(scope="session")
 async def applications(database_urls: dict[str, str]) -> AsyncIterator[Applications]:
-    """The four services and the gateway, as they are deployed but for the sockets between them."""
+    """The four services and the gateway, as they are deployed, but without sockets between them."""
     async with AsyncExitStack() as stack:
         yield await Applications.start(stack, database_urls)
 
@@ -113,14 +113,15 @@ def logged(capfd: pytest.CaptureFixture[str]) -> Logged:
 
 @pytest.fixture(autouse=True)
 def what_it_logs_is_its_own() -> Iterator[None]:
-    """Lines are written a moment later: pytest shows them if it is this test that fails, and else not at all."""
+    """Log lines are written a moment later. This waits for them, so that pytest shows them with this test if it
+    fails."""
     yield
     output.flush(WAIT_SECONDS)
 
 
 @pytest.fixture
 def early_in_a_minute() -> None:
-    """Rates are counted by the minute of the clock: what a test charges shall not fall into two."""
+    """Rates are counted for each minute of the clock. This keeps the charges of one test within one minute."""
     rest = 60 - time.time() % 60
     if rest < 10:
         time.sleep(rest)
@@ -142,7 +143,7 @@ async def asking_for_tokens(database_urls: dict[str, str], issuer: Issuer) -> As
 
 @pytest.fixture
 def protected(asking_for_tokens: Applications, services: Services) -> Applications:
-    """The same applications with AUTH_MODE=jwt, over the same databases as `services`, which nobody guards."""
+    """The same applications with AUTH_MODE=jwt, over the databases of `services`, which itself requires no tokens."""
     asking_for_tokens.restore()
     return asking_for_tokens
 

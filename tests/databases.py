@@ -1,11 +1,12 @@
-"""The services' databases as tests share them: empty before each test, and sooner than TRUNCATE would make them."""
+"""The services' databases, which all tests share: they are emptied before each test, faster than with TRUNCATE."""
 
 from __future__ import annotations
 
 import psycopg
 
 LARGE = 256 * 1024
-"""Bytes of a table from which deleting its rows, whose room stays behind, no longer pays."""
+"""The size of a table in bytes above which TRUNCATE is used, since DELETE leaves the space of the deleted rows
+behind."""
 
 TABLES = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
 SEQUENCES = "SELECT quote_ident(sequencename) FROM pg_sequences WHERE schemaname = 'public'"
@@ -15,15 +16,15 @@ class SharedDatabase:
     """A database that is emptied again and again, over one connection.
 
     TRUNCATE gives every table, index and sequence a new file, however little is in it: some 20 ms. So small tables are
-    emptied by DELETE. Either way every table is locked first, as TRUNCATE locks it: what an earlier test has left
-    running ends before, and leaves no row behind.
+    emptied by DELETE. In both cases every table is locked first, as TRUNCATE locks it, so statements that an earlier
+    test has left running end before, and leave no row.
     """
 
     def __init__(self, url: str) -> None:
         self._connection = psycopg.connect(url, autocommit=True)
         tables, sequences = self._names(TABLES), self._names(SEQUENCES)
         size = ", ".join(f"pg_relation_size('{table}')" for table in tables)
-        # In one statement rows may go in any order: foreign keys are checked when it ends.
+        # In one statement rows may be deleted in any order, since foreign keys are checked when it ends.
         deletions = ", ".join(f"deletion{n} AS (DELETE FROM {table})" for n, table in enumerate(tables))
         restarts = ", ".join(f"setval('{sequence}', 1, false)" for sequence in sequences)
         self._emptying = f"""

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from tests import issuer
 from tests.attacks import identity, report, shares
 from tests.attacks.attack import Attack, Target
-from tests.attacks.canary import Canary, CanaryAnswers, singing
+from tests.attacks.canary import Canary, CanaryAnswers, running_canary
 from tests.attacks.report import Result
 from tests.attacks.surfaces import SURFACES
 from tests.attacks.system import asking_for_tokens, attacked, megabytes, processes
@@ -90,7 +90,7 @@ def main() -> int:
 
     with ExitStack() as stack:
         system = stack.enter_context(attacked(Path(stack.enter_context(TemporaryDirectory()))))
-        canary = stack.enter_context(singing(8000 + system.offset))
+        canary = stack.enter_context(running_canary(8000 + system.offset))
         before = megabytes(processes(system))
         since = time.monotonic()
         time.sleep(3)
@@ -104,13 +104,14 @@ def main() -> int:
         directory = Path(stack.enter_context(TemporaryDirectory()))
         system = stack.enter_context(attacked(directory, **asking_for_tokens(ours.url)))
         token = issuer.mint(*identity.ALL, exp=int(time.time()) + 3600)
-        canary = stack.enter_context(singing(8000 + system.offset, token))
+        canary = stack.enter_context(running_canary(8000 + system.offset, token))
         canary.after(time.monotonic())
         attacks = [*identity.ATTACKS, *identity.elsewhere(theirs.url)]
         results += attack_all(system, canary, "identity", chosen(attacks), arguments.seconds)
         if theirs.asked:
             results[-1].wrong.append("keys were asked for where a token said they were")
-    with ExitStack() as stack:  # without a canary, who would soon have used its share up: each attack asks for another
+    # There is no canary, which would soon have used up its share. Each attack checks by itself that another is served.
+    with ExitStack() as stack:
         ours, directory = stack.enter_context(issuer.served()), Path(stack.enter_context(TemporaryDirectory()))
         system = stack.enter_context(attacked(directory, **asking_for_tokens(ours.url), **shares.SETTINGS))
         results += attack_all(system, None, "shares", chosen(shares.ATTACKS), 0)

@@ -74,7 +74,7 @@ class Canary:
     def felt(self, since: float, until: float) -> CanaryAnswers:
         """All requests that were under way at some time between the two moments, whether or not they are answered by
         now."""
-        while not self._asked or self._asked[-1][0] < until:  # one that is later proves that all of them have ended
+        while not self._asked or self._asked[-1][0] < until:  # a later request proves that all of them have ended
             time.sleep(PAUSE)
         during = [one for one in list(self._asked) if one[0] <= until and one[0] + one[1] >= since]
         return CanaryAnswers([seconds * 1000 for _, seconds, _ in during], sum(not good for *_, good in during))
@@ -94,7 +94,7 @@ class Canary:
 
 
 @contextmanager
-def singing(port: int, token: str | None = None) -> Generator[Canary]:
+def running_canary(port: int, token: str | None = None) -> Generator[Canary]:
     canary = Canary(port, token)
     try:
         yield canary

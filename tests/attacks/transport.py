@@ -45,7 +45,8 @@ class SlowPeers:
     async def __call__(self, target: Target) -> str:
         found = set(await asyncio.gather(*(self._one(target) for _ in range(SLOW_PEERS))))
         if self.drop and len(found) > 1:
-            found.discard("cut off")  # a drop that crosses the 408 resets the connection before all of it is read
+            # Bytes that are sent after the 408 reset the connection before all of the answer is read.
+            found.discard("cut off")
         return ", ".join(sorted(found))
 
     async def _one(self, target: Target) -> str:

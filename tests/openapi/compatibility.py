@@ -153,7 +153,8 @@ class Comparison:
         return not found
 
     def _seen(self, side: str, old: Json, new: Json) -> bool:
-        """Whether these two components have been compared already, or are just being: schemas may be recursive."""
+        """Whether these two components have been compared already, or are being compared now, since schemas may be
+        recursive."""
         if "$ref" not in old or "$ref" not in new:
             return False
         pair = (side, cast("str", old["$ref"]), cast("str", new["$ref"]))

@@ -82,7 +82,7 @@ def resolved(document: Document, node: Document) -> Document:
 
 @each_service
 def test_the_document_follows_the_house_rules(service: str) -> None:
-    """What a general linter asks for, and that each problem is one of ours."""
+    """The rules of a general linter, and a rule that each problem has our form."""
     document = kept(service)
     tags = {tag["name"] for tag in document["tags"]}
     ids = [operation["operationId"] for _, operation in operations(document)]
