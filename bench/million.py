@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 
-from chassis.db.database import FOLDS
+from chassis.db.database import FOLD_OPTION
 from chassis.db.filters import like
 from chassis.db.migrate import upgrade
 from chassis.text import fold
@@ -79,7 +79,7 @@ def main() -> None:
     ):
         url = cluster.create_database("pessoas")
         upgrade("pessoas", url)
-        with psycopg.connect(url, options=FOLDS) as connection:
+        with psycopg.connect(url, options=FOLD_OPTION) as connection:
             fill(connection)
             trigrams = connection.execute("SELECT FROM pg_indexes WHERE indexname = 'pessoa_nome_busca_trgm'").rowcount
             print(f"{ROWS:,} rows; trigram index: {'yes' if trigrams else 'no, this server lacks pg_trgm'}")

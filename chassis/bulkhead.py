@@ -12,57 +12,57 @@ class FullError(Exception):
 class Bulkhead:
     """`places` calls run at a time, `queue` wait; each place that is entered must be left."""
 
-    def __init__(self, places: int, queue: int) -> None:
-        self._places, self._queue = places, queue
+    def __init__(self, slots: int, queue: int) -> None:
+        self._slots, self._queue = slots, queue
         self.busy = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiters: deque[asyncio.Future[None]] = deque()
 
     @property
     def waiting(self) -> int:
-        return len(self._waiting)
+        return len(self._waiters)
 
-    def take(self) -> bool:
+    def try_enter(self) -> bool:
         """Enters if there is a place just now."""
-        if self.busy < self._places:
+        if self.busy < self._slots:
             self.busy += 1
             return True
         return False
 
     async def enter(self, seconds: float) -> None:
         """Waits for a place, at most `seconds`. Raises FullError."""
-        if self.take():
+        if self.try_enter():
             return
-        if len(self._waiting) >= self._queue:
+        if len(self._waiters) >= self._queue:
             raise FullError("the queue is full")
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
         try:
             async with asyncio.timeout(seconds):
-                await turn
+                await waiter
         except BaseException as failure:
-            if turn.done() and not turn.cancelled():
+            if waiter.done() and not waiter.cancelled():
                 self.leave()  # the place came together with the end
-            elif turn in self._waiting:
-                self._waiting.remove(turn)
+            elif waiter in self._waiters:
+                self._waiters.remove(waiter)
             if isinstance(failure, TimeoutError):
                 raise FullError(f"no place within {seconds:.3f} s") from failure
             raise
 
     def leave(self) -> None:
         """Gives the place to whoever waits longest."""
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
                 return
         self.busy -= 1
 
 
-class Share:
+class BulkheadShare:
     """So many of the places of a bulkhead, for calls that must leave some to the rest; used like one."""
 
-    def __init__(self, whole: Bulkhead, places: int, queue: int) -> None:
-        self._whole, self._own = whole, Bulkhead(places, queue)
+    def __init__(self, whole: Bulkhead, slots: int, queue: int) -> None:
+        self._whole, self._own = whole, Bulkhead(slots, queue)
 
     @property
     def busy(self) -> int:
@@ -72,10 +72,10 @@ class Share:
     def waiting(self) -> int:
         return self._own.waiting
 
-    def take(self) -> bool:
+    def try_enter(self) -> bool:
         """Enters if there is a place just now."""
-        if self._own.take():
-            if self._whole.take():
+        if self._own.try_enter():
+            if self._whole.try_enter():
                 return True
             self._own.leave()
         return False

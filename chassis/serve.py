@@ -75,7 +75,7 @@ def main() -> None:
     # answer on a kept-alive connection waits 40 ms for the client to acknowledge its headers.
     listening = [socket.socket(fileno=descriptor) for descriptor in arguments.fd or ()] or listen(settings)
     if arguments.parent_pipe is not None:
-        parent_watch.hold(arguments.parent_pipe)
+        parent_watch.start(arguments.parent_pipe)
     elif settings.workers > 1:
         sys.exit(asyncio.run(supervise(arguments.name, settings, listening)))
     keep_memory()

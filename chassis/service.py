@@ -70,9 +70,9 @@ def build(
                 await stack.enter_async_context(neighbour)
             await database.open()
             stack.push_async_callback(database.close)
-            await stack.enter_async_context(idempotency.forgetting(database))
+            await stack.enter_async_context(idempotency.keep_forgetting(database))
             if names:
-                await stack.enter_async_context(folding.folding(database, names))
+                await stack.enter_async_context(folding.keep_folding(database, names))
             yield
 
     async def ready() -> None:

@@ -142,7 +142,7 @@ class ServerSettings(ProcessSettings):
     """The names that this process answers to; it answers to every address."""
 
     @property
-    def share(self) -> int:
+    def max_concurrency_of_peer(self) -> int:
         """Requests of one peer that one process works on at a time."""
         return self.max_concurrency_per_address or max(1, self.max_concurrency * 2 // 3)
 

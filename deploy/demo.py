@@ -17,7 +17,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
-from chassis.db.database import FOLDS
+from chassis.db.database import FOLD_OPTION
 from chassis.text import fold
 from deploy import databases
 
@@ -140,7 +140,7 @@ def load(urls: dict[str, str]) -> int:
     wanted = tables()
     with ExitStack() as stack:
         connections = {
-            service: stack.enter_context(psycopg.connect(url, options=FOLDS)) for service, url in urls.items()
+            service: stack.enter_context(psycopg.connect(url, options=FOLD_OPTION)) for service, url in urls.items()
         }
         for table in wanted:
             row = connections[table.service].execute(

@@ -76,7 +76,7 @@ class LauncherSettings:
         if wrong:
             raise LaunchError("\n".join(wrong))
         ours: dict[str, object] = {"auth_mode": "off"}  # the launcher itself judges no tokens
-        places = read(ServerSettings, port=8000, **ours).share // topology.MOST_CALLERS
+        places = read(ServerSettings, port=8000, **ours).max_concurrency_of_peer // topology.MOST_CALLERS
         calls = max(1, min(read(NeighbourSettings, **ours).neighbour_connections, places))
         return cls(int(offset), data_directory(variables), demo == "1", calls, own_tokens)
 

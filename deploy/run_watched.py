@@ -14,7 +14,7 @@ from chassis.process import parent_watch
 
 def main() -> None:
     fd, module, *arguments = sys.argv[1:]
-    parent_watch.hold(int(fd))
+    parent_watch.start(int(fd))
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

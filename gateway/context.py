@@ -61,7 +61,7 @@ class Claim:
                 return
 
     async def _send(self, method: str, path: str) -> None:
-        until = deadline.begin(min(deadline.left(), CLAIM_TIME_SHARE * self._service.timeout))
+        until = deadline.begin(min(deadline.remaining(), CLAIM_TIME_SHARE * self._service.timeout))
         try:
             await self._service.write(method, path, bytes, None, self._headers)
         finally:

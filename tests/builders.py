@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from chassis.db.database import FOLDS
+from chassis.db.database import FOLD_OPTION
 from chassis.text import fold
 from tests.applications import Services
 
@@ -51,7 +51,7 @@ async def solicitacao(services: Services, **ids: int) -> Row:
 
 def insert_pessoas(database_url: str, names: Iterable[str]) -> None:
     """Creates many pessoas at once, directly in the database."""
-    with psycopg.connect(database_url, autocommit=True, options=FOLDS) as connection, connection.cursor() as cursor:
+    with psycopg.connect(database_url, autocommit=True, options=FOLD_OPTION) as connection, connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO pessoa (nome_pessoa, nome_busca) VALUES (%s, %s)", [(name, fold(name)) for name in names]
         )

@@ -23,7 +23,7 @@ import psycopg
 from bench import base, cpu, load
 from bench.load import Request
 from bench.rest.workloads import ALL, ROWS, Workload, comparable
-from chassis.db.database import FOLDS
+from chassis.db.database import FOLD_OPTION
 from chassis.db.migrate import ROOT
 from chassis.text import fold
 from deploy.postgres import Cluster, free_ports
@@ -44,7 +44,7 @@ class Server:
     def start(self, url: str) -> None:
         environment = {**os.environ, "DATABASE_URL": url, "PORT": str(self.port), "LOG_LEVEL": "WARNING"}
         environment["PGOPTIONS"] = (
-            FOLDS  # the others write no folded name, and no process may add one during the measurement
+            FOLD_OPTION  # the others write no folded name, and no process may add one during the measurement
         )
         with open(os.devnull, "w") as quiet:
             started = subprocess.Popen(self.command, cwd=self.folder, env=environment, stdout=quiet)
@@ -80,7 +80,7 @@ def make_database(cluster: Cluster, name: str, folder: Path) -> str:
     url = cluster.create_database(name)
     migrate = [sys.executable, "-m", "chassis.db.migrate", "pessoas"]
     subprocess.run(migrate, cwd=folder, env={**os.environ, "DATABASE_URL": url}, check=True, stdout=subprocess.DEVNULL)
-    with psycopg.connect(url, options=FOLDS) as connection, connection.cursor() as cursor:
+    with psycopg.connect(url, options=FOLD_OPTION) as connection, connection.cursor() as cursor:
         # The other servers do not know the folded name. And no round may pay for a vacuum of the rows of all rounds.
         cursor.execute("ALTER TABLE pessoa ALTER nome_busca SET DEFAULT '', SET (autovacuum_enabled = false)")
         with cursor.copy("COPY pessoa (nome_pessoa, nome_busca) FROM STDIN") as copy:

@@ -31,25 +31,25 @@ from chassis.text import FOLD_VERSION
 
 log = logging.getLogger("database")
 T = TypeVar("T")
-FOLDS = f"-c solicita.fold={FOLD_VERSION}"
+FOLD_OPTION = f"-c solicita.fold={FOLD_VERSION}"
 """An option of a connection: names that it writes are folded as this code does (see `chassis.db.folding`)."""
 TUPLES: AsyncRowFactory[Any] = tuple_row
 
-SERVERS_PART = 7 / 8
+SERVER_SHARE = 7 / 8
 """Of the time that we wait for a statement, what its server gives it: so its word arrives before anybody, our caller
 too, has given it up. It is told of a shorter time, which costs a round trip, only where less than that is left."""
-LOCKS_PART = 0.9
+LOCK_SHARE = 0.9
 """Of the server's time for a statement, what it may wait for others."""
 GRACE_SECONDS = 0.25
 """How much longer our own clock waits for an answer than the request at hand has."""
-DEADLOCKS = 3
+MAX_DEADLOCKS = 3
 """How often a transaction may be undone for the sake of others before its client is told."""
 
-AWAY = "o banco de dados não está respondendo; tente de novo em instantes"
+UNREACHABLE = "o banco de dados não está respondendo; tente de novo em instantes"
 LOCKED = "os dados estão em manutenção; tente de novo em instantes"
-CHANGING = "o recurso está sendo alterado por outros; tente de novo"
+CONTENDED = "o recurso está sendo alterado por outros; tente de novo"
 TOO_SLOW = "esta consulta demora demais e foi interrompida; peça menos, com um filtro mais restrito"
-SEARCHES = "há buscas demais neste momento; tente de novo em instantes"
+TOO_MANY_SEARCHES = "há buscas demais neste momento; tente de novo em instantes"
 
 
 class Outage:
@@ -58,12 +58,12 @@ class Outage:
     def __init__(self) -> None:
         self.cause: Exception | None = None
 
-    def met(self, cause: Exception) -> None:
+    def began(self, cause: Exception) -> None:
         if self.cause is None:
             log.warning("database cannot be reached", extra={"reason": " ".join(str(cause).split())})
         self.cause = cause
 
-    def over(self) -> None:
+    def ended(self) -> None:
         if self.cause is not None:
             log.info("database reached again")
         self.cause = None
@@ -72,7 +72,7 @@ class Outage:
 class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
     """A connection that remembers how long the server lets its statements run; None: as the pool asks."""
 
-    limit: int | None = None
+    timeout_ms: int | None = None
 
     @classmethod
     async def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
@@ -81,9 +81,9 @@ class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
         try:
             connection = await super().connect(conninfo, **kwargs)
         except (psycopg.Error, OSError) as failure:
-            outage.met(failure)
+            outage.began(failure)
             raise
-        outage.over()
+        outage.ended()
         return connection
 
 
@@ -93,8 +93,8 @@ class Database:
     def __init__(self, settings: DatabaseSettings) -> None:
         self.timeout = settings.database_timeout
         # After a restart of the server every idle connection is dead.
-        self._attempts = settings.database_pool_size + DEADLOCKS
-        self._usual = round(self.timeout * SERVERS_PART * 1000)
+        self._attempts = settings.database_pool_size + MAX_DEADLOCKS
+        self._default_timeout_ms = round(self.timeout * SERVER_SHARE * 1000)
         self._outage = Outage()
         self._searches = Bulkhead(settings.searches, settings.searches_waiting)
         self._pool: AsyncConnectionPool[DatabaseConnection] = AsyncConnectionPool(
@@ -104,8 +104,9 @@ class Database:
                 "autocommit": True,
                 "connect_timeout": 2,
                 "application_name": "solicita",
-                "options": f"-c statement_timeout={self._usual} -c lock_timeout={_lock_timeout(self._usual)}"
-                f" -c idle_in_transaction_session_timeout={round(5000 * self.timeout)} -c timezone=UTC {FOLDS}",
+                "options": f"-c statement_timeout={self._default_timeout_ms}"
+                f" -c lock_timeout={_lock_timeout(self._default_timeout_ms)}"
+                f" -c idle_in_transaction_session_timeout={round(5000 * self.timeout)} -c timezone=UTC {FOLD_OPTION}",
                 "outage": self._outage,
             },
             min_size=1,
@@ -134,25 +135,29 @@ class Database:
     async def fetch(self, sql: str, values: Sequence[Any], row: AsyncRowFactory[T] = TUPLES) -> list[T]:
         """One reading statement, repeated on another connection when its own turns out to be dead."""
         for _ in range(self._attempts):
-            connection = await self._take()
+            connection = await self._acquire()
             try:
-                await self._limited(connection)
-                return await _execute(connection, sql, values, row, _seconds(self.timeout))
+                await self._set_timeouts(connection)
+                return await _execute(connection, sql, values, row, _statement_seconds(self.timeout))
             except Contended as locked:  # no row is held against a reader: it is the table itself
-                raise (Unavailable(LOCKED) if connection.limit is None else DeadlineExceeded(deadline.OVER)) from locked
-            except _Lost as lost:
-                if lost.late:
-                    raise _late(AWAY) from lost
+                raise (
+                    Unavailable(LOCKED) if connection.timeout_ms is None else DeadlineExceeded(deadline.EXPIRED)
+                ) from locked
+            except _ConnectionLostError as lost:
+                if lost.timed_out:
+                    raise _timed_out(UNREACHABLE) from lost
             finally:
                 await self._pool.putconn(connection)
-        raise Unavailable(AWAY)
+        raise Unavailable(UNREACHABLE)
 
     async def search(self, sql: str, values: Sequence[Any], row: AsyncRowFactory[T] = TUPLES) -> list[T]:
         """`fetch` for a statement that may have to look through a whole table."""
         try:
-            await self._searches.enter(min(self.timeout / 2, deadline.left()))
+            await self._searches.enter(min(self.timeout / 2, deadline.remaining()))
         except FullError as failure:
-            raise (DeadlineExceeded(deadline.OVER) if deadline.left() <= 0 else Busy(SEARCHES)) from failure
+            raise (
+                DeadlineExceeded(deadline.EXPIRED) if deadline.remaining() <= 0 else Busy(TOO_MANY_SEARCHES)
+            ) from failure
         try:
             return await self.fetch(sql, values, row)
         finally:
@@ -163,57 +168,57 @@ class Database:
         when it is undone to end a deadlock."""
         deadlocks = 0
         for _ in range(self._attempts):
-            connection = await self._take()
+            connection = await self._acquire()
             transaction = Transaction(connection, self.timeout)
             try:
-                await self._limited(connection)
+                await self._set_timeouts(connection)
                 return await transaction.run(work)
-            except _Undone as undone:
+            except _DeadlockError as undone:
                 deadlocks += 1
-                if deadlocks == DEADLOCKS or deadline.left() <= 0:
-                    raise Contended(CHANGING) from undone
-            except _Lost as lost:
-                if lost.late or transaction.committing:  # it may have been committed: only the client can tell
-                    raise _late(AWAY) from lost
+                if deadlocks == MAX_DEADLOCKS or deadline.remaining() <= 0:
+                    raise Contended(CONTENDED) from undone
+            except _ConnectionLostError as lost:
+                if lost.timed_out or transaction.committing:  # it may have been committed: only the client can tell
+                    raise _timed_out(UNREACHABLE) from lost
             finally:
                 await self._pool.putconn(connection)
-        raise Unavailable(AWAY)
+        raise Unavailable(UNREACHABLE)
 
-    async def _take(self) -> DatabaseConnection:
+    async def _acquire(self) -> DatabaseConnection:
         """A connection of the pool, to be given back. (The pool's own context manager costs twice as much.)"""
-        seconds = min(self.timeout / 2, deadline.left())
+        seconds = min(self.timeout / 2, deadline.remaining())
         try:
             return await self._pool.getconn(max(seconds, 0.001))
         except (PoolTimeout, TooManyRequests):
-            raise _late(AWAY) from self._outage.cause
+            raise _timed_out(UNREACHABLE) from self._outage.cause
 
-    async def _limited(self, connection: DatabaseConnection) -> None:
+    async def _set_timeouts(self, connection: DatabaseConnection) -> None:
         """Tells the server of `connection` how long statements of the request at hand may take, if it knows not."""
-        left = deadline.left()
-        limit = None if left * 1000 > self._usual else max(1, int(left * 1000))
-        if limit != connection.limit:
-            milliseconds = limit or self._usual
-            told = f"SET statement_timeout = {milliseconds}; SET lock_timeout = {_lock_timeout(milliseconds)}"
-            await _execute(connection, told, (), tuple_row, _seconds(self.timeout))
-            connection.limit = limit
+        remaining = deadline.remaining()
+        timeout_ms = None if remaining * 1000 > self._default_timeout_ms else max(1, int(remaining * 1000))
+        if timeout_ms != connection.timeout_ms:
+            milliseconds = timeout_ms or self._default_timeout_ms
+            statement = f"SET statement_timeout = {milliseconds}; SET lock_timeout = {_lock_timeout(milliseconds)}"
+            await _execute(connection, statement, (), tuple_row, _statement_seconds(self.timeout))
+            connection.timeout_ms = timeout_ms
 
 
 def _lock_timeout(milliseconds: int) -> int:
     """What a statement that may run so long may wait for others; never 0, which would be no limit."""
-    return max(1, int(LOCKS_PART * milliseconds))
+    return max(1, int(LOCK_SHARE * milliseconds))
 
 
-def _seconds(most: float) -> float:
+def _statement_seconds(limit: float) -> float:
     """What a statement of the request at hand may take. Raises DeadlineExceeded when there is nothing left."""
-    if (left := deadline.left()) <= 0:
-        raise _late(AWAY)
-    return min(most, left)
+    if (remaining := deadline.remaining()) <= 0:
+        raise _timed_out(UNREACHABLE)
+    return min(limit, remaining)
 
 
-def _late(message: str) -> Unavailable | DeadlineExceeded:
+def _timed_out(message: str) -> Unavailable | DeadlineExceeded:
     """What to say of something that took too long: too long for the request at hand, or for anybody."""
-    if deadline.left() <= 0:
-        return DeadlineExceeded(deadline.OVER)
+    if deadline.remaining() <= 0:
+        return DeadlineExceeded(deadline.EXPIRED)
     return Unavailable(message)
 
 
@@ -229,52 +234,52 @@ class Transaction:
         await self.fetch("BEGIN", ())
         try:
             result = await work(self)
-            _seconds(self._timeout)
+            _statement_seconds(self._timeout)
             self.committing = True
             # Once sent it has its whole time: who gives it up early cannot tell what became of it.
             await _execute(self._connection, "COMMIT", (), tuple_row, self._timeout)
         except BaseException:
             if not self._connection.closed and not self.committing:
-                seconds = max(0.0, min(self._timeout, deadline.left()))
+                seconds = max(0.0, min(self._timeout, deadline.remaining()))
                 await _execute(self._connection, "ROLLBACK", (), tuple_row, seconds)
             raise
         return result
 
     async def fetch(self, sql: str, values: Iterable[Any], row: AsyncRowFactory[T] = TUPLES) -> list[T]:
         """One statement of the transaction. Database refusals come as psycopg's own errors."""
-        return await _execute(self._connection, sql, tuple(values), row, _seconds(self._timeout))
+        return await _execute(self._connection, sql, tuple(values), row, _statement_seconds(self._timeout))
 
 
-class _Lost(Exception):
+class _ConnectionLostError(Exception):
     """The connection died under a statement; `late` when we hung up because the time was over."""
 
-    def __init__(self, *, late: bool) -> None:
-        super().__init__("timed out" if late else "connection lost")
-        self.late = late
+    def __init__(self, *, timed_out: bool) -> None:
+        super().__init__("timed out" if timed_out else "connection lost")
+        self.timed_out = timed_out
 
 
-class _Undone(_Lost):
+class _DeadlockError(_ConnectionLostError):
     """The server has undone the transaction, since it and others waited for each other."""
 
     def __init__(self) -> None:
-        super().__init__(late=False)
+        super().__init__(timed_out=False)
 
 
 async def _execute(
     connection: DatabaseConnection, sql: str, values: Sequence[Any], row: AsyncRowFactory[T], seconds: float
 ) -> list[T]:
-    hung_up = False
+    timed_out = False
     trace = context.current().trace
     sampled = trace is not None and trace.sampled
     if trace is not None and sampled:
         sql = f"{sql} /*traceparent='{trace.parent()}'*/"
 
     def hang_up() -> None:
-        nonlocal hung_up
-        hung_up = True
+        nonlocal timed_out
+        timed_out = True
         if not connection.closed:
-            with socket.socket(fileno=os.dup(connection.fileno())) as wire:
-                wire.shutdown(socket.SHUT_RDWR)
+            with socket.socket(fileno=os.dup(connection.fileno())) as connection_socket:
+                connection_socket.shutdown(socket.SHUT_RDWR)
 
     timer = asyncio.get_running_loop().call_later(seconds + GRACE_SECONDS, hang_up)
     began = time.perf_counter()
@@ -284,16 +289,16 @@ async def _execute(
         await cursor.execute(cast("LiteralString", sql), values, prepare=False if sampled else None)
         return [] if cursor.rownumber is None else await cursor.fetchall()
     except errors.LockNotAvailable as failure:
-        raise Contended(CHANGING) from failure
+        raise Contended(CONTENDED) from failure
     except errors.QueryCanceled as failure:
         raise TooSlow(TOO_SLOW) from failure
     except (errors.DeadlockDetected, errors.SerializationFailure) as failure:
-        raise _Undone from failure
+        raise _DeadlockError from failure
     except psycopg.OperationalError as failure:
         if connection.broken or connection.closed:
-            raise _Lost(late=hung_up) from failure
+            raise _ConnectionLostError(timed_out=timed_out) from failure
         log.warning("database trouble", extra={"error": str(failure)})
-        raise Unavailable(AWAY) from failure
+        raise Unavailable(UNREACHABLE) from failure
     finally:
         timer.cancel()
         metrics.STATEMENT_SECONDS.observe(time.perf_counter() - began)

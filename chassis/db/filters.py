@@ -7,7 +7,7 @@ from typing import Any, Literal
 from chassis import instants
 from chassis.errors import invalid
 from chassis.query.models import RowFilter, Strict
-from chassis.query.pagination import Place, decode
+from chassis.query.pagination import CursorPosition, decode_cursor
 from chassis.text import fold
 
 Values = list[Any]
@@ -51,22 +51,22 @@ def condition(filter: RowFilter, fields: Fields, values: Values) -> str:
     """`filter` as one SQL condition; its values are appended to `values`."""
     terms: list[str] = []
     for member in filter.model_fields_set:
-        given: Any = getattr(filter, member)
+        operand: Any = getattr(filter, member)
         if member == "and_":
-            terms += [condition(one, fields, values) for one in given]
+            terms += [condition(one, fields, values) for one in operand]
         elif member == "or_":
-            terms.append("(" + (" OR ".join(condition(one, fields, values) for one in given) or "false") + ")")
+            terms.append("(" + (" OR ".join(condition(one, fields, values) for one in operand) or "false") + ")")
         elif member == "not_":
-            terms.append("NOT " + condition(given, fields, values))
+            terms.append("NOT " + condition(operand, fields, values))
         else:
-            terms += _operators(fields[member], given, values)
+            terms += _operators(fields[member], operand, values)
     return "(" + " AND ".join(terms) + ")" if terms else "true"
 
 
-def _operators(field: Field, given: Strict, values: Values) -> list[str]:
+def _operators(field: Field, operators: Strict, values: Values) -> list[str]:
     terms: list[str] = []
-    for operator in given.model_fields_set:
-        value: Any = getattr(given, operator)
+    for operator in operators.model_fields_set:
+        value: Any = getattr(operators, operator)
         match operator:
             case "eq" if field.kind == "name":  # the index is on the folded form
                 terms.append(f"({field.folded} = %s AND {field.sql} = %s)")
@@ -91,11 +91,11 @@ def _operators(field: Field, given: Strict, values: Values) -> list[str]:
     return terms
 
 
-def _instant(sql: str, operator: str, given: instants.Instant, values: Values) -> str:
+def _instant(sql: str, operator: str, instant: instants.Instant, values: Values) -> str:
     """An exact comparison, also of an instant that lies between two microseconds."""
-    if operator == "eq" and given.floor != given.ceiling:
+    if operator == "eq" and instant.floor != instant.ceiling:
         return "false"
-    values.append(given.ceiling if operator in ("gte", "lt") else given.floor)
+    values.append(instant.ceiling if operator in ("gte", "lt") else instant.floor)
     return f"{sql} {COMPARISONS[operator]} %s"
 
 
@@ -104,14 +104,14 @@ def orderings(fields: Fields) -> tuple[str, ...]:
     return tuple(sign + name for name, field in fields.items() if field.ordered for sign in ("", "-"))
 
 
-def place(text: str, name: str, ordering_field: str, fields: Fields) -> Place:
+def cursor_position(text: str, name: str, ordering_field: str, fields: Fields) -> CursorPosition:
     """The place of cursor `text` (parameter `name`). Raises Invalid when it is no cursor of this ordering."""
     try:
-        found = decode(text)
-        if found.field != ordering_field:
+        position = decode_cursor(text)
+        if position.field != ordering_field:
             raise ValueError("a cursor of another ordering")
-        value: Any = found.value
-        match fields[found.field].kind:
+        value: Any = position.value
+        match fields[position.field].kind:
             case "name":
                 value = fold(value)
                 if "\0" in value:
@@ -122,13 +122,13 @@ def place(text: str, name: str, ordering_field: str, fields: Fields) -> Place:
                 pass
     except (ValueError, TypeError):
         raise invalid(name, "INVALID_CURSOR", "não é um cursor desta listagem e desta ordenação") from None
-    return Place(found.field, value, found.id)
+    return CursorPosition(position.field, value, position.id)
 
 
-def beyond(field: Field, id_sql: str, at: Place, side: str, values: Values) -> str:
+def beyond(field: Field, id_sql: str, position: CursorPosition, side: str, values: Values) -> str:
     """Rows on one `side` ("<", ">", "<=", ">=") of a place, in ascending key order."""
-    if at.field == "id":
-        values.append(at.id)
+    if position.field == "id":
+        values.append(position.id)
         return f"{id_sql} {side} %s"
-    values += [at.value, at.id]
+    values += [position.value, position.id]
     return f"({field.key}, {id_sql}) {side} (%s, %s)"

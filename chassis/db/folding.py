@@ -16,14 +16,14 @@ from chassis.text import FOLD_VERSION, fold, nfc
 
 log = logging.getLogger("folding")
 
-LOOK_SECONDS = 15.0
+INTERVAL_SECONDS = 15.0
 BATCH = 500
 """Rows that one statement folds, so that it holds them only shortly."""
 
-STALE = f"fold_version < {FOLD_VERSION}"
+OLDER_FOLD = f"fold_version < {FOLD_VERSION}"
 """Not a parameter: it is the condition of an index."""
-UNFOLDED = f"SELECT id, {{name}} FROM {{table}} WHERE {STALE} AND id > %s ORDER BY id LIMIT {BATCH}"
-FOLD = """
+SELECT_OLDER_FOLDS = f"SELECT id, {{name}} FROM {{table}} WHERE {OLDER_FOLD} AND id > %s ORDER BY id LIMIT {BATCH}"
+UPDATE_FOLDS = """
 WITH free AS (
     SELECT {table}.id, new.name, new.folded
     FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[]) AS new (id, was, name, folded)
@@ -34,27 +34,27 @@ UPDATE {table} SET {name} = free.name, nome_busca = free.folded FROM free WHERE 
 """A row that somebody is writing, or has written meanwhile, is left for the next time: nobody waits for this."""
 
 
-def folded(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+def fold_values(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
     """The values of FOLD for rows of UNFOLDED."""
     ids, names = zip(*rows, strict=True)
     return [list(ids), list(names), [nfc(name) for name in names], [fold(name) for name in names]]
 
 
-async def fold_unfolded(database: Database, names: Iterable[tuple[str, str]]) -> None:
+async def fold_older_rows(database: Database, names: Iterable[tuple[str, str]]) -> None:
     """Folds the rows of each (table, name column) that are not."""
     for table, name in names:
         last = count = 0
-        while rows := await database.fetch(UNFOLDED.format(table=table, name=name), [last]):
-            await database.fetch(FOLD.format(table=table, name=name), folded(rows))
+        while rows := await database.fetch(SELECT_OLDER_FOLDS.format(table=table, name=name), [last]):
+            await database.fetch(UPDATE_FOLDS.format(table=table, name=name), fold_values(rows))
             last, count = rows[-1][0], count + len(rows)
         if count:
             log.info("names folded anew", extra={"table": table, "rows": count})
 
 
 @asynccontextmanager
-async def folding(
-    database: Database, names: Sequence[tuple[str, str]], every: float = LOOK_SECONDS
+async def keep_folding(
+    database: Database, names: Sequence[tuple[str, str]], every: float = INTERVAL_SECONDS
 ) -> AsyncGenerator[None]:
     """Folds what others write by another fold, until this is left."""
-    async with repeating(lambda: fold_unfolded(database, names), every, log, "names are not folded anew yet"):
+    async with repeating(lambda: fold_older_rows(database, names), every, log, "names are not folded anew yet"):
         yield

@@ -63,7 +63,7 @@ async def forget_expired(database: Database) -> int:
 
 
 @asynccontextmanager
-async def forgetting(database: Database, every: float = SWEEP_SECONDS) -> AsyncGenerator[None]:
+async def keep_forgetting(database: Database, every: float = SWEEP_SECONDS) -> AsyncGenerator[None]:
     """Forgets what has expired, at once and every so many seconds, until this is left."""
     async with repeating(lambda: forget_expired(database), every, log, "expired answers are not forgotten yet"):
         yield
@@ -86,14 +86,14 @@ class IdempotentRequest:
         """What `attempt` answers; the first answer instead, where this key has one."""
         if self._key is None:
             return await attempt()
-        if first := await self._replayed(self._database):
+        if first := await self._replay(self._database):
             return first
         try:
             return await attempt()
         except Refusal as refusal:
             # A twin may have committed since we looked: what it changed must not refuse its own retry. (What failed for
             # want of time or of a neighbour has none for another look, which would only hide why.)
-            if refusal.status < 500 and (first := await self._replayed(self._database)):
+            if refusal.status < 500 and (first := await self._replay(self._database)):
                 return first
             raise
 
@@ -103,7 +103,7 @@ class IdempotentRequest:
             return await self._database.transaction(work)
 
         async def once(transaction: Transaction) -> Response:
-            if first := await self._claimed(transaction):
+            if first := await self._claim(transaction):
                 return first
             response = await work(transaction)
             await self._remember(transaction, response)
@@ -115,7 +115,7 @@ class IdempotentRequest:
         """Leaves no record of this write, as if it had failed."""
         await self._database.fetch(WITHDRAW, [self._key, self._fingerprint])
 
-    async def _replayed(self, reader: Database | Transaction) -> Response | None:
+    async def _replay(self, reader: Database | Transaction) -> Response | None:
         """The first answer to this key, if there is one. Raises Invalid (422) when it was for another request."""
         found = await reader.fetch(REPLAY, [self._key])
         if not found or found[0][1] is None:
@@ -126,14 +126,14 @@ class IdempotentRequest:
         stored = orjson.loads(answer)
         return Response(stored["body"], stored["status"], {**stored["headers"], "Idempotency-Replayed": "true"})
 
-    async def _claimed(self, transaction: Transaction) -> Response | None:
+    async def _claim(self, transaction: Transaction) -> Response | None:
         """None when the work is ours to do; else the twin's answer. Raises Contended when it takes too long."""
         try:
             if await transaction.fetch(CLAIM, [self._key, self._fingerprint]):
                 return None
         except Contended as failure:
             raise Contended("um pedido igual ainda está em andamento", code="IN_PROGRESS") from failure
-        return await self._replayed(transaction)
+        return await self._replay(transaction)
 
     async def _remember(self, transaction: Transaction, response: Response) -> None:
         answer = {

@@ -70,26 +70,26 @@ def connect(database_url: str) -> psycopg.Connection:
     return psycopg.connect(url, application_name="solicita migration", connect_timeout=10)
 
 
-def upgrade(service: str, database_url: str, patience: float = PATIENCE_SECONDS) -> str:
+def upgrade(service: str, database_url: str, timeout: float = PATIENCE_SECONDS) -> str:
     """Applies every migration that `database_url` still lacks; the revision that it is at then.
 
     Safe to run twice, and by two at once. Raises NotMigrated, after `patience` seconds when others hold the locks.
     """
-    until = time.monotonic() + patience
+    until = time.monotonic() + timeout
     try:
-        onlooker = connect(database_url)
+        observer = connect(database_url)
     except psycopg.OperationalError as failure:
         reason = " ".join(str(failure).split())
         raise NotMigrated(f"{service}: the database cannot be reached: {reason}") from failure
-    with onlooker:
-        onlooker.autocommit = True
-        while (found := revisions(service, onlooker)).behind:
-            if not (holders := _blocked(service, database_url, onlooker)):
+    with observer:
+        observer.autocommit = True
+        while (found := revisions(service, observer)).behind:
+            if not (holders := _apply(service, database_url, observer)):
                 continue
-            held = f"{service}: a lock that the migration needs is held by {holders}"
+            reason = f"{service}: a lock that the migration needs is held by {holders}"
             if time.monotonic() + PAUSE_SECONDS > until:
-                raise NotMigrated(f"{held}; it was tried for {patience:g} s: end that, and migrate again")
-            print(f"{held}; trying again in {PAUSE_SECONDS:g} s", flush=True)
+                raise NotMigrated(f"{reason}; it was tried for {timeout:g} s: end that, and migrate again")
+            print(f"{reason}; trying again in {PAUSE_SECONDS:g} s", flush=True)
             time.sleep(PAUSE_SECONDS)
     assert found.database
     if found.too_far_ahead:
@@ -113,7 +113,7 @@ def revisions(service: str, connection: psycopg.Connection) -> Revisions:
     return Revisions(head(service), *(connection.execute(FOUND).fetchone() or ()))
 
 
-def _blocked(service: str, database_url: str, onlooker: psycopg.Connection) -> str | None:
+def _apply(service: str, database_url: str, observer: psycopg.Connection) -> str | None:
     """Applies what is missing, in one transaction; who held the lock if there was one that it did not get."""
     from alembic import command  # takes a second to import: not where nothing is missing
     from sqlalchemy.exc import OperationalError
@@ -124,7 +124,7 @@ def _blocked(service: str, database_url: str, onlooker: psycopg.Connection) -> s
         nonlocal holders
         with contextlib.suppress(psycopg.Error):
             while not ended.wait(LOOK_SECONDS):
-                if found := onlooker.execute(HOLDERS, [pid]).fetchall():
+                if found := observer.execute(HOLDERS, [pid]).fetchall():
                     holders = ", and by ".join(name for (name,) in found)
 
     with connect(database_url) as connection:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from chassis.db.folding import STALE
+from chassis.db.folding import OLDER_FOLD
 
 # The names Alembic and PostgreSQL give to constraints, so that an error can be traced to its field.
 NAMING = {
@@ -65,7 +65,7 @@ def fold_version_column() -> Any:
 
 def older_folds_index(table: str) -> Index:
     """The rows that older code has written: mostly none."""
-    return Index(f"{table}_fold_version_idx", "id", postgresql_where=text(STALE))
+    return Index(f"{table}_fold_version_idx", "id", postgresql_where=text(OLDER_FOLD))
 
 
 def instant_column() -> Any:

@@ -13,10 +13,10 @@ async def repeating(
     work: Callable[[], Awaitable[object]], every: float, log: Logger, failed: str
 ) -> AsyncGenerator[None]:
     """Does `work` at once and every so many seconds, until this is left; a failure is a warning that says `failed`."""
-    over = asyncio.Event()
+    stopped = asyncio.Event()
 
-    async def until_over() -> None:
-        while not over.is_set():
+    async def repeat() -> None:
+        while not stopped.is_set():
             try:
                 await work()
             except Unavailable:
@@ -25,12 +25,12 @@ async def repeating(
                 log.warning(failed, extra={"reason": repr(failure)})
             with suppress(TimeoutError):
                 async with asyncio.timeout(every):
-                    await over.wait()
+                    await stopped.wait()
 
-    working = asyncio.create_task(until_over(), name=log.name)
+    task = asyncio.create_task(repeat(), name=log.name)
     try:
         yield
     finally:
-        over.set()
-        working.cancel()  # not enough alone: psycopg's pool swallows it when a connection comes at the same moment
-        await asyncio.gather(working, return_exceptions=True)
+        stopped.set()
+        task.cancel()  # not enough alone: psycopg's pool swallows it when a connection comes at the same moment
+        await asyncio.gather(task, return_exceptions=True)

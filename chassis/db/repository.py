@@ -12,7 +12,7 @@ from psycopg import errors
 from psycopg.rows import args_row
 
 from chassis.db.database import Database, Transaction
-from chassis.db.filters import Fields, Values, beyond, bigints, condition, place
+from chassis.db.filters import Fields, Values, beyond, bigints, condition, cursor_position
 from chassis.errors import FieldError, NotFound, invalid, over_limit
 from chassis.query.models import GroupedQuery, RichQuery
 
@@ -74,7 +74,7 @@ class Repository:
         sql = f"SELECT {self.select} FROM {self.source} WHERE {self._id} = ANY(%s::bigint[]) ORDER BY {self._id}"
         return await self._rows(sql, [bigints(ids)])
 
-    async def dangling(self, written: Mapping[str, Any]) -> list[FieldError]:
+    async def missing_references(self, written: Mapping[str, Any]) -> list[FieldError]:
         """Names each reference to nothing, as the foreign keys would if `written` could be stored."""
         return [
             FieldError(field, "NOT_FOUND", f"{referred} {written[field]} não existe")
@@ -86,8 +86,8 @@ class Repository:
     async def ids(self, query: RichQuery) -> tuple[list[int], bool]:
         """The first 5,000 ids that match the query's filter, in its order, and whether there are more."""
         values: Values = []
-        sql = f"SELECT {self._id} FROM {self.source} {Window(self.fields, self._id, query).tail(values)}"
-        found = [id for (id,) in await self._reads(query)(sql, values)]
+        sql = f"SELECT {self._id} FROM {self.source} {Window(self.fields, self._id, query).clauses(values)}"
+        found = [id for (id,) in await self._fetcher(query)(sql, values)]
         return found[: query.size], len(found) > query.size
 
     async def page(self, query: RichQuery) -> Page:
@@ -95,13 +95,13 @@ class Repository:
         window = Window(self.fields, self._id, query)
         extras, extra_values = window.extras(self.source)
         values = list(extra_values)
-        sql = f"SELECT {', '.join([self.select, *extras])} FROM {self.source} {window.tail(values)}"
-        rows = await self._reads(query)(sql, values)
+        sql = f"SELECT {', '.join([self.select, *extras])} FROM {self.source} {window.clauses(values)}"
+        rows = await self._fetcher(query)(sql, values)
         if rows:
             facts = rows[0][len(rows[0]) - len(extras) :]
         else:  # nothing to carry them: ask for them alone
             sql = f"SELECT {', '.join(extras)}"
-            facts = (await self._reads(query)(sql, extra_values))[0] if extras else ()
+            facts = (await self._fetcher(query)(sql, extra_values))[0] if extras else ()
         width = len(rows[0]) - len(extras) if rows else 0
         return window.page([self.row(*columns[:width]) for columns in rows], facts)
 
@@ -112,7 +112,7 @@ class Repository:
             limit = MAX_GROUPED_ROWS // len(ids)
             end = "last" if query.backward else "first"
             raise over_limit(end, f"para {len(ids)} pais, no máximo {limit} itens por pai")
-        window = Window(self.fields, self._id, query, within=f"{parent.sql} = parent.id")
+        window = Window(self.fields, self._id, query, scope=f"{parent.sql} = parent.id")
         extras, values = window.extras(self.source)
         extra = f"CROSS JOIN LATERAL (SELECT {', '.join(extras)}) AS extra" if extras else ""
         values = [bigints(ids), *values]
@@ -120,11 +120,11 @@ class Repository:
             f"SELECT parent.id{', extra.*' if extras else ''}, item.* "
             f"FROM unnest(%s::bigint[]) WITH ORDINALITY AS parent (id, place) {extra} "
             f"LEFT JOIN LATERAL (SELECT row_number() OVER (ORDER BY {window.order}) AS place, {self.select} "
-            f"FROM {self.source} {window.tail(values)}) AS item ON true ORDER BY parent.place, item.place"
+            f"FROM {self.source} {window.clauses(values)}) AS item ON true ORDER BY parent.place, item.place"
         )
         found: dict[int, tuple[list[Row], Sequence[Any]]] = {}
         first_column = 1 + len(extras)
-        for columns in await self._reads(query)(sql, values):
+        for columns in await self._fetcher(query)(sql, values):
             rows, _ = found.setdefault(columns[0], ([], columns[1:first_column]))
             if columns[first_column] is not None:
                 rows.append(self.row(*columns[first_column + 1 :]))
@@ -176,7 +176,7 @@ class Repository:
             raise self.not_found(id)
         return rows[0]
 
-    def _reads(self, query: RichQuery) -> Callable[[str, Values], Awaitable[list[Any]]]:
+    def _fetcher(self, query: RichQuery) -> Callable[[str, Values], Awaitable[list[Any]]]:
         """How the database is asked: searches have a share of it, and no more."""
         return self.database.search if query.is_search else self.database.fetch
 
@@ -191,17 +191,17 @@ class Repository:
 class Window:
     """A query's filter, order, bounds and size as SQL, and the page that its rows are."""
 
-    def __init__(self, fields: Fields, id_sql: str, query: RichQuery, within: str = "") -> None:
+    def __init__(self, fields: Fields, id_sql: str, query: RichQuery, scope: str = "") -> None:
         name = query.ordering.removeprefix("-")
         self.query, self.id_sql, self.key = query, id_sql, fields[name]
         self.descending = query.ordering.startswith("-")
-        given = query.model_fields_set
-        self.after = place(query.after, "after", name, fields) if "after" in given else None
-        self.before = place(query.before, "before", name, fields) if "before" in given else None
+        members = query.model_fields_set
+        self.after = cursor_position(query.after, "after", name, fields) if "after" in members else None
+        self.before = cursor_position(query.before, "before", name, fields) if "before" in members else None
         self._values: Values = []
-        self._where = condition(query.filter, fields, self._values) if "filter" in given else "true"
-        if within:
-            self._where = f"{within} AND {self._where}"
+        self._where = condition(query.filter, fields, self._values) if "filter" in members else "true"
+        if scope:
+            self._where = f"{scope} AND {self._where}"
 
     @property
     def order(self) -> str:
@@ -209,7 +209,7 @@ class Window:
         direction = " DESC" if self.descending != self.query.backward else ""
         return ", ".join(f"{sql}{direction}" for sql in dict.fromkeys((self.key.key, self.id_sql)))
 
-    def tail(self, values: Values) -> str:
+    def clauses(self, values: Values) -> str:
         """WHERE, ORDER BY and LIMIT: one row more than the page, to know whether there is more."""
         values += self._values
         where = [self._where]
@@ -224,13 +224,13 @@ class Window:
         `before`, and the count; only those that this query needs."""
         expressions: list[str] = []
         values: Values = []
-        for at, side in (
+        for position, side in (
             (self.after, ">=" if self.descending else "<="),
             (self.before, "<=" if self.descending else ">="),
         ):
-            if at:
+            if position:
                 values += self._values
-                bound = beyond(self.key, self.id_sql, at, side, values)
+                bound = beyond(self.key, self.id_sql, position, side, values)
                 expressions.append(f"EXISTS (SELECT FROM {source} WHERE {self._where} AND {bound})")
         if self.query.count:
             values += self._values
@@ -240,10 +240,10 @@ class Window:
     def page(self, rows: list[Row], facts: Sequence[Any]) -> Page:
         """The page that `rows` and the facts of `extras` make."""
         remaining = iter(facts)
-        earlier = next(remaining) if self.after else False
-        later = next(remaining) if self.before else False
+        any_before = next(remaining) if self.after else False
+        any_after = next(remaining) if self.before else False
         count = next(remaining) if self.query.count else None
         more, rows = len(rows) > self.query.size, rows[: self.query.size]
         if self.query.backward:
-            return Page(rows[::-1], has_next=later, has_previous=more or earlier, count=count)
-        return Page(rows, has_next=more or later, has_previous=earlier, count=count)
+            return Page(rows[::-1], has_next=any_after, has_previous=more or any_before, count=count)
+        return Page(rows, has_next=more or any_after, has_previous=any_before, count=count)

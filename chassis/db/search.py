@@ -6,7 +6,7 @@ Where the server has no pg_trgm, a scan answers the same.
 import sqlalchemy as sa
 from alembic import op
 
-from chassis.db.folding import FOLD, UNFOLDED, folded
+from chassis.db.folding import SELECT_OLDER_FOLDS, UPDATE_FOLDS, fold_values
 from chassis.text import FOLD_VERSION
 
 TRIGRAM = """
@@ -56,8 +56,8 @@ def fold_all(table: str, name: str) -> None:
         return
     connection, last = op.get_bind(), 0
     connection.exec_driver_sql(f"SET solicita.fold = '{FOLD_VERSION}'")
-    while rows := connection.exec_driver_sql(UNFOLDED.format(table=table, name=name), (last,)).fetchall():
-        connection.exec_driver_sql(FOLD.format(table=table, name=name), tuple(folded(rows)))
+    while rows := connection.exec_driver_sql(SELECT_OLDER_FOLDS.format(table=table, name=name), (last,)).fetchall():
+        connection.exec_driver_sql(UPDATE_FOLDS.format(table=table, name=name), tuple(fold_values(rows)))
         last = rows[-1][0]
 
 

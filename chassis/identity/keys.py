@@ -29,8 +29,8 @@ MAX_BYTES, MAX_KEYS = 256 * 1024, 100
 FETCH_SECONDS = 3.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 """Between two tries at the start: each pause is twice the one before, up to the longest."""
-AWAY = "as chaves do emissor dos tokens não puderam ser obtidas; tente de novo em instantes"
-SHORTEST_RSA = 2048
+KEYS_UNAVAILABLE = "as chaves do emissor dos tokens não puderam ser obtidas; tente de novo em instantes"
+MIN_RSA_BITS = 2048
 FAMILIES = {
     "RSA": ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
     "P-256": ("ES256",),
@@ -55,34 +55,39 @@ class KeySet:
     that is not known."""
 
     def __init__(
-        self, location: str, algorithms: Collection[str], *, every: float | None = None, pause: float | None = None
+        self,
+        location: str,
+        algorithms: Collection[str],
+        *,
+        refresh_seconds: float | None = None,
+        retry_seconds: float | None = None,
     ) -> None:
         self._location, self._algorithms = location, algorithms
         self._remote = location.startswith(("http://", "https://"))
-        self._every = every if every is not None else 300.0 if self._remote else 1.0
-        self._pause = pause if pause is not None else 10.0 if self._remote else 1.0
+        self._refresh_seconds = refresh_seconds if refresh_seconds is not None else 300.0 if self._remote else 1.0
+        self._retry_seconds = retry_seconds if retry_seconds is not None else 10.0 if self._remote else 1.0
         self._raw: bytes | None = None
         self._keys: Sequence[SigningKey] = ()
         self._failure: str | None = None
-        self._asked = -float("inf")
-        self._asking: asyncio.Task[None] | None = None
+        self._fetched_at = -float("inf")
+        self._fetching: asyncio.Task[None] | None = None
         self.generation = 0
         """Counts the changes: what was judged by other keys must be judged again."""
 
     @asynccontextmanager
-    async def kept(self) -> AsyncGenerator[None]:
+    async def fetched_in_background(self) -> AsyncGenerator[None]:
         """Asks in the background until there are keys: the process starts, live but not ready."""
-        asking = asyncio.create_task(self._until_had(), name="keys of the token issuer")
+        task = asyncio.create_task(self._fetch_until_available(), name="keys of the token issuer")
         try:
             yield
         finally:
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
-    async def _until_had(self) -> None:
+    async def _fetch_until_available(self) -> None:
         pause = FIRST_PAUSE
         while self._raw is None:
-            await self._ask()
+            await self._fetch()
             if self._raw is None:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
@@ -90,17 +95,17 @@ class KeySet:
     async def ready(self) -> None:
         """Raises Unavailable while none were ever had."""
         if self._raw is None:
-            raise Unavailable(AWAY)
+            raise Unavailable(KEYS_UNAVAILABLE)
 
-    def keep_fresh(self) -> None:
+    def refresh_if_due(self) -> None:
         """Asks again, behind the back of the request, when it is time."""
-        if self._raw is not None and time.monotonic() - self._asked > self._every:
-            self._ask()
+        if self._raw is not None and time.monotonic() - self._fetched_at > self._refresh_seconds:
+            self._fetch()
 
     async def find(self, kid: str) -> SigningKey | None:
         """The key called `kid`. Raises Unavailable while none were ever had: then nothing can be known; and
         DeadlineExceeded when the issuer takes longer than the request at hand has."""
-        return await self._found(lambda: next((key for key in reversed(self._keys) if key.kid == kid), None))
+        return await self._look_up(lambda: next((key for key in reversed(self._keys) if key.kid == kid), None))
 
     async def only(self, algorithm: str) -> SigningKey | None:
         """The one key that fits, for a token that names none (RFC 7515, 4.1.4); of several none. Raises like `find`."""
@@ -109,44 +114,44 @@ class KeySet:
             keys = [key for key in self._keys if algorithm in key.algorithms]
             return keys[0] if len(keys) == 1 else None
 
-        return await self._found(fitting)
+        return await self._look_up(fitting)
 
-    async def _found(self, look: Callable[[], SigningKey | None]) -> SigningKey | None:
-        self.keep_fresh()
+    async def _look_up(self, look: Callable[[], SigningKey | None]) -> SigningKey | None:
+        self.refresh_if_due()
         if look() is None:
-            await self._asked_again()
+            await self._fetch_again()
         await self.ready()
         return look()
 
-    async def changed(self) -> bool:
+    async def refetch(self) -> bool:
         """Whether the issuer has others by now: it is asked again, if that was not just done."""
         before = self.generation
-        await self._asked_again()
+        await self._fetch_again()
         return self.generation != before
 
-    async def _asked_again(self) -> None:
-        pause = self._pause if self._raw is not None else min(self._pause, 1.0)
-        under_way = self._asking is not None and not self._asking.done()
-        if under_way or time.monotonic() - self._asked >= pause:
+    async def _fetch_again(self) -> None:
+        pause = self._retry_seconds if self._raw is not None else min(self._retry_seconds, 1.0)
+        under_way = self._fetching is not None and not self._fetching.done()
+        if under_way or time.monotonic() - self._fetched_at >= pause:
             # One request that is cancelled, or has no more time, must not take it from the others.
-            await deadline.within(asyncio.shield(self._ask()))
+            await deadline.wait_for(asyncio.shield(self._fetch()))
 
-    def _ask(self) -> asyncio.Task[None]:
+    def _fetch(self) -> asyncio.Task[None]:
         """The one question under way."""
-        if self._asking is None or self._asking.done():
-            self._asked = time.monotonic()
-            self._asking = asyncio.create_task(self._renew())
-        return self._asking
+        if self._fetching is None or self._fetching.done():
+            self._fetched_at = time.monotonic()
+            self._fetching = asyncio.create_task(self._renew())
+        return self._fetching
 
     async def _renew(self) -> None:
         """Takes what the issuer has now; when that is nothing usable, what was there stays."""
         try:
-            raw = await (self._fetched() if self._remote else asyncio.to_thread(self._read))
+            raw = await (self._download() if self._remote else asyncio.to_thread(self._read))
             keys = self._keys if raw == self._raw else read(raw, self._algorithms)
             if not keys and self._raw is None:
                 raise ValueError("no key in it can be used with AUTH_ALGORITHMS")
         except (OSError, ValueError, TimeoutError, httpx2.HTTPError, httpx2.InvalidURL) as failure:
-            self._failed(repr(failure))
+            self._log_failure(repr(failure))
             return
         changed = raw != self._raw
         if changed:
@@ -156,18 +161,18 @@ class KeySet:
             log.info("keys renewed", extra={"location": self._location, "kids": [key.kid for key in keys]})
         self._failure = None
 
-    def _failed(self, reason: str) -> None:
+    def _log_failure(self, reason: str) -> None:
         """Tells why the keys cannot be had: once for each reason, however often it is tried."""
         if reason == self._failure:
             return
         self._failure = reason
-        told = {"variable": "AUTH_JWKS", "location": self._location, "reason": reason}
+        fields = {"variable": "AUTH_JWKS", "location": self._location, "reason": reason}
         if self._raw is None:
-            log.error("the token issuer's keys cannot be had: no token is accepted until they are", extra=told)
+            log.error("the token issuer's keys cannot be had: no token is accepted until they are", extra=fields)
         else:
-            log.warning("keys not renewed", extra=told)
+            log.warning("keys not renewed", extra=fields)
 
-    async def _fetched(self) -> bytes:
+    async def _download(self) -> bytes:
         # Not compressed, so that what is counted is what there is.
         headers = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
         async with (
@@ -219,6 +224,6 @@ def _key(jwk: dict[str, Any], allowed: Collection[str]) -> SigningKey | None:
         public = PyJWK(jwk, algorithms[0]).key
     except PyJWTError:
         return None
-    if kind == "RSA" and public.key_size < SHORTEST_RSA:
+    if kind == "RSA" and public.key_size < MIN_RSA_BITS:
         return None
     return SigningKey(kid, public, algorithms)

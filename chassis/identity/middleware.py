@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis.errors import Refusal
-from chassis.request.context import calling
+from chassis.request.context import acting_for
 
 if TYPE_CHECKING:  # with AUTH_MODE=off its cryptography is never loaded
     from chassis.identity.rates import RateLimit
-    from chassis.identity.tokens import TokenJudge
+    from chassis.identity.tokens import TokenVerifier
 
 Needs = Callable[[str, str], str | None]
 """The scope that a method on a path needs; None where everybody may enter."""
@@ -27,7 +27,7 @@ class IdentityMiddleware:
     With `rates` a refusal is charged like a request that is let in: guessing is not free.
     """
 
-    def __init__(self, app: ASGIApp, tokens: TokenJudge, needs: Needs, rates: RateLimit | None = None) -> None:
+    def __init__(self, app: ASGIApp, tokens: TokenVerifier, needs: Needs, rates: RateLimit | None = None) -> None:
         self.app, self._tokens, self._needs, self._rates = app, tokens, needs, rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,7 +35,7 @@ class IdentityMiddleware:
             await self.app(scope, receive, send)
             return
         caller = await self._tokens.caller([value for name, value in scope["headers"] if name == b"authorization"])
-        with calling(caller):
+        with acting_for(caller):
             if scope["type"] == "http" and (needed := self._needs(scope["method"], scope["path"])):
                 try:
                     caller.require(needed)

@@ -32,9 +32,9 @@ from chassis.request.addresses import network
 log = logging.getLogger("rates")
 
 WINDOW = 60
-PATIENCE = 0.05
+STORE_TIMEOUT = 0.05
 """Seconds that the store may keep a request waiting."""
-PROBE_EVERY, PROBE_PATIENCE = 1.0, 1.0
+PROBE_INTERVAL, PROBE_TIMEOUT = 1.0, 1.0
 SHARDS = 256
 """The library's memory looks through all of its keys at each charge: many small ones keep that cheap."""
 KEYS_OF_A_SHARD = 128
@@ -46,21 +46,21 @@ class Usage(NamedTuple):
     """What one caller was charged: in the window before, which is forgotten in `fades` seconds, and in this one, which
     ends in `rest` seconds."""
 
-    before: int
-    fades: float
-    now: int
-    rest: float
+    previous: int
+    previous_expires: float
+    current: int
+    current_ends: float
 
-    def left(self, limit: int) -> int:
-        return max(0, limit - floor(self.before * self.fades / WINDOW) - self.now)
+    def remaining(self, limit: int) -> int:
+        return max(0, limit - floor(self.previous * self.previous_expires / WINDOW) - self.current)
 
-    def wait(self, limit: int, cost: int) -> int:
+    def retry_after(self, limit: int, cost: int) -> int:
         """Seconds until there is room for `cost`, at least 1."""
         room = limit - cost
-        if self.now <= room:  # so it is the window before that is in the way
-            seconds = self.fades - WINDOW * (room - self.now) / max(1, self.before)
+        if self.current <= room:  # so it is the window before that is in the way
+            seconds = self.previous_expires - WINDOW * (room - self.current) / max(1, self.previous)
         else:
-            seconds = self.rest + WINDOW * (1 - room / self.now)
+            seconds = self.current_ends + WINDOW * (1 - room / self.current)
         return max(1, ceil(seconds))
 
 
@@ -75,8 +75,8 @@ class Counters:
         """Whether there was room, and what is charged by then."""
         charged = await self._limiter.hit(self._item, caller, cost=cost)
         window = cast("SlidingWindowCounterSupport", self._storage)
-        before, fades, now, ends = await window.get_sliding_window(self._item.key_for(caller), WINDOW)
-        return charged, Usage(before, fades, now, max(0.0, ends - WINDOW))
+        previous, previous_expires, current, ends = await window.get_sliding_window(self._item.key_for(caller), WINDOW)
+        return charged, Usage(previous, previous_expires, current, max(0.0, ends - WINDOW))
 
 
 class LocalCounters:
@@ -106,65 +106,67 @@ class RateLimit:
         self._local = LocalCounters(item)
         self._pool: ConnectionPool | None = None
         self._shared: Counters | None = None
-        self._probing: asyncio.Task[None] | None = None
+        self._probe: asyncio.Task[None] | None = None
         if url:
-            spelled = url.replace("redis", "valkey", 1) if url.startswith("redis") else url  # the client's own schemes
+            store_url = (
+                url.replace("redis", "valkey", 1) if url.startswith("redis") else url
+            )  # the client's own schemes
             untyped: Any = ConnectionPool
-            self._pool = pool = untyped.from_url(spelled)
-            self._shared = Counters(item, RedisStorage(f"async+{spelled}", connection_pool=pool))
+            self._pool = pool = untyped.from_url(store_url)
+            self._shared = Counters(item, RedisStorage(f"async+{store_url}", connection_pool=pool))
 
     @property
-    def alone(self) -> bool:
+    def counts_locally(self) -> bool:
         """Whether this process counts for itself."""
-        return self._shared is None or self._probing is not None
+        return self._shared is None or self._probe is not None
 
     async def charge(self, scope: Scope, cost: int) -> dict[str, str]:
         """Charges the caller of this request; the headers that tell them where they stand. Raises RateLimited, and then
         nothing is charged."""
         charged, usage = await self._charge(_caller(scope), cost)
         if charged:
-            return self._headers(usage, ceil(usage.rest))
-        wait = usage.wait(self.limit, cost)
+            return self._headers(usage, ceil(usage.current_ends))
+        wait = usage.retry_after(self.limit, cost)
         detail = f"a cota é de {self.limit} por minuto; tente de novo em {wait} s"
         raise RateLimited(detail, retry_after=wait, headers=self._headers(usage, wait))
 
     async def _charge(self, caller: str, cost: int) -> tuple[bool, Usage]:
-        if self._shared and not self.alone:
-            seconds = min(PATIENCE, deadline.left())
+        if self._shared and not self.counts_locally:
+            seconds = min(STORE_TIMEOUT, deadline.remaining())
             try:
                 async with asyncio.timeout(seconds):
                     return await self._shared.charge(caller, cost)
             except FAILURES as failure:
-                if seconds == PATIENCE or not isinstance(failure, TimeoutError):  # somebody's hurry says nothing
-                    self._lost(self._shared, failure)
+                if seconds == STORE_TIMEOUT or not isinstance(failure, TimeoutError):  # somebody's hurry says nothing
+                    self._store_failed(self._shared, failure)
         return await self._local.charge(caller, cost)
 
     def _headers(self, usage: Usage, seconds: int) -> dict[str, str]:
         return {
             "RateLimit-Policy": f'"default";q={self.limit};w={WINDOW}',
-            "RateLimit": f'"default";r={usage.left(self.limit)};t={seconds}',
+            "RateLimit": f'"default";r={usage.remaining(self.limit)};t={seconds}',
         }
 
-    def _lost(self, shared: Counters, failure: Exception) -> None:
-        if not self._probing:  # else another request has met it too
+    def _store_failed(self, shared: Counters, failure: Exception) -> None:
+        if not self._probe:  # else another request has met it too
             log.warning("rate limit store lost: every process counts for itself", extra={"reason": repr(failure)})
-            self._probing = asyncio.create_task(self._until_back(shared), name="probe rate limit store")
+            self._probe = asyncio.create_task(self._probe_store(shared), name="probe rate limit store")
 
-    async def _until_back(self, shared: Counters) -> None:
+    async def _probe_store(self, shared: Counters) -> None:
         while True:
-            await asyncio.sleep(PROBE_EVERY)
+            await asyncio.sleep(PROBE_INTERVAL)
             with contextlib.suppress(*FAILURES):
-                async with asyncio.timeout(PROBE_PATIENCE):
+                async with asyncio.timeout(PROBE_TIMEOUT):
                     await shared.charge("probe", 1)  # a ping would be answered by a store that cannot write, too
                     break
         log.info("rate limit store found again")
-        self._probing = None
+        self._probe = None
 
     async def close(self) -> None:
         """Ends the probe and the connections, at the end of the process."""
-        if self._probing:
-            self._probing.cancel()
-            await asyncio.gather(self._probing, return_exceptions=True)
+        if self._probe:
+            self._probe.cancel()
+            await asyncio.gather(self._probe, return_exceptions=True)
         if self._pool:
             await self._pool.aclose()
 
@@ -189,9 +191,9 @@ class RateLimitMiddleware:
             return
         headers = await self._rates.charge(scope, 1)
 
-        async def told(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(headers)
             await send(message)
 
-        await self.app(scope, receive, told)
+        await self.app(scope, receive, send_with_headers)

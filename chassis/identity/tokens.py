@@ -28,18 +28,18 @@ from chassis.request.caller import Caller
 from chassis.settings import ProcessSettings
 
 TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
-LONGEST_TOKEN = 8 * 1024
-REMEMBERED = 4096
+MAX_TOKEN_BYTES = 8 * 1024
+MAX_CACHED_TOKENS = 4096
 TYPES = ("at+jwt", "application/at+jwt", "jwt")
 """What a token may call itself, if it says anything: not all issuers do, but a logout token or a proof always does."""
 REQUIRED = ["exp", "iss", "aud", "sub"]
 LAST_SECOND = 253_402_300_799
 """The end of the year 9999."""
-LONGEST_SUBJECT = 255
+MAX_SUBJECT_LENGTH = 255
 """As OpenID Connect has it."""
 SCOPE = re.compile("[a-z][a-z0-9_-]{0,63}:[a-z]{1,32}")
 """What a scope of ours looks like: among an issuer's roles are others, which need not be remembered."""
-MOST_SCOPES = 256
+MAX_SCOPES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,62 +52,62 @@ class VerifiedToken:
     generation: int
 
 
-class TokenJudge:
+class TokenVerifier:
     """The tokens of one issuer for one audience."""
 
     def __init__(self, settings: ProcessSettings, keys: KeySet) -> None:
         self._keys = keys
         self._issuer, self._audience = settings.auth_issuer, settings.auth_audience
         self._leeway, self._scope_claims = settings.auth_leeway, settings.auth_scope_claims
-        self._remembered: dict[bytes, VerifiedToken] = {}
+        self._cache: dict[bytes, VerifiedToken] = {}
 
     async def caller(self, authorization: Sequence[bytes]) -> Caller:
         """Who sends these `Authorization` headers. Never raises: nobody is a caller too, with the reason."""
         try:
-            token = bearer(authorization)
-            verified = await self._verified(token)
+            token = bearer_token(authorization)
+            verified = await self._verify_cached(token)
         except Refusal as refusal:
             return Caller(refusal=refusal)
         return Caller(verified.subject, verified.scopes, token.decode())
 
-    async def _verified(self, token: bytes) -> VerifiedToken:
+    async def _verify_cached(self, token: bytes) -> VerifiedToken:
         digest = hashlib.blake2b(token, digest_size=16).digest()
-        self._keys.keep_fresh()
-        found = self._remembered.get(digest)
-        if found and found.generation == self._keys.generation:
-            if found.expires > time.time():
-                return found
-            del self._remembered[digest]
-        verified = await self._judged(token)
-        while len(self._remembered) >= REMEMBERED:
-            del self._remembered[next(iter(self._remembered))]
-        self._remembered[digest] = verified
+        self._keys.refresh_if_due()
+        cached = self._cache.get(digest)
+        if cached and cached.generation == self._keys.generation:
+            if cached.expires > time.time():
+                return cached
+            del self._cache[digest]
+        verified = await self._verify(token)
+        while len(self._cache) >= MAX_CACHED_TOKENS:
+            del self._cache[next(iter(self._cache))]
+        self._cache[digest] = verified
         return verified
 
-    async def _judged(self, token: bytes) -> VerifiedToken:
+    async def _verify(self, token: bytes) -> VerifiedToken:
         """Raises Unauthenticated, or Unavailable when the keys cannot be had."""
         try:
             header = jwt.get_unverified_header(token)
             kid, kind = header.get("kid"), header.get("typ", "jwt")
             if not isinstance(kind, str) or kind.lower() not in TYPES:
-                raise refused("o token não é de acesso", "not an access token")
+                raise invalid_token("o token não é de acesso", "not an access token")
             key = await (self._keys.only(str(header.get("alg"))) if kid is None else self._keys.find(kid))
             if key is None:
-                raise refused("o token não diz com que chave do emissor foi assinado", "no such key")
+                raise invalid_token("o token não diz com que chave do emissor foi assinado", "no such key")
             try:
                 claims = self._claims(token, key)
             except InvalidSignatureError:
-                if kid is None and await self._keys.changed():  # it did not say that its key is a new one
-                    return await self._judged(token)
+                if kid is None and await self._keys.refetch():  # it did not say that its key is a new one
+                    return await self._verify(token)
                 raise
-            if not sound(claims):
+            if not are_valid(claims):
                 raise InvalidTokenError
         except ExpiredSignatureError:
-            raise refused("o token expirou", "the token has expired") from None
+            raise invalid_token("o token expirou", "the token has expired") from None
         except ImmatureSignatureError:
-            raise refused("o token ainda não é válido", "the token is not valid yet") from None
+            raise invalid_token("o token ainda não é válido", "the token is not valid yet") from None
         except PyJWTError:  # which of the rest it was helps nobody but a forger
-            raise refused("o token não é válido", "the token is not valid") from None
+            raise invalid_token("o token não é válido", "the token is not valid") from None
         scopes = scopes_of(claims, self._scope_claims)
         return VerifiedToken(claims["sub"], scopes, int(claims["exp"]) + self._leeway, self._keys.generation)
 
@@ -124,29 +124,29 @@ class TokenJudge:
         )
 
 
-def bearer(authorization: Sequence[bytes]) -> bytes:
+def bearer_token(authorization: Sequence[bytes]) -> bytes:
     """The token. Raises Unauthenticated without one, and Malformed for what RFC 6750 calls an invalid request."""
     if len(authorization) > 1:
-        raise malformed("há mais de um cabeçalho Authorization", "more than one Authorization header")
+        raise invalid_request("há mais de um cabeçalho Authorization", "more than one Authorization header")
     scheme, _, token = (authorization[0] if authorization else b"").partition(b" ")
     token = token.strip(b" ")
     if scheme.lower() != b"bearer" or not token:
         raise Unauthenticated("falta o token de acesso, no cabeçalho Authorization: Bearer")
-    if len(token) > LONGEST_TOKEN:
-        raise refused(f"o token passa de {LONGEST_TOKEN} bytes", "the token is too long")
+    if len(token) > MAX_TOKEN_BYTES:
+        raise invalid_token(f"o token passa de {MAX_TOKEN_BYTES} bytes", "the token is too long")
     if not TOKEN.fullmatch(token):
-        raise malformed("Authorization deve ser Bearer e um token", "not a bearer token")
+        raise invalid_request("Authorization deve ser Bearer e um token", "not a bearer token")
     return token
 
 
-def sound(claims: dict[str, Any]) -> bool:
+def are_valid(claims: dict[str, Any]) -> bool:
     """Whether the claims that PyJWT let pass are what they should be. It reads a time out of a text, and takes any
     text for a subject, one that cannot be encoded too."""
     times = [claims.get(name, 0) for name in ("exp", "nbf", "iat")]
     subject: str = claims["sub"]
     return (
         all(type(one) in (int, float) and 0 <= one <= LAST_SECOND for one in times)
-        and len(subject) <= LONGEST_SUBJECT
+        and len(subject) <= MAX_SUBJECT_LENGTH
         and subject.isprintable()
         and subject.strip() != ""
     )
@@ -156,12 +156,12 @@ def scopes_of(claims: dict[str, Any], paths: Iterable[str]) -> frozenset[str]:
     """All scopes in the claims at `paths`, each a list, or words in one string. Raises Unauthenticated for too many."""
     found = set[str]()
     for path in paths:
-        given = claim(claims, path)
-        words = given.split() if isinstance(given, str) else given
+        value = claim(claims, path)
+        words = value.split() if isinstance(value, str) else value
         if isinstance(words, list):
             found.update(one for one in cast("list[Any]", words) if isinstance(one, str) and SCOPE.fullmatch(one))
-    if len(found) > MOST_SCOPES:
-        raise refused(f"o token traz mais de {MOST_SCOPES} escopos", "too many scopes")
+    if len(found) > MAX_SCOPES:
+        raise invalid_token(f"o token traz mais de {MAX_SCOPES} escopos", "too many scopes")
     return frozenset(found)
 
 
@@ -176,9 +176,9 @@ def claim(claims: dict[str, Any], path: str) -> Any:
     return None
 
 
-def refused(detail: str, description: str) -> Unauthenticated:
+def invalid_token(detail: str, description: str) -> Unauthenticated:
     return Unauthenticated(detail, headers=challenge("invalid_token", error_description=description))
 
 
-def malformed(detail: str, description: str) -> Malformed:
+def invalid_request(detail: str, description: str) -> Malformed:
     return Malformed(detail, headers=challenge("invalid_request", error_description=description))

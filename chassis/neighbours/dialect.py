@@ -21,7 +21,7 @@ from typing import Self, TypeVar
 import httpx2
 import msgspec
 
-from chassis.bulkhead import Bulkhead, FullError, Share
+from chassis.bulkhead import Bulkhead, BulkheadShare, FullError
 from chassis.errors import (
     BY_STATUS,
     OF_THE_REQUEST,
@@ -99,7 +99,9 @@ class DialectClient:
         places = settings.connections_of_a_worker
         self.bulkhead = Bulkhead(places, settings.neighbour_queue)
         """Where a call needs a place."""
-        self.searches: Bulkhead | Share = Share(self.bulkhead, max(1, places // 2), settings.neighbour_queue)
+        self.searches: Bulkhead | BulkheadShare = BulkheadShare(
+            self.bulkhead, max(1, places // 2), settings.neighbour_queue
+        )
         """Where a search does: it has half of them, so that slow ones leave some to reads by id."""
         self.breaker = Breaker(name, settings.breaker_share, self._is_ready)
         budget = budget or AnswerMemory(settings.max_answers_bytes)
@@ -183,7 +185,7 @@ class DialectClient:
             except TransportError as failure:
                 late = isinstance(failure, TimedOut)
                 harmless = (repeatable and not isinstance(failure, TooMuch)) or isinstance(failure, Refused)
-                if again or not harmless or self._retry_tokens < 1 or deadline.left() < RETRY_PAUSE:
+                if again or not harmless or self._retry_tokens < 1 or deadline.remaining() < RETRY_PAUSE:
                     said = "não respondeu a tempo" if late else "não está respondendo"
                     kind = DeadlineExceeded if late else Unavailable
                     raise self._failed(kind(f"{self.name} {said}"), failure) from failure
@@ -196,7 +198,7 @@ class DialectClient:
         """One attempt. Raises TransportError, or a refusal of our own that asks nobody."""
         if self.breaker.open:
             raise self._quietly(Unavailable(f"{self.name} não está respondendo"))
-        seconds = min(self.timeout, deadline.left())
+        seconds = min(self.timeout, deadline.remaining())
         if seconds <= 0:
             raise self._quietly(DeadlineExceeded(f"{self.name} não respondeu a tempo"))
         until = time.monotonic() + seconds
@@ -250,7 +252,7 @@ class DialectClient:
         """A problem that a write met, such as a full disk, is the write's alone: it must not cut off the reads. Nor
         must a search that was too slow, or one too many, cut off those who ask for less."""
         culprit = (problem and problem.service) or self.name
-        hurried = status == DeadlineExceeded.status and deadline.left() < self.timeout
+        hurried = status == DeadlineExceeded.status and deadline.remaining() < self.timeout
         spared = problem is not None and problem.code in OF_THE_REQUEST
         if culprit == self.name and not hurried and not spared and not (wrote and problem):
             self.breaker.record(failed=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from chassis.bulkhead import Bulkhead, Share
+from chassis.bulkhead import Bulkhead, BulkheadShare
 from chassis.errors import DeadlineExceeded, Refusal, Unavailable
 from chassis.neighbours.breaker import Breaker
 from chassis.observe.meters import Counter, Histogram, Read
@@ -41,7 +41,7 @@ class Calls:
             self._cancelled.value += 1
 
 
-NEIGHBOURS: dict[str, tuple[tuple[Bulkhead, Bulkhead | Share], Breaker]] = {}
+NEIGHBOURS: dict[str, tuple[tuple[Bulkhead, Bulkhead | BulkheadShare], Breaker]] = {}
 """What stands before each neighbour that this process asks, the bulkhead of all calls and that of searches among it:
 its state is read when it is asked for."""
 

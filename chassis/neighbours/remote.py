@@ -54,7 +54,7 @@ class Remote(DialectClient):
         """Begins a read: when this returns, the request is on its way if nothing stands in its way. What is returned is
         to be awaited, like `read`, or cancelled."""
         content = None if body is None else _dumps(body)
-        until = deadline.until()
+        until = deadline.current()
         key = (path, content, self._writes, context.current().caller.token)  # one caller's answer is not another's
         shared = self.shared.get(key)
         if shared is not None and shared.until <= until:

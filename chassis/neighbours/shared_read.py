@@ -85,7 +85,7 @@ class SharedRead(Generic[T]):
 
     def start(self) -> None:
         remote, request, seconds = self._remote, self._request, self.seconds
-        if not remote.breaker.open and seconds > 0 and self._places.take():
+        if not remote.breaker.open and seconds > 0 and self._places.try_enter():
             try:
                 headers = outgoing(seconds, request.content)
                 self._exchange = remote.wire.begin(request, headers, seconds=seconds, ended=self._ended)

@@ -47,7 +47,7 @@ MAX_HEAD_BYTES = 32 * 1024
 """Of a head, its target not counted."""
 MAX_HEADERS = 100
 MAX_PIPELINED = 16
-PIECE = 16 * 1024
+MAX_PARSED_BYTES = 16 * 1024
 """What is parsed at a time."""
 
 
@@ -136,23 +136,25 @@ class HttpConnection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         assert isinstance(server_state, ConnectionsState)
         self.state = server_state
-        self.due = inf  # when the peer must have sent what we wait for
-        self._read_due = inf  # when it must have read what we sent
+        self.receive_deadline = inf  # when the peer must have sent what we wait for
+        self._read_deadline = inf  # when it must have read what we sent
         self.receiving = False  # a request has begun to arrive and is not all here
-        self._overhead = 0  # bytes of the arriving request that are no body
-        self._unwanted = 0  # bytes of a body that arrive after the answer
-        self._deaf = False  # nothing that still arrives counts
+        self._overhead_bytes = 0  # bytes of the arriving request that are no body
+        self._unwanted_bytes = 0  # bytes of a body that arrive after the answer
+        self._ignores_input = False  # nothing that still arrives counts
         self._task: asyncio.Task[None] | None = None
-        self._running: RequestResponseCycle | None = None  # base's `cycle` is the newest: with pipelining, another
-        self._opened = False  # its turn has come, and what has arrived is not read to its end
-        self._at_work = False  # what runs has a place
+        self._running_cycle: RequestResponseCycle | None = (
+            None  # base's `cycle` is the newest: with pipelining, another
+        )
+        self._start_pending = False  # its turn has come, and what has arrived is not read to its end
+        self._is_active = False  # what runs has a place
         self._arriving: _ArrivingRequest | None = None  # what runs has none yet
-        self.held = 0
+        self.buffered_bytes = 0
         """Bytes of bodies, those that wait in the pipeline too, whose requests are not at work yet."""
 
     @property
     def _busy(self) -> bool:
-        return self._running is not None and not self._running.response_complete
+        return self._running_cycle is not None and not self._running_cycle.response_complete
 
     @property
     def idle(self) -> bool:
@@ -160,73 +162,77 @@ class HttpConnection(HttpToolsProtocol):
         return not self._busy and not self.receiving
 
     @property
-    def unread(self) -> int:
+    def unread_bytes(self) -> int:
         """Bytes that the peer has yet to read."""
         return self.transport.get_write_buffer_size()
 
     @property
-    def spare(self) -> bool:
+    def evictable(self) -> bool:
         """Whether it can be ended without taking an answer from its peer."""
-        return not self._busy and not self.unread and not self.transport.is_closing()
+        return not self._busy and not self.unread_bytes and not self.transport.is_closing()
 
     # -- the transport's calls ---------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
-        self.due = self.loop.time() + self.state.patience
+        self.receive_deadline = self.loop.time() + self.state.peer_timeout
         self._address = self.client[0] if self.client else ""
         self.peer = self.state.connected(self._address)
         limit = self.state.settings.max_connections
         full = len(self.connections) > limit
-        if self.peer.connections > limit // 2 or (full and not self.state.make_place(self.peer)):
+        if self.peer.connections > limit // 2 or (full and not self.state.make_room_for(self.peer)):
             self._refuse(503)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._let_go(self.held)
+        self._subtract_buffered(self.buffered_bytes)
         self._cancel()
         self.state.disconnected(self.peer)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._read_due = self.loop.time() + self.state.patience
+        self._read_deadline = self.loop.time() + self.state.peer_timeout
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._read_due = inf
+        self._read_deadline = inf
 
     def data_received(self, data: bytes) -> None:
-        if self._deaf:
+        if self._ignores_input:
             return
         # In pieces: of the one in which a request begins it is not known how much is its own, and none is counted.
-        for piece in (data,) if len(data) <= PIECE else (data[at : at + PIECE] for at in range(0, len(data), PIECE)):
-            self._overhead += len(piece)
+        for piece in (
+            (data,)
+            if len(data) <= MAX_PARSED_BYTES
+            else (data[at : at + MAX_PARSED_BYTES] for at in range(0, len(data), MAX_PARSED_BYTES))
+        ):
+            self._overhead_bytes += len(piece)
             try:
                 self.parser.feed_data(piece)
             except httptools.HttpParserUpgrade:
                 pass  # RFC 9110, 7.8: a server may ignore it, and the request is answered in HTTP/1.1
             except httptools.HttpParserError:
-                if not self._deaf:
+                if not self._ignores_input:
                     self._refuse(400)
                 return
             # A head, trailers or chunks that do not end.
-            if self.receiving and self._overhead > MAX_HEAD_BYTES + min(len(self.url), MAX_TARGET_BYTES):
+            if self.receiving and self._overhead_bytes > MAX_HEAD_BYTES + min(len(self.url), MAX_TARGET_BYTES):
                 self._refuse(414 if len(self.url) > MAX_TARGET_BYTES else 431)
                 return
-        if self._opened:
-            self._opened = False
-            self._begin_arriving(self.cycle)
-            self._hold(len(self.cycle.body))
+        if self._start_pending:
+            self._start_pending = False
+            self._start_arriving(self.cycle)
+            self._add_buffered(len(self.cycle.body))
 
-    def check(self, now: float) -> None:
+    def check_deadlines(self, now: float) -> None:
         """Cuts the peer off when it is late."""
-        if now > self._read_due:
+        if now > self._read_deadline:
             self.transport.abort()
         elif self.transport.is_closing():  # closed, but for what the peer has yet to read
-            self._read_due = min(self._read_due, now + self.state.patience)
+            self._read_deadline = min(self._read_deadline, now + self.state.peer_timeout)
         elif self.flow.read_paused:  # it is our turn
-            self.due = max(self.due, now + self.state.patience)
-        elif now > self.due:
+            self.receive_deadline = max(self.receive_deadline, now + self.state.peer_timeout)
+        elif now > self.receive_deadline:
             if self.receiving:
                 self._refuse(408)
             else:
@@ -238,25 +244,25 @@ class HttpConnection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.receiving = True
-        self._overhead = self._unwanted = 0
-        self.due = self.loop.time() + self.state.patience
+        self._overhead_bytes = self._unwanted_bytes = 0
+        self.receive_deadline = self.loop.time() + self.state.peer_timeout
 
     def on_headers_complete(self) -> None:
-        self.due = self.loop.time() + self.state.patience
+        self.receive_deadline = self.loop.time() + self.state.peer_timeout
         if len(self.url) > MAX_TARGET_BYTES:
             self._refuse_and_stop(414)
         head = sum([len(name) + len(value) + 4 for name, value in self.headers])
         if len(self.headers) > MAX_HEADERS or head > MAX_HEAD_BYTES:
             self._refuse_and_stop(431)
-        self._require_ours()
+        self._require_allowed_host()
         if len(self.pipeline) >= MAX_PIPELINED:
             self._refuse_and_stop(503)
         if not self._busy:
             if self.state.draining and self.url.startswith(b"/health/ready"):
-                self._answer_at_once(DRAINING, DRAINING)
+                self._refuse_request(DRAINING, DRAINING)
                 return
             if self.state.overloaded(self.peer, self.url):
-                self._answer_at_once(OVERLOAD, OVERLOAD_AND_CLOSE)
+                self._refuse_request(OVERLOAD, OVERLOAD_AND_CLOSE)
                 return
         self.scope["arrived"] = time.monotonic()  # type: ignore[typeddict-unknown-key]  # for `chassis.web.middleware`
         super().on_headers_complete()
@@ -264,7 +270,7 @@ class HttpConnection(HttpToolsProtocol):
         if self.state.draining:
             self.cycle.keep_alive = False
 
-    def _require_ours(self) -> None:
+    def _require_allowed_host(self) -> None:
         """Refuses what is for none of our names, or does not say for whom (RFC 9112, 3.2)."""
         hosts = [value for name, value in self.headers if name == b"host"]
         if len(hosts) != 1 and (hosts or self.parser.get_http_version() != "1.0"):
@@ -283,74 +289,74 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         # Twice: a body in tiny chunks costs more than it carries, and is refused like an endless head.
-        self._overhead -= 2 * len(body)
+        self._overhead_bytes -= 2 * len(body)
         if self.cycle.response_complete:
-            self._unwanted += len(body)
-            if self._unwanted > self.state.settings.max_body_bytes:
+            self._unwanted_bytes += len(body)
+            if self._unwanted_bytes > self.state.settings.max_body_bytes:
                 self._refuse_and_stop(413)
         super().on_body(body)
-        if not self._opened and not self.cycle.response_complete:
-            self._hold(len(body))
-            if self._deaf:
+        if not self._start_pending and not self.cycle.response_complete:
+            self._add_buffered(len(body))
+            if self._ignores_input:
                 raise _StopParsing
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self.receiving = False
-        if self._opened:  # as nearly always: all of it came at once
-            self._opened = False
-            self._begin(self.cycle)
+        if self._start_pending:  # as nearly always: all of it came at once
+            self._start_pending = False
+            self._start(self.cycle)
         elif self._arriving is not None:
-            self._let_go(self.held)
-            self._arrived()
-        self.due = self.loop.time() + self.state.keep_alive if self.cycle.response_complete else inf
+            self._subtract_buffered(self.buffered_bytes)
+            self._finish_arriving()
+        self.receive_deadline = self.loop.time() + self.state.idle_timeout if self.cycle.response_complete else inf
 
     def on_response_complete(self) -> None:
         """Replaces uvicorn's, which arms a timer."""
         self.state.total_requests += 1
-        if self._at_work:
-            self._leave()
+        if self._is_active:
+            self._deactivate()
         if self._arriving is not None:  # answered by its head
             self._arriving = None
-            self._let_go(self.held)
+            self._subtract_buffered(self.buffered_bytes)
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self._take_turn(self.pipeline.pop()[0])
+            self._start_next(self.pipeline.pop()[0])
         elif not self.receiving:
-            self.due = self.loop.time() + self.state.keep_alive
+            self.receive_deadline = self.loop.time() + self.state.idle_timeout
 
     # -- work --------------------------------------------------------------------------------------------------
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Replaces uvicorn's, which starts with the head."""
-        self._opened = True
+        self._start_pending = True
 
-    def _take_turn(self, cycle: RequestResponseCycle) -> None:
+    def _start_next(self, cycle: RequestResponseCycle) -> None:
         """What waited in the pipeline begins."""
         if cycle.more_body:
-            self._begin_arriving(cycle)
+            self._start_arriving(cycle)
             return
-        self._let_go(len(cycle.body))
+        self._subtract_buffered(len(cycle.body))
         if self.state.overloaded(self.peer, cycle.scope["raw_path"]):
-            self._begin_arriving(cycle)
-            self._arrived()
+            self._start_arriving(cycle)
+            self._finish_arriving()
         else:
-            self._begin(cycle)
+            self._start(cycle)
 
-    def _begin(self, cycle: RequestResponseCycle) -> None:
+    def _start(self, cycle: RequestResponseCycle) -> None:
         """Takes a place at work, and begins."""
-        self._enter()
+        self._activate()
         self._run(cycle, cycle.receive)
 
-    def _begin_arriving(self, cycle: RequestResponseCycle) -> None:
+    def _start_arriving(self, cycle: RequestResponseCycle) -> None:
         """Begins without a place: what its head says can be refused before its body is here."""
         cycle.scope["arriving"] = True  # type: ignore[typeddict-unknown-key]  # for `chassis.web.application`
         self._arriving = _ArrivingRequest(cycle)
         self._run(cycle, self._arriving.receive)
 
-    def _arrived(self) -> None:
+    def _finish_arriving(self) -> None:
         """All of it is here: it takes a place, or is refused in its application's own way."""
         arriving, self._arriving = self._arriving, None
         if arriving is None:
@@ -359,52 +365,52 @@ class HttpConnection(HttpToolsProtocol):
             self.state.refused[503] += 1
             arriving.refused = True
         else:
-            self._enter()
+            self._activate()
 
     def _run(self, cycle: RequestResponseCycle, receive: Callable[[], Awaitable[Any]]) -> None:
         """Runs the application in a task that is kept, and whose cancellation is quiet."""
 
-        async def quiet(scope: Any, _receive: Any, _send: Any) -> None:
+        async def run_app(scope: Any, _receive: Any, _send: Any) -> None:
             try:
-                await self.app(scope, receive, ResponseWriter(cycle, self._leave).send)
+                await self.app(scope, receive, ResponseWriter(cycle, self._deactivate).send)
             except asyncio.CancelledError:  # its client has hung up
                 return
             except BaseException:
                 write_batch.flush()  # uvicorn closes the connection: what was answered before must have left
                 raise
 
-        self._running = cycle
-        self._task = self.loop.create_task(cycle.run_asgi(quiet))
-        self._task.add_done_callback(self._ended)
+        self._running_cycle = cycle
+        self._task = self.loop.create_task(cycle.run_asgi(run_app))
+        self._task.add_done_callback(self._task_done)
         self.tasks.add(self._task)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _task_done(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
-        if self._at_work and task is self._task:
-            self._leave()
+        if self._is_active and task is self._task:
+            self._deactivate()
 
-    def _enter(self) -> None:
-        self._at_work = True
-        self.state.at_work += 1
-        self.peer.at_work += 1
+    def _activate(self) -> None:
+        self._is_active = True
+        self.state.active_requests += 1
+        self.peer.active_requests += 1
 
-    def _leave(self) -> None:
+    def _deactivate(self) -> None:
         """The work is done, or nobody wants it any more: how fast its answer is read is its reader's affair."""
-        if self._at_work:
-            self._at_work = False
-            self.state.at_work -= 1
-            self.peer.at_work -= 1
+        if self._is_active:
+            self._is_active = False
+            self.state.active_requests -= 1
+            self.peer.active_requests -= 1
             if not self.peer.connections:
-                self.state.forget(self.peer)
+                self.state.forget_if_gone(self.peer)
 
-    def _hold(self, size: int) -> None:
-        self.held += size
+    def _add_buffered(self, size: int) -> None:
+        self.buffered_bytes += size
         self.state.arriving_bytes += size
         self.peer.arriving_bytes += size
-        self.state.make_room()
+        self.state.free_body_memory()
 
-    def _let_go(self, size: int) -> None:
-        self.held -= size
+    def _subtract_buffered(self, size: int) -> None:
+        self.buffered_bytes -= size
         self.state.arriving_bytes -= size
         self.peer.arriving_bytes -= size
 
@@ -412,23 +418,23 @@ class HttpConnection(HttpToolsProtocol):
 
     def drain(self) -> None:
         """The answer under way is this connection's last, unless its head has already promised otherwise."""
-        if self._running and self._busy and not self._running.response_started and not self.pipeline:
-            self._running.keep_alive = False
+        if self._running_cycle and self._busy and not self._running_cycle.response_started and not self.pipeline:
+            self._running_cycle.keep_alive = False
 
-    def turn_away(self) -> None:
+    def refuse_arriving(self) -> None:
         """Refuses what is arriving: there is no room for it."""
-        self._let_go(self.held)
+        self._subtract_buffered(self.buffered_bytes)
         if self._arriving is not None:
             self._refuse(503, OVERLOAD_AND_CLOSE)
         else:  # it waits in a pipeline, whose answers come in order
-            self._deaf = True
+            self._ignores_input = True
             self.transport.abort()
 
     def abort(self) -> None:
         """Cuts the peer off at once."""
         self.transport.abort()
 
-    def give_way(self) -> None:
+    def evict(self) -> None:
         """Ends a connection that is spare, for another peer's."""
         if self.receiving:
             self._refuse(503)
@@ -438,46 +444,46 @@ class HttpConnection(HttpToolsProtocol):
 
     def _cancel(self) -> None:
         """Nobody waits for the answer any more."""
-        if self._running and self._task and self._busy:
-            self._running.disconnected = True
+        if self._running_cycle and self._task and self._busy:
+            self._running_cycle.disconnected = True
             self._task.cancel()
 
-    def _answer_at_once(self, answer: bytes, closing: bytes) -> None:
+    def _refuse_request(self, answer: bytes, closing: bytes) -> None:
         """Answers the request whose head has just arrived without the application, which costs a tenth."""
         self.state.refused[503] += 1
         write_batch.flush()  # answers come in the order of their requests
         if self.flow.write_paused:  # it asks on without reading what it is told
-            self._deaf = True
+            self._ignores_input = True
             self.transport.abort()
             raise _StopParsing
         self.cycle = ANSWERED
         if answer is not closing and self.parser.should_keep_alive() and self.parser.get_method() != b"HEAD":
             self._write_refusal(answer)
             return
-        self._deaf = True
+        self._ignores_input = True
         self._write_refusal(closing)
         self.transport.close()
 
-    def _refuse_and_stop(self, status: int, **told: str) -> NoReturn:
-        self._refuse(status, b"", **told)
+    def _refuse_and_stop(self, status: int, **log_fields: str) -> NoReturn:
+        self._refuse(status, b"", **log_fields)
         raise _StopParsing
 
-    def _refuse(self, status: int, answer: bytes = b"", **told: str) -> None:
+    def _refuse(self, status: int, answer: bytes = b"", **log_fields: str) -> None:
         """Ends the connection. Answers come in the order of their requests: what was asked before is answered first."""
-        self._deaf = True
+        self._ignores_input = True
         self.state.refused[status] += 1
         write_batch.flush()
-        log.info("refused", extra={"status": status, "peer": self._address, **told})
-        if self._running and self._busy:
+        log.info("refused", extra={"status": status, "peer": self._address, **log_fields})
+        if self._running_cycle and self._busy:
             if self.pipeline and self.pipeline[0][0].more_body:
                 self.pipeline.popleft()  # the newest: it will never be complete
-            if self.receiving and self.cycle is self._running and self.cycle.more_body:
-                if self._running.response_started:
+            if self.receiving and self.cycle is self._running_cycle and self.cycle.more_body:
+                if self._running_cycle.response_started:
                     self.transport.abort()
                     return
                 self._cancel()
             else:
-                newest = self.pipeline[0][0] if self.pipeline else self._running
+                newest = self.pipeline[0][0] if self.pipeline else self._running_cycle
                 newest.keep_alive = False
                 return
         self._write_refusal(answer or REFUSALS[status])

@@ -12,12 +12,12 @@ GRACE_SECONDS = 5
 """What a process may take to stop in order; what it would need for longer is going too."""
 
 
-def hold(descriptor: int) -> None:
+def start(descriptor: int) -> None:
     """From here on this process stops when its parent is gone."""
-    threading.Thread(target=_stop_when_let_go, args=(descriptor,), name="parent watch", daemon=True).start()
+    threading.Thread(target=_stop_when_parent_ends, args=(descriptor,), name="parent watch", daemon=True).start()
 
 
-def _stop_when_let_go(descriptor: int) -> None:
+def _stop_when_parent_ends(descriptor: int) -> None:
     while os.read(descriptor, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -13,21 +13,21 @@ from uvicorn.server import ServerState
 from chassis.request.addresses import network
 from chassis.settings import ServerSettings
 from chassis.web.hosts import AllowedHosts
-from chassis.web.middleware import QUIET
+from chassis.web.middleware import MONITORING_PATHS
 
-ALWAYS = tuple(path.encode() for path in QUIET)
+NEVER_REFUSED = tuple(path.encode() for path in MONITORING_PATHS)
 """Paths that are answered under overload too: whoever watches this process must see it."""
 
 
 class Peer:
     """What one peer has of this process; known for as long as it has a connection or a request at work."""
 
-    __slots__ = ("arriving_bytes", "at_work", "connections", "network")
+    __slots__ = ("active_requests", "arriving_bytes", "connections", "network")
 
     def __init__(self, network: str) -> None:
         self.network = network
         self.connections = 0
-        self.at_work = 0
+        self.active_requests = 0
         """Requests at work."""
         self.arriving_bytes = 0
         """What is held of bodies whose requests are not at work yet."""
@@ -37,28 +37,28 @@ class PeerConnection(Protocol):
     """A connection, as far as what is shared must know it."""
 
     peer: Peer
-    due: float
+    receive_deadline: float
     """When its peer must have sent what we wait for, on the event loop's clock."""
-    held: int
+    buffered_bytes: int
     """Bytes of bodies whose requests are not at work yet."""
 
     @property
-    def spare(self) -> bool:
+    def evictable(self) -> bool:
         """Whether it can be ended without taking an answer from its peer."""
         ...
 
     @property
-    def unread(self) -> int:
+    def unread_bytes(self) -> int:
         """Bytes that the peer has yet to read."""
         ...
 
-    def check(self, now: float) -> None:
+    def check_deadlines(self, now: float) -> None:
         """Cuts the peer off when it is late."""
 
-    def turn_away(self) -> None:
+    def refuse_arriving(self) -> None:
         """Refuses what is arriving: there is no room for it."""
 
-    def give_way(self) -> None:
+    def evict(self) -> None:
         """Ends the connection, for another peer's."""
 
     def abort(self) -> None:
@@ -70,23 +70,23 @@ class ConnectionsState(ServerState):
 
     connections: set[Any]
 
-    def __init__(self, settings: ServerSettings, *, patience: float = 10.0, keep_alive: float = 75.0) -> None:
+    def __init__(self, settings: ServerSettings, *, peer_timeout: float = 10.0, idle_timeout: float = 75.0) -> None:
         super().__init__()
         self.settings = settings
         self.hosts = AllowedHosts(settings.allowed_hosts)
-        self.patience = patience
+        self.peer_timeout = peer_timeout
         """Seconds for whatever a peer owes us."""
-        self.keep_alive = keep_alive
+        self.idle_timeout = idle_timeout
         """Seconds that a connection may rest between two requests."""
         self.draining = False
         self.peers: dict[str, Peer] = {}
-        self.at_work = 0
+        self.active_requests = 0
         """Requests at work."""
         self.arriving_bytes = 0
         """What is held of bodies whose requests are not at work yet."""
         self.refused: Counter[int] = Counter()
         """Requests and connections refused here, by status."""
-        self._most, self._share = settings.max_concurrency, settings.share
+        self._max_active, self._max_active_of_peer = settings.max_concurrency, settings.max_concurrency_of_peer
 
     def connected(self, address: str) -> Peer:
         """The peer at `address`, which has one connection more."""
@@ -100,32 +100,32 @@ class ConnectionsState(ServerState):
     def disconnected(self, peer: Peer) -> None:
         """It has one connection less."""
         peer.connections -= 1
-        self.forget(peer)
+        self.forget_if_gone(peer)
 
-    def forget(self, peer: Peer) -> None:
+    def forget_if_gone(self, peer: Peer) -> None:
         """Forgets a peer who has nothing here any more."""
-        if not peer.connections and not peer.at_work:
+        if not peer.connections and not peer.active_requests:
             self.peers.pop(peer.network, None)
 
     def overloaded(self, peer: Peer, target: bytes) -> bool:
         """Whether one more request is too many: for this process, or of this peer, who would starve the others."""
-        full = self.at_work >= self._most or peer.at_work >= self._share
-        return full and not target.startswith(ALWAYS)
+        full = self.active_requests >= self._max_active or peer.active_requests >= self._max_active_of_peer
+        return full and not target.startswith(NEVER_REFUSED)
 
-    def make_room(self) -> None:
+    def free_body_memory(self) -> None:
         """Turns bodies away that are arriving until the others have room: the longest of the peer who sends most."""
         while self.arriving_bytes > self.settings.max_arriving_bytes:
-            greedy = max(self.peers.values(), key=lambda one: one.arriving_bytes)
-            max(self._of(greedy), key=lambda one: one.held).turn_away()
+            largest = max(self.peers.values(), key=lambda one: one.arriving_bytes)
+            max(self._of(largest), key=lambda one: one.buffered_bytes).refuse_arriving()
 
-    def make_place(self, newcomer: Peer) -> bool:
+    def make_room_for(self, newcomer: Peer) -> bool:
         """Ends the connection that has been idle for longest, or whose request is longest on its way, of the peer who
         has most connections; unless the newcomer has as many. Whether that made a place."""
-        greedy = max(self.peers.values(), key=lambda one: one.connections)
-        theirs = [one for one in self._of(greedy) if one.spare]
-        if greedy.connections <= newcomer.connections or not theirs:
+        largest = max(self.peers.values(), key=lambda one: one.connections)
+        candidates = [one for one in self._of(largest) if one.evictable]
+        if largest.connections <= newcomer.connections or not candidates:
             return False
-        min(theirs, key=lambda one: one.due).give_way()
+        min(candidates, key=lambda one: one.receive_deadline).evict()
         return True
 
     def sweep(self, now: float) -> None:
@@ -133,12 +133,12 @@ class ConnectionsState(ServerState):
         unread = Counter[str]()
         connections = cast("list[PeerConnection]", list(self.connections))
         for connection in connections:
-            connection.check(now)
-            unread[connection.peer.network] += connection.unread
+            connection.check_deadlines(now)
+            unread[connection.peer.network] += connection.unread_bytes
         while unread.total() > self.settings.max_unread_bytes:
-            [(greedy, _)] = unread.most_common(1)
-            longest = max((one for one in connections if one.peer.network == greedy), key=lambda one: one.unread)
-            unread[greedy] -= longest.unread
+            [(largest, _)] = unread.most_common(1)
+            longest = max((one for one in connections if one.peer.network == largest), key=lambda one: one.unread_bytes)
+            unread[largest] -= longest.unread_bytes
             connections.remove(longest)
             longest.abort()
 

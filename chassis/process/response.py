@@ -14,7 +14,7 @@ STATUS_LINES = STATUS_LINE | {
 """RFC 9110's own words: Python's differ by version."""
 FRAMING = frozenset((b"content-length", b"transfer-encoding", b"connection"))
 BODILESS = frozenset((204, 304))
-COPIED = 64 * 1024
+MAX_COPIED_BYTES = 64 * 1024
 """Bytes of a body that is copied behind its head; a longer one is handed on as it is."""
 
 
@@ -22,11 +22,11 @@ class ResponseWriter:
     """Sends one answer. When it comes whole, as ours do, head and body leave in one write: uvicorn makes two, each with
     its own way through the kernel. What is streamed, or has framing of its own, is left to uvicorn."""
 
-    __slots__ = ("_begins", "_cycle", "_head")
+    __slots__ = ("_cycle", "_head", "_on_start")
 
-    def __init__(self, cycle: RequestResponseCycle, begins: Callable[[], None]) -> None:
+    def __init__(self, cycle: RequestResponseCycle, on_start: Callable[[], None]) -> None:
         """`begins` is called when the application begins to answer."""
-        self._cycle, self._begins = cycle, begins
+        self._cycle, self._on_start = cycle, on_start
         self._head: Any = None
 
     async def send(self, message: Any) -> None:
@@ -34,7 +34,7 @@ class ResponseWriter:
         if head is None:
             if message["type"] == "http.response.start" and not cycle.response_started:
                 self._head = message
-                self._begins()
+                self._on_start()
             else:
                 await cycle.send(message)
             return
@@ -58,7 +58,7 @@ class ResponseWriter:
             return False  # a line break in a header, which uvicorn refuses
         if not cycle.keep_alive:
             lines += b"connection: close\r\n"
-        if len(body) > COPIED:
+        if len(body) > MAX_COPIED_BYTES:
             write_batch.flush()
             cycle.transport.writelines((lines + b"\r\n", body))
         else:

@@ -28,7 +28,7 @@ log = logging.getLogger("server")
 GRACE_SECONDS = 2.0
 """How long a resting connection of a client may still bring a request."""
 DRAIN_SECONDS = 10.0
-ACCEPTED_AT_ONCE = 16
+ACCEPTS_PER_TURN = 16
 """New connections that one turn of the event loop takes. libuv takes one for each descriptor it listens on, and a busy
 loop has 100 turns a second: the next client would wait for seconds before it is even refused."""
 BACKLOG = 2048
@@ -39,8 +39,8 @@ def listen(settings: ServerSettings) -> list[socket.socket]:
     listening: list[socket.socket] = []
     absent: OSError | None = None
     try:
-        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
+        addresses = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, address in dict.fromkeys((family, address) for family, _, _, _, address in addresses):
             try:
                 listening.append(socket.create_server(address, family=family, backlog=BACKLOG))
             except OSError as failure:
@@ -84,7 +84,7 @@ class Server(uvicorn.Server):
             # Or its copies would make it blocking for a moment, for other processes too that accept from it: one of
             # them would wait in `accept` until the next client comes, and answer nobody.
             one.setblocking(False)
-        await super().startup([one.dup() for one in sockets for _ in range(ACCEPTED_AT_ONCE)])
+        await super().startup([one.dup() for one in sockets for _ in range(ACCEPTS_PER_TURN)])
         if "*" in self.state.settings.allowed_hosts:
             log.warning("every host name is served: web pages that rebind theirs can call; ALLOWED_HOSTS names ours")
         self._on_started()

@@ -29,11 +29,11 @@ MAX_FILTER_DEPTH = 10
 FILTER_BOUNDS = f"no máximo {MAX_FILTER_TERMS} termos e {MAX_FILTER_DEPTH} níveis"
 
 
-def _absent() -> Any:
+def _none() -> Any:
     return None
 
 
-ABSENT: Any = Field(default_factory=_absent)
+ABSENT: Any = Field(default_factory=_none)
 """A member that may be left out, but not be null: the factory keeps `default: null` out of the JSON schema."""
 
 INT64: Any = Field(json_schema_extra={"format": "int64"})  # else a generated client would hold 32 bits
@@ -90,29 +90,29 @@ class RowFilter(Strict):
     @model_validator(mode="before")
     @classmethod
     def bounded(cls, value: Any) -> Any:
-        if over_bounds(value):
+        if exceeds_bounds(value):
             raise InvalidValue("LIMIT_EXCEEDED", FILTER_BOUNDS)
         return value
 
 
-def _pins(filter: RowFilter) -> bool:
+def _is_indexed(filter: RowFilter) -> bool:
     """Whether an index leads to what `filter` lets through: one `eq` or `in`, each of which has one, must hold."""
     for member in filter.model_fields_set:
-        given: Any = getattr(filter, member)
+        operand: Any = getattr(filter, member)
         if member == "not_":
             continue
         if member == "and_":
-            pins = any(map(_pins, given))
+            indexed = any(map(_is_indexed, operand))
         elif member == "or_":
-            pins = all(map(_pins, given))
+            indexed = all(map(_is_indexed, operand))
         else:
-            pins = not given.model_fields_set.isdisjoint(("eq", "in_"))
-        if pins:
+            indexed = not operand.model_fields_set.isdisjoint(("eq", "in_"))
+        if indexed:
             return True
     return False
 
 
-def over_bounds(filter: Any) -> bool:
+def exceeds_bounds(filter: Any) -> bool:
     """Whether a filter, as JSON, has more terms or levels than there may be."""
     terms, level, depth = 0, [filter], 0
     while level:
@@ -177,20 +177,20 @@ class RichQuery(Strict):
 
     @model_validator(mode="after")
     def coherent(self) -> RichQuery:
-        given = self.model_fields_set
-        if "ids" in given and len(given) > 1:
+        members = self.model_fields_set
+        if "ids" in members and len(members) > 1:
             raise InvalidValue("CONTRADICTION", "ids não se combina com outros membros")
-        if {"first", "last"} <= given:
+        if {"first", "last"} <= members:
             raise InvalidValue("CONTRADICTION", "first e last não se combinam")
-        if self.select == "ids" and given & {"first", "after", "last", "before", "count", "per"}:
+        if self.select == "ids" and members & {"first", "after", "last", "before", "count", "per"}:
             raise InvalidValue("CONTRADICTION", "select ids só se combina com filter e ordering")
         return self
 
     @property
     def is_search(self) -> bool:
         """Whether rows may have to be looked for one by one: no index leads to just what is asked for."""
-        given = self.model_fields_set
-        return (self.count or "filter" in given) and not ("filter" in given and _pins(self.filter))
+        members = self.model_fields_set
+        return (self.count or "filter" in members) and not ("filter" in members and _is_indexed(self.filter))
 
     @property
     def backward(self) -> bool:
@@ -230,9 +230,9 @@ def query_model(
     name = f"{noun}Filter"
     many = Annotated[list[name], Field(max_length=MAX_FILTER_TERMS)]  # pyright: ignore
     members |= {
-        "and_": (many, Field(default_factory=_absent, alias="and")),
-        "or_": (many, Field(default_factory=_absent, alias="or")),
-        "not_": (name, Field(default_factory=_absent, alias="not")),
+        "and_": (many, Field(default_factory=_none, alias="and")),
+        "or_": (many, Field(default_factory=_none, alias="or")),
+        "not_": (name, Field(default_factory=_none, alias="not")),
     }
     filters = create_model(name, __base__=RowFilter, __doc__=RowFilter.__doc__, **members)
     filters.model_rebuild(_types_namespace={name: filters})

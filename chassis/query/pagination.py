@@ -19,7 +19,7 @@ INT8 = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CursorPosition:
     """The decoded cursor: `value` is the public value of `field` in the row with `id` (None when ordering by id)."""
 
     field: str
@@ -29,27 +29,27 @@ class Place:
 
 def cursor(field: str, row_value: Any, row_id: int) -> str:
     """The cursor of a row in the ordering by `field`. `row_value` is ignored when the field is the id itself."""
-    place: list[Any] = [field, row_id] if field == "id" else [field, row_value, row_id]
-    return base64.urlsafe_b64encode(orjson.dumps(place, option=orjson.OPT_UTC_Z)).rstrip(b"=").decode()
+    position: list[Any] = [field, row_id] if field == "id" else [field, row_value, row_id]
+    return base64.urlsafe_b64encode(orjson.dumps(position, option=orjson.OPT_UTC_Z)).rstrip(b"=").decode()
 
 
-def beside(text: str, step: int) -> str:
+def adjacent_cursor(text: str, step: int) -> str:
     """The cursor of the place next to that of `text`, `step` (1 or -1) further by id: what lies before it, or after it,
     includes the row at `text`. (No row has the last id of all.)"""
-    place = decode(text)
-    return cursor(place.field, place.value, min(max(place.id + step, 0), INT8))
+    position = decode_cursor(text)
+    return cursor(position.field, position.value, min(max(position.id + step, 0), INT8))
 
 
-def decode(text: str) -> Place:
+def decode_cursor(text: str) -> CursorPosition:
     """The place a cursor names. Raises ValueError when it is none of ours."""
     try:
-        place = orjson.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+        position = orjson.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, orjson.JSONDecodeError) as failure:
         raise ValueError("not a cursor") from failure
-    match place:
+    match position:
         case ["id", int(row_id)] if type(row_id) is int and 0 <= row_id <= INT8:
-            return Place("id", None, row_id)
+            return CursorPosition("id", None, row_id)
         case [str(field), str(value), int(row_id)] if field != "id" and type(row_id) is int and 0 <= row_id <= INT8:
-            return Place(field, value, row_id)
+            return CursorPosition(field, value, row_id)
         case _:
             raise ValueError("not a cursor")

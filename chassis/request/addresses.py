@@ -8,7 +8,7 @@ def network(address: str) -> str:
     if ":" not in address:
         return address
     try:
-        found = IPv6Address(address)
+        parsed = IPv6Address(address)
     except ValueError:  # as a proxy has spelled it
         return address
-    return str(found.ipv4_mapped or found.packed[:8].hex())
+    return str(parsed.ipv4_mapped or parsed.packed[:8].hex())

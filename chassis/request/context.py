@@ -20,15 +20,15 @@ class RequestContext(NamedTuple):
     """Of the request at hand; outside of one there is no trace, no deadline, and nobody to be kept out."""
 
     trace: Trace | None = None
-    until: float = math.inf
+    deadline: float = math.inf
     """When it must have ended, on the monotonic clock."""
     caller: Caller = ANYBODY
 
 
-OUTSIDE = RequestContext()
+NO_REQUEST = RequestContext()
 """Of what runs for no request."""
 
-_current: ContextVar[RequestContext] = ContextVar("request", default=OUTSIDE)
+_current: ContextVar[RequestContext] = ContextVar("request", default=NO_REQUEST)
 
 
 def current() -> RequestContext:
@@ -47,7 +47,7 @@ def leave(token: Token[RequestContext]) -> None:
 
 
 @contextmanager
-def calling(caller: Caller) -> Generator[None]:
+def acting_for(caller: Caller) -> Generator[None]:
     """What runs within is asked for by `caller`."""
     token = _current.set(_current.get()._replace(caller=caller))
     try:

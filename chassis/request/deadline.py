@@ -18,25 +18,25 @@ from chassis.request.context import RequestContext
 
 T = TypeVar("T")
 HEADER = "X-Timeout-Ms"
-OVER = "o tempo deste pedido acabou"
+EXPIRED = "o tempo deste pedido acabou"
 
 
-def until_of(seconds: float, asked: bytes | None = None, arrived: float | None = None) -> float:
+def compute(seconds: float, requested: bytes | None = None, arrived: float | None = None) -> float:
     """When a request ends that may take `seconds`, or the milliseconds that its caller `asked` for, if those are fewer;
     from when it `arrived` on the monotonic clock, which is now if nobody says.
 
     Raises Malformed when what was asked is no positive whole number.
     """
-    if asked is not None:
-        if not asked.isdigit() or len(asked) > 9 or int(asked) == 0:
+    if requested is not None:
+        if not requested.isdigit() or len(requested) > 9 or int(requested) == 0:
             raise Malformed(f"{HEADER} deve ser um número inteiro de milissegundos, de 1 a 999999999")
-        seconds = min(seconds, int(asked) / 1000)
+        seconds = min(seconds, int(requested) / 1000)
     return (arrived or time.monotonic()) + seconds
 
 
-def begin(seconds: float, asked: bytes | None = None) -> Token[RequestContext]:
+def begin(seconds: float, requested: bytes | None = None) -> Token[RequestContext]:
     """What follows ends as `until_of` says; `end` takes the token."""
-    return context.enter(context.current()._replace(until=until_of(seconds, asked)))
+    return context.enter(context.current()._replace(until=compute(seconds, requested)))
 
 
 def end(token: Token[RequestContext]) -> None:
@@ -44,24 +44,24 @@ def end(token: Token[RequestContext]) -> None:
     context.leave(token)
 
 
-def until() -> float:
+def current() -> float:
     """When the request at hand ends, on the monotonic clock; infinity outside of a request."""
-    return context.current().until
+    return context.current().deadline
 
 
-def left() -> float:
+def remaining() -> float:
     """Seconds that are left; infinity outside of a request, nothing or less when they are over."""
-    return context.current().until - time.monotonic()
+    return context.current().deadline - time.monotonic()
 
 
-async def within(waiting: Awaitable[T]) -> T:
+async def wait_for(awaitable: Awaitable[T]) -> T:
     """What `waiting` gives. Raises DeadlineExceeded when the request at hand ends before that, and cancels it."""
-    until = context.current().until
-    timer = asyncio.timeout(None if until == math.inf else until - time.monotonic())
+    ends_at = context.current().deadline
+    timer = asyncio.timeout(None if ends_at == math.inf else ends_at - time.monotonic())
     try:
         async with timer:
-            return await waiting
+            return await awaitable
     except TimeoutError:
         if timer.expired():
-            raise DeadlineExceeded(OVER) from None
+            raise DeadlineExceeded(EXPIRED) from None
         raise

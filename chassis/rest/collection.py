@@ -22,13 +22,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis import instants
-from chassis.db.database import CHANGING, Transaction
-from chassis.db.filters import orderings, place
+from chassis.db.database import CONTENDED, Transaction
+from chassis.db.filters import cursor_position, orderings
 from chassis.db.idempotency import IdempotentRequest
 from chassis.db.repository import Page, Repository, Row
 from chassis.errors import Contended, FieldError, Invalid, NotFound, Refusal, invalid
 from chassis.query.models import GroupedQuery, RichQuery, query_model
-from chassis.query.pagination import DEFAULT_SIZE, INT8, MAX_SIZE, beside, cursor
+from chassis.query.pagination import DEFAULT_SIZE, INT8, MAX_SIZE, adjacent_cursor, cursor
 from chassis.rest import parameters
 from chassis.text import TEXT_MAX
 from chassis.web import preferences, query_string
@@ -206,7 +206,7 @@ class Collection:
                 return await keyed.answer(attempt)
             except _ChangedSinceError:
                 continue
-        raise Contended(CHANGING)
+        raise Contended(CONTENDED)
 
     # -- bodies ------------------------------------------------------------------------------------------------
 
@@ -253,7 +253,7 @@ class Collection:
         try:
             found = [*wrong, *await self.check(request, new, old)]
             if wrong:  # else the database tells, when it is written
-                found += await self.make(request).dangling(new)
+                found += await self.make(request).missing_references(new)
         except Refusal:
             if not wrong:
                 raise
@@ -315,7 +315,9 @@ class Collection:
         size = given.get("page_size", MAX_BULK_IDS if "id" in given else DEFAULT_SIZE)
         ordering: str = given.get("ordering", "id")
         for name in given.keys() & {"cursor", "before"}:
-            place(given[name], name, ordering.removeprefix("-"), self.kind.fields)  # refused by the name it has here
+            cursor_position(
+                given[name], name, ordering.removeprefix("-"), self.kind.fields
+            )  # refused by the name it has here
         asked: dict[str, Any] = {"ordering": ordering, "count": given.get("count", False)}
         asked |= {"last": size, "before": given["before"]} if "before" in given else {"first": size}
         if "cursor" in given:
@@ -335,10 +337,10 @@ class Collection:
 
         links: list[str] = []
         if page.has_next:  # of an empty page: with the row that it was to end before
-            mark = at(page.items[-1]) if page.items else beside(query.before, -ahead)
+            mark = at(page.items[-1]) if page.items else adjacent_cursor(query.before, -ahead)
             links.append(f'<{self.path}?{asked}cursor={mark}>; rel="next"')
         if page.has_previous:
-            mark = at(page.items[0]) if page.items else beside(query.after, ahead)
+            mark = at(page.items[0]) if page.items else adjacent_cursor(query.after, ahead)
             links.append(f'<{self.path}?{asked}before={mark}>; rel="prev"')
         return links
 

@@ -82,7 +82,11 @@ def build(
 
     @asynccontextmanager
     async def measured(app: FastAPI) -> AsyncGenerator[None]:
-        async with scrape.kept(settings.metrics_dir), keys.kept() if keys else nullcontext(), lifespan(app):
+        async with (
+            scrape.kept(settings.metrics_dir),
+            keys.fetched_in_background() if keys else nullcontext(),
+            lifespan(app),
+        ):
             yield
         if rates:
             await rates.close()
@@ -148,9 +152,9 @@ def _identified(
 ) -> ASGIApp:
     if keys is None:
         return app
-    from chassis.identity.tokens import TokenJudge
+    from chassis.identity.tokens import TokenVerifier
 
-    return middleware.IdentityMiddleware(app, tokens=TokenJudge(settings, keys), needs=needs, rates=rates)
+    return middleware.IdentityMiddleware(app, tokens=TokenVerifier(settings, keys), needs=needs, rates=rates)
 
 
 async def _refused(request: Request, failure: Exception) -> Response:

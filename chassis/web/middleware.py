@@ -22,7 +22,7 @@ from chassis.web.negotiation import quality
 from chassis.web.problem import broken, problem
 
 log = logging.getLogger("http")
-QUIET = ("/health/", "/metrics")
+MONITORING_PATHS = ("/health/", "/metrics")
 DEADLINE = deadline.HEADER.lower().encode()
 SLOW_TO_ARRIVE = "a requisição demorou demais para chegar"
 
@@ -71,10 +71,10 @@ class RequestMiddleware:
             if b"origin" in headers:
                 cors.require_known(scope["method"], headers, self.origins)
             if DEADLINE in headers:
-                until = deadline.until_of(self.operation_timeout, headers[DEADLINE], arrived)
-                context.enter(RequestContext(trace, until))
-            if deadline.left() <= 0:  # its turn on its connection came too late
-                raise DeadlineExceeded(deadline.OVER)
+                ends_at = deadline.compute(self.operation_timeout, headers[DEADLINE], arrived)
+                context.enter(RequestContext(trace, ends_at))
+            if deadline.remaining() <= 0:  # its turn on its connection came too late
+                raise DeadlineExceeded(deadline.EXPIRED)
             accept = headers.get(b"accept", b"").decode("latin-1")
             if scope["path"].startswith("/api") and not quality(accept, "application/json"):
                 raise NotAcceptable("só há representação em application/json")
@@ -93,7 +93,7 @@ class RequestMiddleware:
                 await problem(Request(scope), broken())(scope, receive, answer)
         finally:
             metrics.IN_PROGRESS.value -= 1
-            if not scope["path"].startswith(QUIET):
+            if not scope["path"].startswith(MONITORING_PATHS):
                 took = time.perf_counter() - began
                 self.requests.ended(scope["method"], scope["path"], 0 if gone else status, took)
                 # 499, as nginx logs it.
@@ -127,7 +127,7 @@ def _in_time(receive: Receive, *, asked: bool) -> Receive:
 
     async def in_time() -> Message:
         try:
-            return await deadline.within(receive())
+            return await deadline.wait_for(receive())
         except DeadlineExceeded as late:
             kind, why = (DeadlineExceeded, late.detail) if asked else (RequestTimeout, SLOW_TO_ARRIVE)
             raise kind(why, headers={"Connection": "close"}) from None

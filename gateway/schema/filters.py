@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from strawberry import UNSET
 
 from chassis.errors import invalid, over_limit
-from chassis.query.models import FILTER_BOUNDS, MAX_FILTER_TERMS, NameFilter, over_bounds
+from chassis.query.models import FILTER_BOUNDS, MAX_FILTER_TERMS, NameFilter, exceeds_bounds
 from chassis.query.pagination import MAX_IDS
 from chassis.text import TEXT_MAX
 from chassis.web.validation import refuse_fields
@@ -89,7 +89,7 @@ async def rest_filter(given: Any, loaders: Loaders) -> dict[str, Any]:
         raise over_limit("filter", f"foram pedidas {terms} condições; o máximo é {MAX_FILTER_TERMS}")
     remote: list[RemoteCondition] = []
     filter = _rest_condition(given, "filter", {}, remote)
-    if over_bounds(filter) or any(over_bounds(one.filter) for one in remote):  # the services would refuse it
+    if exceeds_bounds(filter) or any(exceeds_bounds(one.filter) for one in remote):  # the services would refuse it
         raise over_limit("filter", FILTER_BOUNDS)
     for one in remote:  # a condition inside another one comes before it, since the outer one needs its ids
         one.ids.extend(await _matching_ids(one, loaders))

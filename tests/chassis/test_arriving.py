@@ -107,7 +107,7 @@ async def test_no_work_is_done_before_the_end_of_a_body_whether_it_is_read_or_no
     peer = await served.peer()
     peer.send(sent)
     told = await peer.answer()
-    assert served.state.at_work == 0
+    assert served.state.active_requests == 0
     peer.send(body)
 
     assert (told.status, (await peer.answer()).status) == (100, status)
@@ -122,10 +122,10 @@ async def test_a_complete_request_without_a_place_is_refused_by_each_api_in_its_
         peer = await served.peer()
         peer.send(head("POST", path, JSON, TOKEN, "Accept: application/json"))
         assert (await peer.answer()).status == 100
-        served.state.at_work = served.state.settings.max_concurrency
+        served.state.active_requests = served.state.settings.max_concurrency
         peer.send(b"{}")
         refused = await peer.answer()
-        served.state.at_work = 0
+        served.state.active_requests = 0
         found[name] = (refused.status, code(refused), refused.headers["retry-after"])
 
     assert found == dict.fromkeys(("pessoas", "gateway"), (503, "UNAVAILABLE", "1"))

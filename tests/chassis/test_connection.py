@@ -365,7 +365,7 @@ async def test_of_those_who_read_nothing_who_leaves_most_is_cut_off(echo: Echo) 
         other = await served.peer()
         for peer in (*deaf, other):
             peer.get("/huge")
-        await until(lambda: all(one.unread > LARGE for one in served.connections), "all three wait to be read")
+        await until(lambda: all(one.unread_bytes > LARGE for one in served.connections), "all three wait to be read")
         served.pass_time(0)
 
         assert len((await other.answer()).body) == 4 * LARGE
@@ -440,7 +440,8 @@ async def test_one_address_cannot_take_every_place_at_work(echo: Echo) -> None:
         assert served_now == [200] * 3
         assert (await beyond.answer()).status == 200
         await until(
-            lambda: not any(one.at_work for one in served.state.peers.values()), "nothing is remembered of who has left"
+            lambda: not any(one.active_requests for one in served.state.peers.values()),
+            "nothing is remembered of who has left",
         )
 
 
@@ -462,7 +463,7 @@ async def test_nobody_takes_a_place_at_work_by_a_head_alone(served: ServedApplic
     other.get("/a")
 
     assert (await other.answer()).status == 200
-    assert served.state.at_work == 0
+    assert served.state.active_requests == 0
 
 
 async def test_a_body_that_is_complete_takes_a_place_or_is_refused_in_the_applications_own_way(
@@ -472,12 +473,12 @@ async def test_a_body_that_is_complete_takes_a_place_or_is_refused_in_the_applic
     held = [await served.peer() for _ in range(2)]
     for peer in held:
         peer.get("/held")
-    await until(lambda: served.state.at_work == 2, "one place is left")
+    await until(lambda: served.state.active_requests == 2, "one place is left")
     taking = await served.peer()
     first.send(b"half")
     assert (await first.answer()).body == b"/a"
     taking.get("/held")
-    await until(lambda: served.state.at_work == 3, "no place is left")
+    await until(lambda: served.state.active_requests == 3, "no place is left")
     second.send(b"half" + HALF.replace(b"half", b"complete"))
     refused, next_too = await second.answer(), await second.answer()
     echo.release.set()

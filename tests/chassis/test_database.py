@@ -18,7 +18,7 @@ from fastapi import FastAPI
 
 import pessoas.app
 from chassis.db.database import Database, Transaction
-from chassis.db.idempotency import forgetting
+from chassis.db.idempotency import keep_forgetting
 from chassis.db.migrate import upgrade
 from chassis.errors import DeadlineExceeded, NotFound, Refusal
 from chassis.neighbours.remote import Remote
@@ -411,7 +411,7 @@ async def test_expired_answers_are_forgotten_once_the_database_is_there_and_migr
     server.stop()
     database = Database(DatabaseSettings.model_validate({"database_url": url, "database_timeout": 0.5}))
     await database.open()
-    async with forgetting(database, every=0.05):
+    async with keep_forgetting(database, every=0.05):
         await asyncio.sleep(1)  # some tries that find nobody
         server.start()
         await asyncio.sleep(1)  # and some that find no table

@@ -139,13 +139,13 @@ async def test_no_request_waits_longer_than_it_may_for_the_keys_of_an_issuer(
 async def test_no_request_waits_longer_than_it_may_for_the_store_of_the_rates_and_its_hurry_says_nothing_of_it(
     mute: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chassis.identity.rates.PATIENCE", 2 * GUARD)
+    monkeypatch.setattr("chassis.identity.rates.STORE_TIMEOUT", 2 * GUARD)
     rates = RateLimit("test", 10, f"redis://127.0.0.1:{mute}/0")
     async with in_a_hurry():
         told = await rates.charge({"type": "http", "client": ("192.0.2.1", 1)}, 1)
 
     assert "r=9" in told["RateLimit"], "it is counted here"
-    assert not rates.alone
+    assert not rates.counts_locally
     await rates.close()
 
 

@@ -18,7 +18,7 @@ from alembic import command
 import pessoas.app
 from chassis.db import migrate
 from chassis.db.database import Database
-from chassis.db.folding import BATCH, fold_unfolded, folding
+from chassis.db.folding import BATCH, fold_older_rows, keep_folding
 from chassis.query.pagination import cursor
 from chassis.settings import DatabaseSettings
 from chassis.text import FOLD_VERSION, fold
@@ -181,7 +181,7 @@ async def test_what_old_code_writes_while_and_after_rows_are_folded_is_folded_by
 
 async def test_what_old_code_writes_beside_a_new_process_is_folded_soon(url: str, old: OldCode) -> None:
     migrate.upgrade("pessoas", url)
-    async with opened(url) as database, folding(database, PESSOA, every=0.01):
+    async with opened(url) as database, keep_folding(database, PESSOA, every=0.01):
         id = old.add("2ª via")
         await until_all_are_folded(url)
         old.change(id, "2ª via")  # the same name with the old fold, which only the trigger can recognise
@@ -197,9 +197,9 @@ async def test_folding_waits_for_nobody_who_is_writing_and_loses_nothing_of_it(u
     async with opened(url) as database:
         with psycopg.connect(url) as writer:
             writer.execute("UPDATE pessoa SET nome_pessoa = '3ª via', nome_busca = '3ª via' WHERE id = %s", [held])
-            await fold_unfolded(database, PESSOA)
+            await fold_older_rows(database, PESSOA)
             meanwhile = stored(url)
-        await fold_unfolded(database, PESSOA)
+        await fold_older_rows(database, PESSOA)
 
     assert meanwhile == [("1ª via", "1ª via", 1), *as_folded(["2ª via"])]
     assert stored(url) == as_folded(["3ª via", "2ª via"])

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 import pessoas.app
 from chassis.db.database import Database
-from chassis.db.idempotency import BATCH, forget_expired, forgetting
+from chassis.db.idempotency import BATCH, forget_expired, keep_forgetting
 from chassis.settings import DatabaseSettings
 from tests import builders
 from tests.applications import Services
@@ -130,7 +130,7 @@ async def test_it_forgets_again_and_again_while_the_process_lives(
     services: Services, database: Database, database_urls: dict[str, str]
 ) -> None:
     url = database_urls["pessoas"]
-    async with forgetting(database, every=0.01):
+    async with keep_forgetting(database, every=0.01):
         for _ in range(3):
             add_answers(url, 5, hours=25)
             await until_left(url, 0)
@@ -144,7 +144,7 @@ async def test_forgetting_ends_whenever_its_process_does(database_urls: dict[str
                 opened = Database(DatabaseSettings.model_validate({"database_url": database_urls["pessoas"]}))
                 await opened.open()
                 process.push_async_callback(opened.close)
-                await process.enter_async_context(forgetting(opened))
+                await process.enter_async_context(keep_forgetting(opened))
                 await asyncio.sleep(0.002 * (n % 20))
 
 

@@ -44,7 +44,7 @@ async def test_unknown_kids_do_not_make_us_ask_more_often() -> None:
 async def test_a_new_key_is_found_when_a_token_names_it_and_an_old_one_goes() -> None:
     with served() as server:
         server.answer = jwks(public("RS256", kid="old"))
-        keys = KeySet(server.url, ALL, pause=0)
+        keys = KeySet(server.url, ALL, retry_seconds=0)
         assert await keys.find("old")
 
         server.answer = jwks(public("RS256", kid="new"))
@@ -55,7 +55,7 @@ async def test_a_new_key_is_found_when_a_token_names_it_and_an_old_one_goes() ->
 
 async def test_keys_are_renewed_behind_the_back_of_those_who_use_them() -> None:
     with served() as server:
-        keys = KeySet(server.url, ALL, every=0, pause=1000)
+        keys = KeySet(server.url, ALL, refresh_seconds=0, retry_seconds=1000)
         assert await keys.find("RS256")
 
         server.answer = jwks(public("ES256"))
@@ -69,7 +69,7 @@ async def test_keys_are_renewed_behind_the_back_of_those_who_use_them() -> None:
 @pytest.mark.parametrize("answer", ["", "{", "[]", '{"keys": 5}', "[" * 100_000, "x" * (MAX_BYTES + 1)], ids=len)
 async def test_cached_keys_serve_while_the_issuer_talks_nonsense(answer: str) -> None:
     with served() as server:
-        keys = KeySet(server.url, ALL, every=0, pause=0)
+        keys = KeySet(server.url, ALL, refresh_seconds=0, retry_seconds=0)
         assert await keys.find("RS256")
 
         server.answer = answer
@@ -80,7 +80,7 @@ async def test_cached_keys_serve_while_the_issuer_talks_nonsense(answer: str) ->
 
 async def test_cached_keys_serve_while_the_issuer_is_away_and_an_unknown_one_is_just_unknown() -> None:
     with served() as server:
-        keys = KeySet(server.url, ALL, every=0, pause=0)
+        keys = KeySet(server.url, ALL, refresh_seconds=0, retry_seconds=0)
         assert await keys.find("RS256")
     server.server_close()
 
@@ -90,7 +90,7 @@ async def test_cached_keys_serve_while_the_issuer_is_away_and_an_unknown_one_is_
 
 async def test_an_issuer_that_was_never_there_is_503_and_is_found_once_it_comes() -> None:
     port = free_ports()
-    keys = KeySet(f"http://127.0.0.1:{port}/jwks", ALL, pause=0)
+    keys = KeySet(f"http://127.0.0.1:{port}/jwks", ALL, retry_seconds=0)
     with pytest.raises(Unavailable) as refused:
         await keys.find("RS256")
     assert "Retry-After" in refused.value.headers
@@ -130,7 +130,7 @@ async def test_an_error_page_is_no_key_set() -> None:
 
 async def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "jwks.json"
-    keys = KeySet(str(path), ALL, every=0, pause=0)
+    keys = KeySet(str(path), ALL, refresh_seconds=0, retry_seconds=0)
     with pytest.raises(Unavailable):
         await keys.find("RS256")
 
@@ -170,9 +170,9 @@ async def test_a_file_that_is_not_there_at_the_start_is_one_error_line_and_is_fo
 ) -> None:
     monkeypatch.setattr("chassis.identity.keys.FIRST_PAUSE", 0.01)
     path = tmp_path / "jwks.json"
-    keys = KeySet(str(path), ALL, pause=0)
+    keys = KeySet(str(path), ALL, retry_seconds=0)
 
-    async with keys.kept():
+    async with keys.fetched_in_background():
         await until_told(caplog, 1)
         for _ in range(5):  # a request that asks meanwhile causes no further line
             with pytest.raises(Unavailable):
@@ -195,7 +195,7 @@ async def test_an_issuer_that_comes_late_is_found_though_no_request_asks(
     port = free_ports()
     keys = KeySet(f"http://127.0.0.1:{port}/jwks", ALL)
 
-    async with keys.kept():
+    async with keys.fetched_in_background():
         await until_told(caplog, 1)
         with pytest.raises(Unavailable):
             await keys.ready()
@@ -219,7 +219,7 @@ async def test_a_set_without_a_key_that_can_be_used_is_none_at_the_start(
     path.write_text(set_)
     keys = KeySet(str(path), ALL)
 
-    async with keys.kept():
+    async with keys.fetched_in_background():
         await until_told(caplog, 1)
         with pytest.raises(Unavailable):
             await keys.ready()
@@ -230,7 +230,7 @@ async def test_a_set_without_a_key_that_can_be_used_is_none_at_the_start(
 async def test_an_outage_is_one_warning_and_its_end_one_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     with served() as server:
-        keys = KeySet(server.url, ALL, pause=0)
+        keys = KeySet(server.url, ALL, retry_seconds=0)
         assert await keys.find("RS256")
         caplog.clear()
 

@@ -214,7 +214,7 @@ def test_a_migration_gives_up_in_the_end_and_names_who_holds_the_lock(empty: str
         holder.execute("CREATE TABLE alembic_version ()")
 
         with pytest.raises(NotMigrated, match=r"held by process \d+ \(somebody, role pessoas\).*migrate again"):
-            upgrade("pessoas", empty, patience=0)
+            upgrade("pessoas", empty, timeout=0)
 
         holder.rollback()
     assert upgrade("pessoas", empty) == NOW

@@ -219,11 +219,15 @@ def test_who_waits_as_told_finds_room_and_who_waits_less_does_not(
     usage = Usage(before, WINDOW - passed, now, WINDOW - passed)
 
     def room_after(seconds: int, slack: float) -> bool:
-        over = seconds - usage.rest
-        counted = before * (usage.fades - seconds) / WINDOW + now if over < 0 else now * max(0, WINDOW - over) / WINDOW
+        over = seconds - usage.current_ends
+        counted = (
+            before * (usage.previous_expires - seconds) / WINDOW + now
+            if over < 0
+            else now * max(0, WINDOW - over) / WINDOW
+        )
         return counted + cost <= limit + slack
 
-    wait = usage.wait(limit, cost)
+    wait = usage.retry_after(limit, cost)
 
     assert room_after(wait, 1e-6)
     assert wait == 1 or not room_after(wait - 1, -1e-6)
@@ -263,7 +267,7 @@ async def replicas(store: Store, limit: int) -> AsyncGenerator[tuple[RateLimit, 
     try:
         for rates in found:
             await rates.charge(at("192.0.2.200"), 1)
-            await until(lambda rates=rates: not rates.alone, "the store is found")
+            await until(lambda rates=rates: not rates.counts_locally, "the store is found")
         yield found
     finally:
         for rates in found:
@@ -310,7 +314,7 @@ async def test_without_the_store_each_counts_for_itself_until_it_is_back(
             store.kill()
 
         assert [await left(one, "192.0.2.1", 60), await left(other, "192.0.2.1", 60)] == [40, 40]
-        assert (one.alone, other.alone) == (True, True)
+        assert (one.counts_locally, other.counts_locally) == (True, True)
         with pytest.raises(RateLimited):
             await one.charge(at("192.0.2.1"), 41)
 
@@ -318,7 +322,7 @@ async def test_without_the_store_each_counts_for_itself_until_it_is_back(
             store.process.send_signal(signal.SIGCONT)
         else:
             store.start()
-        await until(lambda: not (one.alone or other.alone), "both have found the store")
+        await until(lambda: not (one.counts_locally or other.counts_locally), "both have found the store")
         before = await left(one, "192.0.2.3", 10)
         assert (before, await left(other, "192.0.2.3", 10)) == (90, 80)
 
@@ -334,9 +338,9 @@ async def test_a_store_that_only_reads_is_away_too(store: Store) -> None:
         assert (await reader.readline()).startswith(b"+OK")
 
         assert await left(one, "192.0.2.1") == 99
-        assert one.alone
+        assert one.counts_locally
         writer.write(b"REPLICAOF NO ONE\r\n")
-        await until(lambda: not one.alone, "the store is found again")
+        await until(lambda: not one.counts_locally, "the store is found again")
         writer.close()
 
 

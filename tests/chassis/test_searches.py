@@ -20,7 +20,7 @@ from fastapi import FastAPI
 import gateway.app
 import gateway.settings
 import pessoas.app
-from chassis.db.database import SEARCHES, TOO_SLOW
+from chassis.db.database import TOO_MANY_SEARCHES, TOO_SLOW
 from chassis.db.migrate import upgrade
 from chassis.errors import DeadlineExceeded, Refusal, Unavailable
 from chassis.neighbours.remote import Remote
@@ -120,7 +120,7 @@ async def test_a_search_too_slow_is_told_to_ask_for_less_and_one_too_many_to_com
     assert len(slow) + len(late) == len(answers)
     assert {(one.json()["code"], one.json()["detail"]) for one in slow} == {("TOO_SLOW", TOO_SLOW)}
     assert {(one.json()["code"], one.json()["detail"], one.headers["retry-after"]) for one in late} == {
-        ("BUSY", SEARCHES, "1")
+        ("BUSY", TOO_MANY_SEARCHES, "1")
     }
 
 
@@ -159,7 +159,7 @@ async def test_no_number_of_slow_searches_opens_the_breaker_of_those_who_read_by
             found = await asyncio.gather(*map(outcome, [*searches, *reads]))
 
             assert {type(one) for one in found[: len(searches)]} <= {DeadlineExceeded, Unavailable}
-            assert {one.detail for one in found[: len(searches)]} == {TOO_SLOW, SEARCHES}
+            assert {one.detail for one in found[: len(searches)]} == {TOO_SLOW, TOO_MANY_SEARCHES}
             assert found[len(searches) :] == [ANA] * len(reads)
         assert asking.breaker.openings == 0
 

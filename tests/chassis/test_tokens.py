@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from chassis.identity.keys import KeySet
-from chassis.identity.tokens import LONGEST_TOKEN, REMEMBERED, TokenJudge
+from chassis.identity.tokens import MAX_CACHED_TOKENS, MAX_TOKEN_BYTES, TokenVerifier
 from chassis.settings import ProcessSettings
 from tests.applications import Applications
 from tests.issuer import AUDIENCE, EC, FORGED, ISSUER, RSA, Issuer, bearer, jwks, mint, pem, public, signed
@@ -92,7 +92,7 @@ BAD = {
     "dots": lambda: "..",
     "garbage": lambda: "gar-bage",
     "a header nested deep": lambda: base64.urlsafe_b64encode(b"[" * 4000).decode().rstrip("=") + ".e30.AA",
-    "very long": lambda: mint(READ, padding="x" * LONGEST_TOKEN),
+    "very long": lambda: mint(READ, padding="x" * MAX_TOKEN_BYTES),
 }
 
 
@@ -255,12 +255,12 @@ async def test_scopes_that_are_none_of_ours_let_nobody_in(protected: Application
     assert answer.status_code == 403
 
 
-def tokens(issuer: Issuer, **settings: Any) -> TokenJudge:
-    keys = KeySet(str(issuer.path), ("RS256", "ES256"), every=0, pause=0)
-    return TokenJudge(ProcessSettings(**(issuer.settings() | settings)), keys)
+def tokens(issuer: Issuer, **settings: Any) -> TokenVerifier:
+    keys = KeySet(str(issuer.path), ("RS256", "ES256"), refresh_seconds=0, retry_seconds=0)
+    return TokenVerifier(ProcessSettings(**(issuer.settings() | settings)), keys)
 
 
-async def scopes(judge: TokenJudge, **claims: Any) -> set[str]:
+async def scopes(judge: TokenVerifier, **claims: Any) -> set[str]:
     caller = await judge.caller([f"Bearer {mint(**claims)}".encode()])
     assert not caller.anonymous, caller.refusal
     return set(caller.scopes)
@@ -322,7 +322,10 @@ async def test_a_key_without_a_kid_serves_the_tokens_that_name_none_and_no_other
 
 
 async def test_a_new_key_is_found_though_no_token_names_it(issuer: Issuer) -> None:
-    judge = TokenJudge(ProcessSettings(**issuer.settings()), KeySet(str(issuer.path), ("RS256",), every=1000, pause=0))
+    judge = TokenVerifier(
+        ProcessSettings(**issuer.settings()),
+        KeySet(str(issuer.path), ("RS256",), refresh_seconds=1000, retry_seconds=0),
+    )
     assert await admitted(judge, mint(READ, header={"kid": None}))
 
     issuer.path.write_text(jwks(public("RS256", FORGED)))
@@ -332,11 +335,11 @@ async def test_a_new_key_is_found_though_no_token_names_it(issuer: Issuer) -> No
         issuer.path.write_text(jwks())
 
 
-async def admitted(judge: TokenJudge, token: str) -> bool:
+async def admitted(judge: TokenVerifier, token: str) -> bool:
     return not (await judge.caller([f"Bearer {token}".encode()])).anonymous
 
 
-async def until_refused(judge: TokenJudge, token: str) -> None:
+async def until_refused(judge: TokenVerifier, token: str) -> None:
     async with asyncio.timeout(30):
         while await admitted(judge, token):  # noqa: ASYNC110  # it is asked by asking
             await asyncio.sleep(0.02)
@@ -361,10 +364,10 @@ async def test_a_remembered_token_is_refused_once_its_key_is_withdrawn(issuer: I
 
 
 async def test_what_is_remembered_is_bounded(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chassis.identity.tokens.REMEMBERED", 3)
+    monkeypatch.setattr("chassis.identity.tokens.MAX_CACHED_TOKENS", 3)
     judge = tokens(issuer)
 
     for n in range(5):
         assert await admitted(judge, mint(READ, sub=f"caller {n}"))
 
-    assert len(judge._remembered) == 3 < REMEMBERED  # pyright: ignore[reportPrivateUsage]  # nothing else shows it
+    assert len(judge._cache) == 3 < MAX_CACHED_TOKENS  # pyright: ignore[reportPrivateUsage]  # nothing else shows it

@@ -224,7 +224,7 @@ async def test_both_executors_let_a_caller_see_the_same(
     remotes: Any = protected.front.state.graphql.remotes
     may_ask = {scope.partition(":")[0] for scope in scopes}
     rng, forbidden = random.Random(str(scopes)), 0
-    with context.calling(Caller("ana", frozenset(scopes), mint(*scopes))):
+    with context.acting_for(Caller("ana", frozenset(scopes), mint(*scopes))):
         for _ in range(OPERATIONS_PER_SUBSET):
             seed = rng.randrange(10**9)
             writer = Writer(executor.schema, seed, [])
