@@ -27,39 +27,39 @@ class Breaker:
     `probe` answers whether the neighbour can serve again; it has a time-out of its own.
     """
 
-    def __init__(self, name: str, share: float, probe: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(self, name: str, failure_share: float, probe: Callable[[], Awaitable[bool]]) -> None:
         self.open = False
         self.openings = 0
-        self._name, self._share, self._probe = name, share, probe
-        self._seconds: deque[list[int]] = deque()
+        self._name, self._failure_share, self._probe = name, failure_share, probe
+        self._counts: deque[list[int]] = deque()
         """Of each second with calls: which one, how many calls, how many failed."""
-        self._probing: asyncio.Task[None] | None = None
+        self._probe_task: asyncio.Task[None] | None = None
 
     def record(self, failed: bool) -> None:
         """A call ended."""
-        if not self._share or self.open:
+        if not self._failure_share or self.open:
             return
         now = int(time.monotonic())
-        if not self._seconds or self._seconds[-1][0] != now:
-            self._seconds.append([now, 0, 0])
-            while self._seconds[0][0] <= now - WINDOW_SECONDS:
-                self._seconds.popleft()
-        self._seconds[-1][1] += 1
+        if not self._counts or self._counts[-1][0] != now:
+            self._counts.append([now, 0, 0])
+            while self._counts[0][0] <= now - WINDOW_SECONDS:
+                self._counts.popleft()
+        self._counts[-1][1] += 1
         if failed:
-            self._seconds[-1][2] += 1
-            calls = sum(second[1] for second in self._seconds)
-            failures = sum(second[2] for second in self._seconds)
-            if calls >= MIN_CALLS and failures >= self._share * calls:
+            self._counts[-1][2] += 1
+            calls = sum(second[1] for second in self._counts)
+            failures = sum(second[2] for second in self._counts)
+            if calls >= MIN_CALLS and failures >= self._failure_share * calls:
                 self._trip(calls, failures)
 
     def _trip(self, calls: int, failures: int) -> None:
         log.warning("breaker opened", extra={"service": self._name, "calls": calls, "failures": failures})
         self.open = True
         self.openings += 1
-        self._seconds.clear()
-        self._probing = asyncio.create_task(self._until_back(), name=f"probe {self._name}")
+        self._counts.clear()
+        self._probe_task = asyncio.create_task(self._probe_until_ready(), name=f"probe {self._name}")
 
-    async def _until_back(self) -> None:
+    async def _probe_until_ready(self) -> None:
         pause = FIRST_PAUSE
         while True:
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter, not a secret
@@ -72,6 +72,6 @@ class Breaker:
 
     async def close(self) -> None:
         """Ends the probe, at the end of the process."""
-        if self._probing:
-            self._probing.cancel()
-            await asyncio.gather(self._probing, return_exceptions=True)
+        if self._probe_task:
+            self._probe_task.cancel()
+            await asyncio.gather(self._probe_task, return_exceptions=True)

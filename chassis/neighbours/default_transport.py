@@ -21,13 +21,13 @@ from chassis.neighbours.transport import (
     MAX_ANSWER_BYTES,
     Answer,
     AnswerMemory,
-    Ended,
-    Garbled,
-    Lost,
+    AnswerTimeout,
+    ConnectionLost,
+    GarbledAnswer,
+    OnEnd,
     OutgoingRequest,
-    Refused,
-    Stale,
-    TimedOut,
+    ConnectFailed,
+    StaleConnection,
     TransportError,
 )
 
@@ -44,14 +44,14 @@ INTERIM = re.compile(rb"HTTP/1\.[01] 1\d\d ")
 class DefaultTransport:
     """Connections to the one server that `base_url` names."""
 
-    def __init__(self, base_url: str, budget: AnswerMemory) -> None:
+    def __init__(self, base_url: str, answer_memory: AnswerMemory) -> None:
         url = urlsplit(base_url)
         self._host = url.hostname or ""
         self._port = url.port or (443 if url.scheme == "https" else 80)
         self._tls = ssl.create_default_context() if url.scheme == "https" else None
         self._prefix = url.path
         self._head = f"host: {url.netloc.rpartition('@')[2]}\r\naccept: application/json\r\n"
-        self._pool = Pool(budget)
+        self._pool = Pool(answer_memory)
 
     async def send(
         self,
@@ -61,17 +61,17 @@ class DefaultTransport:
         seconds: float,
         repeatable: bool,
     ) -> Answer:
-        until = time.monotonic() + seconds
-        written = self._written(request, headers)
-        connection = self._pool.kept()
+        deadline = time.monotonic() + seconds
+        serialized = self._serialized(request, headers)
+        connection = self._pool.take_idle()
         if connection is not None:
             try:
-                return await connection.exchange(written, seconds)
-            except Stale:
+                return await connection.exchange(serialized, seconds)
+            except StaleConnection:
                 if not repeatable:
                     raise
-        connection = await self._connect(until - time.monotonic())
-        return await connection.exchange(written, until - time.monotonic())
+        connection = await self._connect(deadline - time.monotonic())
+        return await connection.exchange(serialized, deadline - time.monotonic())
 
     def begin(
         self,
@@ -79,12 +79,12 @@ class DefaultTransport:
         headers: str,
         *,
         seconds: float,
-        ended: Ended,
+        on_end: OnEnd,
     ) -> "OutgoingConnection | None":
-        written = self._written(request, headers)
-        connection = self._pool.kept()
+        serialized = self._serialized(request, headers)
+        connection = self._pool.take_idle()
         if connection is not None:
-            connection.begin(written, seconds, ended)
+            connection.begin(serialized, seconds, on_end)
         return connection
 
     async def close(self) -> None:
@@ -99,13 +99,13 @@ class DefaultTransport:
                 )
         except TimeoutError as failure:
             if seconds <= CONNECT_SECONDS:
-                raise TimedOut("no connection in time") from failure
-            raise Refused(f"no connection within {CONNECT_SECONDS} s") from failure
+                raise AnswerTimeout("no connection in time") from failure
+            raise ConnectFailed(f"no connection within {CONNECT_SECONDS} s") from failure
         except (OSError, UnicodeError) as failure:
-            raise Refused(str(failure)) from failure
+            raise ConnectFailed(str(failure)) from failure
         return connection
 
-    def _written(self, request: OutgoingRequest, headers: str) -> bytes:
+    def _serialized(self, request: OutgoingRequest, headers: str) -> bytes:
         method, path, content, _ = request
         if "\r" in path or "\n" in path:
             raise ValueError("a line break in a path")
@@ -122,45 +122,45 @@ class Pool:
     hold.
     """
 
-    def __init__(self, budget: AnswerMemory) -> None:
-        self.budget = budget
+    def __init__(self, answer_memory: AnswerMemory) -> None:
+        self.answer_memory = answer_memory
         self.open: set[OutgoingConnection] = set()
         self.idle: list[OutgoingConnection] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._rings = 0.0
+        self._timer_at = 0.0
         """When the timer does, if there is one."""
 
-    def kept(self) -> "OutgoingConnection | None":
+    def take_idle(self) -> "OutgoingConnection | None":
         """The connection used last among those that are open, so that the others can grow old."""
         now = time.monotonic()
         while self.idle:
             connection = self.idle.pop()
-            if connection.usable and now - connection.used < IDLE_SECONDS:
+            if connection.usable and now - connection.last_used < IDLE_SECONDS:
                 return connection
             connection.transport.abort()
         return None
 
-    def watch(self, due: float) -> None:
+    def schedule(self, deadline: float) -> None:
         """Sees to it that an exchange that has not ended when it is `due` is ended then."""
         if self._timer is not None:
-            if self._rings <= due:
+            if self._timer_at <= deadline:
                 return
             self._timer.cancel()
-        self._rings = due
+        self._timer_at = deadline
         # Of a loop whose clock counts milliseconds: never early.
-        self._timer = asyncio.get_running_loop().call_later(due - time.monotonic() + 0.001, self._ring)
+        self._timer = asyncio.get_running_loop().call_later(deadline - time.monotonic() + 0.001, self._on_timer)
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         # This process may have been stopped, or busy, for long: what has arrived meanwhile is read before it is late.
-        self._timer = asyncio.get_running_loop().call_later(0.001, self._end_what_is_late)
+        self._timer = asyncio.get_running_loop().call_later(0.001, self._time_out_overdue)
 
-    def _end_what_is_late(self) -> None:
+    def _time_out_overdue(self) -> None:
         self._timer = None
         now = time.monotonic()
-        for connection in [one for one in self.open if one.due <= now]:
-            connection.late()
-        if waiting := [one.due for one in self.open if one.due < NEVER]:
-            self.watch(min(waiting))
+        for connection in [one for one in self.open if one.deadline <= now]:
+            connection.time_out()
+        if deadlines := [one.deadline for one in self.open if one.deadline < NEVER]:
+            self.schedule(min(deadlines))
 
     def close(self) -> None:
         for connection in list(self.open):
@@ -178,88 +178,88 @@ class OutgoingConnection(asyncio.Protocol):
     def __init__(self, pool: Pool) -> None:
         self.usable = True
         """Whether another request may be sent on it."""
-        self.used = 0.0
+        self.last_used = 0.0
         """When its last answer ended; 0 before the first."""
-        self.due = NEVER
+        self.deadline = NEVER
         """When the answer that is waited for is late."""
-        self.held = 0
+        self.held_bytes = 0
         """Bytes of the answer that are charged to the budget: all but those that came last."""
         self._pool = pool
         self._parser = httptools.HttpResponseParser(self)
-        self._ended: Ended | None = None
-        self._forget()
+        self._on_end: OnEnd | None = None
+        self._reset()
 
-    def _forget(self) -> None:
-        if self.held:
-            self._pool.budget.give_back(self)
+    def _reset(self) -> None:
+        if self.held_bytes:
+            self._pool.answer_memory.release(self)
         self._head = b""
         """The first bytes of the answer, up to its body at least."""
         self._body: list[bytes] = []
         self._in_body = False
         self._answer: Answer | None = None
 
-    def begin(self, request: bytes, seconds: float, ended: Ended) -> None:
+    def begin(self, request: bytes, seconds: float, on_end: OnEnd) -> None:
         """Sends the request; `ended` is called with the answer, within `seconds`, or with why there is none."""
-        self._ended = ended
-        self._size = 0
+        self._on_end = on_end
+        self._received_bytes = 0
         """Bytes of the answer that have come."""
-        self.due = due = time.monotonic() + seconds
-        self._pool.watch(due)
+        self.deadline = deadline = time.monotonic() + seconds
+        self._pool.schedule(deadline)
         write_batch.write(self.transport, request)
 
     def cancel(self) -> None:
         """Nobody waits for the answer any more."""
-        self._ended = None
-        self._hang_up()
+        self._on_end = None
+        self._abort()
 
     async def exchange(self, request: bytes, seconds: float) -> Answer:
         """Sends the request and waits for the answer. Raises TransportError."""
-        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
-        def ended(outcome: Answer | Exception) -> None:
-            if waiting.done():
+        def on_end(outcome: Answer | Exception) -> None:
+            if future.done():
                 return
             if isinstance(outcome, Answer):
-                waiting.set_result(outcome)
+                future.set_result(outcome)
             else:
-                waiting.set_exception(outcome)
+                future.set_exception(outcome)
 
         if not self.usable:
-            raise Lost("closed before it was used")
-        self.begin(request, seconds, ended)
+            raise ConnectionLost("closed before it was used")
+        self.begin(request, seconds, on_end)
         try:
-            return await waiting
+            return await future
         except asyncio.CancelledError:
-            if self._ended is ended:  # else it has been answered, and another request may be on its way by now
+            if self._on_end is on_end:  # else it has been answered, and another request may be on its way by now
                 self.cancel()
             raise
 
-    def late(self) -> None:
-        self.give_up(TimedOut("no answer in time"))
+    def time_out(self) -> None:
+        self.fail(AnswerTimeout("no answer in time"))
 
-    def give_up(self, failure: TransportError) -> None:
-        ended, self._ended = self._ended, None
-        self._hang_up()
-        if ended:
-            ended(failure)
+    def fail(self, failure: TransportError) -> None:
+        on_end, self._on_end = self._on_end, None
+        self._abort()
+        if on_end:
+            on_end(failure)
 
-    def _hang_up(self) -> None:
+    def _abort(self) -> None:
         self.usable = False
-        self.due = NEVER
-        self._forget()
+        self.deadline = NEVER
+        self._reset()
         self.transport.abort()
 
     def _complete(self, answer: Answer) -> None:
-        ended, self._ended = self._ended, None
-        self._forget()
-        self.due = NEVER
-        self.used = time.monotonic()
+        on_end, self._on_end = self._on_end, None
+        self._reset()
+        self.deadline = NEVER
+        self.last_used = time.monotonic()
         if self.usable:
             self._pool.idle.append(self)
         else:
             self.transport.close()
-        if ended:
-            ended(answer)
+        if on_end:
+            on_end(answer)
 
     # -- asyncio.Protocol --------------------------------------------------------------------------------------
 
@@ -268,42 +268,42 @@ class OutgoingConnection(asyncio.Protocol):
         self._pool.open.add(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._ended is None:
-            self._hang_up()  # an answer that nobody asked for
+        if self._on_end is None:
+            self._abort()  # an answer that nobody asked for
             return
-        self._size += len(data)
+        self._received_bytes += len(data)
         if not self._in_body:
             self._head += data
         try:
             self._parser.feed_data(data)
-            if self._size > (MAX_ANSWER_BYTES if self._in_body else MAX_HEAD_BYTES) and not self._answer:
+            if self._received_bytes > (MAX_ANSWER_BYTES if self._in_body else MAX_HEAD_BYTES) and not self._answer:
                 raise ValueError("too long")
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, ValueError) as failure:
             if self._answer is None:
-                self.give_up(Garbled(str(failure)))
+                self.fail(GarbledAnswer(str(failure)))
                 return
             self.usable = False  # more than one answer: the first is good
         if self._answer is not None:
             self._complete(self._answer)
         else:
-            self._pool.budget.take(self, len(data))  # which may have given it up
+            self._pool.answer_memory.add(self, len(data))  # which may have given it up
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._pool.open.discard(self)
         self.usable = False
-        if self._ended is None:
+        if self._on_end is None:
             return
-        if self._in_body and exc is None and _ends_with_its_connection(self._head):
+        if self._in_body and exc is None and _ends_with_connection(self._head):
             self.on_message_complete()
             self.usable = False
             if self._answer is not None:
                 self._complete(self._answer)
-        elif self._size:
-            self.give_up(Garbled("the answer ended too early"))
-        elif self.used:
-            self.give_up(Stale("the server had closed the connection"))
+        elif self._received_bytes:
+            self.fail(GarbledAnswer("the answer ended too early"))
+        elif self.last_used:
+            self.fail(StaleConnection("the server had closed the connection"))
         else:
-            self.give_up(Lost("the connection was closed without an answer"))
+            self.fail(ConnectionLost("the connection was closed without an answer"))
 
     # -- httptools' callbacks: what they raise comes out of feed_data as an HttpParserError --------------------
 
@@ -326,17 +326,17 @@ class OutgoingConnection(asyncio.Protocol):
             body = self._body
             self._answer = Answer(status, body[0] if len(body) == 1 else b"".join(body))
             if status >= 400:  # a header is looked for in refusals only: no good answer pays for it
-                said = RETRY_AFTER.search(_head_of(self._head))
-                self._answer.retry_after = said[1].decode("latin-1") if said else ""
+                match = RETRY_AFTER.search(_head_of(self._head))
+                self._answer.retry_after = match[1].decode("latin-1") if match else ""
 
 
-def _head_of(begun: bytes) -> bytes:
+def _head_of(data: bytes) -> bytes:
     """The head of the answer that begins like this, without those of interim answers before it."""
-    head, _, rest = begun.partition(b"\r\n\r\n")
+    head, _, rest = data.partition(b"\r\n\r\n")
     while INTERIM.match(head):
         head, _, rest = rest.partition(b"\r\n\r\n")
     return head
 
 
-def _ends_with_its_connection(begun: bytes) -> bool:
-    return not FRAMING.search(_head_of(begun))
+def _ends_with_connection(data: bytes) -> bool:
+    return not FRAMING.search(_head_of(data))

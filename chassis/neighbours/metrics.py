@@ -26,7 +26,7 @@ class Calls:
         self.retries = RETRIES.labels(service)
         self.joined = JOINED.labels(service)
 
-    def ended(self, seconds: float, failure: BaseException | None = None) -> None:
+    def record(self, seconds: float, failure: BaseException | None = None) -> None:
         """A call came to its end, or to `failure`."""
         self._seconds.observe(seconds)
         if failure is None:
@@ -46,7 +46,7 @@ NEIGHBOURS: dict[str, tuple[tuple[Bulkhead, Bulkhead | BulkheadShare], Breaker]]
 its state is read when it is asked for."""
 
 
-def _neighbours() -> Iterable[Metric]:
+def _collect() -> Iterable[Metric]:
     label = ("service",)
     busy = GaugeMetricFamily("bulkhead_calls_busy", "Calls under way.", labels=label)
     waiting = GaugeMetricFamily("bulkhead_calls_waiting", "Calls that wait for a place.", labels=label)
@@ -62,4 +62,4 @@ def _neighbours() -> Iterable[Metric]:
     return (busy, searching, waiting, opened, openings)
 
 
-Read(_neighbours)
+Read(_collect)

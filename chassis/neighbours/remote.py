@@ -9,7 +9,7 @@ import orjson
 
 from chassis.neighbours.dialect import DialectClient
 from chassis.neighbours.shared_read import PendingRead, ReadKey, SharedRead
-from chassis.neighbours.transport import AnswerMemory, OutgoingRequest, header
+from chassis.neighbours.transport import AnswerMemory, OutgoingRequest, header_line
 from chassis.request import context, deadline
 from chassis.settings import NeighbourSettings
 
@@ -26,10 +26,10 @@ class Remote(DialectClient):
         settings: NeighbourSettings | None = None,
         *,
         transport: httpx2.AsyncBaseTransport | None = None,
-        budget: AnswerMemory | None = None,
+        answer_memory: AnswerMemory | None = None,
     ) -> None:
-        super().__init__(name, base_url, settings, transport=transport, budget=budget)
-        self.shared: dict[ReadKey, SharedRead[Any]] = {}
+        super().__init__(name, base_url, settings, transport=transport, answer_memory=answer_memory)
+        self.shared_reads: dict[ReadKey, SharedRead[Any]] = {}
         """Reads under way that others may join."""
         self._writes = 0
         """Counts each write when it is sent and when it ends: a read that begins later joins none that began before."""
@@ -41,11 +41,11 @@ class Remote(DialectClient):
         `decode` raises ValueError for what is no answer to this question. Raises the neighbour's refusal, Unavailable
         (also for what does not decode), or DeadlineExceeded.
         """
-        reading = self.begin(path, decode, body, search=search)
+        pending = self.begin(path, decode, body, search=search)
         try:
-            return await reading
+            return await pending
         except asyncio.CancelledError:
-            reading.cancel()
+            pending.cancel()
             raise
 
     def begin(
@@ -54,21 +54,21 @@ class Remote(DialectClient):
         """Begins a read: when this returns, the request is on its way if nothing stands in its way. What is returned is
         to be awaited, like `read`, or cancelled."""
         content = None if body is None else _dumps(body)
-        until = deadline.current()
+        ends_at = deadline.current()
         key = (path, content, self._writes, context.current().caller.token)  # one caller's answer is not another's
-        shared = self.shared.get(key)
-        if shared is not None and shared.until <= until:
+        shared = self.shared_reads.get(key)
+        if shared is not None and shared.deadline <= ends_at:
             self.calls.joined.value += 1
             return shared.join()
         request = OutgoingRequest("GET" if body is None else "POST", path, content, search)
-        reading = SharedRead(self, self.shared, request, decode, until)
+        reading = SharedRead(self, self.shared_reads, request, decode, ends_at)
         if shared is None and reading.seconds == self.timeout:  # only reads with the full time-out may be joined
             reading.key = key
-            self.shared[key] = reading
+            self.shared_reads[key] = reading
         try:
             reading.start()
         except BaseException:
-            reading.over()
+            reading.close()
             raise
         return reading.join()
 
@@ -82,17 +82,17 @@ class Remote(DialectClient):
     ) -> T:
         """Changes something; repeated, when the answer is lost, only under an `Idempotency-Key`. Raises like `read`."""
         request = OutgoingRequest(method, path, None if body is None else _dumps(body))
-        given = headers or {}
-        lines = "".join(header(name, value) for name, value in given.items())
+        sent = headers or {}
+        lines = "".join(header_line(name, value) for name, value in sent.items())
         self._writes += 1
         try:
-            return await self.decoded(
+            return await self.call(
                 request,
                 decode,
                 lines,
-                repeatable="Idempotency-Key" in given,
-                wrote=True,
-                status=_done(method, given),
+                repeatable="Idempotency-Key" in sent,
+                is_write=True,
+                status=_success_status(method, sent),
             )
         finally:
             self._writes += 1  # also when nobody knows what became of it
@@ -104,12 +104,15 @@ def neighbours(
     transports: Mapping[str, httpx2.AsyncBaseTransport] | None = None,
 ) -> dict[str, Remote]:
     """All that a process asks, by name; their answers share its memory."""
-    budget = AnswerMemory(settings.max_answers_bytes)
-    given = transports or {}
-    return {name: Remote(name, url, settings, transport=given.get(name), budget=budget) for name, url in urls.items()}
+    answer_memory = AnswerMemory(settings.max_answers_bytes)
+    given_transports = transports or {}
+    return {
+        name: Remote(name, url, settings, transport=given_transports.get(name), answer_memory=answer_memory)
+        for name, url in urls.items()
+    }
 
 
-def _done(method: str, headers: Mapping[str, str]) -> int:
+def _success_status(method: str, headers: Mapping[str, str]) -> int:
     """The status by which our dialect says that a write was done."""
     if method == "POST":
         return 201

@@ -91,43 +91,43 @@ class ResolvingLoop(uvloop.Loop):
 class ResolvedName:
     """The addresses of one name."""
 
-    def __init__(self, look_up: Callable[[], list[Address]], loop: asyncio.AbstractEventLoop, spelled: str) -> None:
-        self._look_up, self._loop, self._spelled = look_up, loop, spelled
-        self._found: list[Address] = []
+    def __init__(self, look_up: Callable[[], list[Address]], loop: asyncio.AbstractEventLoop, host: str) -> None:
+        self._look_up, self._loop, self._host = look_up, loop, host
+        self._addresses: list[Address] = []
         """What was found last."""
         self._failure: Exception | None = None
         """Why nothing was found, if it was so the last time."""
-        self._until = 0.0
+        self._fresh_until = 0.0
         """When what was found is no longer fresh."""
-        self._under_way: asyncio.Future[None] | None = None
+        self._current_look_up: asyncio.Future[None] | None = None
         self._avoided: dict[Any, float] = {}
         """Addresses that come last, and until when."""
 
     async def addresses(self) -> list[Address]:
         """Those to try, in this order. Waits only while none was ever found; raises what the look-up did."""
-        if not self._found:
+        if not self._addresses:
             # Not the future itself: one who gives up waiting must not end it for the others.
-            await asyncio.wait([self._look_up_begun()])
-            if not self._found:
-                raise self._failure or OSError(f"{self._spelled} has no address")
-        elif time.monotonic() > self._until:
-            self._look_up_begun()
+            await asyncio.wait([self._start_look_up()])
+            if not self._addresses:
+                raise self._failure or OSError(f"{self._host} has no address")
+        elif time.monotonic() > self._fresh_until:
+            self._start_look_up()
         now = time.monotonic()
-        return sorted(self._found, key=lambda one: self._avoided.get(one[4], 0.0) > now)
+        return sorted(self._addresses, key=lambda one: self._avoided.get(one[4], 0.0) > now)
 
     def avoid(self, address: Address) -> None:
         """It did not take a connection."""
         self._avoided[address[4]] = time.monotonic() + AVOIDED_SECONDS
 
-    def _look_up_begun(self) -> "asyncio.Future[None]":
+    def _start_look_up(self) -> "asyncio.Future[None]":
         """The one look-up under way."""
-        if self._under_way is None:
+        if self._current_look_up is None:
             # Not of a pool, where names would wait for one another; and the process may end before it.
-            threading.Thread(target=self._run, name=f"look-up of {self._spelled}", daemon=True).start()
-            self._under_way = self._loop.create_future()
-        return self._under_way
+            threading.Thread(target=self._run_look_up, name=f"look-up of {self._host}", daemon=True).start()
+            self._current_look_up = self._loop.create_future()
+        return self._current_look_up
 
-    def _run(self) -> None:
+    def _run_look_up(self) -> None:
         found: list[Address] = []
         failure: Exception | None = None
         try:
@@ -135,19 +135,19 @@ class ResolvedName:
         except Exception as raised:  # whoever waits is told, whatever it is
             failure = raised
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-            self._loop.call_soon_threadsafe(self._ended, found, failure)
+            self._loop.call_soon_threadsafe(self._look_up_done, found, failure)
 
-    def _ended(self, found: list[Address], failure: Exception | None) -> None:
+    def _look_up_done(self, found: list[Address], failure: Exception | None) -> None:
         if found:
-            self._found = found
+            self._addresses = found
             self._avoided = {one[4]: self._avoided[one[4]] for one in found if one[4] in self._avoided}
-        elif self._found and not self._failure:
+        elif self._addresses and not self._failure:
             log.warning(
-                "name not found: its last addresses are used", extra={"host": self._spelled, "reason": repr(failure)}
+                "name not found: its last addresses are used", extra={"host": self._host, "reason": repr(failure)}
             )
         self._failure = failure
-        self._until = time.monotonic() + FRESH_SECONDS
-        under_way, self._under_way = self._under_way, None
+        self._fresh_until = time.monotonic() + FRESH_SECONDS
+        under_way, self._current_look_up = self._current_look_up, None
         if under_way:
             under_way.set_result(None)
 

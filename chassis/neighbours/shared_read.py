@@ -8,8 +8,8 @@ from collections.abc import Callable, Generator
 from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
-from chassis.neighbours.dialect import DialectClient, outgoing
-from chassis.neighbours.transport import Answer, Exchange, OutgoingRequest, Stale, TransportError
+from chassis.neighbours.dialect import DialectClient, call_headers
+from chassis.neighbours.transport import Answer, Exchange, OutgoingRequest, StaleConnection, TransportError
 
 T = TypeVar("T")
 
@@ -20,21 +20,21 @@ ReadKey = tuple[str, bytes | None, int, str | None]
 class PendingRead(Generic[T]):
     """One caller's wait for a read under way: to be awaited or cancelled."""
 
-    __slots__ = ("_shared", "_value")
+    __slots__ = ("_shared", "_waiter")
 
-    def __init__(self, shared: SharedRead[T], value: asyncio.Future[T]) -> None:
-        self._shared, self._value = shared, value
+    def __init__(self, shared: SharedRead[T], waiter: asyncio.Future[T]) -> None:
+        self._shared, self._waiter = shared, waiter
 
     def __await__(self) -> Generator[Any, None, T]:
-        return self._value.__await__()
+        return self._waiter.__await__()
 
     def cancel(self) -> None:
         """The caller waits no longer; if nobody else does, the call is given up, and its connection with it."""
-        value = self._value
-        if not value.cancel() and not value.cancelled():
-            value.exception()  # has been seen: asyncio would complain
-        elif self._shared.waiting:
-            self._shared.leave(value)
+        waiter = self._waiter
+        if not waiter.cancel() and not waiter.cancelled():
+            waiter.exception()  # has been seen: asyncio would complain
+        elif self._shared.waiters:
+            self._shared.remove_waiter(waiter)
 
 
 class SharedRead(Generic[T]):
@@ -50,115 +50,115 @@ class SharedRead(Generic[T]):
         "_context",
         "_decode",
         "_exchange",
-        "_places",
         "_remote",
         "_request",
+        "_shared_reads",
+        "_slots",
         "_task",
-        "_under_way",
+        "deadline",
         "key",
         "seconds",
-        "until",
-        "waiting",
+        "waiters",
     )
 
     def __init__(
         self,
         remote: DialectClient,
-        under_way: dict[ReadKey, SharedRead[Any]],
+        shared_reads: dict[ReadKey, SharedRead[Any]],
         request: OutgoingRequest,
         decode: Callable[[bytes], T],
-        until: float,
+        deadline: float,
     ) -> None:
-        self._under_way = under_way
+        self._shared_reads = shared_reads
         self._remote, self._request, self._decode = remote, request, decode
-        self._places = remote.searches if request.search else remote.bulkhead
-        self.until = until
+        self._slots = remote.searches if request.search else remote.bulkhead
+        self.deadline = deadline
         self._began = now = time.monotonic()
-        self.seconds = min(remote.timeout, until - now)
+        self.seconds = min(remote.timeout, deadline - now)
         """How long it may take."""
         self.key: ReadKey | None = None
         """Where others find it, if they may."""
-        self.waiting: list[asyncio.Future[T]] = []
+        self.waiters: list[asyncio.Future[T]] = []
         self._exchange: Exchange | None = None
         self._task: asyncio.Task[T] | None = None
         self._context = copy_context()
 
     def start(self) -> None:
         remote, request, seconds = self._remote, self._request, self.seconds
-        if not remote.breaker.open and seconds > 0 and self._places.try_enter():
+        if not remote.breaker.open and seconds > 0 and self._slots.try_enter():
             try:
-                headers = outgoing(seconds, request.content)
-                self._exchange = remote.wire.begin(request, headers, seconds=seconds, ended=self._ended)
+                headers = call_headers(seconds, request.content)
+                self._exchange = remote.transport.begin(request, headers, seconds=seconds, on_end=self._on_answer)
             finally:
                 if self._exchange is None:
-                    self._places.leave()
+                    self._slots.leave()
             if self._exchange is not None:
                 remote.refill_retry_budget()
                 return
-        self._go_on(None)
+        self._run_call(None)
 
     def join(self) -> PendingRead[T]:
-        value: asyncio.Future[T] = self._remote.loop.create_future()
-        self.waiting.append(value)
-        return PendingRead(self, value)
+        waiter: asyncio.Future[T] = self._remote.loop.create_future()
+        self.waiters.append(waiter)
+        return PendingRead(self, waiter)
 
-    def leave(self, value: asyncio.Future[T]) -> None:
+    def remove_waiter(self, waiter: asyncio.Future[T]) -> None:
         """One of those that wait does so no longer."""
-        if value in self.waiting:
-            self.waiting.remove(value)
-            if not self.waiting:
-                self._stop()
+        if waiter in self.waiters:
+            self.waiters.remove(waiter)
+            if not self.waiters:
+                self._cancel()
 
-    def _ended(self, outcome: Answer | Exception) -> None:
+    def _on_answer(self, outcome: Answer | Exception) -> None:
         """The short way has come to its end: a good answer, as nearly always, or something for the long way."""
         self._exchange = None
         remote = self._remote
-        self._places.leave()
+        self._slots.leave()
         if isinstance(outcome, Answer) and outcome.status == 200:
             try:
-                found = self._decode(outcome.content)
+                value = self._decode(outcome.content)
             except Exception:  # the long way meets it again, and says so
-                self._go_on(outcome)
+                self._run_call(outcome)
                 return
             remote.breaker.record(failed=False)
-            remote.calls.ended(time.monotonic() - self._began)
-            for value in self.over():
-                value.set_result(found)
+            remote.calls.record(time.monotonic() - self._began)
+            for waiter in self.close():
+                waiter.set_result(value)
             return
-        if isinstance(outcome, TransportError) and not isinstance(outcome, Stale):
-            remote.failed(outcome, self.seconds)
-        self._go_on(outcome)
+        if isinstance(outcome, TransportError) and not isinstance(outcome, StaleConnection):
+            remote.record_failure(outcome, self.seconds)
+        self._run_call(outcome)
 
-    def _go_on(self, first: Answer | Exception | None) -> None:
+    def _run_call(self, first: Answer | Exception | None) -> None:
         """The long way, from what has come so far."""
-        call = self._remote.decoded(self._request, self._decode, "", repeatable=True, began=self._began, first=first)
+        call = self._remote.call(self._request, self._decode, "", repeatable=True, began=self._began, first=first)
         self._task = self._remote.loop.create_task(call, context=self._context)
-        self._task.add_done_callback(self._done)
+        self._task.add_done_callback(self._on_call_done)
 
-    def _done(self, task: asyncio.Task[T]) -> None:
+    def _on_call_done(self, task: asyncio.Task[T]) -> None:
         failure = None if task.cancelled() else task.exception()
-        for value in self.over():
+        for waiter in self.close():
             if task.cancelled():
-                value.cancel()
+                waiter.cancel()
             elif failure is not None:
-                value.set_exception(failure)
+                waiter.set_exception(failure)
             else:
-                value.set_result(task.result())
+                waiter.set_result(task.result())
 
-    def over(self) -> list[asyncio.Future[T]]:
+    def close(self) -> list[asyncio.Future[T]]:
         """Nobody may join any more; returns those that wait."""
         if self.key is not None:
-            del self._under_way[self.key]
+            del self._shared_reads[self.key]
             self.key = None
-        waiting, self.waiting = self.waiting, []
-        return [value for value in waiting if not value.done()]
+        waiters, self.waiters = self.waiters, []
+        return [waiter for waiter in waiters if not waiter.done()]
 
-    def _stop(self) -> None:
-        self.over()
+    def _cancel(self) -> None:
+        self.close()
         if self._exchange is not None:
             self._exchange.cancel()
             self._exchange = None
-            self._places.leave()
-            self._remote.calls.ended(time.monotonic() - self._began, asyncio.CancelledError())
+            self._slots.leave()
+            self._remote.calls.record(time.monotonic() - self._began, asyncio.CancelledError())
         elif self._task is not None:
             self._task.cancel()

@@ -26,7 +26,7 @@ class OutgoingRequest(NamedTuple):
     """Whether it may have to be looked for: see `Remote.searches`."""
 
 
-def header(name: str, value: str) -> str:
+def header_line(name: str, value: str) -> str:
     """One header, as the line that stands in a request. Raises ValueError for a value that would be more than one."""
     if "\r" in value or "\n" in value:
         raise ValueError("a line break in a header")
@@ -56,31 +56,31 @@ class TransportError(Exception):
     """
 
 
-class Refused(TransportError): ...
+class ConnectFailed(TransportError): ...
 
 
-class Lost(TransportError): ...
+class ConnectionLost(TransportError): ...
 
 
-class Stale(Lost): ...
+class StaleConnection(ConnectionLost): ...
 
 
-class TimedOut(TransportError): ...
+class AnswerTimeout(TransportError): ...
 
 
-class Garbled(TransportError): ...
+class GarbledAnswer(TransportError): ...
 
 
-class TooMuch(TransportError): ...
+class AnswerMemoryFull(TransportError): ...
 
 
 class AnswerReceiver(Protocol):
     """Who receives an answer in parts."""
 
-    held: int
+    held_bytes: int
     """Bytes that it holds of the answer so far; the budget's to change."""
 
-    def give_up(self, failure: TransportError) -> None:
+    def fail(self, failure: TransportError) -> None:
         """Drops the answer; who waits for it is told of `failure`."""
 
 
@@ -92,29 +92,29 @@ class AnswerMemory:
     is in the same turn of the event loop or the next. One that comes in one piece is not counted.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most, self.held = most, 0
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes, self.held_bytes = max_bytes, 0
         self._receivers: set[AnswerReceiver] = set()
 
-    def take(self, receiver: AnswerReceiver, size: int) -> None:
+    def add(self, receiver: AnswerReceiver, size: int) -> None:
         """`receiver` got so much more; afterwards it may have been given up."""
         self._receivers.add(receiver)
-        receiver.held += size
-        self.held += size
-        while self.held > self.most:
-            longest = max(self._receivers, key=lambda one: one.held)
-            failure = TooMuch(f"{longest.held} bytes, where all answers have {self.most}")
-            self.give_back(longest)
-            longest.give_up(failure)
+        receiver.held_bytes += size
+        self.held_bytes += size
+        while self.held_bytes > self.max_bytes:
+            longest = max(self._receivers, key=lambda one: one.held_bytes)
+            failure = AnswerMemoryFull(f"{longest.held_bytes} bytes, where all answers have {self.max_bytes}")
+            self.release(longest)
+            longest.fail(failure)
 
-    def give_back(self, receiver: AnswerReceiver) -> None:
+    def release(self, receiver: AnswerReceiver) -> None:
         """`receiver` holds nothing any more."""
         self._receivers.discard(receiver)
-        self.held -= receiver.held
-        receiver.held = 0
+        self.held_bytes -= receiver.held_bytes
+        receiver.held_bytes = 0
 
 
-Ended = Callable[[Answer | Exception], None]
+OnEnd = Callable[[Answer | Exception], None]
 """Told what came of an exchange: an answer, a TransportError, or what nobody expected."""
 
 
@@ -147,7 +147,7 @@ class Transport(Protocol):
         headers: str,
         *,
         seconds: float,
-        ended: Ended,
+        on_end: OnEnd,
     ) -> Exchange | None:
         """The same without a coroutine: the request is on its way when this returns, and `ended` is called later with
         what comes of it. None when nothing was sent, since there is no connection at hand."""
@@ -159,12 +159,12 @@ class HttpxReceiver:
     """An answer that a task receives within the time of `clock`."""
 
     def __init__(self, clock: asyncio.Timeout) -> None:
-        self.held = 0
+        self.held_bytes = 0
         self.failure: TransportError | None = None
         """Why it was given up."""
         self._clock = clock
 
-    def give_up(self, failure: TransportError) -> None:
+    def fail(self, failure: TransportError) -> None:
         self.failure = failure
         if not self._clock.expired():
             self._clock.reschedule(0)  # that was long ago: the task ends
@@ -173,8 +173,8 @@ class HttpxReceiver:
 class HttpxTransport:
     """An httpx2 transport as a wire."""
 
-    def __init__(self, base_url: str, transport: httpx2.AsyncBaseTransport, budget: AnswerMemory) -> None:
-        self._base_url, self._transport, self._budget = base_url, transport, budget
+    def __init__(self, base_url: str, transport: httpx2.AsyncBaseTransport, answer_memory: AnswerMemory) -> None:
+        self._base_url, self._transport, self._answer_memory = base_url, transport, answer_memory
 
     async def send(
         self,
@@ -188,38 +188,38 @@ class HttpxTransport:
         fields = dict(line.split(": ", 1) for line in headers.split("\r\n")[:-1])
         sent = httpx2.Request(request.method, url, headers=fields, content=request.content)
         clock = asyncio.timeout(seconds)
-        receiving = HttpxReceiver(clock)
+        receiver = HttpxReceiver(clock)
         try:
             async with clock:
                 response = await self._transport.handle_async_request(sent)
                 assert isinstance(response.stream, httpx2.AsyncByteStream)
-                found = bytearray()
+                content = bytearray()
                 try:
                     async for chunk in response.stream:
-                        found += chunk
-                        if len(found) > MAX_ANSWER_BYTES:
-                            raise Garbled(f"more than {MAX_ANSWER_BYTES} bytes")
-                        self._budget.take(receiving, len(chunk))
-                        if receiving.failure:
-                            raise receiving.failure
+                        content += chunk
+                        if len(content) > MAX_ANSWER_BYTES:
+                            raise GarbledAnswer(f"more than {MAX_ANSWER_BYTES} bytes")
+                        self._answer_memory.add(receiver, len(chunk))
+                        if receiver.failure:
+                            raise receiver.failure
                 finally:
-                    self._budget.give_back(receiving)
+                    self._answer_memory.release(receiver)
                     await response.aclose()
         except (TimeoutError, httpx2.TimeoutException) as failure:
-            raise receiving.failure or TimedOut(f"no answer within {seconds:.3f} s") from failure
+            raise receiver.failure or AnswerTimeout(f"no answer within {seconds:.3f} s") from failure
         except httpx2.ConnectError as failure:
-            raise Refused(str(failure)) from failure
+            raise ConnectFailed(str(failure)) from failure
         except httpx2.RemoteProtocolError as failure:
-            raise Garbled(str(failure)) from failure
+            raise GarbledAnswer(str(failure)) from failure
         except (httpx2.TransportError, httpx2.InvalidURL) as failure:
-            raise Lost(str(failure)) from failure
+            raise ConnectionLost(str(failure)) from failure
         except asyncio.CancelledError as failure:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            raise Lost("the transport gave it up") from failure  # nobody here did: whoever waits must be told
+            raise ConnectionLost("the transport gave it up") from failure  # nobody here did: whoever waits must be told
         retry_after = response.headers.get("retry-after", "") if response.status_code >= 400 else ""
-        return Answer(response.status_code, bytes(found), retry_after)
+        return Answer(response.status_code, bytes(content), retry_after)
 
     def begin(
         self,
@@ -227,7 +227,7 @@ class HttpxTransport:
         headers: str,
         *,
         seconds: float,
-        ended: Ended,
+        on_end: OnEnd,
     ) -> "asyncio.Task[None]":
         async def exchange() -> None:
             outcome: Answer | Exception
@@ -235,7 +235,7 @@ class HttpxTransport:
                 outcome = await self.send(request, headers, seconds=seconds, repeatable=True)
             except Exception as failure:  # whoever waits is told, whatever it is
                 outcome = failure
-            ended(outcome)
+            on_end(outcome)
 
         return asyncio.ensure_future(exchange())
 

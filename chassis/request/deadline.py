@@ -36,7 +36,7 @@ def compute(seconds: float, requested: bytes | None = None, arrived: float | Non
 
 def begin(seconds: float, requested: bytes | None = None) -> Token[RequestContext]:
     """What follows ends as `until_of` says; `end` takes the token."""
-    return context.enter(context.current()._replace(until=compute(seconds, requested)))
+    return context.enter(context.current()._replace(deadline=compute(seconds, requested)))
 
 
 def end(token: Token[RequestContext]) -> None:

@@ -609,7 +609,7 @@ async def test_a_read_that_nobody_waits_for_any_more_is_given_up() -> None:
     assert asking.bulkhead.busy == 1, "the other one still waits"
     readings[1].cancel()
 
-    assert (asking.bulkhead.busy, asking.shared) == (0, {})
+    assert (asking.bulkhead.busy, asking.shared_reads) == (0, {})
 
 
 async def test_a_read_that_is_repeated_can_be_given_up_too() -> None:
@@ -621,7 +621,7 @@ async def test_a_read_that_is_repeated_can_be_given_up_too() -> None:
     reading.cancel()
     await until(lambda: not asking.bulkhead.busy)
 
-    assert asking.shared == {}
+    assert asking.shared_reads == {}
 
 
 async def test_whatever_decoding_meets_reaches_all_that_wait() -> None:
@@ -632,17 +632,17 @@ async def test_whatever_decoding_meets_reaches_all_that_wait() -> None:
     answers = await asyncio.gather(*(asking.read("/q/", decode) for _ in range(2)), return_exceptions=True)
 
     assert [type(answer) for answer in answers] == [LookupError] * 2
-    assert (asking.bulkhead.busy, asking.shared) == (0, {})
+    assert (asking.bulkhead.busy, asking.shared_reads) == (0, {})
 
 
 async def test_a_read_that_cannot_be_sent_leaves_nothing_behind() -> None:
     asking = Remote("pessoas", "http://127.0.0.1:9")
-    asking.wire = Unsendable()
+    asking.transport = Unsendable()
     for _ in range(2):
         with pytest.raises(ValueError, match="line break"):
             asking.begin(*READ)
 
-    assert (asking.bulkhead.busy, asking.shared) == (0, {})
+    assert (asking.bulkhead.busy, asking.shared_reads) == (0, {})
 
 
 class Unsendable(DefaultTransport):

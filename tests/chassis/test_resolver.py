@@ -23,7 +23,7 @@ from valkey.exceptions import ValkeyError
 from chassis.neighbours import resolver
 from chassis.neighbours.default_transport import DefaultTransport
 from chassis.neighbours.resolver import ResolvingLoop
-from chassis.neighbours.transport import AnswerMemory, OutgoingRequest, Refused
+from chassis.neighbours.transport import AnswerMemory, OutgoingRequest, ConnectFailed
 from deploy.postgres import Cluster
 from tests.chassis.peers import until
 
@@ -90,7 +90,7 @@ def test_a_name_that_is_not_answered_keeps_no_other_waiting() -> None:
         async with listening() as port:
             mute, good = transport_to(MUTE, port), transport_to("good.test", port)
             given_up = await asyncio.gather(*(ask(mute) for _ in range(16)), return_exceptions=True)
-            assert {type(one) for one in given_up} == {Refused}
+            assert {type(one) for one in given_up} == {ConnectFailed}
             assert [await ask(good) for _ in range(16)] == [200] * 16
 
     names.run(test)
@@ -167,7 +167,7 @@ def test_addresses_that_change_are_found() -> None:
                 try:
                     assert await ask(on) == 200
                     break
-                except Refused:
+                except ConnectFailed:
                     refused += 1
                     await asyncio.sleep(0.05)
             assert refused, "the old address was tried"

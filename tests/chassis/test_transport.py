@@ -18,16 +18,16 @@ from chassis.neighbours.default_transport import DefaultTransport
 from chassis.neighbours.transport import (
     Answer,
     AnswerMemory,
-    Garbled,
+    AnswerMemoryFull,
+    AnswerTimeout,
+    ConnectionLost,
+    GarbledAnswer,
     HttpxTransport,
-    Lost,
     OutgoingRequest,
-    Refused,
-    Stale,
-    TimedOut,
-    TooMuch,
+    ConnectFailed,
+    StaleConnection,
     Transport,
-    header,
+    header_line,
 )
 from deploy.postgres import free_ports
 
@@ -58,7 +58,7 @@ async def peer(make: Callable[[str], Transport], serve: Serve, prefix: str = "")
 
 
 async def send(on: Transport, content: bytes | None = None, *, seconds: float = 5, repeatable: bool = True) -> Answer:
-    headers = header("x-asked", "1")
+    headers = header_line("x-asked", "1")
     return await on.send(OutgoingRequest("POST", "/q/", content), headers, seconds=seconds, repeatable=repeatable)
 
 
@@ -182,7 +182,7 @@ async def test_of_a_refusal_it_is_read_when_to_come_back(
 )
 async def test_broken_http_is_garbled(make: Callable[[str], Transport], answer: bytes) -> None:
     async with peer(make, says(answer, then_close=True)) as on:
-        with pytest.raises(Garbled):
+        with pytest.raises(GarbledAnswer):
             await send(on)
 
 
@@ -200,14 +200,14 @@ async def test_an_answer_that_never_ends_is_given_up(
             await writer.drain()
 
     async with peer(make, serve) as on:
-        with pytest.raises(Garbled):
+        with pytest.raises(GarbledAnswer):
             await send(on)
 
 
 async def held(size: int) -> None:
     """Returns when the arriving answers hold that many bytes, without their heads."""
     async with asyncio.timeout(60):
-        while abs(BUDGET.held - size) > 1000:  # noqa: ASYNC110  # what is waited for has no event
+        while abs(BUDGET.held_bytes - size) > 1000:  # noqa: ASYNC110  # what is waited for has no event
             await asyncio.sleep(0.01)
 
 
@@ -238,13 +238,13 @@ async def test_the_longest_of_all_answers_is_given_up_when_they_hold_too_much(ma
         await held(1_800_000)
 
         more.set()  # the third answer needs more memory, so the first must be given up
-        with pytest.raises(TooMuch):
+        with pytest.raises(AnswerMemoryFull):
             await first
         assert len((await third).content) == 1_000_000
         rest.set()
         assert len((await second).content) == 1_000_000
 
-    assert BUDGET.held == 0
+    assert BUDGET.held_bytes == 0
 
 
 @pytest.mark.parametrize("end", ["time", "cancelled", "cut off"])
@@ -266,8 +266,8 @@ async def test_an_answer_gives_back_what_it_holds_however_it_ends(make: Callable
         [outcome] = await asyncio.gather(asking, return_exceptions=True)
         cut.set()
 
-    assert isinstance(outcome, TimedOut | asyncio.CancelledError | Garbled)
-    assert BUDGET.held == 0
+    assert isinstance(outcome, AnswerTimeout | asyncio.CancelledError | GarbledAnswer)
+    assert BUDGET.held_bytes == 0
 
 
 async def test_an_answer_that_drips_ends_at_the_deadline(make: Callable[[str], Transport]) -> None:
@@ -279,12 +279,12 @@ async def test_an_answer_that_drips_ends_at_the_deadline(make: Callable[[str], T
             await asyncio.sleep(0.01)
 
     async with peer(make, serve) as on:
-        with pytest.raises(TimedOut):
+        with pytest.raises(AnswerTimeout):
             await send(on, seconds=0.2)
 
 
 async def test_a_closed_port_refuses(make: Callable[[str], Transport]) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(ConnectFailed):
         await send(make(f"http://127.0.0.1:{free_ports()}"))
 
 
@@ -294,7 +294,7 @@ async def test_a_connection_that_ends_without_an_answer_is_lost(make: Callable[[
         writer.close()
 
     async with peer(make, serve) as on:
-        with pytest.raises((Lost, Garbled)):
+        with pytest.raises((ConnectionLost, GarbledAnswer)):
             await send(on)
 
 
@@ -334,7 +334,7 @@ async def test_a_kept_connection_that_ends_under_a_request_is_replaced_where_tha
         answered: Any = await asyncio.gather(send(on, repeatable=repeatable), return_exceptions=True)
 
     assert met == 1
-    assert isinstance(answered[0], Answer if meets == 2 else Lost)
+    assert isinstance(answered[0], Answer if meets == 2 else ConnectionLost)
 
 
 async def test_each_of_many_requests_ends_when_its_own_time_is_over() -> None:
@@ -342,7 +342,7 @@ async def test_each_of_many_requests_ends_when_its_own_time_is_over() -> None:
     ended: list[float] = []
 
     async def late(on: Transport, seconds: float) -> None:
-        with pytest.raises(TimedOut):
+        with pytest.raises(AnswerTimeout):
             await send(on, seconds=seconds)
         ended.append(seconds)
 
@@ -395,14 +395,14 @@ async def test_an_answer_that_came_while_the_process_was_stopped_is_not_late() -
 async def begun(on: Transport, seconds: float = 5) -> Answer | Exception:
     """The outcome of a request that is begun at once."""
     ended: asyncio.Future[Answer | Exception] = asyncio.get_running_loop().create_future()
-    assert on.begin(OutgoingRequest("GET", "/q/"), "", seconds=seconds, ended=ended.set_result)
+    assert on.begin(OutgoingRequest("GET", "/q/"), "", seconds=seconds, on_end=ended.set_result)
     return await ended
 
 
 async def test_a_request_can_be_sent_at_once_where_a_connection_is_at_hand() -> None:
     async with peer(LEAN, says(OK)) as on:
         assert isinstance(on, DefaultTransport)
-        assert on.begin(OutgoingRequest("GET", "/q/"), "", seconds=5, ended=lambda _: None) is None
+        assert on.begin(OutgoingRequest("GET", "/q/"), "", seconds=5, on_end=lambda _: None) is None
         await send(on)
         assert await begun(on) == Answer(200, b"{}")
         assert await begun(on) == Answer(200, b"{}"), "the connection is kept"
@@ -413,10 +413,10 @@ async def test_a_transport_that_gives_a_request_up_by_itself_has_lost_it() -> No
         raise asyncio.CancelledError
 
     on = HttpxTransport("http://pessoas.test", httpx2.MockTransport(give_up), AnswerMemory(10**9))
-    with pytest.raises(Lost):
+    with pytest.raises(ConnectionLost):
         await send(on)
     async with asyncio.timeout(5):
-        assert isinstance(await begun(on), Lost)
+        assert isinstance(await begun(on), ConnectionLost)
 
 
 async def test_a_kept_connection_that_had_ended_is_stale() -> None:
@@ -429,7 +429,7 @@ async def test_a_kept_connection_that_had_ended_is_stale() -> None:
     async with peer(LEAN, serve) as on:
         assert isinstance(on, DefaultTransport)
         await send(on)
-        assert isinstance(await begun(on), Stale)
+        assert isinstance(await begun(on), StaleConnection)
 
 
 async def test_an_answer_in_single_bytes_after_an_interim_one_is_whole() -> None:
@@ -457,7 +457,7 @@ async def test_bytes_that_nobody_asked_for_end_a_kept_connection() -> None:
 @pytest.mark.parametrize("value", ["a\r\nx: 1", "a\nb", "a\rb\n"])
 async def test_neither_a_header_nor_a_path_can_smuggle_a_line(value: str) -> None:
     with pytest.raises(ValueError, match="line break"):
-        header("x-asked", value)
+        header_line("x-asked", value)
     async with peer(LEAN, says(OK)) as on:
         with pytest.raises(ValueError, match="line break"):
             await on.send(OutgoingRequest("GET", f"/{value}"), "", seconds=1, repeatable=True)
