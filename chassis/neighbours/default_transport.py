@@ -22,11 +22,11 @@ from chassis.neighbours.transport import (
     Answer,
     AnswerMemory,
     AnswerTimeout,
+    ConnectFailed,
     ConnectionLost,
     GarbledAnswer,
     OnEnd,
     OutgoingRequest,
-    ConnectFailed,
     StaleConnection,
     TransportError,
 )

@@ -23,7 +23,7 @@ from valkey.exceptions import ValkeyError
 from chassis.neighbours import resolver
 from chassis.neighbours.default_transport import DefaultTransport
 from chassis.neighbours.resolver import ResolvingLoop
-from chassis.neighbours.transport import AnswerMemory, OutgoingRequest, ConnectFailed
+from chassis.neighbours.transport import AnswerMemory, ConnectFailed, OutgoingRequest
 from deploy.postgres import Cluster
 from tests.chassis.peers import until
 
