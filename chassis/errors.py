@@ -191,7 +191,7 @@ class TooSlow(DeadlineExceeded):
     code = "TOO_SLOW"
 
 
-OF_THE_REQUEST = frozenset({Busy.code, TooSlow.code})
+CODES_OF_THE_REQUEST = frozenset({Busy.code, TooSlow.code})
 """Codes of a 5xx that says nothing against whoever answered it."""
 
 

@@ -10,8 +10,8 @@ RFC_3339 = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})"
     r"(?:\.(?P<fraction>[0-9]+))?(?:[Zz]|(?P<sign>[+-])(?P<hours>[0-9]{2}):(?P<minutes>[0-5][0-9]))"
 )
-NO_INSTANT = "deve ser data e hora RFC 3339 com fuso, como 2026-01-31T12:00:00Z"
-NO_SUCH = "essa data, ou essa hora, não existe"
+NOT_AN_INSTANT = "deve ser data e hora RFC 3339 com fuso, como 2026-01-31T12:00:00Z"
+NO_SUCH_INSTANT = "essa data, ou essa hora, não existe"
 MICROSECOND, SECOND = timedelta(microseconds=1), timedelta(seconds=1)
 
 
@@ -21,7 +21,7 @@ class Instant(NamedTuple):
     floor: datetime
     ceiling: datetime
 
-    def is_at(self, stored: datetime) -> bool:
+    def equals(self, stored: datetime) -> bool:
         return self.floor == stored == self.ceiling
 
 
@@ -30,27 +30,27 @@ def read(value: object) -> Instant:
 
     A leap second (23:59:60 in UTC) is the first second of the next day, as in POSIX and PostgreSQL, which count none.
     """
-    found = RFC_3339.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        raise InvalidValue("NOT_A_DATETIME", NO_INSTANT)
-    year, month, day, hour, minute, second = map(int, found.groups()[:6])
-    fraction = found["fraction"] or ""
+    match = RFC_3339.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise InvalidValue("NOT_A_DATETIME", NOT_AN_INSTANT)
+    year, month, day, hour, minute, second = map(int, match.groups()[:6])
+    fraction = match["fraction"] or ""
     leap = second == 60
     try:
-        zone = _zone(found)
+        zone = _zone(match)
         floor = datetime(year, month, day, hour, minute, second - leap, int(fraction[:6].ljust(6, "0")), zone)
         if leap:
             _require_end_of_day(floor)
             floor += SECOND
         return Instant(floor, floor + MICROSECOND if fraction[6:].strip("0") else floor)
     except (ValueError, OverflowError):
-        raise InvalidValue("NOT_A_DATETIME", NO_SUCH) from None
+        raise InvalidValue("NOT_A_DATETIME", NO_SUCH_INSTANT) from None
 
 
-def _zone(found: re.Match[str]) -> timezone:
+def _zone(match: re.Match[str]) -> timezone:
     """Raises ValueError for an offset of a day or more."""
-    offset = timedelta(hours=int(found["hours"] or 0), minutes=int(found["minutes"] or 0))
-    return timezone(-offset if found["sign"] == "-" else offset)
+    offset = timedelta(hours=int(match["hours"] or 0), minutes=int(match["minutes"] or 0))
+    return timezone(-offset if match["sign"] == "-" else offset)
 
 
 def _require_end_of_day(instant: datetime) -> None:

@@ -34,9 +34,9 @@ def collect_rarely() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-KEPT_BYTES = 32 * 1024 * 1024
+TRIM_THRESHOLD_BYTES = 32 * 1024 * 1024
 """Freed memory at the end of the heap that is not given back."""
-MAPPED_BYTES = 8 * 1024 * 1024
+MMAP_THRESHOLD_BYTES = 8 * 1024 * 1024
 """A block so long is a mapping of its own, which is given back at once."""
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
@@ -49,8 +49,8 @@ def keep_memory() -> None:
     """
     with contextlib.suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
-        mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)
+        mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD_BYTES)
+        mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES)
 
 
 def is_process(name: str) -> bool:

@@ -29,16 +29,16 @@ def make(kind: type[Repository]) -> Callable[[Request], Repository]:
     return of
 
 
-OPEN = ("/health/", "/metrics", "/openapi.json", "/docs")
+PUBLIC_PATHS = ("/health/", "/metrics", "/openapi.json", "/docs")
 """What tells nothing about anybody; so do `/`, which leads to `/docs`, and the index at `/api/`."""
 
 
-def needs(name: str) -> middleware.Needs:
+def required_scope(name: str) -> middleware.RequiredScope:
     """The scope that each request to the service called `name` needs."""
 
     def scope(method: str, path: str) -> str | None:
         if path in ("/", "/api/") or path.startswith(
-            (*OPEN, operation_claims.PATH)
+            (*PUBLIC_PATHS, operation_claims.PATH)
         ):  # a claim asks for a scope of any service
             return None
         reads = method in ("GET", "HEAD", "OPTIONS") or (method == "POST" and path.endswith("/query/"))
@@ -93,7 +93,7 @@ def build(
         version=version,
         lifespan=lifespan,
         ready=ready,
-        needs=needs(name),
+        needs=required_scope(name),
         rates=chassis_app.rate_limit(name, settings.api_rate_limit, settings.rate_limit_url),
     )
     app.state.database = database
@@ -109,7 +109,7 @@ def build(
 
     app.add_api_route("/api/", index, **openapi.index(paths))
     app.add_api_route("/api/", index, methods=["HEAD"], include_in_schema=False)
-    openapi.describe(app, collections, needs(name))
+    openapi.describe(app, collections, required_scope(name))
     documentation.add_to(app)
     app.add_route("/", _to_docs, include_in_schema=False)
     return app

@@ -25,7 +25,7 @@ Algorithm = Literal[
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 
 
-def _listed(value: Any) -> Any:
+def _split(value: Any) -> Any:
     """`a, b` as a tuple."""
     return tuple(one.strip() for one in value.split(",") if one.strip()) if isinstance(value, str) else value
 
@@ -78,9 +78,7 @@ class ProcessSettings(BaseSettings):
     """Seconds one request may take, all that it waits for included."""
     max_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 192
     """Requests that one process works on at a time: more are refused at once, since they would make all late."""
-    cors_origins: Annotated[
-        tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_listed)
-    ] = ()
+    cors_origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split)] = ()
     rate_limit_url: Annotated[str, AfterValidator(_store)] = ""
     """The Redis or Valkey where all replicas count what callers ask for; without one each process counts for itself."""
 
@@ -89,12 +87,12 @@ class ProcessSettings(BaseSettings):
     """The issuer's keys: a URL, or the path of a file."""
     auth_issuer: str = ""
     auth_audience: str = ""
-    auth_algorithms: Annotated[tuple[Algorithm, ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)] = (
+    auth_algorithms: Annotated[tuple[Algorithm, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)] = (
         "RS256",
         "ES256",
         "EdDSA",
     )
-    auth_scope_claims: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)] = (
+    auth_scope_claims: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)] = (
         "scope",
         "scp",
         "roles",
@@ -136,7 +134,7 @@ class ServerSettings(ProcessSettings):
     """Of answers that wait to be read, in one process: beyond it whoever leaves most unread is cut off."""
     forwarded_allow_ips: Annotated[str, AfterValidator(_proxies)] = ""
     """The proxies whose X-Forwarded-For says who the client is, separated by commas; of nobody else is it believed."""
-    allowed_hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_listed)] = (
+    allowed_hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)] = (
         "localhost",
     )
     """The names that this process answers to; it answers to every address."""
@@ -148,7 +146,7 @@ class ServerSettings(ProcessSettings):
 
     @field_validator("max_arriving_bytes")
     @classmethod
-    def _one_fits(cls, value: int, info: ValidationInfo) -> int:
+    def _require_room_for_one_body(cls, value: int, info: ValidationInfo) -> int:
         if value < info.data.get("max_body_bytes", 0):
             raise PydanticCustomError("room", "must be at least MAX_BODY_BYTES: one body must fit")
         return value
@@ -203,24 +201,24 @@ BaseUrl = Annotated[str, AfterValidator(lambda url: str(HttpUrl(url)).rstrip("/"
 S = TypeVar("S", bound=ProcessSettings)
 
 
-def faults(*kinds: type[ProcessSettings], **given: Any) -> list[str]:
+def faults(*kinds: type[ProcessSettings], **overrides: Any) -> list[str]:
     """One line for each variable that is missing or malformed; an empty one counts as not set. What is `given` is not
     looked for in the environment."""
-    found: dict[str, str] = {}
+    lines: dict[str, str] = {}
     for kind in kinds:
         try:
-            kind(**given)
+            kind(**overrides)
         except ValidationError as failure:
             for error in failure.errors():
                 name = str(error["loc"][0]).upper()
                 value = "" if "URL" in name else os.environ.get(name)  # a URL may carry a password
-                found.setdefault(name, f"{name}: {error['msg']}" + (f" (it is {value!r})" if value else ""))
-    return list(found.values())
+                lines.setdefault(name, f"{name}: {error['msg']}" + (f" (it is {value!r})" if value else ""))
+    return list(lines.values())
 
 
-def read(kind: type[S], *others: type[ProcessSettings], **given: Any) -> S:
+def read(kind: type[S], *others: type[ProcessSettings], **overrides: Any) -> S:
     """Reads `kind` from the environment, or stops the process with one line for each variable at fault, those of
     `others` too."""
-    if found := faults(kind, *others, **given):
+    if found := faults(kind, *others, **overrides):
         raise SystemExit("\n".join(f"configuration error: {line}" for line in found))
-    return kind(**given)
+    return kind(**overrides)

@@ -14,7 +14,7 @@ FOLD_VERSION = 2
 TEXT_MAX = 200
 """Letters of a text that is looked for."""
 
-_DECOMPOSED_MOST = 4
+_MAX_DECOMPOSED = 4
 """Characters that one character of composed text (NFC) can be written as, at most."""
 
 _IGNORED = (
@@ -27,7 +27,7 @@ _EMPTY = "\u2800\U0001d159"
 _IS_IGNORED = re.compile(f"[{_IGNORED}]")
 
 # What has no decomposition, or one that is not what a reader sees.
-_SEEN_AS = str.maketrans(
+_LOOKALIKES = str.maketrans(
     {
         "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "ŧ": "t",
         "ŋ": "n", "ĸ": "k",
@@ -45,20 +45,20 @@ _SEEN_AS = str.maketrans(
 class _FoldTable(dict[int, str]):
     """The folded form of each character, found when it is first met. No character's depends on those around it."""
 
-    MOST = 10_000
+    MAX_CACHED = 10_000
     """That are remembered: there are a million."""
 
     def __missing__(self, code: int) -> str:
-        text = unicodedata.normalize("NFD", chr(code)).translate(_SEEN_AS)
+        text = unicodedata.normalize("NFD", chr(code)).translate(_LOOKALIKES)
         text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
         shown = [char for char in text if not unicodedata.combining(char) and not _IS_IGNORED.match(char)]
-        folded = "".join(shown).translate(_SEEN_AS)
-        if len(self) < self.MOST:
+        folded = "".join(shown).translate(_LOOKALIKES)
+        if len(self) < self.MAX_CACHED:
             self[code] = folded
         return folded
 
 
-_FOLDED = _FoldTable()
+_FOLD_TABLE = _FoldTable()
 
 
 def fold(text: str) -> str:
@@ -70,7 +70,7 @@ def fold(text: str) -> str:
     Computed here and stored beside the name, so that every PostgreSQL, whatever its locale, searches and orders
     alike (bytewise on this form). Folding twice changes nothing more. Whoever changes it raises FOLD_VERSION.
     """
-    folded = text.lower().replace("`", "'") if text.isascii() else text.translate(_FOLDED)
+    folded = text.lower().replace("`", "'") if text.isascii() else text.translate(_FOLD_TABLE)
     return " ".join(folded.split())
 
 
@@ -79,12 +79,12 @@ def nfc(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def compose(text: str, most: int) -> str:
+def compose(text: str, max_length: int) -> str:
     """`text` in NFC. Raises InvalidValue when it has more than `most` characters then."""
     # One that is much too long is not composed first: that takes quadratic time where marks are in disorder.
-    composed = nfc(text) if len(text) <= _DECOMPOSED_MOST * most else text
-    if len(composed) > most:
-        raise InvalidValue("TOO_LONG", f"deve ter no máximo {most} caracteres")
+    composed = nfc(text) if len(text) <= _MAX_DECOMPOSED * max_length else text
+    if len(composed) > max_length:
+        raise InvalidValue("TOO_LONG", f"deve ter no máximo {max_length} caracteres")
     return composed
 
 

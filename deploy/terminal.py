@@ -42,7 +42,7 @@ def _stop() -> None:
 
 
 terminal = Output(
-    1, lambda lines: _labelled("run", f"(here {lines} lines are left out, since nobody read this)"), gone=_stop
+    1, lambda lines: _labelled("run", f"(here {lines} lines are left out, since nobody read this)"), on_no_reader=_stop
 )
 
 

@@ -23,10 +23,10 @@ from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, RateLimit
 from chassis.neighbours.remote import Remote
 from chassis.request.context import current
 from chassis.request.idempotency_key import key_of
-from chassis.web.body import parse, received, require_media_type
-from chassis.web.negotiation import names, quality
+from chassis.web.body import parse, read_body, require_media_type
+from chassis.web.negotiation import is_named, quality
 from chassis.web.problem import broken
-from chassis.web.query_string import given, is_text
+from chassis.web.query_string import is_text, parse_query
 from gateway import metrics, playground
 from gateway.context import Claim, Context
 from gateway.errors import PersistedQueryNotSupportedError, code_of, formatted, formatted_all, log_faults
@@ -252,26 +252,26 @@ def negotiate(accept: str) -> str:
     if not wanted and not plain:
         raise NotAcceptable(f"só há respostas em {GRAPHQL_JSON} e {JSON}")
     # A wildcard is an old client: it gets what it always got.
-    return GRAPHQL_JSON if wanted >= plain and (names(accept, GRAPHQL_JSON) or not plain) else JSON
+    return GRAPHQL_JSON if wanted >= plain and (is_named(accept, GRAPHQL_JSON) or not plain) else JSON
 
 
 def _wants_page(accept: str) -> bool:
     """Whether a browser asks. Who takes anything is a program, and so is who prefers JSON."""
     page, data = quality(accept, HTML), max(quality(accept, JSON), quality(accept, GRAPHQL_JSON))
-    return page > data or (page == data > 0 and names(accept, HTML))
+    return page > data or (page == data > 0 and is_named(accept, HTML))
 
 
 async def _parameters(request: Request, fields: Headers) -> Any:
     if request.method == "POST":
         if fields.get(b"content-type") != JSON.encode() or b"content-encoding" in fields:
             require_media_type(request, (JSON,))
-        raw = await received(request)
+        raw = await read_body(request)
         parameters = parse(raw)
         if b"\\u" in raw:
             _require_unicode(parameters)
         return parameters
     # In a URL the empty string stands for a parameter that is absent.
-    found: dict[str, Any] = {name: text for name, text in given(request.scope["query_string"]) if text}
+    found: dict[str, Any] = {name: text for name, text in parse_query(request.scope["query_string"]) if text}
     if wrong := [name for name, text in found.items() if not is_text(name + text)]:
         raise Malformed(f"{wrong[0].encode(errors='backslashreplace').decode()} não é UTF-8 válido")
     for name in ("variables", "extensions"):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from graphql import GraphQLError, OperationDefinitionNode
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
-from chassis.observe.meters import Counter, Histogram, Number, Read
+from chassis.observe.meters import Counter, Histogram, MetricsReader, Number
 from gateway.errors import code_of, origin_of
 
 OPERATIONS = Counter("graphql_operations_total", "Operations by what became of them.", ("operation", "type", "outcome"))
@@ -105,4 +105,4 @@ def _document_cache() -> Iterable[Metric]:
     yield family
 
 
-Read(_document_cache)
+MetricsReader(_document_cache)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from chassis.observe.meters import Histogram, Read
+from chassis.observe.meters import Histogram, MetricsReader
 
 STATEMENT_SECONDS = Histogram("database_statement_duration_seconds", "Time of one SQL statement.").labels()
 
@@ -39,4 +39,4 @@ def _pool_use() -> Iterable[Metric]:
         yield CounterMetricFamily(name, help, sum(one.get(key, 0) for one in found))
 
 
-Read(_pool_use)
+MetricsReader(_pool_use)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # with AUTH_MODE=off its cryptography is never loaded
     from chassis.identity.rates import RateLimit
     from chassis.identity.tokens import TokenVerifier
 
-Needs = Callable[[str, str], str | None]
+RequiredScope = Callable[[str, str], str | None]
 """The scope that a method on a path needs; None where everybody may enter."""
 
 
@@ -27,7 +27,9 @@ class IdentityMiddleware:
     With `rates` a refusal is charged like a request that is let in: guessing is not free.
     """
 
-    def __init__(self, app: ASGIApp, tokens: TokenVerifier, needs: Needs, rates: RateLimit | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, tokens: TokenVerifier, needs: RequiredScope, rates: RateLimit | None = None
+    ) -> None:
         self.app, self._tokens, self._needs, self._rates = app, tokens, needs, rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -24,7 +24,7 @@ import msgspec
 from chassis.bulkhead import Bulkhead, BulkheadShare, FullError
 from chassis.errors import (
     BY_STATUS,
-    OF_THE_REQUEST,
+    CODES_OF_THE_REQUEST,
     DeadlineExceeded,
     FieldError,
     Refusal,
@@ -257,7 +257,7 @@ class DialectClient:
         must a search that was too slow, or one too many, cut off those who ask for less."""
         culprit = (problem and problem.service) or self.name
         short_of_time = status == DeadlineExceeded.status and deadline.remaining() < self.timeout
-        of_the_request = problem is not None and problem.code in OF_THE_REQUEST
+        of_the_request = problem is not None and problem.code in CODES_OF_THE_REQUEST
         if culprit == self.name and not short_of_time and not of_the_request and not (is_write and problem):
             self.breaker.record(failed=True)
         kind = DeadlineExceeded if status == DeadlineExceeded.status else Unavailable

@@ -7,7 +7,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from chassis.bulkhead import Bulkhead, BulkheadShare
 from chassis.errors import DeadlineExceeded, Refusal, Unavailable
 from chassis.neighbours.breaker import Breaker
-from chassis.observe.meters import Counter, Histogram, Read
+from chassis.observe.meters import Counter, Histogram, MetricsReader
 
 CALLS = Counter("downstream_calls_total", "Calls to a service by what became of them.", ("service", "outcome"))
 CALL_SECONDS = Histogram("downstream_call_duration_seconds", "Time of a call, its retry included.", ("service",))
@@ -62,4 +62,4 @@ def _collect() -> Iterable[Metric]:
     return (busy, searching, waiting, opened, openings)
 
 
-Read(_collect)
+MetricsReader(_collect)

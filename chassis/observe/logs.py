@@ -103,22 +103,22 @@ def configure(process: str, level: str, form: Literal["json", "text"] = "json") 
 def catch_all() -> None:
     """Logs what Python would write to standard error by itself, which may be a pipe that nobody reads as well."""
 
-    def at_the_end(kind: type[BaseException], failure: BaseException, trace: TracebackType | None) -> None:
+    def on_main_thread(kind: type[BaseException], failure: BaseException, trace: TracebackType | None) -> None:
         log.critical("unhandled exception", exc_info=(kind, failure, trace))
 
-    def in_thread(failure: threading.ExceptHookArgs) -> None:
+    def on_thread(failure: threading.ExceptHookArgs) -> None:
         if failure.exc_type is not SystemExit and failure.exc_value:
             found = (failure.exc_type, failure.exc_value, failure.exc_traceback)
             name = failure.thread.name if failure.thread else "?"
             log.error("unhandled exception in thread %s", name, exc_info=found)
 
-    def unraisable(failure: "sys.UnraisableHookArgs") -> None:
+    def on_unraisable(failure: "sys.UnraisableHookArgs") -> None:
         found = (failure.exc_type, failure.exc_value, failure.exc_traceback) if failure.exc_value else None
         log.error("%s: %r", failure.err_msg or "exception ignored in", failure.object, exc_info=found)
 
-    sys.excepthook = at_the_end
-    threading.excepthook = in_thread
-    sys.unraisablehook = unraisable
+    sys.excepthook = on_main_thread
+    threading.excepthook = on_thread
+    sys.unraisablehook = on_unraisable
     logging.captureWarnings(True)
 
 
@@ -143,11 +143,11 @@ def access(method: str, path: str, status: int, seconds: float, more: Mapping[st
     output.write(_formatter.dump(line))
 
 
-def _dropped(lines: int) -> bytes:
+def dropped_line(lines: int) -> bytes:
     """The line that stands where others are missing."""
-    told = {"time": datetime.now(UTC), "level": "WARNING", "process": _formatter.process, "logger": "process"}
-    return _formatter.dump(told | {"message": "log lines dropped", "lines": lines})
+    members = {"time": datetime.now(UTC), "level": "WARNING", "process": _formatter.process, "logger": "process"}
+    return _formatter.dump(members | {"message": "log lines dropped", "lines": lines})
 
 
-output = Output(1 if sys.__stdout__ else os.open(os.devnull, os.O_WRONLY), _dropped)
+output = Output(1 if sys.__stdout__ else os.open(os.devnull, os.O_WRONLY), dropped_line)
 """Standard output; nowhere, when this process was started without one."""

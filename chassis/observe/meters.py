@@ -102,7 +102,7 @@ class Histogram(Family[Buckets]):
         yield family
 
 
-class Read(Collector):
+class MetricsReader(Collector):
     """Metrics that somebody else keeps: `read` yields their families when they are asked for."""
 
     def __init__(self, read: Callable[[], Iterable[Metric]]) -> None:

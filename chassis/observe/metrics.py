@@ -16,7 +16,7 @@ from prometheus_client.metrics_core import CounterMetricFamily
 from starlette.routing import BaseRoute, Mount
 
 from chassis.observe.logs import output
-from chassis.observe.meters import REGISTRY, Counter, Gauge, Histogram, Read
+from chassis.observe.meters import REGISTRY, Counter, Gauge, Histogram, MetricsReader
 
 ProcessCollector(registry=REGISTRY)
 GCCollector(registry=REGISTRY)
@@ -24,7 +24,7 @@ GCCollector(registry=REGISTRY)
 BUILD = Gauge("build_info", "1, for what is running here.", ("process", "version", "python"))
 
 
-def built(process: str, version: str) -> None:
+def set_build_info(process: str, version: str) -> None:
     """What this process is."""
     BUILD.labels(process, version, python_version()).value = 1
 
@@ -58,7 +58,7 @@ class Requests:
         self._routes = routes
         self._meters: dict[tuple[str, str], _Route] = {}
 
-    def ended(self, method: str, path: str, status: int, seconds: float) -> None:
+    def record(self, method: str, path: str, status: int, seconds: float) -> None:
         """A request was answered with `status`; with 0, was not."""
         key = (method if method in METHODS else "other", self.route(path))
         meters = self._meters.get(key)
@@ -70,19 +70,19 @@ class Requests:
     def route(self, path: str) -> str:
         """The template of the route that the path leads to (`/api/things/{id}/`), with or without its final slash."""
         path = path.rstrip("/") or "/"
-        if found := self._plain.get(path):
+        if found := self._by_path.get(path):
             return found
-        return self._below.get(path.rpartition("/")[0]) or next(
+        return self._by_parent.get(path.rpartition("/")[0]) or next(
             (mount + "/…" for mount in self._mounts if path.startswith(mount + "/")), "other"
         )
 
     @cached_property
-    def _plain(self) -> dict[str, str]:
+    def _by_path(self) -> dict[str, str]:
         """Routes without a parameter, by path; made late, when all routes have been added."""
         return {path.rstrip("/") or "/": path for path in self._paths() if "{" not in path}
 
     @cached_property
-    def _below(self) -> dict[str, str]:
+    def _by_parent(self) -> dict[str, str]:
         """Routes whose last segment is a parameter, by what stands before it."""
         cut = ((path.partition("/{")[0], path) for path in self._paths() if "{" in path)
         return {before: before + "/{id}/" for before, path in cut if path.endswith("}/")}
@@ -97,7 +97,9 @@ class Requests:
 
 # -- logs ------------------------------------------------------------------------------------------------------------
 
-Read(lambda: [CounterMetricFamily("log_lines_dropped_total", "Log lines that nobody read in time.", output.dropped)])
+MetricsReader(
+    lambda: [CounterMetricFamily("log_lines_dropped_total", "Log lines that nobody read in time.", output.dropped)]
+)
 
 # -- the event loop --------------------------------------------------------------------------------------------------
 
@@ -105,12 +107,12 @@ LAG = Gauge("event_loop_lag_seconds", "How late the event loop was just now.").l
 WORST_LAG = Gauge("event_loop_lag_max_seconds", "How late it was at the worst, of the last minute.").labels()
 
 
-async def measure_lag(every: float = 0.5, remembered: int = 120) -> None:
+async def measure_lag(interval: float = 0.5, samples: int = 120) -> None:
     """Wakes up again and again, and notes how late."""
     # Of a while, not since the last scrape: two that scrape would take it from each other.
-    last: deque[float] = deque(maxlen=remembered)
+    lags: deque[float] = deque(maxlen=samples)
     while True:
-        due = time.perf_counter() + every
-        await asyncio.sleep(every)
-        last.append(max(0.0, time.perf_counter() - due))
-        LAG.value, WORST_LAG.value = last[-1], max(last)
+        due = time.perf_counter() + interval
+        await asyncio.sleep(interval)
+        lags.append(max(0.0, time.perf_counter() - due))
+        LAG.value, WORST_LAG.value = lags[-1], max(lags)

@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from select import PIPE_BUF
 
-WAITING_BYTES = 1024 * 1024
+MAX_WAITING_BYTES = 1024 * 1024
 """What may wait to be written; as much again may be on its way."""
 PAUSE_SECONDS = 0.01
 """How long lines gather before they are written together: a thread that woke up for each would cost more than it."""
-PATIENCE_SECONDS = 1.0
+FLUSH_SECONDS = 1.0
 """How long the end of the process waits for what is not written yet."""
 
 
@@ -28,37 +28,39 @@ class Output:
     """Writes whole lines to `descriptor`, in their order. `tell` makes the line that says how many were dropped;
     `gone` is called when there is no reader any more."""
 
-    def __init__(self, descriptor: int, tell: Callable[[int], bytes], gone: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, descriptor: int, dropped_line: Callable[[int], bytes], on_no_reader: Callable[[], None] = lambda: None
+    ) -> None:
         self.dropped = 0
         """Lines that could not be written, ever since."""
-        self._descriptor, self._tell, self._gone = descriptor, tell, gone
+        self._descriptor, self._dropped_line, self._on_no_reader = descriptor, dropped_line, on_no_reader
         # Reentrant: the garbage collector may run a destructor that logs, in the middle of everything here.
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._lines: list[bytes] = []
-        self._waiting = 0
-        self._untold = 0
+        self._waiting_bytes = 0
+        self._unreported = 0
         self._idle = True
         """Everything is written."""
         self._thread: threading.Thread | None = None
-        self._cut = False
+        self._line_unfinished = False
         """The last line that was written has no end."""
         atexit.register(self.flush)
 
     def write(self, line: bytes) -> None:
         """Takes one line with its newline, from any thread, and returns at once."""
         with self._lock:
-            if self._waiting + len(line) > WAITING_BYTES:
+            if self._waiting_bytes + len(line) > MAX_WAITING_BYTES:
                 self.dropped += 1
-                self._untold += 1
+                self._unreported += 1
                 return
             self._lines.append(line)
-            self._waiting += len(line)
+            self._waiting_bytes += len(line)
             if self._idle:
                 self._idle = False
                 self._begin()
 
-    def flush(self, seconds: float = PATIENCE_SECONDS) -> None:
+    def flush(self, seconds: float = FLUSH_SECONDS) -> None:
         """Returns when everything is written, or after `seconds`."""
         with self._changed:
             self._changed.wait_for(lambda: self._idle, seconds)
@@ -78,29 +80,29 @@ class Output:
                     self._changed.wait_for(lambda: self._lines)
             time.sleep(PAUSE_SECONDS)
             with self._changed:
-                lines, self._lines, self._waiting = self._lines, [], 0
-                untold, self._untold = self._untold, 0
-            lost = self._put(lines)
-            untold += lost
-            if untold and not self._put([self._tell(untold)]):
-                untold = 0
+                lines, self._lines, self._waiting_bytes = self._lines, [], 0
+                unreported, self._unreported = self._unreported, 0
+            lost = self._write_lines(lines)
+            unreported += lost
+            if unreported and not self._write_lines([self._dropped_line(unreported)]):
+                unreported = 0
             with self._changed:
                 self.dropped += lost
-                self._untold += untold
+                self._unreported += unreported
 
-    def _put(self, lines: list[bytes]) -> int:
+    def _write_lines(self, lines: list[bytes]) -> int:
         """Writes these; how many could not be written."""
         # Processes that share a pipe would break up one another's lines where these are longer than PIPE_BUF.
         with contextlib.suppress(OSError):
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
         try:
-            return sum(map(self._put_piece, pieces(lines)))
+            return sum(map(self._write_piece, pieces(lines)))
         finally:
             with contextlib.suppress(OSError):
                 fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
 
-    def _put_piece(self, piece: bytes) -> int:
-        if self._cut:
+    def _write_piece(self, piece: bytes) -> int:
+        if self._line_unfinished:
             piece = b"\n" + piece
         left = piece
         try:
@@ -111,9 +113,9 @@ class Output:
                     select.select((), (self._descriptor,), ())
         except OSError as failure:
             if isinstance(failure, BrokenPipeError):
-                self._gone()
+                self._on_no_reader()
         if len(left) < len(piece):
-            self._cut = piece[len(piece) - len(left) - 1] != ord("\n")
+            self._line_unfinished = piece[len(piece) - len(left) - 1] != ord("\n")
         return left.lstrip(b"\n").count(b"\n")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 GREY, RED, YELLOW, BLUE = 90, 31, 33, 34
 COLOURS = {"DEBUG": GREY, "INFO": BLUE, "WARNING": YELLOW, "ERROR": RED, "CRITICAL": RED}
-BEFORE = ("time", "level", "process", "logger", "message", "exception", "request_id")
+PLACED = ("time", "level", "process", "logger", "message", "exception", "request_id")
 """What has a place of its own; `process` has none, since whoever shows several puts their names before their lines."""
 
 
@@ -40,7 +40,7 @@ def readable(line: dict[str, Any], *, coloured: bool) -> str:
         paint(line["logger"], GREY),
         _printable(line["message"]),
     ]
-    more = {name: value for name, value in line.items() if name not in BEFORE}
+    more = {name: value for name, value in line.items() if name not in PLACED}
     if "request_id" in line:
         more["request_id"] = line["request_id"]
     words += [paint(f"{name}=", GREY) + _value(value) for name, value in more.items()]

@@ -44,7 +44,7 @@ def add_to(app: FastAPI, directory: Path | None) -> None:
 
 
 @asynccontextmanager
-async def kept(directory: Path | None) -> AsyncGenerator[None]:
+async def keep_measuring(directory: Path | None) -> AsyncGenerator[None]:
     """Measures and writes for as long as the process runs."""
     tasks = [asyncio.create_task(metrics.measure_lag(), name="event loop lag")]
     if directory is not None:
@@ -67,12 +67,12 @@ async def _keep_writing(directory: Path) -> None:
 
 def write(directory: Path) -> None:
     """What this worker has counted, for the others to read."""
-    found = [
+    families = [
         (one.name, one.documentation, one.type, [(sample.name, sample.labels, sample.value) for sample in one.samples])
         for one in REGISTRY.collect()
     ]
     unfinished = _file(directory).with_suffix(".new")
-    unfinished.write_bytes(orjson.dumps(found))
+    unfinished.write_bytes(orjson.dumps(families))
     unfinished.replace(_file(directory))
 
 

@@ -284,7 +284,7 @@ class HttpConnection(HttpToolsProtocol):
             self.headers[:] = [(b"host", absolute[1]), *(field for field in self.headers if field[0] != b"host")]
             path = self.url[absolute.end() :]
             self.url = path if path.startswith(b"/") else b"/" + path
-        if hosts and (status := self.state.hosts.refusal(hosts[0])):
+        if hosts and (status := self.state.hosts.refusal_status(hosts[0])):
             self._refuse_and_stop(status, host=hosts[0][:255].decode("latin-1"))
 
     def on_body(self, body: bytes) -> None:

@@ -34,7 +34,7 @@ from chassis.text import TEXT_MAX
 from chassis.web import preferences, query_string
 from chassis.web.body import MERGE_PATCH, parse, read_json, require_object, validate
 from chassis.web.conditional import etag, not_modified, require_preconditions
-from chassis.web.validation import MOST_ERRORS, too_many_errors
+from chassis.web.validation import MAX_ERRORS, too_many_errors
 
 ID = re.compile("[1-9][0-9]{0,18}")
 """How a path writes an id: each row has one address."""
@@ -107,7 +107,7 @@ class Collection:
     # -- reading -----------------------------------------------------------------------------------------------
 
     async def page(self, request: Request) -> Response:
-        given = parameters.read_all(query_string.given(request.scope["query_string"]), self.parameters)
+        given = parameters.read_all(query_string.parse_query(request.scope["query_string"]), self.parameters)
         query = self._query_of(given)
         if not_modified(request, None):
             return Response(status_code=304)
@@ -140,23 +140,23 @@ class Collection:
     async def create(self, request: Request) -> Response:
         body = require_object(await read_json(request))
         unknown = [field for field in body if field not in self.write.model_fields]
-        written, wrong = self._validated(body, [self._refused(field) for field in unknown])
+        written, wrong = self._validate(body, [self._unwritable(field) for field in unknown])
         repository = self.make(request)
         if wrong:  # no answer to it can have been kept
-            await self._refuse(request, wrong, written, None)
-        keyed = IdempotentRequest(request, body, repository.database)
+            await self._raise_if_wrong(request, wrong, written, None)
+        idempotent = IdempotentRequest(request, body, repository.database)
 
         async def attempt() -> Response:
             require_preconditions(request, None)
-            await self._refuse(request, [], written, None)
+            await self._raise_if_wrong(request, [], written, None)
 
             async def work(transaction: Transaction) -> Response:
                 row = await repository.add(transaction, written)
-                return _answered(request, row, 201, {"Location": f"{self.path}{row['id']}/"})
+                return _write_response(request, row, 201, {"Location": f"{self.path}{row['id']}/"})
 
-            return await keyed.transaction(work)
+            return await idempotent.transaction(work)
 
-        return await keyed.answer(attempt)
+        return await idempotent.answer(attempt)
 
     async def replace(self, request: Request) -> Response:
         return await self._change(request, require_object(await read_json(request)), merge=False)
@@ -166,30 +166,30 @@ class Collection:
 
     async def delete(self, request: Request) -> Response:
         id, repository = self._id(request), self.make(request)
-        keyed = IdempotentRequest(request, None, repository.database)
+        idempotent = IdempotentRequest(request, None, repository.database)
 
         async def work(transaction: Transaction) -> Response:
             row = await repository.lock(transaction, id)
             require_preconditions(request, etag(dumps(row)))
             await repository.remove(transaction, id)
-            preferred = preferences.returned(request)
+            preferred = preferences.preferred_return(request)
             if preferred == "representation":
-                return json_response(row, headers=_applied(preferred))
-            return Response(status_code=204, headers=_applied(preferred))
+                return json_response(row, headers=_preference_applied(preferred))
+            return Response(status_code=204, headers=_preference_applied(preferred))
 
-        return await keyed.answer(lambda: keyed.transaction(work))
+        return await idempotent.answer(lambda: idempotent.transaction(work))
 
     async def _change(self, request: Request, body: dict[str, Any], *, merge: bool) -> Response:
         id, repository = self._id(request), self.make(request)
-        keyed = IdempotentRequest(request, body, repository.database)
+        idempotent = IdempotentRequest(request, body, repository.database)
 
         async def attempt() -> Response:
             before = await repository.get(id)
             tag = etag(dumps(before))
-            written, wrong = self._written(body, before, merge=merge)
+            written, wrong = self._validated_change(body, before, merge=merge)
             if all(error.code == "READ_ONLY" for error in wrong):  # it may repeat what an older version had
                 require_preconditions(request, tag)
-            await self._refuse(request, wrong, written, before)
+            await self._raise_if_wrong(request, wrong, written, before)
 
             async def work(transaction: Transaction) -> Response:
                 stored = await repository.lock(transaction, id)
@@ -197,22 +197,22 @@ class Collection:
                 if stored != before:
                     raise _ChangedSinceError
                 row = await repository.change(transaction, id, written)
-                return _answered(request, row, 200, {})
+                return _write_response(request, row, 200, {})
 
-            return await keyed.transaction(work)
+            return await idempotent.transaction(work)
 
         for _ in range(RETRIES):
             try:
-                return await keyed.answer(attempt)
+                return await idempotent.answer(attempt)
             except _ChangedSinceError:
                 continue
         raise Contended(CONTENDED)
 
     # -- bodies ------------------------------------------------------------------------------------------------
 
-    def _written(self, body: Mapping[str, Any], stored: Row, *, merge: bool) -> tuple[Row, list[FieldError]]:
+    def _validated_change(self, body: Mapping[str, Any], stored: Row, *, merge: bool) -> tuple[Row, list[FieldError]]:
         """The writable members of a PUT or PATCH on `stored`, like `_validated`."""
-        current = self._writable(stored)
+        current = self._writable_members(stored)
         wrong: list[FieldError] = []
         members: dict[str, Any] = dict(current) if merge else {}
         for field, value in body.items():
@@ -222,20 +222,20 @@ class Collection:
             if (stands_for := self.expanded.get(field)) and stands_for not in body:
                 members[stands_for] = current[stands_for]
             if field not in stored or not _repeats(value, stored[field]):
-                wrong.append(self._refused(field))
-        return self._validated(members, wrong)
+                wrong.append(self._unwritable(field))
+        return self._validate(members, wrong)
 
-    def _writable(self, stored: Row) -> dict[str, Any]:
+    def _writable_members(self, stored: Row) -> dict[str, Any]:
         """The members of `stored` as one would write them."""
         expanded = {stands_for: stored[field]["id"] for field, stands_for in self.expanded.items()}
         return {field: expanded.get(field, stored.get(field)) for field in self.write.model_fields}
 
-    def _refused(self, field: str) -> FieldError:
+    def _unwritable(self, field: str) -> FieldError:
         if field in self.public.model_fields:
             return FieldError(field, "READ_ONLY", "campo somente leitura")
         return FieldError(field, "UNKNOWN_FIELD", "campo desconhecido")
 
-    def _validated(self, members: Mapping[str, Any], wrong: list[FieldError]) -> tuple[Row, list[FieldError]]:
+    def _validate(self, members: Mapping[str, Any], wrong: list[FieldError]) -> tuple[Row, list[FieldError]]:
         """`members` through the write model: those that are good, and what is wrong with the others beside `wrong`."""
         known = {field: value for field, value in members.items() if field in self.write.model_fields}
         try:
@@ -244,11 +244,11 @@ class Collection:
             bad = {error.field for error in failure.errors}
             return {field: value for field, value in known.items() if field not in bad}, [*failure.errors, *wrong]
 
-    async def _refuse(
+    async def _raise_if_wrong(
         self, request: Request, wrong: Sequence[FieldError], new: Row, old: Mapping[str, Any] | None
     ) -> None:
         """Raises Invalid for all that is wrong with a body at once: with its members, and with what they refer to."""
-        if len(wrong) > MOST_ERRORS:  # nobody is asked about the rest
+        if len(wrong) > MAX_ERRORS:  # nobody is asked about the rest
             raise too_many_errors("corpo")
         try:
             found = [*wrong, *await self.check(request, new, old)]
@@ -258,7 +258,7 @@ class Collection:
             if not wrong:
                 raise
             found = [*wrong]  # the caller can mend these, whoever is away
-        if len(found) > MOST_ERRORS:
+        if len(found) > MAX_ERRORS:
             raise too_many_errors("corpo")
         if found:
             places = {field: n for n, field in enumerate(self.write.model_fields)}
@@ -318,43 +318,45 @@ class Collection:
             cursor_position(
                 given[name], name, ordering.removeprefix("-"), self.kind.fields
             )  # refused by the name it has here
-        asked: dict[str, Any] = {"ordering": ordering, "count": given.get("count", False)}
-        asked |= {"last": size, "before": given["before"]} if "before" in given else {"first": size}
+        members: dict[str, Any] = {"ordering": ordering, "count": given.get("count", False)}
+        members |= {"last": size, "before": given["before"]} if "before" in given else {"first": size}
         if "cursor" in given:
-            asked["after"] = given["cursor"]
+            members["after"] = given["cursor"]
         if filters:
-            asked["filter"] = filters
-        return self.query_model.model_validate(asked)
+            members["filter"] = filters
+        return self.query_model.model_validate(members)
 
     def _links(self, request: Request, query: RichQuery, page: Page) -> list[str]:
         """`Link` to the neighbouring pages, relative to this one; each keeps what was asked."""
-        field, ahead = query.ordering.removeprefix("-"), -1 if query.ordering.startswith("-") else 1
-        kept = [(name, value) for name, value in request.query_params.multi_items() if name not in ("cursor", "before")]
-        asked = urlencode(kept, safe=",:") + "&" if kept else ""
+        field, step = query.ordering.removeprefix("-"), -1 if query.ordering.startswith("-") else 1
+        kept_parameters = [
+            (name, value) for name, value in request.query_params.multi_items() if name not in ("cursor", "before")
+        ]
+        prefix = urlencode(kept_parameters, safe=",:") + "&" if kept_parameters else ""
 
         def at(row: Row) -> str:
             return cursor(field, row[field], row["id"])
 
         links: list[str] = []
         if page.has_next:  # of an empty page: with the row that it was to end before
-            mark = at(page.items[-1]) if page.items else adjacent_cursor(query.before, -ahead)
-            links.append(f'<{self.path}?{asked}cursor={mark}>; rel="next"')
+            mark = at(page.items[-1]) if page.items else adjacent_cursor(query.before, -step)
+            links.append(f'<{self.path}?{prefix}cursor={mark}>; rel="next"')
         if page.has_previous:
-            mark = at(page.items[0]) if page.items else adjacent_cursor(query.after, ahead)
-            links.append(f'<{self.path}?{asked}before={mark}>; rel="prev"')
+            mark = at(page.items[0]) if page.items else adjacent_cursor(query.after, step)
+            links.append(f'<{self.path}?{prefix}before={mark}>; rel="prev"')
         return links
 
 
-def _answered(request: Request, row: Row, status: int, headers: Mapping[str, str]) -> Response:
+def _write_response(request: Request, row: Row, status: int, headers: Mapping[str, str]) -> Response:
     """What a write answers: the row as it is now, or as little of it as `Prefer` asks for."""
-    body, preferred = dumps(row), preferences.returned(request)
-    headers = {**headers, "ETag": etag(body), **_applied(preferred)}
+    body, preferred = dumps(row), preferences.preferred_return(request)
+    headers = {**headers, "ETag": etag(body), **_preference_applied(preferred)}
     if preferred == "minimal":
         return Response(status_code=204 if status == 200 else status, headers=headers)
     return Response(body, status, headers, media_type="application/json")
 
 
-def _applied(preferred: str | None) -> dict[str, str]:
+def _preference_applied(preferred: str | None) -> dict[str, str]:
     return {"Preference-Applied": f"return={preferred}"} if preferred else {}
 
 
@@ -367,6 +369,6 @@ def _repeats(value: Any, stored: Any) -> bool:
     """Whether a body's read-only member says what is stored, an instant in any spelling."""
     if isinstance(stored, datetime):
         with suppress(ValueError):
-            return instants.read(value).is_at(stored)
+            return instants.read(value).equals(stored)
         return False
     return json.dumps(parse(dumps(stored)), sort_keys=True) == json.dumps(value, sort_keys=True)

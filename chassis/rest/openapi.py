@@ -17,7 +17,7 @@ from pydantic.json_schema import models_json_schema
 
 from chassis.codes import FIELDS, PROBLEMS
 from chassis.errors import TITLES
-from chassis.identity.middleware import Needs
+from chassis.identity.middleware import RequiredScope
 from chassis.query.models import GroupedQuery
 from chassis.rest.collection import Collection
 
@@ -135,8 +135,8 @@ BODY_REFUSALS = (400, 401, 403, 406, 413, 415, 422, 429, 500, 503, 504)
 
 def header(name: str, description: str, example: str, schema: Schema | None = None) -> Schema:
     """A request header as a parameter. (The example is in the schema, as that of a query parameter.)"""
-    described = {"name": name, "in": "header", "required": False, "description": description}
-    return described | {"schema": (schema or {"type": "string"}) | {"examples": [example]}}
+    document = {"name": name, "in": "header", "required": False, "description": description}
+    return document | {"schema": (schema or {"type": "string"}) | {"examples": [example]}}
 
 
 PARAMETERS: dict[str, Schema] = {
@@ -194,7 +194,7 @@ class OperationDocs:
         for written in (*changed.values(), *created.values()):
             written["headers"]["Preference-Applied"] = ref("headers", "Preference-Applied")
         replace, patch = schema_ref(f"{name}Replace"), schema_ref(f"{name}Patch")
-        described: dict[str, dict[str, Any]] = {
+        documents: dict[str, dict[str, Any]] = {
             "page": {
                 "summary": f"A page of {name}",
                 "parameters": [parameter.openapi() for parameter in self.collection.parameters.values()],
@@ -241,7 +241,7 @@ class OperationDocs:
                 | refusals(*READ_REFUSALS, 404, 409, 412),
             },
         }
-        extra = described[action] | {"operationId": f"{action}{name}", "tags": [name]}
+        extra = documents[action] | {"operationId": f"{action}{name}", "tags": [name]}
         status = 204 if action == "delete" else 201 if action == "create" else 200
         return {"openapi_extra": extra, "status_code": status, "response_model": None}
 
@@ -262,13 +262,13 @@ class OperationDocs:
         """What may be asked next of the row that was answered."""
         found: Schema = {}
         for action in actions:
-            given = {"path.id": "$response.body#/id"}
+            values = {"path.id": "$response.body#/id"}
             if action != "get":
-                given["header.If-Match"] = "$response.header.ETag"
+                values["header.If-Match"] = "$response.header.ETag"
             found[action] = {
                 "operationId": f"{action}{self.name}",
                 "description": f"{action.capitalize()} this {self.name}.",
-                "parameters": given,
+                "parameters": values,
             }
         return found
 
@@ -408,7 +408,7 @@ def index(paths: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def describe(app: FastAPI, collections: tuple[Collection, ...], needs: Needs) -> None:
+def describe(app: FastAPI, collections: tuple[Collection, ...], needs: RequiredScope) -> None:
     """Makes `app.openapi()` the whole contract; `needs` says which scope an operation asks for."""
 
     def openapi() -> dict[str, Any]:

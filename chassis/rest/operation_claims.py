@@ -14,7 +14,7 @@ from chassis.db.idempotency import IdempotentRequest
 from chassis.errors import Forbidden, Malformed, challenge
 from chassis.request import context
 from chassis.request.caller import ANYBODY
-from chassis.web.body import received
+from chassis.web.body import read_body
 
 PATH = "/operations/"
 
@@ -28,20 +28,20 @@ def add_to(app: FastAPI) -> None:
 
 async def _claim(request: Request) -> Response:
     """200 also for the operation that has it already; 422 for another one."""
-    await received(request)
-    return await _keyed(request).transaction(_claimed)
+    await read_body(request)
+    return await _idempotent_request(request).transaction(_claim_response)
 
 
-async def _claimed(_transaction: Transaction) -> Response:
+async def _claim_response(_transaction: Transaction) -> Response:
     return Response(b"{}", media_type="application/json")
 
 
 async def _release(request: Request) -> Response:
-    await _keyed(request).forget()
+    await _idempotent_request(request).forget()
     return Response(status_code=204)
 
 
-def _keyed(request: Request) -> IdempotentRequest:
+def _idempotent_request(request: Request) -> IdempotentRequest:
     """The claim that a request is about. Who may write to none of the services leaves no rows in this one."""
     caller = context.current().caller
     caller.require()

@@ -30,7 +30,7 @@ class Parameter:
     example: Any
 
     def openapi(self) -> dict[str, Any]:
-        described: dict[str, Any] = {
+        document: dict[str, Any] = {
             "name": self.name,
             "in": "query",
             "required": False,
@@ -38,14 +38,14 @@ class Parameter:
             # In the schema: documentation pages send a parameter's own example with every try, and these contradict.
             "schema": self.schema | {"examples": [self.example]},
         }
-        return described | ({"style": "form", "explode": False} if self.schema["type"] == "array" else {})
+        return document | ({"style": "form", "explode": False} if self.schema["type"] == "array" else {})
 
 
-def read_all(asked: Iterable[tuple[str, str]], known: Mapping[str, Parameter]) -> dict[str, Any]:
+def read_all(given: Iterable[tuple[str, str]], known: Mapping[str, Parameter]) -> dict[str, Any]:
     """Every parameter given, as a value. Raises Invalid that names each one at fault."""
     values: dict[str, Any] = {}
     wrong: list[FieldError] = []
-    for name, text in asked:
+    for name, text in given:
         if name not in known:
             shown = name.encode(errors="replace").decode()
             wrong.append(FieldError(shown, "UNKNOWN_PARAMETER", "parâmetro desconhecido"))

@@ -16,9 +16,9 @@ from chassis.identity import middleware
 from chassis.observe import logs, metrics, scrape
 from chassis.settings import ProcessSettings
 from chassis.web import cors, health
-from chassis.web.body import received
+from chassis.web.body import read_body
 from chassis.web.middleware import RequestMiddleware
-from chassis.web.options import OptionsRoute, allowed
+from chassis.web.options import OptionsRoute, allow_header
 from chassis.web.problem import broken, problem
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-READING = ("POST", "PUT", "PATCH")
+BODY_METHODS = ("POST", "PUT", "PATCH")
 """The methods whose endpoints read the body before they do anything else."""
 
 
@@ -47,10 +47,10 @@ class Application(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.edge(scope, receive, send)
 
-    async def inside(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def route(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What the edge is around."""
-        if "arriving" in scope and scope["method"] not in READING:
-            await received(Request(scope, receive))  # nobody asks for it, but there is no place at work before its end
+        if "arriving" in scope and scope["method"] not in BODY_METHODS:
+            await read_body(Request(scope, receive))  # nobody asks for it, but there is no place at work before its end
         if scope["type"] == "http" and scope["method"] in ("GET", "POST"):
             endpoint = self.direct.get(scope["path"])
             if endpoint is not None:
@@ -70,20 +70,20 @@ def build(
     lifespan: Lifespan,
     ready: health.Check | None = None,
     direct: Mapping[str, Endpoint] | None = None,
-    needs: middleware.Needs,
+    needs: middleware.RequiredScope,
     rates: "RateLimit | None" = None,
     **more: Any,
 ) -> Application:
     """An application called `name`; its routers and its documentation are the caller's to add. `needs` says who may
     enter where, as far as a path can say; `rates` is what one caller may ask for."""
     logs.configure(name, settings.log_level, settings.log_format)
-    metrics.built(name, version)
+    metrics.set_build_info(name, version)
     keys = _keys(settings)
 
     @asynccontextmanager
-    async def measured(app: FastAPI) -> AsyncGenerator[None]:
+    async def whole_lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with (
-            scrape.kept(settings.metrics_dir),
+            scrape.keep_measuring(settings.metrics_dir),
             keys.fetched_in_background() if keys else nullcontext(),
             lifespan(app),
         ):
@@ -95,7 +95,7 @@ def build(
         title=name,
         description=description,
         version=version,
-        lifespan=measured,
+        lifespan=whole_lifespan,
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
@@ -110,13 +110,13 @@ def build(
     app.direct = {spelled: endpoint for path, endpoint in (direct or {}).items() for spelled in (path + "/", path)}
     for path, endpoint in app.direct.items():  # the one without the slash last, since that names the metrics
         app.add_route(path, endpoint, methods=["GET", "POST"])
-    inside: ASGIApp = app.inside
+    inner: ASGIApp = app.route
     if rates:
         from chassis.identity.rates import RateLimitMiddleware
 
-        inside = RateLimitMiddleware(inside, rates)
+        inner = RateLimitMiddleware(inner, rates)
     app.edge = RequestMiddleware(
-        _identified(inside, settings, keys, needs, rates),
+        _with_identity(inner, settings, keys, needs, rates),
         settings.max_body_bytes,
         settings.operation_timeout,
         metrics.Requests(app.router.routes),
@@ -147,8 +147,12 @@ def _keys(settings: ProcessSettings) -> "KeySet | None":
     return KeySet(settings.auth_jwks, settings.auth_algorithms)
 
 
-def _identified(
-    app: ASGIApp, settings: ProcessSettings, keys: "KeySet | None", needs: middleware.Needs, rates: "RateLimit | None"
+def _with_identity(
+    app: ASGIApp,
+    settings: ProcessSettings,
+    keys: "KeySet | None",
+    needs: middleware.RequiredScope,
+    rates: "RateLimit | None",
 ) -> ASGIApp:
     if keys is None:
         return app
@@ -172,5 +176,5 @@ async def _not_routed(request: Request, failure: Exception) -> Response:
     assert isinstance(failure, HTTPException)
     if failure.status_code != 405:
         return problem(request, NotFound(f"não há nada em {request.url.path}"))
-    allow = {"Allow": allowed(request.app.routes, request.scope)}
+    allow = {"Allow": allow_header(request.app.routes, request.scope)}
     return problem(request, MethodNotAllowed(f"{request.method} não é aceito aqui", headers=allow))

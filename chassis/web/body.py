@@ -13,24 +13,24 @@ from chassis.errors import FieldError, Invalid, Malformed, UnsupportedMedia
 from chassis.query.pagination import INT8
 from chassis.request.headers import combined
 from chassis.web.query_string import is_text
-from chassis.web.validation import MOST_ERRORS, refuse_fields, too_many_errors
+from chassis.web.validation import MAX_ERRORS, refuse_fields, too_many_errors
 
 M = TypeVar("M", bound=BaseModel)
 
 JSON = ("application/json",)
 MERGE_PATCH = ("application/merge-patch+json", "application/json")
 
-MOST_MEMBERS = MOST_ERRORS + 50
+MAX_MEMBERS = MAX_ERRORS + 50
 """Of a body. No model has fifty."""
 
 
 async def read_json(request: Request, media_types: tuple[str, ...] = JSON) -> Any:
     """The body as Python values. Raises UnsupportedMedia, Malformed, or TooLarge (from the edge)."""
     require_media_type(request, media_types)
-    return parse(await received(request))
+    return parse(await read_body(request))
 
 
-async def received(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
     """The body, which mostly comes in one message. Raises TooLarge (from the edge), ClientDisconnect."""
     message = await request.receive()
     pieces: list[bytes] = [message.get("body", b"")]
@@ -77,20 +77,20 @@ def require_object(value: Any) -> dict[str, Any]:
         message = "deve ser um objeto JSON"
         raise Invalid(f"corpo: {message}", errors=[FieldError("corpo", "NOT_AN_OBJECT", message)])
     members = cast("dict[str, Any]", value)
-    require_few(members)
+    require_few_members(members)
     return members
 
 
-def require_few(members: dict[str, Any]) -> None:
+def require_few_members(members: dict[str, Any]) -> None:
     """Raises Invalid for members of which most are unknown: nobody need judge each one."""
-    if len(members) > MOST_MEMBERS:
+    if len(members) > MAX_MEMBERS:
         raise too_many_errors("corpo")
 
 
 def validate(kind: type[M], value: Any) -> M:
     """`value` as `kind`, or the 422 that names each field."""
     if isinstance(value, dict):
-        require_few(cast("dict[str, Any]", value))
+        require_few_members(cast("dict[str, Any]", value))
     try:
         return kind.model_validate(value)
     except ValidationError as failure:
@@ -101,15 +101,15 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         seen = set[str]()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
-        raise Malformed(f"JSON malformado: o membro {twice!a} aparece mais de uma vez")
+        repeated = next(name for name, _ in pairs if name in seen or seen.add(name))
+        raise Malformed(f"JSON malformado: o membro {repeated!a} aparece mais de uma vez")
     for name in members:
         if not name.isascii() and not is_text(name):
             raise Malformed(f"JSON malformado: o nome {name!a} tem um surrogate sem o seu par")
     return members
 
 
-def _number(text: str) -> int | float:
+def _parse_number(text: str) -> int | float:
     """JSON knows no difference between 18.0 and 18, and neither does JSON Schema's `integer`."""
     value = float(text)
     return int(value) if value.is_integer() and abs(value) <= INT8 else value
@@ -119,4 +119,4 @@ def _refuse_constant(constant: str) -> NoReturn:
     raise Malformed(f"JSON malformado: {constant} não é um número JSON")
 
 
-DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_number)
+DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_parse_number)

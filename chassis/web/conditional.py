@@ -28,8 +28,8 @@ def not_modified(request: Request, tag: str | None) -> bool:
     if required is not None and tag not in required and "*" not in required:
         detail = "o recurso foi alterado por outra pessoa; leia-o de novo e repita"
         raise _failed(detail if tag else "este recurso não tem ETag: If-Match só pode ser *", tag)
-    held = _members(request, b"if-none-match")
-    return held is not None and ("*" in held or tag in [one.removeprefix("W/") for one in held])
+    known = _members(request, b"if-none-match")
+    return known is not None and ("*" in known or tag in [one.removeprefix("W/") for one in known])
 
 
 def require_preconditions(request: Request, tag: str | None) -> None:

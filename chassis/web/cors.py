@@ -11,16 +11,16 @@ from chassis.errors import Forbidden
 
 log = logging.getLogger("http")
 
-SENT = (
+REQUEST_HEADERS = (
     *("Authorization", "Idempotency-Key", "If-Match", "If-None-Match", "Prefer", "X-Query-Cost", "X-Request-ID"),
     *("X-Timeout-Ms", "baggage", "traceparent", "tracestate"),
 )
-READ = (
+RESPONSE_HEADERS = (
     *("Accept", "Accept-Encoding", "Accept-Patch", "Allow", "ETag", "Idempotency-Replayed", "Link", "Location"),
     *("Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-ID"),
     "X-Total-Count",
 )
-ASKS_FIRST = "access-control-request-method"
+PREFLIGHT_HEADER = "access-control-request-method"
 """What makes an OPTIONS a preflight."""
 
 
@@ -32,13 +32,20 @@ class CrossOriginMiddleware(CORSMiddleware):
 
     def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
         methods = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-        super().__init__(app, origins, methods, allow_headers=SENT, expose_headers=READ, allow_private_network=True)
+        super().__init__(
+            app,
+            origins,
+            methods,
+            allow_headers=REQUEST_HEADERS,
+            expose_headers=RESPONSE_HEADERS,
+            allow_private_network=True,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "OPTIONS":
             headers = Headers(scope=scope)
-            asks_first = "origin" in headers and ASKS_FIRST in headers
-            if asks_first and self.preflight_response(headers).status_code != 200:
+            is_preflight = "origin" in headers and PREFLIGHT_HEADER in headers
+            if is_preflight and self.preflight_response(headers).status_code != 200:
                 await self.simple_response(scope, receive, send, headers)
                 return
         await super().__call__(scope, receive, send)
@@ -48,7 +55,7 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
 
 
-def require_known(method: str, headers: Mapping[bytes, bytes], origins: Collection[bytes]) -> None:
+def require_known_origin(method: str, headers: Mapping[bytes, bytes], origins: Collection[bytes]) -> None:
     """Raises Forbidden for a page of another origin that is none of `origins` and does more than read, or asks first
     whether it may. A known page that asks first comes here for what `CrossOriginMiddleware` does not let it send.
 
@@ -57,24 +64,24 @@ def require_known(method: str, headers: Mapping[bytes, bytes], origins: Collecti
     origin = headers.get(b"origin")
     if origin is None:
         return
-    known, asks_first = origin in origins, method == "OPTIONS" and ASKS_FIRST.encode() in headers
-    if ((known or method in SAFE) and not asks_first) or _is_ours(origin, headers.get(b"host", b"")):
+    known, is_preflight = origin in origins, method == "OPTIONS" and PREFLIGHT_HEADER.encode() in headers
+    if ((known or method in SAFE) and not is_preflight) or _is_same_origin(origin, headers.get(b"host", b"")):
         return
-    told = {"origin": _shown(origin), "reason": "CORS_ORIGINS does not name it"}
+    log_fields = {"origin": _loggable(origin), "reason": "CORS_ORIGINS does not name it"}
     if known:
-        told["reason"] = "CORS_ORIGINS names it, but it asks for a method or a header that pages may not send"
-        told["asked"] = _shown(headers.get(b"access-control-request-headers", b""))
-    log.info("page refused", extra=told)
+        log_fields["reason"] = "CORS_ORIGINS names it, but it asks for a method or a header that pages may not send"
+        log_fields["asked"] = _loggable(headers.get(b"access-control-request-headers", b""))
+    log.info("page refused", extra=log_fields)
     if known:
         raise Forbidden("esta página pede um método, ou um cabeçalho, que não se permite a páginas de outra origem")
     raise Forbidden("esta página é de outra origem, que CORS_ORIGINS não permite")
 
 
-def _shown(value: bytes) -> str:
+def _loggable(value: bytes) -> str:
     return value[:255].decode("latin-1")
 
 
-def _is_ours(origin: bytes, host: bytes) -> bool:
+def _is_same_origin(origin: bytes, host: bytes) -> bool:
     """Whether a page of `origin` came from where the request goes. Not by its scheme: TLS may end before us."""
     scheme, _, authority = origin.lower().partition(b"://")
     default = DEFAULT_PORTS.get(scheme)  # None of `null` too

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 FILES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css", "favicon-32x32.png": "image/png"}
-FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
 
 def add_to(app: FastAPI) -> None:
@@ -43,7 +43,7 @@ def add_to(app: FastAPI) -> None:
 
     async def send(request: Request) -> Response:
         name = request.url.path.rpartition("/")[2]
-        return Response((folder / name).read_bytes(), media_type=FILES[name], headers=FOR_EVER)
+        return Response((folder / name).read_bytes(), media_type=FILES[name], headers=IMMUTABLE)
 
     app.add_route("/docs", show, include_in_schema=False)
     for name in FILES:

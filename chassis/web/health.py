@@ -19,7 +19,7 @@ class Readiness:
         self._checks = checks
         self._reason = ""
 
-    async def judge(self) -> None:
+    async def check(self) -> None:
         """Raises Unavailable."""
         try:
             for check in self._checks:
@@ -43,7 +43,7 @@ def add_to(app: FastAPI, *checks: Check) -> None:
         return {"status": "live"}
 
     async def ready() -> dict[str, str]:
-        await readiness.judge()
+        await readiness.check()
         return {"status": "ready"}
 
     for path, endpoint in (("/health/live", live), ("/health/ready", ready)):

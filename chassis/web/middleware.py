@@ -53,7 +53,7 @@ class RequestMiddleware:
             await self.app(scope, receive, send)
             return
         began = time.perf_counter()
-        status, gone = 0, False
+        status, client_left = 0, False
         metrics.IN_PROGRESS.value += 1
         scope["fields"] = headers = combined(scope["headers"])  # of use further in, too
         trace = trace_context.read(headers)
@@ -69,7 +69,7 @@ class RequestMiddleware:
 
         try:
             if b"origin" in headers:
-                cors.require_known(scope["method"], headers, self.origins)
+                cors.require_known_origin(scope["method"], headers, self.origins)
             if DEADLINE in headers:
                 ends_at = deadline.compute(self.operation_timeout, headers[DEADLINE], arrived)
                 context.enter(RequestContext(trace, ends_at))
@@ -79,13 +79,15 @@ class RequestMiddleware:
             if scope["path"].startswith("/api") and not quality(accept, "application/json"):
                 raise NotAcceptable("só há representação em application/json")
             if "arriving" in scope:
-                receive = _in_time(receive, asked=DEADLINE in headers)
-            await self.app(_routed(scope), self._bounded(receive, headers.get(b"content-length", b"0")), answer)
+                receive = _with_deadline(receive, requested=DEADLINE in headers)
+            await self.app(
+                _with_final_slash(scope), self._limit_body(receive, headers.get(b"content-length", b"0")), answer
+            )
         except Refusal as refusal:
             if not status:
                 await problem(Request(scope), refusal)(scope, receive, answer)
         except asyncio.CancelledError:
-            gone = True  # the client has hung up: nobody is there to be answered
+            client_left = True  # the client has hung up: nobody is there to be answered
             raise
         except Exception:
             log.exception("unhandled exception", extra={"method": scope["method"], "path": scope["path"]})
@@ -95,15 +97,15 @@ class RequestMiddleware:
             metrics.IN_PROGRESS.value -= 1
             if not scope["path"].startswith(MONITORING_PATHS):
                 took = time.perf_counter() - began
-                self.requests.ended(scope["method"], scope["path"], 0 if gone else status, took)
+                self.requests.record(scope["method"], scope["path"], 0 if client_left else status, took)
                 # 499, as nginx logs it.
-                access(scope["method"], scope["path"], 499 if gone else status, took, scope.get("logged"))
+                access(scope["method"], scope["path"], 499 if client_left else status, took, scope.get("logged"))
             context.leave(before)
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"o corpo passa do limite de {self.max_body_bytes} bytes", headers={"Connection": "close"})
 
-    def _bounded(self, receive: Receive, length: bytes) -> Receive:
+    def _limit_body(self, receive: Receive, length: bytes) -> Receive:
         """`receive`, until the body is too long; at once when its length says so. It is the application that asks, and
         so it is refused in the application's own way."""
         seen = 0
@@ -121,7 +123,7 @@ class RequestMiddleware:
         return bounded
 
 
-def _in_time(receive: Receive, *, asked: bool) -> Receive:
+def _with_deadline(receive: Receive, *, requested: bool) -> Receive:
     """`receive`, until the request's time is over: which is what is told who has `asked` for as little. Others are told
     that they are too slow."""
 
@@ -129,13 +131,13 @@ def _in_time(receive: Receive, *, asked: bool) -> Receive:
         try:
             return await deadline.wait_for(receive())
         except DeadlineExceeded as late:
-            kind, why = (DeadlineExceeded, late.detail) if asked else (RequestTimeout, SLOW_TO_ARRIVE)
+            kind, why = (DeadlineExceeded, late.detail) if requested else (RequestTimeout, SLOW_TO_ARRIVE)
             raise kind(why, headers={"Connection": "close"}) from None
 
     return in_time
 
 
-def _routed(scope: Scope) -> Scope:
+def _with_final_slash(scope: Scope) -> Scope:
     """`/api/things` answers like `/api/things/`: a redirect would lose the body of a POST. Raises NotFound for a path
     in which an escaped slash has become one: no path of ours has a slash within a segment."""
     if b"%" in scope["raw_path"] and b"%2f" in scope["raw_path"].lower():

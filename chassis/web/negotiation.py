@@ -9,7 +9,7 @@ from chassis.request.headers import parameter, parts
 WORD = r"[!#$%&'*+.^_`|~0-9a-z-]+"
 RANGE = re.compile(rf"\*/\*|(?!\*){WORD}/{WORD}")
 WEIGHT = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", re.ASCII)
-OURS = {("charset", "utf-8")}
+OUR_PARAMETERS = {("charset", "utf-8")}
 """The parameters of what we answer: all of it is UTF-8."""
 
 
@@ -35,14 +35,14 @@ def quality(accept: str, media_type: str) -> float:
 
 
 @lru_cache(256)
-def names(accept: str, media_type: str) -> bool:
+def is_named(accept: str, media_type: str) -> bool:
     """Whether an Accept header names `media_type` itself, no wildcard for it."""
     return bool(_ranges(accept, (media_type,)))
 
 
 def _ranges(accept: str, media: tuple[str, ...]) -> list[Range]:
     """The members of these `media` that what we answer fits; of one, what is malformed does not count."""
-    found: list[Range] = []
+    ranges: list[Range] = []
     for member in parts(accept.lower(), ","):
         if _media(member) not in media:
             continue
@@ -54,9 +54,9 @@ def _ranges(accept: str, media: tuple[str, ...]) -> list[Range]:
                 break
             if value:
                 parameters.add((name, value))
-        if parameters <= OURS:
-            found.append(Range(_media(member), frozenset(parameters), weight))
-    return found
+        if parameters <= OUR_PARAMETERS:
+            ranges.append(Range(_media(member), frozenset(parameters), weight))
+    return ranges
 
 
 def _media(member: str) -> str:

@@ -21,13 +21,13 @@ class OptionsRoute(BaseRoute):
         return Match.NONE, {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {"Allow": allowed(self._routes, scope)}
+        headers = {"Allow": allow_header(self._routes, scope)}
         if "PATCH" in methods(self._routes, scope):
             headers["Accept-Patch"] = ", ".join(MERGE_PATCH)
         await Response(status_code=204, headers=headers)(scope, receive, send)
 
 
-def allowed(routes: Sequence[BaseRoute], scope: Scope) -> str:
+def allow_header(routes: Sequence[BaseRoute], scope: Scope) -> str:
     """The methods of the path, as `Allow` names them."""
     return ", ".join(sorted(methods(routes, scope) | {"OPTIONS"}))
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from chassis.request.headers import combined, parameter, parts
 
 
-def returned(request: Request) -> Literal["minimal", "representation"] | None:
+def preferred_return(request: Request) -> Literal["minimal", "representation"] | None:
     """What `return` is preferred to be; None where it is not said, or is neither. Of two the first counts."""
     prefer = combined(request.scope["headers"]).get(b"prefer", b"").decode("latin-1")
     for preference in parts(prefer, ","):

@@ -3,7 +3,7 @@
 from urllib.parse import parse_qsl
 
 
-def given(query: bytes) -> list[tuple[str, str]]:
+def parse_query(query: bytes) -> list[tuple[str, str]]:
     """Names and texts of a query string, in its order. What is no UTF-8 is kept as lone surrogates, which `is_text`
     finds: replaced by U+FFFD, as is usual, it would ask for something else."""
     return parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="surrogateescape")

@@ -31,30 +31,30 @@ MESSAGES: dict[str, tuple[str, str]] = {
 }
 
 
-MOST_ERRORS = 100
+MAX_ERRORS = 100
 """A body with more than that was not written by anybody who would read them."""
 
 
 def too_many_errors(field: str) -> Invalid:
-    return over_limit(field, f"tem mais de {MOST_ERRORS} erros")
+    return over_limit(field, f"tem mais de {MAX_ERRORS} erros")
 
 
-def refuse_fields(failure: ValidationError, within: str = "") -> Invalid:
+def refuse_fields(failure: ValidationError, prefix: str = "") -> Invalid:
     """A pydantic failure as the 422 that names every field, in Portuguese."""
-    if failure.error_count() > MOST_ERRORS:
-        return too_many_errors(within or "corpo")
-    found: list[FieldError] = []
+    if failure.error_count() > MAX_ERRORS:
+        return too_many_errors(prefix or "corpo")
+    errors_found: list[FieldError] = []
     for error in failure.errors(include_url=False, include_input=True):
-        field = ".".join([within, *map(str, error["loc"])] if within else map(str, error["loc"])) or "corpo"
+        field = ".".join([prefix, *map(str, error["loc"])] if prefix else map(str, error["loc"])) or "corpo"
         if error["input"] is None and error["type"] != "missing":
-            found.append(FieldError(field, "NULL", "não pode ser nulo"))
+            errors_found.append(FieldError(field, "NULL", "não pode ser nulo"))
             continue
         reason = error.get("ctx", {}).get("error")
         if isinstance(reason, InvalidValue):  # raised by a model's own rule
-            found.append(FieldError(field, reason.code, reason.message))
+            errors_found.append(FieldError(field, reason.code, reason.message))
             continue
         code, message = MESSAGES.get(error["type"], ("INVALID", "valor inválido"))
-        found.append(FieldError(field, code, message.format(**error.get("ctx", {}))))
-    first = found[0]
+        errors_found.append(FieldError(field, code, message.format(**error.get("ctx", {}))))
+    first = errors_found[0]
     code = "LIMIT_EXCEEDED" if first.code == "LIMIT_EXCEEDED" else None
-    return Invalid(f"{first.field}: {first.message}", code=code, errors=found)
+    return Invalid(f"{first.field}: {first.message}", code=code, errors=errors_found)

@@ -43,7 +43,7 @@ async def test_the_page_may_send_what_clients_send_and_needs_no_token_to_ask(
     door: tuple[httpx2.AsyncClient, str],
 ) -> None:
     client, path = door
-    sent = (*(name.lower() for name in cors.SENT), "accept", "content-type")
+    sent = (*(name.lower() for name in cors.REQUEST_HEADERS), "accept", "content-type")
 
     allowed = await client.options(path, headers=preflight(PAGE, "POST", *sent))
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from chassis.web.hosts import REMEMBERED, AllowedHosts
+from chassis.web.hosts import MAX_CACHED, AllowedHosts
 from tests.chassis.peers import serving
 
 HOSTS = AllowedHosts(("localhost", "api.example.com", "*.example.org"))
@@ -31,7 +31,7 @@ HOSTS = AllowedHosts(("localhost", "api.example.com", "*.example.org"))
     ],
 )
 def test_our_names_and_every_address_pass_with_any_port(authority: bytes) -> None:
-    assert HOSTS.refusal(authority) is None
+    assert HOSTS.refusal_status(authority) is None
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_our_names_and_every_address_pass_with_any_port(authority: bytes) -> Non
     ],
 )
 def test_every_other_name_is_misdirected(authority: bytes) -> None:
-    assert HOSTS.refusal(authority) == 421
+    assert HOSTS.refusal_status(authority) == 421
 
 
 @pytest.mark.parametrize(
@@ -81,20 +81,20 @@ def test_every_other_name_is_misdirected(authority: bytes) -> None:
     ],
 )
 def test_what_is_no_authority_is_malformed(authority: bytes) -> None:
-    assert HOSTS.refusal(authority) == 400
+    assert HOSTS.refusal_status(authority) == 400
 
 
 def test_a_star_serves_every_name_but_nothing_malformed() -> None:
     anybody = AllowedHosts(("*",))
 
-    assert [anybody.refusal(host) for host in (b"evil.test:1", b"[::1]", b"a b")] == [None, None, 400]
+    assert [anybody.refusal_status(host) for host in (b"evil.test:1", b"[::1]", b"a b")] == [None, None, 400]
 
 
 def test_names_that_strangers_invent_are_not_all_remembered() -> None:
     hosts = AllowedHosts(("localhost",))
 
-    assert {hosts.refusal(b"%d.evil.test" % number) for number in range(3 * REMEMBERED)} == {421}
-    assert hosts.refusal.cache_info().currsize == REMEMBERED
+    assert {hosts.refusal_status(b"%d.evil.test" % number) for number in range(3 * MAX_CACHED)} == {421}
+    assert hosts.refusal_status.cache_info().currsize == MAX_CACHED
 
 
 CHUNKED = b"POST /a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -200,7 +200,7 @@ async def test_the_database_shows_its_pool_and_counts_statements(services: Servi
 
 
 async def test_a_blocked_event_loop_is_seen(services: Services) -> None:
-    measuring = asyncio.create_task(metrics.measure_lag(every=0.01))
+    measuring = asyncio.create_task(metrics.measure_lag(interval=0.01))
     await asyncio.sleep(0)
 
     async def seen() -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chassis.web.negotiation import names, quality
+from chassis.web.negotiation import is_named, quality
 from tests.applications import Gateway, Services
 from tests.resources import PESSOAS
 
@@ -81,7 +81,7 @@ def test_an_accept_header_gives_json_this_weight(accept: str, weight: float) -> 
     ],
 )
 def test_a_wildcard_names_nothing(accept: str, named: bool) -> None:
-    assert names(accept, JSON) == named
+    assert is_named(accept, JSON) == named
 
 
 async def test_an_empty_accept_asks_for_nothing_in_particular(services: Services) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from chassis.observe.output import WAITING_BYTES, Output
+from chassis.observe.output import MAX_WAITING_BYTES, Output
 from deploy.local import ROOT
 from deploy.postgres import HOST, free_ports
 from tests.deploy.processes import WAIT_SECONDS, eventually
@@ -48,7 +48,7 @@ def test_who_writes_to_a_full_pipe_does_not_wait_and_hears_what_is_missing(pipe:
 
     def write(name: int) -> None:
         for n in range(each):
-            output.write(b"%d %d %s\n" % (name, n, b"x" * (4 * WAITING_BYTES // (each * threads))))
+            output.write(b"%d %d %s\n" % (name, n, b"x" * (4 * MAX_WAITING_BYTES // (each * threads))))
 
     writers = [threading.Thread(target=write, args=(name,), daemon=True) for name in range(threads)]
     for writer in writers:
