@@ -93,7 +93,7 @@ def build(
         version=version,
         lifespan=lifespan,
         ready=ready,
-        needs=required_scope(name),
+        required_scope=required_scope(name),
         rates=chassis_app.rate_limit(name, settings.api_rate_limit, settings.rate_limit_url),
     )
     app.state.database = database

@@ -48,7 +48,7 @@ def create_app(settings: Settings | None = None, transports: Mapping[str, AsyncB
         settings,
         lifespan=lifespan,
         direct={"/graphql": graphql.respond},
-        needs=_nothing,
+        required_scope=_nothing,
         rates=rates,
         openapi_url=None,
     )

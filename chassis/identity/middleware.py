@@ -28,9 +28,9 @@ class IdentityMiddleware:
     """
 
     def __init__(
-        self, app: ASGIApp, tokens: TokenVerifier, needs: RequiredScope, rates: RateLimit | None = None
+        self, app: ASGIApp, tokens: TokenVerifier, required_scope: RequiredScope, rates: RateLimit | None = None
     ) -> None:
-        self.app, self._tokens, self._needs, self._rates = app, tokens, needs, rates
+        self.app, self._tokens, self._required_scope, self._rates = app, tokens, required_scope, rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -38,7 +38,7 @@ class IdentityMiddleware:
             return
         caller = await self._tokens.caller([value for name, value in scope["headers"] if name == b"authorization"])
         with acting_for(caller):
-            if scope["type"] == "http" and (needed := self._needs(scope["method"], scope["path"])):
+            if scope["type"] == "http" and (needed := self._required_scope(scope["method"], scope["path"])):
                 try:
                     caller.require(needed)
                 except Refusal as refusal:

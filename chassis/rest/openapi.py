@@ -408,7 +408,7 @@ def index(paths: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def describe(app: FastAPI, collections: tuple[Collection, ...], needs: RequiredScope) -> None:
+def describe(app: FastAPI, collections: tuple[Collection, ...], required_scope: RequiredScope) -> None:
     """Makes `app.openapi()` the whole contract; `needs` says which scope an operation asks for."""
 
     def openapi() -> dict[str, Any]:
@@ -424,7 +424,7 @@ def describe(app: FastAPI, collections: tuple[Collection, ...], needs: RequiredS
             )
             for path, operations in document["paths"].items():
                 for method, operation in operations.items():
-                    if scope := needs(method.upper(), path):
+                    if scope := required_scope(method.upper(), path):
                         operation["security"] = [{"bearer": [scope]}, {}]
                     operation.setdefault("parameters", []).append(ref("parameters", "X-Request-ID"))
                     operation["responses"] = dict(sorted(operation["responses"].items()))

@@ -70,7 +70,7 @@ def build(
     lifespan: Lifespan,
     ready: health.Check | None = None,
     direct: Mapping[str, Endpoint] | None = None,
-    needs: middleware.RequiredScope,
+    required_scope: middleware.RequiredScope,
     rates: "RateLimit | None" = None,
     **more: Any,
 ) -> Application:
@@ -116,7 +116,7 @@ def build(
 
         inner = RateLimitMiddleware(inner, rates)
     app.edge = RequestMiddleware(
-        _with_identity(inner, settings, keys, needs, rates),
+        _with_identity(inner, settings, keys, required_scope, rates),
         settings.max_body_bytes,
         settings.operation_timeout,
         metrics.Requests(app.router.routes),
@@ -151,14 +151,16 @@ def _with_identity(
     app: ASGIApp,
     settings: ProcessSettings,
     keys: "KeySet | None",
-    needs: middleware.RequiredScope,
+    required_scope: middleware.RequiredScope,
     rates: "RateLimit | None",
 ) -> ASGIApp:
     if keys is None:
         return app
     from chassis.identity.tokens import TokenVerifier
 
-    return middleware.IdentityMiddleware(app, tokens=TokenVerifier(settings, keys), needs=needs, rates=rates)
+    return middleware.IdentityMiddleware(
+        app, tokens=TokenVerifier(settings, keys), required_scope=required_scope, rates=rates
+    )
 
 
 async def _refused(request: Request, failure: Exception) -> Response:
