@@ -1,1 +1,2 @@
-"""Who is calling: bearer tokens judged by their issuer's keys, and what one caller may ask for in a minute."""
+"""Who is calling: bearer tokens are verified with their issuer's keys, and each caller's requests per minute are
+limited."""

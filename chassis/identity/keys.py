@@ -1,9 +1,9 @@
-"""The public keys of a token issuer (RFC 7517), from a URL or a file: fetched, bounded, kept, and renewed.
+"""The public keys of a token issuer (RFC 7517), from a URL or a file: how they are fetched, checked, kept and renewed.
 
-They are asked for from the start of the process on, again and again until they are had. Keys that were had once go on
-serving while the issuer is away. They are asked for again every five minutes while they are used, and when a token
-needs a key that is not known, though at most every ten seconds, however many such tokens come. A file is looked at
-every second.
+From the start of the process they are fetched again and again until this succeeds once. From then on the keys stay in
+use even while the issuer cannot be reached. While requests use them they are fetched again every five minutes. They are
+also fetched again when a token names an unknown key, but at most once in ten seconds, however many such tokens come. A
+file is read again every second.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ log = logging.getLogger("jwks")
 MAX_BYTES, MAX_KEYS = 256 * 1024, 100
 FETCH_SECONDS = 3.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
-"""Between two tries at the start: each pause is twice the one before, up to the longest."""
+"""Seconds between two attempts at the start: each pause is twice as long as the one before, up to the longest."""
 KEYS_UNAVAILABLE = "as chaves do emissor dos tokens não puderam ser obtidas; tente de novo em instantes"
 MIN_RSA_BITS = 2048
 FAMILIES = {
@@ -38,12 +38,13 @@ FAMILIES = {
     "P-521": ("ES512",),
     "Ed25519": ("EdDSA",),
 }
-"""The algorithms of a kind of key, which is its curve where it has one. No symmetric one, and no `none`, ever."""
+"""The algorithms by type of key: its curve when it has one, else its `kty`. No symmetric algorithm and no `none` is
+ever accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A public key, its name if it has one, and the algorithms that it may be used with."""
+    """A public key, its id (`kid`) if it has one, and the algorithms that it may be used with."""
 
     kid: str | None
     public: Any
@@ -51,8 +52,11 @@ class SigningKey:
 
 
 class KeySet:
-    """The keys of one issuer. `every` and `pause` are seconds: between two looks, and between two questions for a key
-    that is not known."""
+    """The keys of one issuer.
+
+    They are fetched again `refresh_seconds` after the last time. For a token with an unknown key they are fetched again
+    at most every `retry_seconds`.
+    """
 
     def __init__(
         self,
@@ -72,11 +76,11 @@ class KeySet:
         self._fetched_at = -float("inf")
         self._fetching: asyncio.Task[None] | None = None
         self.generation = 0
-        """Counts the changes: what was judged by other keys must be judged again."""
+        """The number of changes so far: tokens that were verified with older keys must be verified again."""
 
     @asynccontextmanager
     async def fetched_in_background(self) -> AsyncGenerator[None]:
-        """Asks in the background until there are keys: the process starts, live but not ready."""
+        """Fetches in the background until there are keys. Meanwhile the process is live but not ready."""
         task = asyncio.create_task(self._fetch_until_available(), name="keys of the token issuer")
         try:
             yield
@@ -93,22 +97,23 @@ class KeySet:
                 pause = min(2 * pause, LONGEST_PAUSE)
 
     async def ready(self) -> None:
-        """Raises Unavailable while none were ever had."""
+        """Raises Unavailable while no keys have been fetched yet."""
         if self._raw is None:
             raise Unavailable(KEYS_UNAVAILABLE)
 
     def refresh_if_due(self) -> None:
-        """Asks again, behind the back of the request, when it is time."""
+        """Starts fetching the keys again when it is time; the request does not wait for it."""
         if self._raw is not None and time.monotonic() - self._fetched_at > self._refresh_seconds:
             self._fetch()
 
     async def find(self, kid: str) -> SigningKey | None:
-        """The key called `kid`. Raises Unavailable while none were ever had: then nothing can be known; and
-        DeadlineExceeded when the issuer takes longer than the request at hand has."""
+        """The key with this id, or None. Raises Unavailable while no keys have been fetched yet, since then no token
+        can be verified. Raises DeadlineExceeded when the issuer takes longer than the current request has left."""
         return await self._look_up(lambda: next((key for key in reversed(self._keys) if key.kid == kid), None))
 
     async def only(self, algorithm: str) -> SigningKey | None:
-        """The one key that fits, for a token that names none (RFC 7515, 4.1.4); of several none. Raises like `find`."""
+        """The only key for `algorithm`, for a token that names no key (RFC 7515, 4.1.4); None when several keys fit.
+        Raises like `find`."""
 
         def fitting() -> SigningKey | None:
             keys = [key for key in self._keys if algorithm in key.algorithms]
@@ -124,7 +129,7 @@ class KeySet:
         return look()
 
     async def refetch(self) -> bool:
-        """Whether the issuer has others by now: it is asked again, if that was not just done."""
+        """Fetches the keys again, unless that was just done. Returns whether they have changed."""
         before = self.generation
         await self._fetch_again()
         return self.generation != before
@@ -133,18 +138,18 @@ class KeySet:
         pause = self._retry_seconds if self._raw is not None else min(self._retry_seconds, 1.0)
         under_way = self._fetching is not None and not self._fetching.done()
         if under_way or time.monotonic() - self._fetched_at >= pause:
-            # One request that is cancelled, or has no more time, must not take it from the others.
+            # The fetch is shared: a request that is cancelled, or has no time left, must not cancel it for the others.
             await deadline.wait_for(asyncio.shield(self._fetch()))
 
     def _fetch(self) -> asyncio.Task[None]:
-        """The one question under way."""
+        """The fetch that is running; starts one when there is none."""
         if self._fetching is None or self._fetching.done():
             self._fetched_at = time.monotonic()
             self._fetching = asyncio.create_task(self._renew())
         return self._fetching
 
     async def _renew(self) -> None:
-        """Takes what the issuer has now; when that is nothing usable, what was there stays."""
+        """Fetches the issuer's keys. When they are not usable, the keys from before stay."""
         try:
             raw = await (self._download() if self._remote else asyncio.to_thread(self._read))
             keys = self._keys if raw == self._raw else read(raw, self._algorithms)
@@ -162,7 +167,7 @@ class KeySet:
         self._failure = None
 
     def _log_failure(self, reason: str) -> None:
-        """Tells why the keys cannot be had: once for each reason, however often it is tried."""
+        """Logs why the keys cannot be fetched: once for each reason, however often it is tried."""
         if reason == self._failure:
             return
         self._failure = reason
@@ -173,7 +178,7 @@ class KeySet:
             log.warning("keys not renewed", extra=fields)
 
     async def _download(self) -> bytes:
-        # Not compressed, so that what is counted is what there is.
+        # Uncompressed, so that the bytes that are counted are all bytes.
         headers = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
         async with (
             asyncio.timeout(FETCH_SECONDS),
@@ -195,7 +200,7 @@ class KeySet:
 
 
 def read(raw: bytes, algorithms: Collection[str]) -> list[SigningKey]:
-    """The keys of a JWK set that can be used with `algorithms`. Raises ValueError for what is no JWK set."""
+    """The keys of a JWK set that can be used with `algorithms`. Raises ValueError when `raw` is not a JWK set."""
     if len(raw) > MAX_BYTES:
         raise ValueError(f"more than {MAX_BYTES} bytes")
     try:
@@ -213,7 +218,7 @@ def read(raw: bytes, algorithms: Collection[str]) -> list[SigningKey]:
 
 
 def _key(jwk: dict[str, Any], allowed: Collection[str]) -> SigningKey | None:
-    """The key, unless it is not for signatures, is private, too short, or of another algorithm."""
+    """The key; None when it is not for signatures, is a private key, is too short, or is for other algorithms."""
     kid, kind, alg = jwk.get("kid"), jwk.get("crv") or jwk.get("kty"), jwk.get("alg")
     if not isinstance(kid, str | None) or not isinstance(kind, str) or jwk.get("use", "sig") != "sig" or "d" in jwk:
         return None

@@ -1,6 +1,6 @@
-"""Finds out who is calling, and lets in who may (RFC 6750).
+"""Finds out who is calling, and refuses callers without the required scope (RFC 6750).
 
-`chassis.identity.tokens` judges the bearer token of a request. Mounted with AUTH_MODE=jwt only.
+`chassis.identity.tokens` verifies the bearer token of a request. This is mounted only with AUTH_MODE=jwt.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from chassis.errors import Refusal
 from chassis.request.context import acting_for
 
-if TYPE_CHECKING:  # with AUTH_MODE=off its cryptography is never loaded
+if TYPE_CHECKING:  # with AUTH_MODE=off the cryptography libraries are never loaded
     from chassis.identity.rates import RateLimit
     from chassis.identity.tokens import TokenVerifier
 
 RequiredScope = Callable[[str, str], str | None]
-"""The scope that a method on a path needs; None where everybody may enter."""
+"""The scope that a method on a path requires; None when everybody may use it."""
 
 
 class IdentityMiddleware:
-    """Makes the caller of each request known, and lets in who may. Mounted with AUTH_MODE=jwt only.
+    """Sets the caller of each request, and refuses it when the caller lacks the required scope. Mounted only with
+    AUTH_MODE=jwt.
 
-    With `rates` a refusal is charged like a request that is let in: guessing is not free.
+    With `rates` a refused request is charged like an accepted one, so that guessing tokens is limited too.
     """
 
     def __init__(

@@ -1,11 +1,12 @@
-"""Fair shares: what one caller may ask for in a minute, counted here, or in a Redis or Valkey for all replicas.
+"""Rate limits: what one caller may ask for in a minute, counted in this process, or for all replicas in a Redis or
+Valkey.
 
-A caller is the subject of the token, else the address (of IPv6 its /64, which is one customer's). The window slides:
-what was charged in the minute before counts for the part of it that is less than a minute ago. What is told of it are
-the headers of draft-ietf-httpapi-ratelimit-headers.
+A caller is the subject of the token. Without a token it is the client's address; a whole IPv6 /64 counts as one
+address, since it belongs to one customer. The window slides: of what was charged in the previous minute, the share that
+is less than a minute old still counts. Callers see their usage in the headers of draft-ietf-httpapi-ratelimit-headers.
 
-A store that does not answer in time costs one request its patience: from then on each process counts for itself, until
-a probe has found the store again.
+When the store does not answer in time, one request waits for it in vain. From then on each process counts for itself,
+until a probe finds that the store works again.
 """
 
 from __future__ import annotations
@@ -33,18 +34,19 @@ log = logging.getLogger("rates")
 
 WINDOW = 60
 STORE_TIMEOUT = 0.05
-"""Seconds that the store may keep a request waiting."""
+"""The longest time, in seconds, that a request waits for the store."""
 PROBE_INTERVAL, PROBE_TIMEOUT = 1.0, 1.0
 SHARDS = 256
-"""The library's memory looks through all of its keys at each charge: many small ones keep that cheap."""
+"""The library's in-memory storage looks through all of its keys at each charge; many small storages keep that cheap."""
 KEYS_OF_A_SHARD = 128
-"""Two for a caller at most. A fuller shard forgets: who has thousands of addresses is not held by one more rule."""
+"""A caller has at most two keys. A shard with more keys forgets all of them: a client with thousands of addresses could
+avoid the limit anyway."""
 FAILURES = (ValkeyError, OSError, TimeoutError)
 
 
 class Usage(NamedTuple):
-    """What one caller was charged: in the window before, which is forgotten in `fades` seconds, and in this one, which
-    ends in `rest` seconds."""
+    """What one caller was charged: in the `previous` window, which counts no more after `previous_expires` seconds, and
+    in the `current` one, which ends after `current_ends` seconds."""
 
     previous: int
     previous_expires: float
@@ -57,7 +59,7 @@ class Usage(NamedTuple):
     def retry_after(self, limit: int, cost: int) -> int:
         """Seconds until there is room for `cost`, at least 1."""
         room = limit - cost
-        if self.current <= room:  # so it is the window before that is in the way
+        if self.current <= room:  # only what was charged in the previous window is in the way
             seconds = self.previous_expires - WINDOW * (room - self.current) / max(1, self.previous)
         else:
             seconds = self.current_ends + WINDOW * (1 - room / self.current)
@@ -65,14 +67,14 @@ class Usage(NamedTuple):
 
 
 class Counters:
-    """The counts of one store."""
+    """Counts what callers are charged in one store."""
 
     def __init__(self, item: RateLimitItemPerMinute, storage: MemoryStorage | RedisStorage) -> None:
         self._item, self._storage = item, storage
         self._limiter = SlidingWindowCounterRateLimiter(storage)
 
     async def charge(self, caller: str, cost: int) -> tuple[bool, Usage]:
-        """Whether there was room, and what is charged by then."""
+        """Returns whether there was room for `cost`, and the caller's usage afterwards."""
         charged = await self._limiter.hit(self._item, caller, cost=cost)
         window = cast("SlidingWindowCounterSupport", self._storage)
         previous, previous_expires, current, ends = await window.get_sliding_window(self._item.key_for(caller), WINDOW)
@@ -80,14 +82,14 @@ class Counters:
 
 
 class LocalCounters:
-    """The counts of this process, of a bounded number of callers."""
+    """Counts what a bounded number of callers are charged, in this process only."""
 
     def __init__(self, item: RateLimitItemPerMinute) -> None:
         self._storages = [MemoryStorage() for _ in range(SHARDS)]
         self._counters = [Counters(item, storage) for storage in self._storages]
 
     def __len__(self) -> int:
-        """How many counts are remembered."""
+        """How many counts are kept."""
         return sum(len(one.storage) for one in self._storages)
 
     async def charge(self, caller: str, cost: int) -> tuple[bool, Usage]:
@@ -108,21 +110,19 @@ class RateLimit:
         self._shared: Counters | None = None
         self._probe: asyncio.Task[None] | None = None
         if url:
-            store_url = (
-                url.replace("redis", "valkey", 1) if url.startswith("redis") else url
-            )  # the client's own schemes
+            store_url = url.replace("redis", "valkey", 1) if url.startswith("redis") else url
             untyped: Any = ConnectionPool
             self._pool = pool = untyped.from_url(store_url)
             self._shared = Counters(item, RedisStorage(f"async+{store_url}", connection_pool=pool))
 
     @property
     def counts_locally(self) -> bool:
-        """Whether this process counts for itself."""
+        """Whether this process counts for itself now, since there is no store or it has failed."""
         return self._shared is None or self._probe is not None
 
     async def charge(self, scope: Scope, cost: int) -> dict[str, str]:
-        """Charges the caller of this request; the headers that tell them where they stand. Raises RateLimited, and then
-        nothing is charged."""
+        """Charges the caller of this request. Returns the headers that show the caller's usage. Raises RateLimited, and
+        then charges nothing."""
         charged, usage = await self._charge(_caller(scope), cost)
         if charged:
             return self._headers(usage, ceil(usage.current_ends))
@@ -137,7 +137,8 @@ class RateLimit:
                 async with asyncio.timeout(seconds):
                     return await self._shared.charge(caller, cost)
             except FAILURES as failure:
-                if seconds == STORE_TIMEOUT or not isinstance(failure, TimeoutError):  # somebody's hurry says nothing
+                # a shorter time-out says nothing about the store
+                if seconds == STORE_TIMEOUT or not isinstance(failure, TimeoutError):
                     self._store_failed(self._shared, failure)
         return await self._local.charge(caller, cost)
 
@@ -148,7 +149,7 @@ class RateLimit:
         }
 
     def _store_failed(self, shared: Counters, failure: Exception) -> None:
-        if not self._probe:  # else another request has met it too
+        if not self._probe:  # else another request has already noticed it
             log.warning("rate limit store lost: every process counts for itself", extra={"reason": repr(failure)})
             self._probe = asyncio.create_task(self._probe_store(shared), name="probe rate limit store")
 
@@ -157,7 +158,7 @@ class RateLimit:
             await asyncio.sleep(PROBE_INTERVAL)
             with contextlib.suppress(*FAILURES):
                 async with asyncio.timeout(PROBE_TIMEOUT):
-                    await shared.charge("probe", 1)  # a ping would be answered by a store that cannot write, too
+                    await shared.charge("probe", 1)  # a store that cannot write would still answer a ping
                     break
         log.info("rate limit store found again")
         self._probe = None
@@ -172,7 +173,7 @@ class RateLimit:
 
 
 def _caller(scope: Scope) -> str:
-    """Who is charged, as a key of bounded length."""
+    """The caller who is charged, as a key of bounded length."""
     subject = context.current().caller.subject
     address: str = (scope.get("client") or ("",))[0]
     who = f"address {network(address)}" if subject is None else f"subject {subject}"
@@ -180,7 +181,7 @@ def _caller(scope: Scope) -> str:
 
 
 class RateLimitMiddleware:
-    """Charges each request to `/api` one unit, and tells the caller where they stand."""
+    """Charges each request to `/api` one unit, and adds the headers that show the caller's usage."""
 
     def __init__(self, app: ASGIApp, rates: RateLimit) -> None:
         self.app, self._rates = app, rates

@@ -1,9 +1,10 @@
-"""Judges bearer tokens: OIDC access tokens as JWT (RFC 9068), signed by a key of the issuer, meant for us, and in time.
+"""Verifies bearer tokens: OIDC access tokens in JWT form (RFC 9068). A key of the issuer must have signed the token, it
+must be meant for us, and its time must not be over.
 
-Every way a token can be bad ends in Unauthenticated with the challenge of RFC 6750; a request that does not bring it as
-that RFC has it, in Malformed; that nothing can be known, since the issuer's keys were never had, in Unavailable, or in
-DeadlineExceeded when they do not come in time. A token that was found good is remembered until it expires or the keys
-change: most requests cost a digest instead of a signature.
+Every invalid token ends in Unauthenticated, with the challenge of RFC 6750. A request that does not send its token as
+that RFC says ends in Malformed. When the issuer's keys have never been fetched, no token can be verified, which ends in
+Unavailable, or in DeadlineExceeded when fetching them takes too long. A valid token is remembered until it expires or
+the keys change, so most requests cost a digest instead of the check of a signature.
 """
 
 import hashlib
@@ -31,20 +32,20 @@ TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
 MAX_TOKEN_BYTES = 8 * 1024
 MAX_CACHED_TOKENS = 4096
 TYPES = ("at+jwt", "application/at+jwt", "jwt")
-"""What a token may call itself, if it says anything: not all issuers do, but a logout token or a proof always does."""
+"""The accepted values of `typ`. Not all issuers set it, but a logout token or a proof always does."""
 REQUIRED = ["exp", "iss", "aud", "sub"]
 LAST_SECOND = 253_402_300_799
 """The end of the year 9999."""
 MAX_SUBJECT_LENGTH = 255
-"""As OpenID Connect has it."""
+"""The limit that OpenID Connect sets."""
 SCOPE = re.compile("[a-z][a-z0-9_-]{0,63}:[a-z]{1,32}")
-"""What a scope of ours looks like: among an issuer's roles are others, which need not be remembered."""
+"""The form of our scopes. An issuer's roles contain other words, which need not be remembered."""
 MAX_SCOPES = 256
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
-    """What a good token says; `expires` is the second from which on it is none, leeway included."""
+    """What a valid token says. `expires` is the second from which it is no longer valid, leeway included."""
 
     subject: str
     scopes: frozenset[str]
@@ -53,7 +54,7 @@ class VerifiedToken:
 
 
 class TokenVerifier:
-    """The tokens of one issuer for one audience."""
+    """Verifies the tokens of one issuer for one audience."""
 
     def __init__(self, settings: ProcessSettings, keys: KeySet) -> None:
         self._keys = keys
@@ -62,7 +63,8 @@ class TokenVerifier:
         self._cache: dict[bytes, VerifiedToken] = {}
 
     async def caller(self, authorization: Sequence[bytes]) -> Caller:
-        """Who sends these `Authorization` headers. Never raises: nobody is a caller too, with the reason."""
+        """The caller who sends these `Authorization` headers. Never raises: without a valid token the Caller holds the
+        refusal."""
         try:
             token = bearer_token(authorization)
             verified = await self._verify_cached(token)
@@ -85,7 +87,8 @@ class TokenVerifier:
         return verified
 
     async def _verify(self, token: bytes) -> VerifiedToken:
-        """Raises Unauthenticated, or Unavailable when the keys cannot be had."""
+        """Verifies a token that is not in the cache. Raises Unauthenticated, or Unavailable when the keys cannot be
+        fetched."""
         try:
             header = jwt.get_unverified_header(token)
             kid, kind = header.get("kid"), header.get("typ", "jwt")
@@ -97,7 +100,7 @@ class TokenVerifier:
             try:
                 claims = self._claims(token, key)
             except InvalidSignatureError:
-                if kid is None and await self._keys.refetch():  # it did not say that its key is a new one
+                if kid is None and await self._keys.refetch():  # a token without a key id may be signed with a new key
                     return await self._verify(token)
                 raise
             if not are_valid(claims):
@@ -106,13 +109,14 @@ class TokenVerifier:
             raise invalid_token("o token expirou", "the token has expired") from None
         except ImmatureSignatureError:
             raise invalid_token("o token ainda não é válido", "the token is not valid yet") from None
-        except PyJWTError:  # which of the rest it was helps nobody but a forger
+        except PyJWTError:  # the exact reason would help only a forger
             raise invalid_token("o token não é válido", "the token is not valid") from None
         scopes = scopes_of(claims, self._scope_claims)
         return VerifiedToken(claims["sub"], scopes, int(claims["exp"]) + self._leeway, self._keys.generation)
 
     def _claims(self, token: bytes, key: SigningKey) -> dict[str, Any]:
-        """The claims of a token that is signed by `key`, for us, and in time. Raises PyJWTError."""
+        """The claims of a token that `key` has signed, that is meant for us, and whose time is not over. Raises
+        PyJWTError."""
         return jwt.decode(
             token,
             key.public,
@@ -125,7 +129,7 @@ class TokenVerifier:
 
 
 def bearer_token(authorization: Sequence[bytes]) -> bytes:
-    """The token. Raises Unauthenticated without one, and Malformed for what RFC 6750 calls an invalid request."""
+    """The token. Raises Unauthenticated when there is none, and Malformed for an invalid request in RFC 6750's sense."""
     if len(authorization) > 1:
         raise invalid_request("há mais de um cabeçalho Authorization", "more than one Authorization header")
     scheme, _, token = (authorization[0] if authorization else b"").partition(b" ")
@@ -140,8 +144,8 @@ def bearer_token(authorization: Sequence[bytes]) -> bytes:
 
 
 def are_valid(claims: dict[str, Any]) -> bool:
-    """Whether the claims that PyJWT let pass are what they should be. It reads a time out of a text, and takes any
-    text for a subject, one that cannot be encoded too."""
+    """Whether the claims that PyJWT accepted have valid values. PyJWT also accepts times given as text, and any text as
+    a subject, even one that cannot be encoded as UTF-8."""
     times = [claims.get(name, 0) for name in ("exp", "nbf", "iat")]
     subject: str = claims["sub"]
     return (
@@ -153,7 +157,8 @@ def are_valid(claims: dict[str, Any]) -> bool:
 
 
 def scopes_of(claims: dict[str, Any], paths: Iterable[str]) -> frozenset[str]:
-    """All scopes in the claims at `paths`, each a list, or words in one string. Raises Unauthenticated for too many."""
+    """All scopes in the claims at `paths`. Each claim is a list, or words in one string. Raises Unauthenticated when
+    there are too many."""
     found = set[str]()
     for path in paths:
         value = claim(claims, path)
@@ -166,7 +171,8 @@ def scopes_of(claims: dict[str, Any], paths: Iterable[str]) -> frozenset[str]:
 
 
 def claim(claims: dict[str, Any], path: str) -> Any:
-    """The claim that is called `path`, dots and all; where there is none, what its dots lead to through objects."""
+    """The claim named `path`, where dots may be part of the name. Without such a claim, the dots lead through nested
+    objects."""
     if path in claims:
         return claims[path]
     for dot in re.finditer(r"\.", path):

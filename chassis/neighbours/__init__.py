@@ -1,1 +1,1 @@
-"""Other services as they are asked: one way to call them, with deadlines, retries, a breaker and a bulkhead."""
+"""How other services are called: with deadlines, retries, a circuit breaker and a bulkhead."""

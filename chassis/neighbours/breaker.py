@@ -1,8 +1,9 @@
-"""A circuit breaker: a neighbour that keeps failing is not asked for a while, and is found again by asking quietly.
+"""A circuit breaker: a neighbour that keeps failing is not called for a while.
 
-Closed, it counts calls over the last seconds. When at least `MIN_CALLS` were made and the given share of them failed it
-opens: calls fail at once, which spares the caller the wait and the neighbour the load. While it is open a background
-probe asks the neighbour for its readiness, no request of a user is spent on that, and the first good answer closes it.
+While closed, the breaker counts the calls of the last seconds. When there were at least `MIN_CALLS` and the given share
+of them failed, it opens. While it is open, calls fail at once: this saves the caller the wait, and the neighbour the
+load. A background task then asks for the neighbour's readiness, so that no user's request is spent on that, and the
+first good answer closes the breaker.
 """
 
 import asyncio
@@ -18,13 +19,15 @@ log = logging.getLogger("breaker")
 WINDOW_SECONDS = 10.0
 MIN_CALLS = 10
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 1.0
-"""Seconds between two probes, doubling, each shortened by up to a half at random so that callers do not ask in step."""
+"""Seconds between two probes: each pause is twice the one before, up to the longest. Each is shortened at random by up
+to a half, so that several callers do not probe at the same moment."""
 
 
 class Breaker:
-    """The breaker before one neighbour. `share` of failed calls, 0 to 1, opens it; 0 means that nothing does.
+    """The breaker of one neighbour. It opens when the share `failure_share` (0 to 1) of its calls failed; with 0 it
+    never opens.
 
-    `probe` answers whether the neighbour can serve again; it has a time-out of its own.
+    `probe` answers whether the neighbour can serve again, and has a time-out of its own.
     """
 
     def __init__(self, name: str, failure_share: float, probe: Callable[[], Awaitable[bool]]) -> None:
@@ -32,11 +35,11 @@ class Breaker:
         self.openings = 0
         self._name, self._failure_share, self._probe = name, failure_share, probe
         self._counts: deque[list[int]] = deque()
-        """Of each second with calls: which one, how many calls, how many failed."""
+        """For each second with calls: the second, how many calls it had, and how many of them failed."""
         self._probe_task: asyncio.Task[None] | None = None
 
     def record(self, failed: bool) -> None:
-        """A call ended."""
+        """Counts a call that has ended."""
         if not self._failure_share or self.open:
             return
         now = int(time.monotonic())
@@ -63,7 +66,7 @@ class Breaker:
         pause = FIRST_PAUSE
         while True:
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter, not a secret
-            with contextlib.suppress(Exception):  # whatever it was, the neighbour is not back
+            with contextlib.suppress(Exception):  # whatever went wrong, the neighbour is not ready
                 if await self._probe():
                     break
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -71,7 +74,7 @@ class Breaker:
         log.info("breaker closed", extra={"service": self._name})
 
     async def close(self) -> None:
-        """Ends the probe, at the end of the process."""
+        """Stops probing, at the end of the process."""
         if self._probe_task:
             self._probe_task.cancel()
             await asyncio.gather(self._probe_task, return_exceptions=True)

@@ -1,9 +1,9 @@
-"""A lean HTTP/1.1 client for one neighbour: kept connections over httptools, and nothing that a neighbour needs not.
+"""A small HTTP/1.1 client for one neighbour: keep-alive connections over httptools, and only what a neighbour needs.
 
-A general client spends most of a short call on its pool, its URL and header types and its task bookkeeping: 60 µs
-(aiohttp) to 500 µs (httpx2) of CPU under concurrency, where this spends about 15. It has no redirects, cookies,
-proxies, compression or HTTP/2: an answer that needs one of them is no answer of our dialect. How many requests run at a
-time is its caller's to bound; each has a connection to itself, and a connection carries one request at a time.
+A general client spends most of a short call on its pool, its URL and header types, and its tasks: 60 µs (aiohttp) to
+500 µs (httpx2) of CPU under concurrency, where this client spends about 15 µs. It has no redirects, cookies, proxies,
+compression or HTTP/2, since no answer of our dialect needs them. The caller limits how many requests run at a time. A
+connection carries one request at a time, so each request has a connection to itself.
 """
 
 import asyncio
@@ -32,17 +32,17 @@ from chassis.neighbours.transport import (
 )
 
 IDLE_SECONDS = 30.0
-"""A connection unused for longer is not used again: the other side closes its own after 75."""
+"""A connection that was idle for longer is not used again. The other side closes its own after 75 s."""
 MAX_HEAD_BYTES = 65_536
 NEVER = float("inf")
 FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
-"""A header that says where an answer ends; without one it ends with its connection."""
+"""A header that says where an answer ends. An answer without one ends when its connection does."""
 RETRY_AFTER = re.compile(rb"\r\nretry-after[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
 INTERIM = re.compile(rb"HTTP/1\.[01] 1\d\d ")
 
 
 class DefaultTransport:
-    """Connections to the one server that `base_url` names."""
+    """Sends requests to the one server that `base_url` names."""
 
     def __init__(self, base_url: str, answer_memory: AnswerMemory) -> None:
         url = urlsplit(base_url)
@@ -116,10 +116,10 @@ class DefaultTransport:
 
 
 class Pool:
-    """The connections to one server: those that are open, those that rest, and one timer for all that are waited for.
+    """All open connections to one server, the idle ones among them, and one timer for all of their deadlines.
 
-    A timer of its own for each exchange would cost more than writing the request. `budget` is what their answers may
-    hold.
+    A timer for each exchange would cost more than writing the request. `answer_memory` limits the memory of their
+    answers.
     """
 
     def __init__(self, answer_memory: AnswerMemory) -> None:
@@ -128,10 +128,10 @@ class Pool:
         self.idle: list[OutgoingConnection] = []
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
-        """When the timer does, if there is one."""
+        """When the timer fires, if there is one."""
 
     def take_idle(self) -> "OutgoingConnection | None":
-        """The connection used last among those that are open, so that the others can grow old."""
+        """The idle connection that was used last, so that the others can expire; None when there is none."""
         now = time.monotonic()
         while self.idle:
             connection = self.idle.pop()
@@ -141,17 +141,18 @@ class Pool:
         return None
 
     def schedule(self, deadline: float) -> None:
-        """Sees to it that an exchange that has not ended when it is `due` is ended then."""
+        """Makes sure that an exchange which is still running at `deadline` is ended then."""
         if self._timer is not None:
             if self._timer_at <= deadline:
                 return
             self._timer.cancel()
         self._timer_at = deadline
-        # Of a loop whose clock counts milliseconds: never early.
+        # The loop's clock counts milliseconds: one more, so that the timer is never early.
         self._timer = asyncio.get_running_loop().call_later(deadline - time.monotonic() + 0.001, self._on_timer)
 
     def _on_timer(self) -> None:
-        # This process may have been stopped, or busy, for long: what has arrived meanwhile is read before it is late.
+        # This process may have been stopped, or busy, for long: first read what has arrived meanwhile, then judge what
+        # is late.
         self._timer = asyncio.get_running_loop().call_later(0.001, self._time_out_overdue)
 
     def _time_out_overdue(self) -> None:
@@ -171,19 +172,19 @@ class Pool:
 
 
 class OutgoingConnection(asyncio.Protocol):
-    """One connection, and the answer that it is waiting for."""
+    """One connection, and the answer that it waits for."""
 
     transport: asyncio.Transport
 
     def __init__(self, pool: Pool) -> None:
         self.usable = True
-        """Whether another request may be sent on it."""
+        """Whether another request may be sent on this connection."""
         self.last_used = 0.0
         """When its last answer ended; 0 before the first."""
         self.deadline = NEVER
-        """When the answer that is waited for is late."""
+        """When the exchange times out, on the monotonic clock."""
         self.held_bytes = 0
-        """Bytes of the answer that are charged to the budget: all but those that came last."""
+        """Bytes of the answer that are counted in the answer memory: all but the latest ones."""
         self._pool = pool
         self._parser = httptools.HttpResponseParser(self)
         self._on_end: OnEnd | None = None
@@ -193,27 +194,27 @@ class OutgoingConnection(asyncio.Protocol):
         if self.held_bytes:
             self._pool.answer_memory.release(self)
         self._head = b""
-        """The first bytes of the answer, up to its body at least."""
+        """The first bytes of the answer: its head, and perhaps some of its body."""
         self._body: list[bytes] = []
         self._in_body = False
         self._answer: Answer | None = None
 
     def begin(self, request: bytes, seconds: float, on_end: OnEnd) -> None:
-        """Sends the request; `ended` is called with the answer, within `seconds`, or with why there is none."""
+        """Sends the request. Within `seconds`, calls `on_end` with the answer, or with the reason why there is none."""
         self._on_end = on_end
         self._received_bytes = 0
-        """Bytes of the answer that have come."""
+        """Bytes of the answer that have arrived."""
         self.deadline = deadline = time.monotonic() + seconds
         self._pool.schedule(deadline)
         write_batch.write(self.transport, request)
 
     def cancel(self) -> None:
-        """Nobody waits for the answer any more."""
+        """Gives up the exchange, and closes the connection."""
         self._on_end = None
         self._abort()
 
     async def exchange(self, request: bytes, seconds: float) -> Answer:
-        """Sends the request and waits for the answer. Raises TransportError."""
+        """Sends the request, and returns the answer. Raises TransportError."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
         def on_end(outcome: Answer | Exception) -> None:
@@ -230,7 +231,8 @@ class OutgoingConnection(asyncio.Protocol):
         try:
             return await future
         except asyncio.CancelledError:
-            if self._on_end is on_end:  # else it has been answered, and another request may be on its way by now
+            # otherwise it was answered, and the connection may already serve another request
+            if self._on_end is on_end:
                 self.cancel()
             raise
 
@@ -264,12 +266,13 @@ class OutgoingConnection(asyncio.Protocol):
     # -- asyncio.Protocol --------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's is one, but says so to no type checker
+        # uvloop's transports are asyncio transports, but not for a type checker
+        self.transport = cast("asyncio.Transport", transport)
         self._pool.open.add(self)
 
     def data_received(self, data: bytes) -> None:
         if self._on_end is None:
-            self._abort()  # an answer that nobody asked for
+            self._abort()  # bytes arrived that belong to no request
             return
         self._received_bytes += len(data)
         if not self._in_body:
@@ -282,11 +285,11 @@ class OutgoingConnection(asyncio.Protocol):
             if self._answer is None:
                 self.fail(GarbledAnswer(str(failure)))
                 return
-            self.usable = False  # more than one answer: the first is good
+            self.usable = False  # more than one answer came; the first one is valid
         if self._answer is not None:
             self._complete(self._answer)
         else:
-            self._pool.answer_memory.add(self, len(data))  # which may have given it up
+            self._pool.answer_memory.add(self, len(data))  # this may end the exchange
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._pool.open.discard(self)
@@ -305,7 +308,7 @@ class OutgoingConnection(asyncio.Protocol):
         else:
             self.fail(ConnectionLost("the connection was closed without an answer"))
 
-    # -- httptools' callbacks: what they raise comes out of feed_data as an HttpParserError --------------------
+    # -- httptools' callbacks: feed_data turns what they raise into an HttpParserError -------------------------
 
     def on_message_begin(self) -> None:
         if self._answer is not None:
@@ -319,19 +322,19 @@ class OutgoingConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()
-        if status < 200:  # an interim answer: the real one follows
+        if status < 200:  # an interim answer, which the final one follows
             self._body, self._in_body = [], False
         else:
             self.usable = self._parser.should_keep_alive()
             body = self._body
             self._answer = Answer(status, body[0] if len(body) == 1 else b"".join(body))
-            if status >= 400:  # a header is looked for in refusals only: no good answer pays for it
+            if status >= 400:  # only refusals are searched for this header: no good answer pays for it
                 match = RETRY_AFTER.search(_head_of(self._head))
                 self._answer.retry_after = match[1].decode("latin-1") if match else ""
 
 
 def _head_of(data: bytes) -> bytes:
-    """The head of the answer that begins like this, without those of interim answers before it."""
+    """The head of the final answer in `data`, without interim answers before it."""
     head, _, rest = data.partition(b"\r\n\r\n")
     while INTERIM.match(head):
         head, _, rest = rest.partition(b"\r\n\r\n")

@@ -1,10 +1,10 @@
-"""Our REST dialect spoken as a client: what a neighbour refuses is raised here as the class it was raised there.
+"""The client side of our REST dialect: what a neighbour refuses is raised here as the same class of Refusal.
 
-One call passes, in this order: the breaker, the bulkhead, the transport; and, where it may be repeated, once more after
-a short pause. Every call ends within its attempt's time and within the time that the request at hand has left
-(`chassis.request.deadline`), carries the trace, and ends in a value or in a `Refusal` that names the neighbour. Only
-the status that a call is to have makes a value, and only of what its caller can decode: any other answer that is no
-refusal is none, and counts against the neighbour.
+A call passes the breaker, then the bulkhead, then the transport. When it may be repeated, it is tried once more after a
+short pause. Every attempt ends within the time-out and within the time that the current request has left
+(`chassis.request.deadline`), and it carries the trace. Every call ends in a value, or in a `Refusal` that names the
+neighbour. A call has one expected status, and only an answer with this status that its caller can decode gives a value.
+Any other answer that is not a refusal counts as a failure of the neighbour.
 """
 
 import asyncio
@@ -54,7 +54,8 @@ log = logging.getLogger("remote")
 T = TypeVar("T")
 
 RETRY_PAUSE = 0.05
-"""Seconds before a retry, at most; how many is drawn, so that callers who failed together do not come back together."""
+"""The longest pause before a retry, in seconds. It is drawn at random, so that callers who failed together do not retry
+together."""
 DOWNSTREAM_SHARE = 0.95
 """The part of our time-out that we send downstream, so that the neighbour's own 503, which names the real culprit,
 arrives before ours fires."""
@@ -69,11 +70,11 @@ class ProblemField(msgspec.Struct):
 
 
 class Problem(msgspec.Struct):
-    """What we read of a neighbour's problem+json."""
+    """The members that we read of a neighbour's problem+json."""
 
     code: str
     detail: str = ""
-    errors: list[ProblemField] = []  # msgspec copies it
+    errors: list[ProblemField] = []  # msgspec copies the default for each object
     service: str | None = None
 
 
@@ -81,8 +82,8 @@ PROBLEM = msgspec.json.Decoder(Problem)
 
 
 class DialectClient:
-    """One neighbour, as `settings` say how patient to be with it. `transport` takes the place of the network; `budget`
-    is the memory that its answers share with those of others."""
+    """Calls one neighbour. `settings` say how long it waits and how often it retries. A given `transport` replaces the
+    network. `answer_memory` is the memory that this neighbour's answers share with those of others."""
 
     def __init__(
         self,
@@ -98,11 +99,11 @@ class DialectClient:
         self.timeout = settings.neighbour_timeout
         slots = settings.connections_of_a_worker
         self.bulkhead = Bulkhead(slots, settings.neighbour_queue)
-        """Where a call needs a place."""
+        """Every call needs one of its slots."""
         self.searches: Bulkhead | BulkheadShare = BulkheadShare(
             self.bulkhead, max(1, slots // 2), settings.neighbour_queue
         )
-        """Where a search does: it has half of them, so that slow ones leave some to reads by id."""
+        """Every search needs one of its slots, which are half of all: slow searches must leave some to reads by id."""
         self.breaker = Breaker(name, settings.breaker_share, self._is_ready)
         answer_memory = answer_memory or AnswerMemory(settings.max_answers_bytes)
         self.transport: Transport = (
@@ -127,7 +128,8 @@ class DialectClient:
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The event loop that all calls run in; asyncio asks the kernel for our pid each time that one asks for it."""
+        """The event loop that all calls run in. It is kept, since asyncio asks the kernel for our process id at each
+        look-up."""
         if self._loop is None or self._loop.is_closed():
             self._loop = asyncio.get_running_loop()
         return self._loop
@@ -144,8 +146,8 @@ class DialectClient:
         began: float | None = None,
         first: Answer | Exception | None = None,
     ) -> T:
-        """One call, from its first attempt to its end; from `first`, what came of one that `began` already. A good
-        answer has this `status`."""
+        """One whole call; only an answer with this `status` is good. When an attempt was made before, `began` is its
+        start and `first` what came of it."""
         began, failed_by = began or time.monotonic(), None
         try:
             answer = await self._answer(request, headers, repeatable, first)
@@ -156,7 +158,7 @@ class DialectClient:
                     raise ValueError(f"status {answer.status} instead of {status}")
                 value = decode(answer.content)
             except (ValueError, RecursionError) as failure:
-                answer.content = b""  # the traceback would hold it for as long as anybody holds the failure
+                answer.content = b""  # the traceback would keep it in memory as long as the failure
                 self.breaker.record(failed=True)
                 raise self._logged(Unavailable(f"{self.name} deu uma resposta inválida"), failure) from failure
             self.breaker.record(failed=False)
@@ -166,12 +168,12 @@ class DialectClient:
             raise
         finally:
             self.calls.record(time.monotonic() - began, failed_by)
-            del failed_by  # which holds this frame by its traceback, and with it what was answered
+            del failed_by  # its traceback keeps this frame in memory, and with it the answer
 
     async def _answer(
         self, request: OutgoingRequest, headers: str, repeatable: bool, first: Answer | Exception | None
     ) -> Answer:
-        """The answer, after one retry at most."""
+        """The answer, after at most one retry."""
         if first is None:
             self.refill_retry_budget()
         elif isinstance(first, StaleConnection):
@@ -199,7 +201,7 @@ class DialectClient:
             await asyncio.sleep(RETRY_PAUSE * random.random())  # noqa: S311 - jitter, not a secret
 
     async def _attempt(self, request: OutgoingRequest, headers: str, repeatable: bool) -> Answer:
-        """One attempt. Raises TransportError, or a refusal of our own that asks nobody."""
+        """One attempt. Raises TransportError. Raises a Refusal of its own when it may not call the neighbour at all."""
         if self.breaker.open:
             raise self._attributed(Unavailable(f"{self.name} não está respondendo"))
         seconds = min(self.timeout, deadline.remaining())
@@ -223,19 +225,20 @@ class DialectClient:
         return answer
 
     def record_failure(self, failure: TransportError, seconds: float) -> None:
-        """Tells the breaker of an attempt that had so many `seconds` and got no answer; who judges an answer tells it
-        of that."""
+        """Tells the breaker of an attempt that got no answer within `seconds`. When there is an answer, `call` tells
+        the breaker."""
         short_of_time = isinstance(failure, AnswerTimeout) and seconds < self.timeout / 2
-        # Too slow for somebody in a hurry says nothing about it; nor does too much at a time, of all answers.
+        # A time-out says nothing about the neighbour when the caller had little time left. Nor does a full answer
+        # memory, which all neighbours share.
         if not isinstance(failure, AnswerMemoryFull) and not short_of_time:
             self.breaker.record(failed=True)
 
     def refill_retry_budget(self) -> None:
-        """A call is made: so much more may be spent on retries."""
+        """Adds to the retry budget what one more call allows."""
         self._retry_tokens = min(self._retry_tokens + self._retry_ratio, MAX_TOKENS)
 
     def _refusal(self, answer: Answer, is_write: bool) -> Refusal:
-        """The neighbour's problem+json as the exception it was; its own trouble as Unavailable or DeadlineExceeded."""
+        """The Refusal that the neighbour's problem+json stands for. A 5xx becomes Unavailable or DeadlineExceeded."""
         kind = BY_STATUS.get(answer.status)
         try:
             problem = PROBLEM.decode(answer.content)
@@ -244,7 +247,7 @@ class DialectClient:
         if problem is None or kind is None or answer.status >= 500:
             return _with_retry_after(self._failure(answer.status, problem, is_write), answer)
         self.breaker.record(failed=False)
-        if kind is Unauthenticated:  # we have let the caller in: that it judges their token otherwise, they cannot mend
+        if kind is Unauthenticated:  # we accepted this token: the caller cannot mend it that the neighbour does not
             reason = f"status {answer.status} {problem.code}"
             return self._logged(Unavailable(f"{self.name} não aceitou esta requisição"), reason)
         errors = [FieldError(one.field, one.code, one.message) for one in problem.errors]
@@ -253,8 +256,9 @@ class DialectClient:
         return _with_retry_after(refusal, answer)
 
     def _failure(self, status: int, problem: Problem | None, is_write: bool) -> Refusal:
-        """A problem that a write met, such as a full disk, is the write's alone: it must not cut off the reads. Nor
-        must a search that was too slow, or one too many, cut off those who ask for less."""
+        """The Refusal for a 5xx, of which the breaker is told unless the fault is not the neighbour's in general. What
+        only writes meet, such as a full disk, must not stop the reads. A search that was too slow, or one too many,
+        must not stop other requests."""
         culprit = (problem and problem.service) or self.name
         short_of_time = status == DeadlineExceeded.status and deadline.remaining() < self.timeout
         of_the_request = problem is not None and problem.code in CODES_OF_THE_REQUEST
@@ -272,7 +276,8 @@ class DialectClient:
         return refusal
 
     def _attributed(self, refusal: Refusal) -> Refusal:
-        """A call that was not made is not worth a line each: the breaker wrote one."""
+        """Names the neighbour in the refusal, without a log line for each call that was not made: the breaker has
+        logged one."""
         refusal.service = self.name
         return refusal
 
@@ -287,7 +292,7 @@ class DialectClient:
 
 
 def _with_retry_after(refusal: Refusal, answer: Answer) -> Refusal:
-    """The refusal, with the Retry-After that came with it."""
+    """Adds the answer's Retry-After to the refusal."""
     if answer.retry_after and (seconds := _retry_seconds(answer.retry_after.strip())) is not None:
         refusal.retry_after = seconds
         refusal.headers["Retry-After"] = str(seconds)
@@ -295,7 +300,8 @@ def _with_retry_after(refusal: Refusal, answer: Answer) -> Refusal:
 
 
 def _retry_seconds(retry_after: str) -> int | None:
-    """From now on, at least 1; of a number of seconds or a date (RFC 9110, 10.2.3). None for what is neither."""
+    """The seconds that a Retry-After asks to wait, at least 1. It is a number of seconds, or a date (RFC 9110, 10.2.3).
+    None when it is neither."""
     if retry_after.isdecimal() and len(retry_after) < 10:
         return max(1, int(retry_after))
     try:
@@ -306,7 +312,7 @@ def _retry_seconds(retry_after: str) -> int | None:
 
 
 def call_headers(seconds: float, content: bytes | None) -> str:
-    """The headers of a call that may take so many `seconds`."""
+    """The header lines of a call that may take `seconds`."""
     trace, _, caller = context.current()
     lines = f"{deadline.HEADER}: {max(1, int(seconds * DOWNSTREAM_SHARE * 1000))}\r\n"
     if trace is not None:

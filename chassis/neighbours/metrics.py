@@ -1,4 +1,4 @@
-"""What is counted of the calls to neighbours."""
+"""The metrics of calls to neighbours."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ JOINED = Counter("downstream_reads_joined_total", "Reads that shared the call of
 
 
 class Calls:
-    """The meters of the calls to one service."""
+    """The metrics of the calls to one service."""
 
     def __init__(self, service: str) -> None:
         self._ok, self._refused, self._unavailable, self._timeout, self._cancelled = (
@@ -27,7 +27,7 @@ class Calls:
         self.joined = JOINED.labels(service)
 
     def record(self, seconds: float, failure: BaseException | None = None) -> None:
-        """A call came to its end, or to `failure`."""
+        """Counts a call that has ended, with `failure` or without."""
         self._seconds.observe(seconds)
         if failure is None:
             self._ok.value += 1
@@ -42,8 +42,8 @@ class Calls:
 
 
 NEIGHBOURS: dict[str, tuple[tuple[Bulkhead, Bulkhead | BulkheadShare], Breaker]] = {}
-"""What stands before each neighbour that this process asks, the bulkhead of all calls and that of searches among it:
-its state is read when it is asked for."""
+"""For each neighbour of this process: the bulkhead of all calls, the bulkhead of searches, and the breaker. Their state
+is read when the metrics are scraped."""
 
 
 def _collect() -> Iterable[Metric]:

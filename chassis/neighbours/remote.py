@@ -1,4 +1,4 @@
-"""One neighbour, as the rest of a process asks it: reads, of which identical ones are made once, and writes."""
+"""Reads from one neighbour and writes to it. Identical reads that run at the same time share one call."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Remote(DialectClient):
-    """One neighbour: what can be read from it, and changed there."""
+    """Reads from one neighbour, and writes to it."""
 
     def __init__(
         self,
@@ -30,16 +30,18 @@ class Remote(DialectClient):
     ) -> None:
         super().__init__(name, base_url, settings, transport=transport, answer_memory=answer_memory)
         self.shared_reads: dict[ReadKey, SharedRead[Any]] = {}
-        """Reads under way that others may join."""
+        """Running reads that an identical read may join."""
         self._writes = 0
-        """Counts each write when it is sent and when it ends: a read that begins later joins none that began before."""
+        """Increased when a write is sent and when it ends. It is part of a read's key, so that a read joins none that
+        began before a write."""
 
     async def read(self, path: str, decode: Callable[[bytes], T], body: Any = None, *, search: bool = False) -> T:
-        """Reads `path`: by GET or, with a body, by POST. Identical reads under way at the same time are made once. A
-        `search` is what the neighbour may have to look for: of those no more than half of all calls are made at a time.
+        """Reads `path`: by GET, or by POST when there is a body. Identical reads that run at the same time share one
+        call. A `search` is a read that the neighbour may answer slowly: at most half of all calls at a time are
+        searches.
 
-        `decode` raises ValueError for what is no answer to this question. Raises the neighbour's refusal, Unavailable
-        (also for what does not decode), or DeadlineExceeded.
+        `decode` raises ValueError when the content is not an answer to this question. Raises the neighbour's refusal,
+        Unavailable (also when `decode` fails), or DeadlineExceeded.
         """
         pending = self.begin(path, decode, body, search=search)
         try:
@@ -51,11 +53,12 @@ class Remote(DialectClient):
     def begin(
         self, path: str, decode: Callable[[bytes], T], body: Any = None, *, search: bool = False
     ) -> PendingRead[T]:
-        """Begins a read: when this returns, the request is on its way if nothing stands in its way. What is returned is
-        to be awaited, like `read`, or cancelled."""
+        """Begins a read, and returns what the caller has to await or to cancel. When possible, the request is already
+        sent when this returns."""
         content = None if body is None else _dumps(body)
         ends_at = deadline.current()
-        key = (path, content, self._writes, context.current().caller.token)  # one caller's answer is not another's
+        # callers with different tokens may get different answers
+        key = (path, content, self._writes, context.current().caller.token)
         shared = self.shared_reads.get(key)
         if shared is not None and shared.deadline <= ends_at:
             self.calls.joined.value += 1
@@ -80,7 +83,8 @@ class Remote(DialectClient):
         body: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> T:
-        """Changes something; repeated, when the answer is lost, only under an `Idempotency-Key`. Raises like `read`."""
+        """Changes something. When the answer is lost, the request is repeated only if it has an `Idempotency-Key`.
+        Raises like `read`."""
         request = OutgoingRequest(method, path, None if body is None else _dumps(body))
         sent = headers or {}
         lines = "".join(header_line(name, value) for name, value in sent.items())
@@ -95,7 +99,7 @@ class Remote(DialectClient):
                 status=_success_status(method, sent),
             )
         finally:
-            self._writes += 1  # also when nobody knows what became of it
+            self._writes += 1  # also when its outcome is not known
 
 
 def neighbours(
@@ -103,7 +107,7 @@ def neighbours(
     settings: NeighbourSettings,
     transports: Mapping[str, httpx2.AsyncBaseTransport] | None = None,
 ) -> dict[str, Remote]:
-    """All that a process asks, by name; their answers share its memory."""
+    """The clients for all neighbours of a process, by name. Their answers share one answer memory."""
     answer_memory = AnswerMemory(settings.max_answers_bytes)
     given_transports = transports or {}
     return {
@@ -113,7 +117,7 @@ def neighbours(
 
 
 def _success_status(method: str, headers: Mapping[str, str]) -> int:
-    """The status by which our dialect says that a write was done."""
+    """The status of a successful write in our dialect."""
     if method == "POST":
         return 201
     return 204 if method == "DELETE" and "return=representation" not in headers.get("Prefer", "") else 200

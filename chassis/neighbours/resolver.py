@@ -1,9 +1,9 @@
-"""The event loop of a process, which looks each name up by itself: no look-up waits for another name's.
+"""The event loop of a process. It looks up host names itself, so that no look-up waits for another name's.
 
-libuv looks names up in four threads, and who gives up waiting does not end the look-up. When a name server does not
-answer for one name, its look-ups soon hold all four threads, and no other name is found. Here each name has one look-up
-under way at most, in a thread of its own, and what it found last is used meanwhile. Everything in the process goes this
-way: the wires to the neighbours, psycopg, the keys' httpx2 and the store of the rates.
+libuv looks names up in four threads, and a caller who gives up does not end the look-up. When a name server does not
+answer for one name, its look-ups soon occupy all four threads, and no other name is found. Here each name has at most
+one look-up at a time, in a thread of its own, and meanwhile its last addresses are used. Everything in the process uses
+this loop: the transports to the neighbours, psycopg, the httpx2 client that fetches keys, and the rate limit store.
 """
 
 import asyncio
@@ -21,22 +21,23 @@ import uvloop
 log = logging.getLogger("resolver")
 
 FRESH_SECONDS = 1.0
-"""Addresses that are older are looked up again when somebody asks for them, who does not wait for it."""
+"""Older addresses are looked up again when they are next needed, but nobody waits for it."""
 AVOIDED_SECONDS = 30.0
-"""How long an address that did not take a connection comes after the others of its name."""
+"""For so many seconds, an address that accepted no connection is tried after the other addresses of its name."""
 CONNECT_SECONDS = 0.5
-"""What the addresses of a name have together; whoever connects has to bound the last of them."""
+"""The time for all addresses of a name together. The last address has no limit of its own: whoever connects must set
+one."""
 
 Address = tuple[Any, Any, int, str, Any]
-"""As `socket.getaddrinfo` gives it: family, type, protocol, canonical name, and the address to connect to."""
+"""An entry of `socket.getaddrinfo`: family, type, protocol, canonical name, and the address to connect to."""
 LookUp = Callable[..., list[Address]]
 ProtocolT = TypeVar("ProtocolT", bound=asyncio.BaseProtocol)
 
 
 class ResolvingLoop(uvloop.Loop):
-    """uvloop's loop, with another way to addresses. `look_up` answers as `socket.getaddrinfo`, and may take long.
+    """uvloop's loop with look-ups of its own. `look_up` works like `socket.getaddrinfo`, and may be slow.
 
-    The names are those of the configuration, so there are few.
+    Names come from the configuration only, so there are few and none is ever forgotten.
     """
 
     def __init__(self, look_up: LookUp = socket.getaddrinfo) -> None:
@@ -49,7 +50,7 @@ class ResolvingLoop(uvloop.Loop):
             return await super().getaddrinfo(host, port, **options)
         return await self._name(host, port, **options).addresses()
 
-    async def create_connection(  # pyright: ignore[reportIncompatibleMethodOverride]  # sockets, too
+    async def create_connection(  # pyright: ignore[reportIncompatibleMethodOverride]  # uvloop also accepts a ready socket
         self,
         protocol_factory: Callable[[], ProtocolT],
         host: Any = None,
@@ -60,7 +61,7 @@ class ResolvingLoop(uvloop.Loop):
         flags: int = 0,
         **options: Any,
     ) -> tuple[asyncio.BaseProtocol, ProtocolT]:
-        """Tries one address of `host` after the other."""
+        """Connects to the first address of `host` that accepts."""
         if is_literal(host):
             options |= {"family": family, "proto": proto, "flags": flags}
             return await super().create_connection(protocol_factory, host, port, **options)
@@ -89,24 +90,25 @@ class ResolvingLoop(uvloop.Loop):
 
 
 class ResolvedName:
-    """The addresses of one name."""
+    """The addresses of one host name, from its last look-up."""
 
     def __init__(self, look_up: Callable[[], list[Address]], loop: asyncio.AbstractEventLoop, host: str) -> None:
         self._look_up, self._loop, self._host = look_up, loop, host
         self._addresses: list[Address] = []
-        """What was found last."""
+        """The addresses that were found last."""
         self._failure: Exception | None = None
-        """Why nothing was found, if it was so the last time."""
+        """Why the last look-up found nothing, if it did not."""
         self._fresh_until = 0.0
-        """When what was found is no longer fresh."""
+        """When the addresses are old enough to be looked up again."""
         self._current_look_up: asyncio.Future[None] | None = None
         self._avoided: dict[Any, float] = {}
-        """Addresses that come last, and until when."""
+        """Addresses that are tried last, each until this time."""
 
     async def addresses(self) -> list[Address]:
-        """Those to try, in this order. Waits only while none was ever found; raises what the look-up did."""
+        """The addresses in the order in which to try them. Waits only when none were ever found, and then raises what
+        the look-up raised."""
         if not self._addresses:
-            # Not the future itself: one who gives up waiting must not end it for the others.
+            # Not on the future itself: a caller who gives up must not cancel it for the others.
             await asyncio.wait([self._start_look_up()])
             if not self._addresses:
                 raise self._failure or OSError(f"{self._host} has no address")
@@ -116,13 +118,14 @@ class ResolvedName:
         return sorted(self._addresses, key=lambda one: self._avoided.get(one[4], 0.0) > now)
 
     def avoid(self, address: Address) -> None:
-        """It did not take a connection."""
+        """Remembers that this address accepted no connection."""
         self._avoided[address[4]] = time.monotonic() + AVOIDED_SECONDS
 
     def _start_look_up(self) -> "asyncio.Future[None]":
-        """The one look-up under way."""
+        """The look-up that is running; starts one when there is none."""
         if self._current_look_up is None:
-            # Not of a pool, where names would wait for one another; and the process may end before it.
+            # Not a thread of a pool, where names would wait for one another; and a daemon, since the process may end
+            # earlier.
             threading.Thread(target=self._run_look_up, name=f"look-up of {self._host}", daemon=True).start()
             self._current_look_up = self._loop.create_future()
         return self._current_look_up
@@ -132,9 +135,9 @@ class ResolvedName:
         failure: Exception | None = None
         try:
             found = self._look_up()
-        except Exception as raised:  # whoever waits is told, whatever it is
+        except Exception as raised:  # every failure is passed on to those who wait
             failure = raised
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        with contextlib.suppress(RuntimeError):  # the loop may have been closed meanwhile
             self._loop.call_soon_threadsafe(self._look_up_done, found, failure)
 
     def _look_up_done(self, found: list[Address], failure: Exception | None) -> None:
@@ -153,7 +156,7 @@ class ResolvedName:
 
 
 def is_literal(host: Any) -> bool:
-    """Whether it is an address already, or none at all: then there is nothing to look up."""
+    """Whether `host` is an address or empty, so that there is nothing to look up."""
     if not host:
         return True
     try:

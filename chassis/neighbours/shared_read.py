@@ -1,4 +1,4 @@
-"""Reads under way: one call, and all that wait for what comes of it."""
+"""A running read: one call, and all callers that wait for its value."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from chassis.neighbours.transport import Answer, Exchange, OutgoingRequest, Stal
 T = TypeVar("T")
 
 ReadKey = tuple[str, bytes | None, int, str | None]
-"""What makes two reads the same: path, body, the writes sent and ended before, and the caller's token."""
+"""Two reads with equal keys are identical: path, body, the number of writes sent and ended before, and the caller's
+token."""
 
 
 class PendingRead(Generic[T]):
-    """One caller's wait for a read under way: to be awaited or cancelled."""
+    """One caller's wait for a running read: to be awaited or cancelled."""
 
     __slots__ = ("_shared", "_waiter")
 
@@ -29,20 +30,20 @@ class PendingRead(Generic[T]):
         return self._waiter.__await__()
 
     def cancel(self) -> None:
-        """The caller waits no longer; if nobody else does, the call is given up, and its connection with it."""
+        """The caller waits no longer. When nobody else waits, the call is cancelled, and its connection closed."""
         waiter = self._waiter
         if not waiter.cancel() and not waiter.cancelled():
-            waiter.exception()  # has been seen: asyncio would complain
+            waiter.exception()  # marks the failure as seen; otherwise asyncio would log it
         elif self._shared.waiters:
             self._shared.remove_waiter(waiter)
 
 
 class SharedRead(Generic[T]):
-    """A read under way that ends before `until`, for all that wait for it.
+    """A running read that ends before `deadline`, for all callers that wait for it.
 
-    The short way is a request written on a connection at hand and an answer decoded where it arrives: no coroutine, no
-    task. Whatever is not as it should be (no connection, no place, an open breaker, no good answer) goes on the long
-    way, `DialectClient.decoded`, as a task in the context of whoever began.
+    The fast path writes the request on an idle connection and decodes the answer where it arrives, without a coroutine
+    or a task. Everything unusual (no idle connection, no free slot, an open breaker, no good answer) takes the slow
+    path: `DialectClient.call`, as a task in the context of the caller that began the read.
     """
 
     __slots__ = (
@@ -75,9 +76,9 @@ class SharedRead(Generic[T]):
         self.deadline = deadline
         self._began = now = time.monotonic()
         self.seconds = min(remote.timeout, deadline - now)
-        """How long it may take."""
+        """How many seconds the fast path may take."""
         self.key: ReadKey | None = None
-        """Where others find it, if they may."""
+        """The key under which identical reads find this one; None when they may not join it."""
         self.waiters: list[asyncio.Future[T]] = []
         self._exchange: Exchange | None = None
         self._task: asyncio.Task[T] | None = None
@@ -103,21 +104,21 @@ class SharedRead(Generic[T]):
         return PendingRead(self, waiter)
 
     def remove_waiter(self, waiter: asyncio.Future[T]) -> None:
-        """One of those that wait does so no longer."""
+        """One caller waits no longer."""
         if waiter in self.waiters:
             self.waiters.remove(waiter)
             if not self.waiters:
                 self._cancel()
 
     def _on_answer(self, outcome: Answer | Exception) -> None:
-        """The short way has come to its end: a good answer, as nearly always, or something for the long way."""
+        """The fast path has ended: usually with a good answer. Anything else is left to the slow path."""
         self._exchange = None
         remote = self._remote
         self._slots.leave()
         if isinstance(outcome, Answer) and outcome.status == 200:
             try:
                 value = self._decode(outcome.content)
-            except Exception:  # the long way meets it again, and says so
+            except Exception:  # the slow path decodes it again, and reports the failure
                 self._run_call(outcome)
                 return
             remote.breaker.record(failed=False)
@@ -130,7 +131,7 @@ class SharedRead(Generic[T]):
         self._run_call(outcome)
 
     def _run_call(self, first: Answer | Exception | None) -> None:
-        """The long way, from what has come so far."""
+        """Starts the slow path, with what the fast path has got so far."""
         call = self._remote.call(self._request, self._decode, "", repeatable=True, began=self._began, first=first)
         self._task = self._remote.loop.create_task(call, context=self._context)
         self._task.add_done_callback(self._on_call_done)
@@ -146,7 +147,7 @@ class SharedRead(Generic[T]):
                 waiter.set_result(task.result())
 
     def close(self) -> list[asyncio.Future[T]]:
-        """Nobody may join any more; returns those that wait."""
+        """From now on no caller can join. Returns the callers that still wait."""
         if self.key is not None:
             del self._shared_reads[self.key]
             self.key = None

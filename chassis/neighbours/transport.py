@@ -1,8 +1,7 @@
-"""The seam between our REST dialect and the network: one request goes in, one answer or one failure comes out.
+"""What the REST dialect needs from the network: one request goes in, and one answer or one failure comes out.
 
-`chassis.neighbours.default_transport` is the wire that processes use. `HttpxTransport` puts any httpx2 transport in its
-place: a test hands one in to stand for a neighbour, and a deployment that needs what the lean wire lacks (proxies,
-HTTP/2) may do the same.
+Processes use `chassis.neighbours.default_transport`. `HttpxTransport` uses any httpx2 transport instead: tests pass one
+that stands for a neighbour, and a deployment that needs proxies or HTTP/2 can do the same.
 """
 
 import asyncio
@@ -13,21 +12,23 @@ from typing import NamedTuple, Protocol
 import httpx2
 
 MAX_ANSWER_BYTES = 20_000_000
-"""A longer answer is given up. It is hardly more than the longest of our dialect, 100,000 rows with the largest ids."""
+"""A longer answer is refused. This is hardly more than the longest answer of our dialect: 100,000 rows with the largest
+ids."""
 
 
 class OutgoingRequest(NamedTuple):
-    """What is asked for; the headers that it is sent with are each attempt's own."""
+    """What to send. The headers are not part of it, since each attempt has its own."""
 
     method: str
     path: str
     content: bytes | None = None
     search: bool = False
-    """Whether it may have to be looked for: see `Remote.searches`."""
+    """Whether the neighbour may answer slowly: see `DialectClient.searches`."""
 
 
 def header_line(name: str, value: str) -> str:
-    """One header, as the line that stands in a request. Raises ValueError for a value that would be more than one."""
+    """One header as a line of a request. Raises ValueError when the value has a line break, and would be more than one
+    line."""
     if "\r" in value or "\n" in value:
         raise ValueError("a line break in a header")
     return f"{name}: {value}\r\n"
@@ -35,24 +36,24 @@ def header_line(name: str, value: str) -> str:
 
 @dataclass(slots=True)
 class Answer:
-    """What came back, whatever its status: the whole of its content. None of our dialect's reads needs its headers."""
+    """An answer of any status, with its whole content. No read of our dialect needs its headers."""
 
     status: int
     content: bytes
     retry_after: str = ""
-    """Of a refusal, its Retry-After as it stands there."""
+    """The Retry-After of a refusal, exactly as it came."""
 
 
 class TransportError(Exception):
     """No answer came, or none that can be read.
 
     TransportError
-     ├─ Refused    no connection: nothing was sent
-     ├─ Lost       the connection ended without an answer: nobody knows what became of the request
-     │   └─ Stale  a kept one, which the server may have closed before the request came: only a new one tells
-     ├─ TimedOut   nor did it come in time
-     ├─ Garbled    what came is no HTTP, ends too early, or never ends
-     └─ TooMuch    this process has no memory left for it
+     ├─ ConnectFailed        there is no connection: nothing was sent
+     ├─ ConnectionLost       the connection ended without an answer: the neighbour may have acted on the request
+     │   └─ StaleConnection  an idle connection, which the server may have closed before the request came
+     ├─ AnswerTimeout        no answer came in time
+     ├─ GarbledAnswer        what came is not HTTP, ends too early, or is too long
+     └─ AnswerMemoryFull     this process has no memory left for the answer
     """
 
 
@@ -75,21 +76,21 @@ class AnswerMemoryFull(TransportError): ...
 
 
 class AnswerReceiver(Protocol):
-    """Who receives an answer in parts."""
+    """What receives an answer in parts."""
 
     held_bytes: int
-    """Bytes that it holds of the answer so far; the budget's to change."""
+    """Bytes of the answer that it holds so far; only AnswerMemory changes this."""
 
     def fail(self, failure: TransportError) -> None:
-        """Drops the answer; who waits for it is told of `failure`."""
+        """Drops the answer, and tells the caller who waits for it of `failure`."""
 
 
 class AnswerMemory:
-    """The memory of all answers that arrive in a process: `most` bytes together.
+    """Limits the memory of all answers that arrive in a process to `max_bytes` together.
 
-    When they would be more, the longest is given up, whoever asked for more: a neighbour that answers hugely must not
-    take the memory from the answers of the others. An answer is counted until it is handed to whoever decodes it, which
-    is in the same turn of the event loop or the next. One that comes in one piece is not counted.
+    When they need more, the longest answer is dropped, whoever is receiving just then: a neighbour with huge answers
+    must not take the memory from the answers of others. An answer is counted until it is handed to its decoder, which
+    happens in the same turn of the event loop or in the next. An answer that comes in one piece is not counted.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -97,7 +98,7 @@ class AnswerMemory:
         self._receivers: set[AnswerReceiver] = set()
 
     def add(self, receiver: AnswerReceiver, size: int) -> None:
-        """`receiver` got so much more; afterwards it may have been given up."""
+        """Counts `size` more bytes of `receiver`. Afterwards its answer may have been dropped."""
         self._receivers.add(receiver)
         receiver.held_bytes += size
         self.held_bytes += size
@@ -108,28 +109,28 @@ class AnswerMemory:
             longest.fail(failure)
 
     def release(self, receiver: AnswerReceiver) -> None:
-        """`receiver` holds nothing any more."""
+        """Counts nothing of `receiver` any more."""
         self._receivers.discard(receiver)
         self.held_bytes -= receiver.held_bytes
         receiver.held_bytes = 0
 
 
 OnEnd = Callable[[Answer | Exception], None]
-"""Told what came of an exchange: an answer, a TransportError, or what nobody expected."""
+"""Called with the outcome of an exchange: an answer, a TransportError, or an unexpected exception."""
 
 
 class Exchange(Protocol):
-    """A request that is on its way."""
+    """A request that has been sent."""
 
     def cancel(self) -> object:
-        """Nobody waits for its answer any more: it takes its connection with it, and `ended` is not called."""
+        """Gives up the exchange: closes its connection, and does not call `on_end`."""
 
 
 class Transport(Protocol):
-    """Every request ends within `seconds`; one that is cancelled takes its connection with it. `headers` are the lines
-    that `header` makes, one after the other.
+    """Sends requests to one server. Each ends within `seconds`; one that is cancelled closes its connection. `headers`
+    are lines that `header_line` made, joined.
 
-    `repeatable` says that sending it twice does no harm: a kept connection may have ended unnoticed.
+    `repeatable` says that sending the request twice does no harm: an idle connection may have ended unnoticed.
     """
 
     async def send(
@@ -149,29 +150,29 @@ class Transport(Protocol):
         seconds: float,
         on_end: OnEnd,
     ) -> Exchange | None:
-        """The same without a coroutine: the request is on its way when this returns, and `ended` is called later with
-        what comes of it. None when nothing was sent, since there is no connection at hand."""
+        """Sends the request without a coroutine, and calls `on_end` later with the outcome. Returns None when nothing
+        was sent, since there is no idle connection."""
 
     async def close(self) -> None: ...
 
 
 class HttpxReceiver:
-    """An answer that a task receives within the time of `clock`."""
+    """Receives an answer in a task, within the time of `clock`."""
 
     def __init__(self, clock: asyncio.Timeout) -> None:
         self.held_bytes = 0
         self.failure: TransportError | None = None
-        """Why it was given up."""
+        """Why the answer was dropped."""
         self._clock = clock
 
     def fail(self, failure: TransportError) -> None:
         self.failure = failure
         if not self._clock.expired():
-            self._clock.reschedule(0)  # that was long ago: the task ends
+            self._clock.reschedule(0)  # a time in the past, so that the task is ended now
 
 
 class HttpxTransport:
-    """An httpx2 transport as a wire."""
+    """Sends requests by an httpx2 transport."""
 
     def __init__(self, base_url: str, transport: httpx2.AsyncBaseTransport, answer_memory: AnswerMemory) -> None:
         self._base_url, self._transport, self._answer_memory = base_url, transport, answer_memory
@@ -217,7 +218,8 @@ class HttpxTransport:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            raise ConnectionLost("the transport gave it up") from failure  # nobody here did: whoever waits must be told
+            # nobody here cancelled it, so the caller who waits must be told
+            raise ConnectionLost("the transport gave it up") from failure
         retry_after = response.headers.get("retry-after", "") if response.status_code >= 400 else ""
         return Answer(response.status_code, bytes(content), retry_after)
 

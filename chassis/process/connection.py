@@ -1,21 +1,23 @@
-"""One HTTP/1.1 connection as a process serves it: uvicorn's on httptools, with bounds on what a peer may do to us.
+"""One HTTP/1.1 connection: uvicorn's on httptools, with limits on what a peer may do to this process.
 
-uvicorn itself waits for ever for a slow or mute peer, queues pipelined requests without end, and lets a request run on
-whose client has hung up. Here
+uvicorn waits for ever for a slow or silent peer, queues pipelined requests without a limit, and lets a request run on
+after its client has hung up. Here
 
-- who owes us something (a request's head, its body, to read its answer) has ten seconds, and is cut off;
-- heads, pipelines and connections, in all and of one address (of IPv6: one /64), are bounded; where there is no room,
-  whoever has most gives way: of connections, of bodies that arrive, of answers that are not read;
-- a request for another's name is none of ours (`hosts.py`): judged here, before anybody works on it, since only here
-  the target is known as it came, and once for all processes and paths, health and metrics too;
-- what does not reach the application is refused as `application/problem+json` too, in prepared bytes;
-- a request whose client hangs up is cancelled, and with it what it asked of others;
-- beyond so many requests at work, in all and of one address, a further one is refused at once: it would only make the
-  others late. A request is at work from its last byte until its answer begins: nobody takes a place by a head alone,
-  nor by leaving an answer unread. What is still arriving is bounded apart, in time and in bytes.
+- a peer has ten seconds to send a request's head, to send its body, or to read its answer; after that it is cut off;
+- heads, pipelines and connections are bounded, in total and for one address (an IPv6 /64 counts as one address). When
+  connections, memory for arriving bodies or memory for unread answers run out, the peer who uses most loses some;
+- a request for another host name is refused (`hosts.py`). This is done here, before any work, since only here the
+  target is known exactly as it came; and so it is done once for all processes and paths, also health and metrics;
+- a request that is refused before it reaches the application gets `application/problem+json` too, from bytes that were
+  prepared;
+- a request whose client hangs up is cancelled, and so are its calls to neighbours;
+- when a limit of active requests is reached, in total or for one address, a further request is refused at once, since
+  it would only make the others late. A request is active from the arrival of its last byte until its answer begins. So
+  nobody can take a slot by sending only a head, nor by not reading an answer. Requests that are still arriving have
+  limits of their own, in time and in bytes.
 
-`ConnectionsState.sweep`, called once a second, looks for who is late: one timer a request would cost more than all the
-rest.
+`ConnectionsState.sweep` runs once a second and looks for peers that are late: a timer for each request would cost more
+than everything else here.
 """
 
 from __future__ import annotations
@@ -42,17 +44,17 @@ from chassis.web.middleware import SLOW_TO_ARRIVE
 
 log = logging.getLogger("http")
 
-MAX_TARGET_BYTES = 48 * 1024  # the documented 1,000 ids of a bulk read, twice
+MAX_TARGET_BYTES = 48 * 1024  # twice what the documented 1,000 ids of a bulk read need
 MAX_HEAD_BYTES = 32 * 1024
-"""Of a head, its target not counted."""
+"""For a head without its target."""
 MAX_HEADERS = 100
 MAX_PIPELINED = 16
 MAX_PARSED_BYTES = 16 * 1024
-"""What is parsed at a time."""
+"""How much is parsed at once."""
 
 
 def _prepared(status: int, code: str, detail: str, *headers: str) -> bytes:
-    """A refusal (RFC 9457) as the bytes of an HTTP answer, all but its date."""
+    """A refusal (RFC 9457) as the bytes of an HTTP answer, without its date."""
     document = {"type": "about:blank", "title": TITLES[status], "status": status, "code": code, "detail": detail}
     body = orjson.dumps(document)
     lines = [
@@ -86,7 +88,7 @@ DRAINING = _prepared(503, "UNAVAILABLE", "este processo está encerrando", "retr
 
 
 class _AnsweredCycle:
-    """Stands for a request that was answered without the application; all are alike."""
+    """Takes the place of a request that was answered without the application. All are alike, so there is one."""
 
     response_complete = True
     response_started = True
@@ -102,14 +104,15 @@ ANSWERED = cast("RequestResponseCycle", _AnsweredCycle())
 
 
 class _ArrivingRequest:
-    """A request whose body is still arriving. It is not at work: its application may judge its head, and waits."""
+    """A request whose body is still arriving. It is not active yet: the application may refuse it by its head, and
+    otherwise waits."""
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self.cycle = cycle
         self.refused = False
 
     async def receive(self) -> Any:
-        """The next piece. Raises Unavailable when there is no place at work for what is complete."""
+        """The next message. Raises Unavailable when the request is complete but may not become active."""
         message = await self.cycle.receive()
         if self.refused:
             raise Unavailable(OVERLOADED)
@@ -117,11 +120,11 @@ class _ArrivingRequest:
 
 
 class _StopParsing(Exception):
-    """Ends the parsing of what has arrived: the connection has been refused."""
+    """Stops the parser: the connection has been refused, or the request has."""
 
 
 class HttpConnection(HttpToolsProtocol):
-    """One connection. `state` is the process's, the rest its own."""
+    """One connection. `state` is shared by all connections of the process."""
 
     parser: httptools.HttpRequestParser
     app: Any
@@ -137,20 +140,20 @@ class HttpConnection(HttpToolsProtocol):
         assert isinstance(server_state, ConnectionsState)
         self.state = server_state
         self.receive_deadline = inf  # when the peer must have sent what we wait for
-        self._read_deadline = inf  # when it must have read what we sent
-        self.receiving = False  # a request has begun to arrive and is not all here
-        self._overhead_bytes = 0  # bytes of the arriving request that are no body
+        self._read_deadline = inf  # when the peer must have read what we sent
+        self.receiving = False  # part of a request has arrived, and it is not complete
+        self._overhead_bytes = 0  # bytes of the arriving request that are not its body
         self._unwanted_bytes = 0  # bytes of a body that arrive after the answer
-        self._ignores_input = False  # nothing that still arrives counts
+        self._ignores_input = False  # whatever still arrives is ignored
         self._task: asyncio.Task[None] | None = None
         self._running_cycle: RequestResponseCycle | None = (
-            None  # base's `cycle` is the newest: with pipelining, another
+            None  # the base class's `cycle` is the newest request, which is another one when requests are pipelined
         )
-        self._start_pending = False  # its turn has come, and what has arrived is not read to its end
-        self._is_active = False  # what runs has a place
-        self._arriving: _ArrivingRequest | None = None  # what runs has none yet
+        self._start_pending = False  # the next request to run has its head, and the rest of this piece is being parsed
+        self._is_active = False  # the running request is active
+        self._arriving: _ArrivingRequest | None = None  # the running request, while its body still arrives
         self.buffered_bytes = 0
-        """Bytes of bodies, those that wait in the pipeline too, whose requests are not at work yet."""
+        """Bytes of bodies whose requests are not active yet, including those that wait in the pipeline."""
 
     @property
     def _busy(self) -> bool:
@@ -158,17 +161,17 @@ class HttpConnection(HttpToolsProtocol):
 
     @property
     def idle(self) -> bool:
-        """Nothing is under way."""
+        """Whether no request is arriving or running."""
         return not self._busy and not self.receiving
 
     @property
     def unread_bytes(self) -> int:
-        """Bytes that the peer has yet to read."""
+        """Bytes of answers that the peer has not read yet."""
         return self.transport.get_write_buffer_size()
 
     @property
     def evictable(self) -> bool:
-        """Whether it can be ended without taking an answer from its peer."""
+        """Whether the connection can be closed without losing an answer."""
         return not self._busy and not self.unread_bytes and not self.transport.is_closing()
 
     # -- the transport's calls ---------------------------------------------------------------------------------
@@ -200,7 +203,8 @@ class HttpConnection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._ignores_input:
             return
-        # In pieces: of the one in which a request begins it is not known how much is its own, and none is counted.
+        # In pieces: it is not known how many bytes of the piece in which a request begins belong to it, so that piece
+        # is not counted as overhead.
         for piece in (
             (data,)
             if len(data) <= MAX_PARSED_BYTES
@@ -210,12 +214,12 @@ class HttpConnection(HttpToolsProtocol):
             try:
                 self.parser.feed_data(piece)
             except httptools.HttpParserUpgrade:
-                pass  # RFC 9110, 7.8: a server may ignore it, and the request is answered in HTTP/1.1
+                pass  # RFC 9110, 7.8: a server may ignore Upgrade; the request is answered in HTTP/1.1
             except httptools.HttpParserError:
                 if not self._ignores_input:
                     self._refuse(400)
                 return
-            # A head, trailers or chunks that do not end.
+            # A head, trailers or chunks that have no end.
             if self.receiving and self._overhead_bytes > MAX_HEAD_BYTES + min(len(self.url), MAX_TARGET_BYTES):
                 self._refuse(414 if len(self.url) > MAX_TARGET_BYTES else 431)
                 return
@@ -225,12 +229,12 @@ class HttpConnection(HttpToolsProtocol):
             self._add_buffered(len(self.cycle.body))
 
     def check_deadlines(self, now: float) -> None:
-        """Cuts the peer off when it is late."""
+        """Cuts the peer off when it has missed a deadline."""
         if now > self._read_deadline:
             self.transport.abort()
-        elif self.transport.is_closing():  # closed, but for what the peer has yet to read
+        elif self.transport.is_closing():  # closing, once the peer has read the rest
             self._read_deadline = min(self._read_deadline, now + self.state.peer_timeout)
-        elif self.flow.read_paused:  # it is our turn
+        elif self.flow.read_paused:  # we have stopped reading, so the peer cannot be late
             self.receive_deadline = max(self.receive_deadline, now + self.state.peer_timeout)
         elif now > self.receive_deadline:
             if self.receiving:
@@ -266,12 +270,13 @@ class HttpConnection(HttpToolsProtocol):
                 return
         self.scope["arrived"] = time.monotonic()  # type: ignore[typeddict-unknown-key]  # for `chassis.web.middleware`
         super().on_headers_complete()
-        self.headers = []  # of trailers, which must not pass for the headers that were judged (RFC 9110, 6.5.1)
+        # trailers are added here later; they must not replace the headers that were checked (RFC 9110, 6.5.1)
+        self.headers = []
         if self.state.draining:
             self.cycle.keep_alive = False
 
     def _require_allowed_host(self) -> None:
-        """Refuses what is for none of our names, or does not say for whom (RFC 9112, 3.2)."""
+        """Refuses a request for a host that is not ours, or without a valid Host (RFC 9112, 3.2)."""
         hosts = [value for name, value in self.headers if name == b"host"]
         if len(hosts) != 1 and (hosts or self.parser.get_http_version() != "1.0"):
             self._refuse_and_stop(400)
@@ -279,7 +284,8 @@ class HttpConnection(HttpToolsProtocol):
             absolute = ABSOLUTE.match(self.url)
             if absolute is None:
                 self._refuse_and_stop(400)
-            # It counts, and no `Host` does: from here on the request is as it would be without it in its target.
+            # The host in an absolute target counts, and the `Host` header does not. From here on the request is like
+            # one whose target has no host.
             hosts = [absolute[1]]
             self.headers[:] = [(b"host", absolute[1]), *(field for field in self.headers if field[0] != b"host")]
             path = self.url[absolute.end() :]
@@ -288,7 +294,7 @@ class HttpConnection(HttpToolsProtocol):
             self._refuse_and_stop(status, host=hosts[0][:255].decode("latin-1"))
 
     def on_body(self, body: bytes) -> None:
-        # Twice: a body in tiny chunks costs more than it carries, and is refused like an endless head.
+        # Twice its length: a body in tiny chunks costs more than it carries, and is then refused like an endless head.
         self._overhead_bytes -= 2 * len(body)
         if self.cycle.response_complete:
             self._unwanted_bytes += len(body)
@@ -303,7 +309,7 @@ class HttpConnection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self.receiving = False
-        if self._start_pending:  # as nearly always: all of it came at once
+        if self._start_pending:  # the usual case: the whole request came at once
             self._start_pending = False
             self._start(self.cycle)
         elif self._arriving is not None:
@@ -312,11 +318,11 @@ class HttpConnection(HttpToolsProtocol):
         self.receive_deadline = self.loop.time() + self.state.idle_timeout if self.cycle.response_complete else inf
 
     def on_response_complete(self) -> None:
-        """Replaces uvicorn's, which arms a timer."""
+        """Replaces uvicorn's method, which starts a timer."""
         self.state.total_requests += 1
         if self._is_active:
             self._deactivate()
-        if self._arriving is not None:  # answered by its head
+        if self._arriving is not None:  # it was answered before its body had arrived
             self._arriving = None
             self._subtract_buffered(self.buffered_bytes)
         if self.transport.is_closing():
@@ -330,11 +336,11 @@ class HttpConnection(HttpToolsProtocol):
     # -- work --------------------------------------------------------------------------------------------------
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        """Replaces uvicorn's, which starts with the head."""
+        """Replaces uvicorn's method, which starts the application as soon as the head is complete."""
         self._start_pending = True
 
     def _start_next(self, cycle: RequestResponseCycle) -> None:
-        """What waited in the pipeline begins."""
+        """Starts the next request of the pipeline."""
         if cycle.more_body:
             self._start_arriving(cycle)
             return
@@ -346,18 +352,18 @@ class HttpConnection(HttpToolsProtocol):
             self._start(cycle)
 
     def _start(self, cycle: RequestResponseCycle) -> None:
-        """Takes a place at work, and begins."""
+        """Makes a complete request active, and runs it."""
         self._activate()
         self._run(cycle, cycle.receive)
 
     def _start_arriving(self, cycle: RequestResponseCycle) -> None:
-        """Begins without a place: what its head says can be refused before its body is here."""
+        """Runs a request before its body is complete, so that it can be refused by its head. It is not active yet."""
         cycle.scope["arriving"] = True  # type: ignore[typeddict-unknown-key]  # for `chassis.web.application`
         self._arriving = _ArrivingRequest(cycle)
         self._run(cycle, self._arriving.receive)
 
     def _finish_arriving(self) -> None:
-        """All of it is here: it takes a place, or is refused in its application's own way."""
+        """The body is complete: makes the request active, or lets its application refuse it."""
         arriving, self._arriving = self._arriving, None
         if arriving is None:
             return
@@ -368,15 +374,15 @@ class HttpConnection(HttpToolsProtocol):
             self._activate()
 
     def _run(self, cycle: RequestResponseCycle, receive: Callable[[], Awaitable[Any]]) -> None:
-        """Runs the application in a task that is kept, and whose cancellation is quiet."""
+        """Runs the application in a task. A cancellation of this task is not logged as an error."""
 
         async def run_app(scope: Any, _receive: Any, _send: Any) -> None:
             try:
                 await self.app(scope, receive, ResponseWriter(cycle, self._deactivate).send)
-            except asyncio.CancelledError:  # its client has hung up
+            except asyncio.CancelledError:  # the client has hung up
                 return
             except BaseException:
-                write_batch.flush()  # uvicorn closes the connection: what was answered before must have left
+                write_batch.flush()  # uvicorn closes the connection; earlier answers must leave before that
                 raise
 
         self._running_cycle = cycle
@@ -395,7 +401,7 @@ class HttpConnection(HttpToolsProtocol):
         self.peer.active_requests += 1
 
     def _deactivate(self) -> None:
-        """The work is done, or nobody wants it any more: how fast its answer is read is its reader's affair."""
+        """Ends the active time of the running request. How fast its answer is read does not matter for this limit."""
         if self._is_active:
             self._is_active = False
             self.state.active_requests -= 1
@@ -417,25 +423,25 @@ class HttpConnection(HttpToolsProtocol):
     # -- refusing ----------------------------------------------------------------------------------------------
 
     def drain(self) -> None:
-        """The answer under way is this connection's last, unless its head has already promised otherwise."""
+        """Makes the running answer the last one of this connection, unless its head has already promised otherwise."""
         if self._running_cycle and self._busy and not self._running_cycle.response_started and not self.pipeline:
             self._running_cycle.keep_alive = False
 
     def refuse_arriving(self) -> None:
-        """Refuses what is arriving: there is no room for it."""
+        """Refuses the arriving request, since there is no memory for its body."""
         self._subtract_buffered(self.buffered_bytes)
         if self._arriving is not None:
             self._refuse(503, OVERLOAD_AND_CLOSE)
-        else:  # it waits in a pipeline, whose answers come in order
+        else:  # it waits in a pipeline, and may not be answered before the requests in front of it
             self._ignores_input = True
             self.transport.abort()
 
     def abort(self) -> None:
-        """Cuts the peer off at once."""
+        """Closes the connection at once."""
         self.transport.abort()
 
     def evict(self) -> None:
-        """Ends a connection that is spare, for another peer's."""
+        """Closes this evictable connection to make room for another peer's."""
         if self.receiving:
             self._refuse(503)
         else:
@@ -443,16 +449,16 @@ class HttpConnection(HttpToolsProtocol):
             self.transport.close()
 
     def _cancel(self) -> None:
-        """Nobody waits for the answer any more."""
+        """Cancels the running request, since nobody waits for its answer."""
         if self._running_cycle and self._task and self._busy:
             self._running_cycle.disconnected = True
             self._task.cancel()
 
     def _refuse_request(self, answer: bytes, closing: bytes) -> None:
-        """Answers the request whose head has just arrived without the application, which costs a tenth."""
+        """Refuses the request whose head has just arrived without running the application, which costs a tenth."""
         self.state.refused[503] += 1
         write_batch.flush()  # answers come in the order of their requests
-        if self.flow.write_paused:  # it asks on without reading what it is told
+        if self.flow.write_paused:  # the peer sends requests without reading answers
             self._ignores_input = True
             self.transport.abort()
             raise _StopParsing
@@ -469,14 +475,15 @@ class HttpConnection(HttpToolsProtocol):
         raise _StopParsing
 
     def _refuse(self, status: int, answer: bytes = b"", **log_fields: str) -> None:
-        """Ends the connection. Answers come in the order of their requests: what was asked before is answered first."""
+        """Refuses the newest request and ends the connection. Requests in front of it are answered first, since answers
+        come in the order of their requests."""
         self._ignores_input = True
         self.state.refused[status] += 1
         write_batch.flush()
         log.info("refused", extra={"status": status, "peer": self._address, **log_fields})
         if self._running_cycle and self._busy:
             if self.pipeline and self.pipeline[0][0].more_body:
-                self.pipeline.popleft()  # the newest: it will never be complete
+                self.pipeline.popleft()  # the newest request, which will never be complete
             if self.receiving and self.cycle is self._running_cycle and self.cycle.more_body:
                 if self._running_cycle.response_started:
                     self.transport.abort()
@@ -490,7 +497,8 @@ class HttpConnection(HttpToolsProtocol):
         self.transport.close()
 
     def _write_refusal(self, answer: bytes) -> None:
-        """A prepared answer, with the headers of all answers: the date, which the server renews each second."""
+        """Writes a prepared answer with the headers that all answers have: the date, which the server renews each
+        second."""
         head, blank, body = answer.partition(b"\r\n\r\n")
         common = [b"\r\n%b: %b" % field for field in self.server_state.default_headers]
         self.transport.write(b"".join([head, *common, blank, body]))

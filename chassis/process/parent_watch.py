@@ -1,6 +1,7 @@
-"""A process that ends when its parent does, however that ends, by SIGKILL too.
+"""Ends this process when its parent ends, in whatever way: also by SIGKILL.
 
-The parent holds the writing end of a pipe, alone; the child its reading end, whose end-of-file is the parent's end.
+Only the parent holds the writing end of a pipe, and the child holds its reading end. When the parent ends, the child
+reads the end of the file.
 """
 
 import os
@@ -9,11 +10,12 @@ import threading
 import time
 
 GRACE_SECONDS = 5
-"""What a process may take to stop in order; what it would need for longer is going too."""
+"""Seconds that a process has to stop in an orderly way. Then it is ended, since what it would need (its database, for
+example) is ending too."""
 
 
 def start(descriptor: int) -> None:
-    """From here on this process stops when its parent is gone."""
+    """From now on this process stops when its parent ends."""
     threading.Thread(target=_stop_when_parent_ends, args=(descriptor,), name="parent watch", daemon=True).start()
 
 

@@ -1,6 +1,7 @@
-"""What the connections of one process share, and who of their peers has how much of it.
+"""What the connections of one process share, and how much of it each peer uses.
 
-A peer is a network, as `chassis.request.addresses` counts. Where there is no room, whoever has most gives way.
+A peer is a network, as `chassis.request.addresses` defines it. When a resource runs out, the peer who uses most of it
+loses some.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from chassis.web.hosts import AllowedHosts
 from chassis.web.middleware import MONITORING_PATHS
 
 NEVER_REFUSED = tuple(path.encode() for path in MONITORING_PATHS)
-"""Paths that are answered under overload too: whoever watches this process must see it."""
+"""Paths that are answered under overload too, so that monitoring can still see this process."""
 
 
 class Peer:
-    """What one peer has of this process; known for as long as it has a connection or a request at work."""
+    """What one peer uses of this process. It is kept as long as the peer has a connection or an active request."""
 
     __slots__ = ("active_requests", "arriving_bytes", "connections", "network")
 
@@ -28,45 +29,45 @@ class Peer:
         self.network = network
         self.connections = 0
         self.active_requests = 0
-        """Requests at work."""
+        """Requests that the application is working on."""
         self.arriving_bytes = 0
-        """What is held of bodies whose requests are not at work yet."""
+        """Bytes of bodies whose requests are not active yet."""
 
 
 class PeerConnection(Protocol):
-    """A connection, as far as what is shared must know it."""
+    """What ConnectionsState needs of a connection."""
 
     peer: Peer
     receive_deadline: float
     """When its peer must have sent what we wait for, on the event loop's clock."""
     buffered_bytes: int
-    """Bytes of bodies whose requests are not at work yet."""
+    """Bytes of bodies whose requests are not active yet."""
 
     @property
     def evictable(self) -> bool:
-        """Whether it can be ended without taking an answer from its peer."""
+        """Whether the connection can be closed without losing an answer."""
         ...
 
     @property
     def unread_bytes(self) -> int:
-        """Bytes that the peer has yet to read."""
+        """Bytes of answers that the peer has not read yet."""
         ...
 
     def check_deadlines(self, now: float) -> None:
-        """Cuts the peer off when it is late."""
+        """Cuts the peer off when it has missed a deadline."""
 
     def refuse_arriving(self) -> None:
-        """Refuses what is arriving: there is no room for it."""
+        """Refuses the arriving request, since there is no memory for its body."""
 
     def evict(self) -> None:
-        """Ends the connection, for another peer's."""
+        """Closes the connection to make room for another peer's."""
 
     def abort(self) -> None:
-        """Cuts it off at once."""
+        """Closes the connection at once."""
 
 
 class ConnectionsState(ServerState):
-    """What the connections of one process share."""
+    """What all connections of one process have in common: limits, peers and totals."""
 
     connections: set[Any]
 
@@ -75,21 +76,21 @@ class ConnectionsState(ServerState):
         self.settings = settings
         self.hosts = AllowedHosts(settings.allowed_hosts)
         self.peer_timeout = peer_timeout
-        """Seconds for whatever a peer owes us."""
+        """Seconds that a peer has to send what we wait for, or to read what we send."""
         self.idle_timeout = idle_timeout
-        """Seconds that a connection may rest between two requests."""
+        """Seconds that a connection may be idle between two requests."""
         self.draining = False
         self.peers: dict[str, Peer] = {}
         self.active_requests = 0
-        """Requests at work."""
+        """Requests that the application is working on."""
         self.arriving_bytes = 0
-        """What is held of bodies whose requests are not at work yet."""
+        """Bytes of bodies whose requests are not active yet."""
         self.refused: Counter[int] = Counter()
-        """Requests and connections refused here, by status."""
+        """How many requests and connections were refused here, by status."""
         self._max_active, self._max_active_of_peer = settings.max_concurrency, settings.max_concurrency_of_peer
 
     def connected(self, address: str) -> Peer:
-        """The peer at `address`, which has one connection more."""
+        """Counts one more connection of the peer at `address`, and returns the peer."""
         name = network(address)
         peer = self.peers.get(name)
         if peer is None:
@@ -98,29 +99,31 @@ class ConnectionsState(ServerState):
         return peer
 
     def disconnected(self, peer: Peer) -> None:
-        """It has one connection less."""
+        """Counts one connection less of `peer`."""
         peer.connections -= 1
         self.forget_if_gone(peer)
 
     def forget_if_gone(self, peer: Peer) -> None:
-        """Forgets a peer who has nothing here any more."""
+        """Forgets a peer who has neither connections nor active requests."""
         if not peer.connections and not peer.active_requests:
             self.peers.pop(peer.network, None)
 
     def overloaded(self, peer: Peer, target: bytes) -> bool:
-        """Whether one more request is too many: for this process, or of this peer, who would starve the others."""
+        """Whether one more request is too many: for this process, or for this peer, who would take too much from the
+        others."""
         full = self.active_requests >= self._max_active or peer.active_requests >= self._max_active_of_peer
         return full and not target.startswith(NEVER_REFUSED)
 
     def free_body_memory(self) -> None:
-        """Turns bodies away that are arriving until the others have room: the longest of the peer who sends most."""
+        """Refuses arriving bodies until their memory is within its bound: each time the largest one of the peer who
+        uses most."""
         while self.arriving_bytes > self.settings.max_arriving_bytes:
             largest = max(self.peers.values(), key=lambda one: one.arriving_bytes)
             max(self._of(largest), key=lambda one: one.buffered_bytes).refuse_arriving()
 
     def make_room_for(self, newcomer: Peer) -> bool:
-        """Ends the connection that has been idle for longest, or whose request is longest on its way, of the peer who
-        has most connections; unless the newcomer has as many. Whether that made a place."""
+        """Evicts one connection of the peer who has most connections, unless the newcomer has as many: the one whose
+        deadline comes first, which has been idle or sending its request for longest. Returns whether it evicted one."""
         largest = max(self.peers.values(), key=lambda one: one.connections)
         candidates = [one for one in self._of(largest) if one.evictable]
         if largest.connections <= newcomer.connections or not candidates:
@@ -129,7 +132,8 @@ class ConnectionsState(ServerState):
         return True
 
     def sweep(self, now: float) -> None:
-        """Cuts off every connection whose peer is late; and of those who leave most unread, where that is too much."""
+        """Cuts off every connection whose peer misses its deadline. When too many bytes wait to be read, also cuts off
+        the connections of the peer who leaves most unread."""
         unread = Counter[str]()
         connections = cast("list[PeerConnection]", list(self.connections))
         for connection in connections:

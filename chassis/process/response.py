@@ -1,4 +1,4 @@
-"""How an answer leaves: head and body in one write, at the end of the event loop's turn."""
+"""Sends an answer: head and body in one write, at the end of the current turn of the event loop."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,21 +11,22 @@ from chassis.errors import TITLES
 STATUS_LINES = STATUS_LINE | {
     status: b"HTTP/1.1 %d %b\r\n" % (status, words.encode()) for status, words in TITLES.items()
 }
-"""RFC 9110's own words: Python's differ by version."""
+"""The phrases of RFC 9110, since Python's differ by version."""
 FRAMING = frozenset((b"content-length", b"transfer-encoding", b"connection"))
 BODILESS = frozenset((204, 304))
 MAX_COPIED_BYTES = 64 * 1024
-"""Bytes of a body that is copied behind its head; a longer one is handed on as it is."""
+"""A body of at most so many bytes is copied behind its head; a longer one is handed on without a copy."""
 
 
 class ResponseWriter:
-    """Sends one answer. When it comes whole, as ours do, head and body leave in one write: uvicorn makes two, each with
-    its own way through the kernel. What is streamed, or has framing of its own, is left to uvicorn."""
+    """Sends one answer. When the answer is complete at once, as ours are, head and body leave in one write; uvicorn
+    makes two, and each costs its own system call. An answer that is streamed, or has framing headers of its own, is
+    left to uvicorn."""
 
     __slots__ = ("_cycle", "_head", "_on_start")
 
     def __init__(self, cycle: RequestResponseCycle, on_start: Callable[[], None]) -> None:
-        """`begins` is called when the application begins to answer."""
+        """Calls `on_start` when the application begins to answer."""
         self._cycle, self._on_start = cycle, on_start
         self._head: Any = None
 
@@ -45,7 +46,7 @@ class ResponseWriter:
             await cycle.send(message)
 
     def _write_whole(self, head: Any, message: Any) -> bool:
-        """Writes the answer, if it is one that can be written here."""
+        """Writes the complete answer if this class can. Returns whether it did."""
         cycle, status, body = self._cycle, head["status"], message.get("body", b"")
         if cycle.disconnected or message.get("more_body") or status in BODILESS or cycle.scope["method"] == "HEAD":
             return False
@@ -55,7 +56,7 @@ class ResponseWriter:
             return False
         lines = b"".join([STATUS_LINES[status], *[b"%b: %b\r\n" % field for field in fields]])
         if not len(fields) + 1 == lines.count(b"\n") == lines.count(b"\r"):
-            return False  # a line break in a header, which uvicorn refuses
+            return False  # a header has a line break, which uvicorn refuses
         if not cycle.keep_alive:
             lines += b"connection: close\r\n"
         if len(body) > MAX_COPIED_BYTES:

@@ -1,8 +1,8 @@
-"""uvicorn's server, with connections that defend themselves and a drain that drops no request.
+"""uvicorn's server, with connections that enforce limits, and a shutdown that drops no request.
 
-SIGTERM drains: no new connection is accepted (another process may hold the same listening socket), what is under way
-is answered, and so is what still arrives on open connections, with `Connection: close`; after a grace the connections
-that rest are closed. All that takes at most ten seconds.
+After SIGTERM the process drains. It accepts no new connection (another process may hold the same listening socket). It
+answers the requests that are running, and also those that still arrive on open connections, with `Connection: close`.
+After a grace period it closes idle connections. All of this takes at most ten seconds.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from chassis.settings import ServerSettings
 log = logging.getLogger("server")
 
 GRACE_SECONDS = 2.0
-"""How long a resting connection of a client may still bring a request."""
+"""How long, while draining, a client may still send a request on an idle connection."""
 DRAIN_SECONDS = 10.0
 ACCEPTS_PER_TURN = 16
-"""New connections that one turn of the event loop takes. libuv takes one for each descriptor it listens on, and a busy
-loop has 100 turns a second: the next client would wait for seconds before it is even refused."""
+"""How many new connections are accepted in one turn of the event loop. libuv accepts one for each listening descriptor,
+and a busy loop has 100 turns a second: without this, a new client would wait for seconds before it is even refused."""
 BACKLOG = 2048
 
 
 def listen(settings: ServerSettings) -> list[socket.socket]:
-    """Sockets that listen where `settings` say: on each address of HOST that this machine has, and on one at least."""
+    """Sockets that listen on each address of HOST that this machine has; at least one."""
     listening: list[socket.socket] = []
     absent: OSError | None = None
     try:
@@ -46,7 +46,7 @@ def listen(settings: ServerSettings) -> list[socket.socket]:
             except OSError as failure:
                 if failure.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                     raise
-                absent = failure  # as ::1 is where there is no IPv6, and the name is told to have it all the same
+                absent = failure  # as with ::1 on a machine without IPv6, whose hosts file still names it
         if absent and not listening:
             raise absent
     except OSError as failure:
@@ -55,7 +55,8 @@ def listen(settings: ServerSettings) -> list[socket.socket]:
 
 
 class Server(uvicorn.Server):
-    """Serves what `app` makes (or the callable at that import path) as `settings` say; calls `on_started` then."""
+    """Serves the application that `app` makes (a callable, or its import path), as `settings` say. Calls `on_started`
+    when it serves."""
 
     def __init__(
         self, app: str | Callable[[], Any], settings: ServerSettings, on_started: Callable[[], None] = lambda: None
@@ -66,7 +67,7 @@ class Server(uvicorn.Server):
                 factory=True,
                 loop="chassis.neighbours.resolver:ResolvingLoop",
                 http=HttpConnection,
-                ws="none",  # it would take its connections out of our sight
+                ws="none",  # a WebSocket's connection would escape our limits
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -81,8 +82,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         assert sockets
         for one in sockets:
-            # Or its copies would make it blocking for a moment, for other processes too that accept from it: one of
-            # them would wait in `accept` until the next client comes, and answer nobody.
+            # Copying a blocking socket would make it blocking for a moment, for the other processes that accept from it
+            # too. One of them would then wait in `accept` for the next client, and answer nobody meanwhile.
             one.setblocking(False)
         await super().startup([one.dup() for one in sockets for _ in range(ACCEPTS_PER_TURN)])
         if "*" in self.state.settings.allowed_hosts:
@@ -95,7 +96,7 @@ class Server(uvicorn.Server):
             try:
                 yield
             finally:
-                output.flush()  # the signal that stopped the server ends the process here, with nothing at its exit
+                output.flush()  # the signal's default action ends the process here, without running its exit handlers
 
     async def on_tick(self, counter: int) -> bool:
         if counter % 10 == 0:  # once a second
@@ -103,7 +104,7 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Replaces uvicorn's, which closes resting connections at once, under the requests that are on their way."""
+        """Replaces uvicorn's method, which closes idle connections at once, even when a request is on its way."""
         for server in self.servers:
             server.close()
         for listening in sockets or ():
@@ -122,7 +123,7 @@ class Server(uvicorn.Server):
             if passed > GRACE_SECONDS:
                 for connection in self._connections():
                     if connection.idle:
-                        write_batch.flush()  # its answer may be one of this turn
+                        write_batch.flush()  # its answer may still wait in this turn's batch
                         connection.transport.close()
         for connection in self._connections():
             connection.transport.abort()

@@ -1,8 +1,8 @@
-"""Several processes behind one port: the parent holds the listening socket, and its workers accept from it.
+"""Several processes behind one port: the parent holds the listening sockets, and its workers accept from them.
 
-They share one queue of connections. With a socket each (SO_REUSEPORT) the kernel would deal connections out, and those
-dealt to a worker that ends would be reset. A worker that is killed is started again; one that ends by itself, as when
-its configuration is wrong, ends them all.
+The workers share one queue of connections. With a socket for each worker (SO_REUSEPORT) the kernel would distribute
+connections itself, and those given to a worker that ends would be reset. A worker that is killed is started again. When
+a worker ends by itself, for example since its configuration is wrong, all of them are stopped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ PAUSE_SECONDS = 1.0
 
 
 async def supervise(name: str, settings: ServerSettings, listening: list[socket]) -> int:
-    """Runs `settings.workers` processes on these sockets until a signal ends them; the exit code of this one."""
+    """Runs `settings.workers` processes on these sockets until a signal stops them. Returns the exit code for this
+    process."""
     chassis_logging.configure(name, settings.log_level, settings.log_format)
     parent_pipe, our_end = os.pipe()
     descriptors = [parent_pipe, *(one.fileno() for one in listening)]
@@ -44,7 +45,7 @@ async def supervise(name: str, settings: ServerSettings, listening: list[socket]
 
     async def keep_one() -> int:
         while not stopping.is_set():
-            # A session of its own: Ctrl-C is for the parent alone, which stops them in order.
+            # Each worker has a session of its own, so that Ctrl-C reaches only the parent, which stops them in order.
             worker = await asyncio.create_subprocess_exec(
                 *command, env=environment, pass_fds=descriptors, start_new_session=True
             )
@@ -66,7 +67,7 @@ async def supervise(name: str, settings: ServerSettings, listening: list[socket]
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     with tempfile.TemporaryDirectory(prefix="metrics-") as metrics:
-        environment["METRICS_DIR"] = metrics  # whichever worker is asked for its metrics answers for all
+        environment["METRICS_DIR"] = metrics  # the worker that a scrape reaches answers for all of them
         try:
             return max(await asyncio.gather(*(keep_one() for _ in range(settings.workers))))
         finally:

@@ -1,7 +1,7 @@
-"""Who is calling, and what they may.
+"""Who is calling, and what they may do.
 
-With AUTH_MODE=off everybody is ANYBODY, who may everything. With AUTH_MODE=jwt `chassis.identity` makes the bearer
-token of a request (RFC 6750) its caller. Scopes are `<service>:read` and `<service>:write`.
+With AUTH_MODE=off every caller is ANYBODY, who may do everything. With AUTH_MODE=jwt `chassis.identity` makes a Caller
+from the bearer token of each request (RFC 6750). Scopes are `<service>:read` and `<service>:write`.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ from chassis.errors import Forbidden, Refusal, challenge
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`subject` and `scopes` as the token says; `refusal` is why there is nobody, when there is nobody."""
+    """`subject` and `scopes` come from the token. `refusal` is the reason why the request has no valid token; it is
+    None when it has one."""
 
     subject: str | None = None
     scopes: frozenset[str] = frozenset()
@@ -20,12 +21,12 @@ class Caller:
 
     @property
     def anonymous(self) -> bool:
-        """Whether a token is asked for and no good one came."""
+        """Whether a token is required and the request brought no valid one."""
         return self.refusal is not None
 
     def require(self, *scopes: str) -> None:
-        """Raises the refusal of the token, or Forbidden that names the scopes it lacks. Without scopes, any token will
-        do."""
+        """Raises the token's refusal, or Forbidden, which names the missing scopes. Without `scopes`, any valid token
+        is enough."""
         if self is ANYBODY:
             return
         if self.refusal:
@@ -37,4 +38,4 @@ class Caller:
 
 
 ANYBODY = Caller()
-"""Everybody, while authentication is off."""
+"""The caller of every request while authentication is off."""

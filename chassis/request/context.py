@@ -1,7 +1,7 @@
-"""What travels with one request: its trace, when it must have ended, and who is calling, in one value.
+"""What travels with one request, in one value: its trace, its deadline and its caller.
 
-It is set at the edge and kept in a context variable; whatever the request waits for, asks of others or logs finds it
-there.
+The outermost middleware sets it in a context variable. Code that calls a neighbour, waits or logs for the request reads
+it there.
 """
 
 from __future__ import annotations
@@ -17,38 +17,40 @@ from chassis.request.trace_context import Trace
 
 
 class RequestContext(NamedTuple):
-    """Of the request at hand; outside of one there is no trace, no deadline, and nobody to be kept out."""
+    """The context of the current request. Outside of a request there is no trace and no deadline, and the caller may do
+    everything."""
 
     trace: Trace | None = None
     deadline: float = math.inf
-    """When it must have ended, on the monotonic clock."""
+    """When the request must have ended, on the monotonic clock; infinity means never."""
     caller: Caller = ANYBODY
 
 
 NO_REQUEST = RequestContext()
-"""Of what runs for no request."""
+"""The context of code that runs for no request."""
 
 _current: ContextVar[RequestContext] = ContextVar("request", default=NO_REQUEST)
 
 
 def current() -> RequestContext:
-    """The context of the request at hand."""
+    """The context of the current request."""
     return _current.get()
 
 
 def enter(context: RequestContext) -> Token[RequestContext]:
-    """From here on the request at hand has this `context`; `leave` takes the token."""
+    """Makes `context` the current one, until `leave` is called with the returned token."""
     return _current.set(context)
 
 
 def leave(token: Token[RequestContext]) -> None:
-    """What runs on in this task, as callers in one process do, has the context from before again."""
+    """Restores the context from before `enter`. A task may go on after its request, as a caller in the same process
+    does."""
     _current.reset(token)
 
 
 @contextmanager
 def acting_for(caller: Caller) -> Generator[None]:
-    """What runs within is asked for by `caller`."""
+    """Code inside of this context manager runs for `caller`."""
     token = _current.set(_current.get()._replace(caller=caller))
     try:
         yield

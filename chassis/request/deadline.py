@@ -1,8 +1,8 @@
-"""How long the request at hand may still take: set at the edge, passed on to every neighbour and to PostgreSQL.
+"""How long the current request may still take. Every call to a neighbour and every SQL statement is bounded by it.
 
-A request has a deadline when its head arrives (`OPERATION_TIMEOUT`); a caller may ask for less with `X-Timeout-Ms`, and
-that is also how a process tells its neighbours what is left. Whoever waits, be it for the network, for the caller's own
-body or for somebody else's work, waits no longer than `left()`.
+The deadline is set when the request's head arrives (`OPERATION_TIMEOUT`). A caller may ask for less time with the
+header `X-Timeout-Ms`; a process also uses this header to tell its neighbours how much time is left. Whatever the
+request waits for (the network, its own body, another request's work), it waits at most `remaining()` seconds.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ EXPIRED = "o tempo deste pedido acabou"
 
 
 def compute(seconds: float, requested: bytes | None = None, arrived: float | None = None) -> float:
-    """When a request ends that may take `seconds`, or the milliseconds that its caller `asked` for, if those are fewer;
-    from when it `arrived` on the monotonic clock, which is now if nobody says.
+    """The deadline of a request that may take `seconds`, or the `requested` milliseconds when these are fewer. The time
+    runs from `arrived` on the monotonic clock, by default from now.
 
-    Raises Malformed when what was asked is no positive whole number.
+    Raises Malformed when `requested` is not a positive whole number.
     """
     if requested is not None:
         if not requested.isdigit() or len(requested) > 9 or int(requested) == 0:
@@ -35,27 +35,28 @@ def compute(seconds: float, requested: bytes | None = None, arrived: float | Non
 
 
 def begin(seconds: float, requested: bytes | None = None) -> Token[RequestContext]:
-    """What follows ends as `until_of` says; `end` takes the token."""
+    """Gives the following code the deadline that `compute` returns, until `end` is called with the returned token."""
     return context.enter(context.current()._replace(deadline=compute(seconds, requested)))
 
 
 def end(token: Token[RequestContext]) -> None:
-    """What follows has the time from before again."""
+    """Restores the deadline from before `begin`."""
     context.leave(token)
 
 
 def current() -> float:
-    """When the request at hand ends, on the monotonic clock; infinity outside of a request."""
+    """The deadline of the current request, on the monotonic clock; infinity outside of a request."""
     return context.current().deadline
 
 
 def remaining() -> float:
-    """Seconds that are left; infinity outside of a request, nothing or less when they are over."""
+    """The seconds that the current request has left: infinity outside of a request, zero or less after its deadline."""
     return context.current().deadline - time.monotonic()
 
 
 async def wait_for(awaitable: Awaitable[T]) -> T:
-    """What `waiting` gives. Raises DeadlineExceeded when the request at hand ends before that, and cancels it."""
+    """The result of `awaitable`. When the current request's deadline passes first, cancels it and raises
+    DeadlineExceeded."""
     ends_at = context.current().deadline
     timer = asyncio.timeout(None if ends_at == math.inf else ends_at - time.monotonic())
     try:

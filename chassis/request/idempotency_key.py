@@ -1,4 +1,4 @@
-"""The `Idempotency-Key` header: what a key may be."""
+"""Reads the `Idempotency-Key` header, and says what a valid key is."""
 
 import re
 
@@ -10,7 +10,7 @@ KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 def key_of(request: Request) -> str | None:
-    """The request's key, or None without one. Raises Malformed for a key that is no key."""
+    """The request's key, or None when it has none. Raises Malformed for an invalid key."""
     lines = request.headers.getlist("idempotency-key")
     if not lines:
         return None

@@ -1,7 +1,7 @@
-"""One id for one request, from the gateway to the last service: W3C Trace Context.
+"""One id for one request, from the gateway to the last service (W3C Trace Context).
 
-The trace id is the request id: it comes in as `traceparent` (or as a UUID in `X-Request-ID`), goes out as
-`X-Request-ID`, stands in every log line and in the body of a 500.
+The trace id is the request id. It comes in as `traceparent` (or as a UUID in `X-Request-ID`) and goes out as
+`X-Request-ID`. Every log line and the body of every 500 contain it.
 """
 
 import random
@@ -11,15 +11,16 @@ from dataclasses import dataclass
 
 TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?")
 TRACESTATE = re.compile(rb"[\t\x20-\x7e]{1,512}")
-"""As much of it as must be passed on."""
+"""The specification asks that at least 512 characters are passed on."""
 FLAGS = {b"%02x" % flags: f"{flags & 0b11:02x}" for flags in range(256)}
-"""Flags as they are passed on: sampled, and random; what others mean is not known."""
+"""The flags that we pass on for each flags value that comes in: "sampled" and "random". The other bits have no meaning
+yet."""
 
 
 @dataclass(slots=True)
 class Trace:
-    """The part of a trace this process holds: `trace_id` 32 hex digits, `flags` two (01 is sampled), and what others
-    than us keep in it, `state`."""
+    """What this process knows of a trace: `trace_id` has 32 hex digits, `flags` has two (01 is "sampled"), and `state`
+    is what other systems keep in the trace."""
 
     trace_id: str
     flags: str = "00"
@@ -27,13 +28,15 @@ class Trace:
     _parent: str = ""
 
     def parent(self) -> str:
-        """The `traceparent` for all calls to neighbours: the same trace, and this request as their parent span."""
+        """The `traceparent` for all calls to neighbours: it names the same trace, and this request as their parent
+        span."""
         if not self._parent:
             self._parent = f"00-{self.trace_id}-{random.getrandbits(64) or 1:016x}-{self.flags}"
         return self._parent
 
     def header_lines(self) -> str:
-        """The headers for one call to a neighbour. No value has a line break: each is our own, or was matched."""
+        """The header lines for one call to a neighbour. No value has a line break: we made it, or a regular expression
+        checked it."""
         line = f"traceparent: {self.parent()}\r\n"
         return f"{line}tracestate: {self.state}\r\n" if self.state else line
 
@@ -44,11 +47,11 @@ class Trace:
 
 
 def read(headers: Mapping[bytes, bytes]) -> Trace:
-    """The caller's trace, or a new one; malformed headers are ignored, as the specification asks."""
+    """The caller's trace, or a new one. Malformed headers are ignored, as the specification asks."""
     traceparent, request_id = headers.get(b"traceparent"), headers.get(b"x-request-id")
     if traceparent and (match := TRACEPARENT.fullmatch(traceparent)):
         version, trace_id, flags, more = match.groups()
-        if version != b"00" or more is None:  # later versions may bring more
+        if version != b"00" or more is None:  # a later version may have more fields
             state = headers.get(b"tracestate", b"")
             return Trace(
                 trace_id.decode(),
