@@ -129,7 +129,7 @@ class TokenVerifier:
 
 
 def bearer_token(authorization: Sequence[bytes]) -> bytes:
-    """The token. Raises Unauthenticated when there is none, and Malformed for an invalid request in RFC 6750's sense."""
+    """The token. Raises Unauthenticated when there is none, and Malformed for RFC 6750's invalid request."""
     if len(authorization) > 1:
         raise invalid_request("há mais de um cabeçalho Authorization", "more than one Authorization header")
     scheme, _, token = (authorization[0] if authorization else b"").partition(b" ")

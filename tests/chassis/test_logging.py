@@ -100,7 +100,7 @@ def test_in_text_an_exception_stands_below_its_line_and_cannot_pass_for_another_
 
 def test_in_text_requests_and_lines_that_are_missing_are_text_too() -> None:
     out = logs(
-        "ours.access('GET', '/a\\033b', 200, 0.0015, {'operation': 'Painel'}); ours.output.write(ours._dropped(3))"
+        "ours.access('GET', '/a\\033b', 200, 0.0015, {'operation': 'Painel'}); ours.output.write(ours.dropped_line(3))"
     )
 
     request, missing = out.splitlines()
