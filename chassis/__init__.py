@@ -1,1 +1,1 @@
-"""The microservice chassis: what every process bolts to. No business noun in here."""
+"""The microservice chassis: what every process is built on. It knows nothing of the business."""

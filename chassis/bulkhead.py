@@ -1,4 +1,5 @@
-"""A bulkhead: at most so many calls to one neighbour at a time, a short queue before it, and a no for the rest."""
+"""A bulkhead: it limits how many calls run at a time. A bounded queue waits in front of it, and any further call is
+refused."""
 
 import asyncio
 import time
@@ -6,11 +7,11 @@ from collections import deque
 
 
 class FullError(Exception):
-    """The queue is full, or the wait for a place was too long."""
+    """The queue is full, or waiting for a slot took too long."""
 
 
 class Bulkhead:
-    """`places` calls run at a time, `queue` wait; each place that is entered must be left."""
+    """At most `slots` calls run at a time, and at most `queue` calls wait. Every call that has entered must leave."""
 
     def __init__(self, slots: int, queue: int) -> None:
         self._slots, self._queue = slots, queue
@@ -22,14 +23,14 @@ class Bulkhead:
         return len(self._waiters)
 
     def try_enter(self) -> bool:
-        """Enters if there is a place just now."""
+        """Enters if a slot is free now. Returns whether it did."""
         if self.busy < self._slots:
             self.busy += 1
             return True
         return False
 
     async def enter(self, seconds: float) -> None:
-        """Waits for a place, at most `seconds`. Raises FullError."""
+        """Waits for a slot, at most `seconds`. Raises FullError."""
         if self.try_enter():
             return
         if len(self._waiters) >= self._queue:
@@ -41,7 +42,7 @@ class Bulkhead:
                 await waiter
         except BaseException as failure:
             if waiter.done() and not waiter.cancelled():
-                self.leave()  # the place came together with the end
+                self.leave()  # it got a slot at the same moment
             elif waiter in self._waiters:
                 self._waiters.remove(waiter)
             if isinstance(failure, TimeoutError):
@@ -49,7 +50,7 @@ class Bulkhead:
             raise
 
     def leave(self) -> None:
-        """Gives the place to whoever waits longest."""
+        """Gives the slot to the call that has waited longest."""
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
@@ -59,7 +60,7 @@ class Bulkhead:
 
 
 class BulkheadShare:
-    """So many of the places of a bulkhead, for calls that must leave some to the rest; used like one."""
+    """A part of a bulkhead's slots, for calls that must leave some slots to others. It is used like a bulkhead."""
 
     def __init__(self, whole: Bulkhead, slots: int, queue: int) -> None:
         self._whole, self._own = whole, Bulkhead(slots, queue)
@@ -73,7 +74,7 @@ class BulkheadShare:
         return self._own.waiting
 
     def try_enter(self) -> bool:
-        """Enters if there is a place just now."""
+        """Enters if a slot is free now. Returns whether it did."""
         if self._own.try_enter():
             if self._whole.try_enter():
                 return True
@@ -81,7 +82,7 @@ class BulkheadShare:
         return False
 
     async def enter(self, seconds: float) -> None:
-        """Waits for a place, at most `seconds`. Raises FullError."""
+        """Waits for a slot, at most `seconds`. Raises FullError."""
         until = time.monotonic() + seconds
         await self._own.enter(seconds)
         try:
@@ -91,6 +92,6 @@ class BulkheadShare:
             raise
 
     def leave(self) -> None:
-        """Gives the place to whoever waits longest."""
+        """Gives the slot to the call that has waited longest."""
         self._whole.leave()
         self._own.leave()

@@ -1,4 +1,4 @@
-"""The codes by which programs know what is wrong, in one list: all documents are made from it."""
+"""The stable codes that tell programs what is wrong, in one list: all documents are made from it."""
 
 PROBLEMS = (
     "BUSY",
@@ -24,7 +24,7 @@ PROBLEMS = (
     "UNAVAILABLE",
     "UNSUPPORTED_MEDIA_TYPE",
 )
-"""Of a whole request: a problem's `code`."""
+"""Codes of a whole request: the `code` of a problem."""
 
 FIELDS = {
     "BLANK": "O texto está em branco.",
@@ -52,4 +52,4 @@ FIELDS = {
     "UNKNOWN_FIELD": "O campo não existe.",
     "UNKNOWN_PARAMETER": "O parâmetro não existe.",
 }
-"""Of one field, in `errors`, with what each says to a person."""
+"""Codes of one field, in `errors`, with their meaning in Portuguese."""

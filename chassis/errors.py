@@ -1,28 +1,28 @@
-"""What can be refused, as a tree of exceptions.
+"""The reasons for refusing a request, as a tree of exceptions.
 
     Refusal
-     ├─ Malformed            400  the bytes are not the JSON, or the header, they claim to be
+     ├─ Malformed            400  the bytes are not the JSON, or the header, that they claim to be
      ├─ Unauthenticated      401  carries the challenge of RFC 6750
-     ├─ Forbidden            403  names the missing scopes; or a web page of another origin
+     ├─ Forbidden            403  names the missing scopes; or the request comes from a web page of another origin
      ├─ NotFound             404
      ├─ MethodNotAllowed     405
      ├─ NotAcceptable        406
      ├─ RequestTimeout       408  the request has not arrived in time
      ├─ Conflict             409
-     │   └─ Contended             others hold it just now; carries Retry-After
-     ├─ PreconditionFailed   412  somebody changed it first
+     │   └─ Contended             other requests hold the same rows now; carries Retry-After
+     ├─ PreconditionFailed   412  somebody else changed it first
      ├─ TooLarge             413
      ├─ UnsupportedMedia     415
      ├─ Invalid              422  names each field
      ├─ RateLimited          429  carries Retry-After
-     ├─ Broken               500  a fault of ours: shows nothing, carries the trace id
+     ├─ Broken               500  a fault of ours: shows no details, carries the trace id
      ├─ Unavailable          503  carries Retry-After
-     │   └─ Busy                  for requests of this kind only
+     │   └─ Busy                  only for requests of this kind
      └─ DeadlineExceeded     504
-         └─ TooSlow               what was asked takes too long, here where all is well
+         └─ TooSlow               this request takes too long, though the service is well
 
-Raise the meaning where it is known; `chassis.web.problem` writes it; `chassis.neighbours.remote` raises the same class
-on the other side.
+Code raises these where it knows the meaning. `chassis.web.problem` writes them, and `chassis.neighbours.remote` raises
+the same class in the calling process.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,8 +44,8 @@ class FieldError:
 
 
 class InvalidValue(ValueError):
-    """One value that is refused, by whoever reads it: a stable `code`, and a Portuguese `message`. Who knows the field
-    that it was given for makes it a FieldError."""
+    """One value that is refused: a stable `code` and a Portuguese `message`. Code that knows the value's field makes a
+    FieldError from it."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -72,9 +72,9 @@ class Refusal(Exception):
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
         self.service: str | None = None
-        """The neighbour that refused, when it was not us."""
+        """The neighbour that refused, when it was not this process."""
         self.retry_after: int | None = None
-        """Seconds after which it is worth trying again, where somebody has said so."""
+        """Seconds after which a retry makes sense, when they are known."""
 
 
 class Malformed(Refusal):
@@ -82,11 +82,12 @@ class Malformed(Refusal):
 
 
 REALM = "solicita"
-"""Where a token is good (RFC 9110, 11.5): one realm, since all processes share an audience."""
+"""The realm in which a token is valid (RFC 9110, 11.5). There is one, since all processes have the same audience."""
 
 
 def challenge(error: str | None = None, **parameters: str) -> dict[str, str]:
-    """The header that asks for a token (RFC 6750, 3). Without an error where none came: nothing is wrong with it."""
+    """The header that asks for a token (RFC 6750, 3). It names no error when the request had no token, since then no
+    token is wrong."""
     members = {"realm": REALM, **({"error": error} if error else {}), **parameters}
     return {"WWW-Authenticate": "Bearer " + ", ".join(f'{name}="{value}"' for name, value in members.items())}
 
@@ -124,7 +125,7 @@ class Conflict(Refusal):
 
 
 class Contended(Conflict):
-    """Others hold what this needs: the same again may succeed in `retry_after` seconds."""
+    """Other requests hold the rows that this one needs. A repetition after `retry_after` seconds may succeed."""
 
     code = "CONTENDED"
 
@@ -150,7 +151,7 @@ class Invalid(Refusal):
 
 
 class RateLimited(Refusal):
-    """The caller has used up their share; `retry_after` in seconds."""
+    """The caller has used up the rate limit. `retry_after` is in seconds."""
 
     status, code = 429, "RATE_LIMITED"
 
@@ -165,7 +166,8 @@ class Broken(Refusal):
 
 
 class Unavailable(Refusal):
-    """Something this needs cannot answer now; `retry_after` in seconds, 1 in the header when nobody has said."""
+    """Something that this request needs cannot answer now. `retry_after` is in seconds; when it is not known the header
+    says 1."""
 
     status, code = 503, "UNAVAILABLE"
 
@@ -176,7 +178,8 @@ class Unavailable(Refusal):
 
 
 class Busy(Unavailable):
-    """There is too much work of this kind; other requests are answered, so that nobody need think this service away."""
+    """There are too many requests of this kind now. Other requests are answered, so callers need not avoid the whole
+    service."""
 
     code = "BUSY"
 
@@ -186,17 +189,17 @@ class DeadlineExceeded(Refusal):
 
 
 class TooSlow(DeadlineExceeded):
-    """This request takes too long, of a service that is well: asking for less helps, asking again does not."""
+    """This request takes too long, though the service is well. Asking for less helps; asking again does not."""
 
     code = "TOO_SLOW"
 
 
 CODES_OF_THE_REQUEST = frozenset({Busy.code, TooSlow.code})
-"""Codes of a 5xx that says nothing against whoever answered it."""
+"""Codes of a 5xx whose cause is the request, and not the service that answered it."""
 
 
 TITLES = {
-    # RFC 9110's own words: Python's differ by version
+    # The phrases of RFC 9110, since Python's differ by version.
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
@@ -245,5 +248,5 @@ def invalid(field: str, code: str, message: str) -> Invalid:
 
 
 def over_limit(field: str, message: str) -> Invalid:
-    """A 422 about a bound that one field passes."""
+    """A 422 about one field that exceeds a limit."""
     return Invalid(f"{field}: {message}", code="LIMIT_EXCEEDED", errors=[FieldError(field, "LIMIT_EXCEEDED", message)])

@@ -1,4 +1,4 @@
-"""Instants: RFC 3339's text, read once for both APIs, and compared exactly with PostgreSQL's microseconds."""
+"""Instants: reads RFC 3339 text for both APIs, and compares it exactly with PostgreSQL's microseconds."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -16,7 +16,7 @@ MICROSECOND, SECOND = timedelta(microseconds=1), timedelta(seconds=1)
 
 
 class Instant(NamedTuple):
-    """An instant between two microseconds, or one of them, and then both are it."""
+    """An instant as the microseconds around it. When it is exactly one microsecond, `floor` and `ceiling` are equal."""
 
     floor: datetime
     ceiling: datetime
@@ -28,7 +28,8 @@ class Instant(NamedTuple):
 def read(value: object) -> Instant:
     """The instant that `value` names. Raises InvalidValue.
 
-    A leap second (23:59:60 in UTC) is the first second of the next day, as in POSIX and PostgreSQL, which count none.
+    A leap second (23:59:60 in UTC) is read as the first second of the next day, as in POSIX and PostgreSQL, which have
+    no leap seconds.
     """
     match = RFC_3339.fullmatch(value) if isinstance(value, str) else None
     if match is None:
@@ -48,13 +49,13 @@ def read(value: object) -> Instant:
 
 
 def _zone(match: re.Match[str]) -> timezone:
-    """Raises ValueError for an offset of a day or more."""
+    """The offset from UTC. Raises ValueError when it is a day or more."""
     offset = timedelta(hours=int(match["hours"] or 0), minutes=int(match["minutes"] or 0))
     return timezone(-offset if match["sign"] == "-" else offset)
 
 
 def _require_end_of_day(instant: datetime) -> None:
-    """Raises ValueError but in the last second of a day of UTC."""
+    """Raises ValueError unless `instant` is in the last second of a UTC day."""
     utc = instant.astimezone(UTC)
     if (utc.hour, utc.minute, utc.second) != (23, 59, 59):
         raise ValueError

@@ -1,7 +1,7 @@
 """Runs one process of the system: `python -m chassis.serve NAME` serves `NAME.app:create_app` on `$HOST:$PORT`.
 
-`--fd N` (as often as needed) serves on a listening socket that the parent process holds instead, so that a restart
-refuses nobody. With `WORKERS=n` it is the parent of n such processes itself (`workers.py`).
+`--fd N` (several times if needed) serves on a listening socket that the parent process keeps open, so that no client is
+refused during a restart. With `WORKERS=n` this process is the parent of n such processes itself (`workers.py`).
 """
 
 import argparse
@@ -20,14 +20,14 @@ from chassis.process.server import Server, listen
 from chassis.process.workers import supervise
 from chassis.settings import ServerSettings, read
 
-STARTUP_FAILED = 3  # as uvicorn itself exits
+STARTUP_FAILED = 3  # uvicorn's own exit code for this
 
 
 def collect_rarely() -> None:
-    """Tunes garbage collection for a process that has started.
+    """Makes garbage collection rare in a process that has started.
 
     The application's objects live as long as the process: visiting them again and again cost 20 to 40 % of a list
-    query. What a request leaves behind is freed by reference counts, and the rare cycle by the young generations.
+    query. Reference counts free what a request leaves behind, and the young generations free the rare cycle.
     """
     gc.collect()
     gc.freeze()
@@ -35,17 +35,17 @@ def collect_rarely() -> None:
 
 
 TRIM_THRESHOLD_BYTES = 32 * 1024 * 1024
-"""Freed memory at the end of the heap that is not given back."""
+"""Freed memory at the end of the heap is kept up to this size."""
 MMAP_THRESHOLD_BYTES = 8 * 1024 * 1024
-"""A block so long is a mapping of its own, which is given back at once."""
+"""A block of this size gets a mapping of its own, which is given back at once when it is freed."""
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 def keep_memory() -> None:
-    """Tells glibc's malloc to keep what it will need again for the next answer.
+    """Tells glibc's malloc to keep the memory that the next answer will need again.
 
-    By default it maps what is longer than 128 kB anew each time, and the kernel clears each of its pages: a quarter of
-    the CPU of an answer of 1,000 rows. Other C libraries have no `mallopt`, and are left alone.
+    By default it maps each block of more than 128 kB anew, and the kernel clears each of its pages: a quarter of the
+    CPU of an answer of 1,000 rows. Other C libraries have no `mallopt`, and nothing is done there.
     """
     with contextlib.suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
@@ -54,7 +54,7 @@ def keep_memory() -> None:
 
 
 def is_process(name: str) -> bool:
-    """Whether there is an application to serve under this name."""
+    """Whether there is an application with this name."""
     try:
         return find_spec(f"{name}.app") is not None
     except ImportError:
@@ -71,8 +71,8 @@ def main() -> None:
         parser.error(f"there is no process called {arguments.name}")
     settings = read(ServerSettings, import_module(f"{arguments.name}.settings").Settings)
     logs.catch_all()
-    # Not uvicorn's own `fd`: it takes the socket for a Unix one, so asyncio leaves Nagle's algorithm on, and every
-    # answer on a kept-alive connection waits 40 ms for the client to acknowledge its headers.
+    # Not uvicorn's own `fd` option: it treats the socket as a Unix socket, so asyncio leaves Nagle's algorithm on, and
+    # every answer on a keep-alive connection waits 40 ms until the client acknowledges its headers.
     listening = [socket.socket(fileno=descriptor) for descriptor in arguments.fd or ()] or listen(settings)
     if arguments.parent_pipe is not None:
         parent_watch.start(arguments.parent_pipe)
@@ -80,7 +80,7 @@ def main() -> None:
         sys.exit(asyncio.run(supervise(arguments.name, settings, listening)))
     keep_memory()
     server = Server(f"{arguments.name}.app:create_app", settings, collect_rarely)
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again, after it has stopped in order
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after an orderly shutdown
         server.run(sockets=listening)
     if not server.started:
         sys.exit(STARTUP_FAILED)

@@ -1,4 +1,4 @@
-"""A domain service: its collections over its own PostgreSQL, on the chassis."""
+"""A domain service: its collections over its own PostgreSQL, built on the chassis."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -21,7 +21,7 @@ from chassis.web import documentation
 
 
 def make(kind: type[Repository]) -> Callable[[Request], Repository]:
-    """How a request gets its repository: over the process' one database."""
+    """Makes the function that gives a request its repository, over the process's one database."""
 
     def of(request: Request) -> Repository:
         return kind(request.app.state.database)
@@ -30,16 +30,16 @@ def make(kind: type[Repository]) -> Callable[[Request], Repository]:
 
 
 PUBLIC_PATHS = ("/health/", "/metrics", "/openapi.json", "/docs")
-"""What tells nothing about anybody; so do `/`, which leads to `/docs`, and the index at `/api/`."""
+"""Paths that need no scope, since they show nothing about any person. `/`, which redirects to `/docs`, and the index at
+`/api/` need none either."""
 
 
 def required_scope(name: str) -> middleware.RequiredScope:
-    """The scope that each request to the service called `name` needs."""
+    """Makes the function that says which scope a request to the service called `name` requires."""
 
     def scope(method: str, path: str) -> str | None:
-        if path in ("/", "/api/") or path.startswith(
-            (*PUBLIC_PATHS, operation_claims.PATH)
-        ):  # a claim asks for a scope of any service
+        # A claim is open to the write scope of any service, which `operation_claims` checks itself.
+        if path in ("/", "/api/") or path.startswith((*PUBLIC_PATHS, operation_claims.PATH)):
             return None
         reads = method in ("GET", "HEAD", "OPTIONS") or (method == "POST" and path.endswith("/query/"))
         return f"{name}:read" if reads else f"{name}:write"
@@ -55,9 +55,9 @@ def build(
     neighbours: tuple[AbstractAsyncContextManager[object], ...] = (),
     version: str = "1.0.0",
 ) -> FastAPI:
-    """The service's application. The database may be away: the service starts, live but not ready.
+    """The service's application. It starts without its database too, and is then live but not ready.
 
-    `version` is that of its contract: whoever breaks the contract announces it by a new major one.
+    `version` is that of the service's contract: a change that breaks the contract has a new major version.
     """
     database = Database(settings)
     code = head(name)

@@ -1,4 +1,5 @@
-"""A process is configured by its environment only (12-factor); what is missing or malformed stops it by name."""
+"""A process is configured only by its environment (12-factor). It does not start with a missing or malformed variable,
+and names each."""
 
 import os
 import re
@@ -21,17 +22,17 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
-]  # only where the key that verifies cannot sign
+]  # only algorithms whose verifying key cannot sign
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 
 
 def _split(value: Any) -> Any:
-    """`a, b` as a tuple."""
+    """Splits `a, b` into a tuple."""
     return tuple(one.strip() for one in value.split(",") if one.strip()) if isinstance(value, str) else value
 
 
 def _origin(value: str) -> str:
-    """An origin as browsers write it; never `*`, which would hand every page what this machine can reach."""
+    """An origin as browsers write it. `*` is refused: it would give every web page whatever this machine can reach."""
     if not ORIGIN.fullmatch(value):
         raise PydanticCustomError(
             "origin", "must be origins like https://app.example.com, not {value}", {"value": value}
@@ -52,7 +53,7 @@ HOST = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 
 
 def _host(value: str) -> str:
-    """A name as it is compared. Callers may use any port, so that none is named here."""
+    """A host name in the form in which names are compared. It has no port, since callers may use any."""
     name = value.lower().removesuffix(".")
     if not HOST.fullmatch(name):
         raise PydanticCustomError(
@@ -62,25 +63,27 @@ def _host(value: str) -> str:
 
 
 class ProcessSettings(BaseSettings):
-    """What every process reads."""
+    """The settings of every process."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)] = "INFO"
     log_format: Annotated[Literal["json", "text"], BeforeValidator(str.lower)] = "json"
-    """`text` is for people at a terminal."""
+    """`text` is meant for people at a terminal."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes behind one port."""
     metrics_dir: DirectoryPath | None = None
-    """Where the workers that share a port leave what they counted for one another; their parent makes it."""
+    """Where the workers that share a port write their metrics for one another; their parent makes this directory."""
     max_body_bytes: Annotated[int, Field(ge=1024, le=100_000_000)] = 1_000_000
     operation_timeout: Annotated[float, Field(gt=0, le=300)] = 5.0
-    """Seconds one request may take, all that it waits for included."""
+    """Seconds that one request may take, including everything that it waits for."""
     max_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 192
-    """Requests that one process works on at a time: more are refused at once, since they would make all late."""
+    """Requests that one process works on at a time. Further ones are refused at once, since they would make all of them
+    late."""
     cors_origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split)] = ()
     rate_limit_url: Annotated[str, AfterValidator(_store)] = ""
-    """The Redis or Valkey where all replicas count what callers ask for; without one each process counts for itself."""
+    """The Redis or Valkey where all replicas count their callers' requests. Without one, each process counts for
+    itself."""
 
     auth_mode: Literal["off", "jwt"] = "off"
     auth_jwks: str = ""
@@ -98,9 +101,10 @@ class ProcessSettings(BaseSettings):
         "roles",
         "permissions",
     )
-    """Where a token says what it may: claims by name, or by a path of names with dots; all of them count."""
+    """The claims that hold a token's scopes: each is a claim's name, or a path of names with dots. All of them count.
+    """
     auth_leeway: Annotated[int, Field(ge=0, le=120)] = 30
-    """Seconds that clocks may differ."""
+    """Seconds by which clocks may differ."""
 
     @field_validator("auth_jwks", "auth_issuer", "auth_audience")
     @classmethod
@@ -111,7 +115,7 @@ class ProcessSettings(BaseSettings):
 
 
 def _proxies(text: str) -> str:
-    """Addresses or networks, or `*` for everybody; uvicorn takes a misspelt one for the name of a Unix socket."""
+    """Addresses or networks, or `*` for all. uvicorn would take a misspelt address for the name of a Unix socket."""
     for one in text.split(","):
         if text and one.strip() != "*":
             ip_network(one.strip())
@@ -119,25 +123,28 @@ def _proxies(text: str) -> str:
 
 
 class ServerSettings(ProcessSettings):
-    """What `chassis.serve` reads besides, whatever it serves."""
+    """The further settings of `chassis.serve`, whatever it serves."""
 
     host: str = "localhost"
-    """An address, or a name for several: each is listened on."""
+    """An address, or a name with several addresses: the process listens on each."""
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     max_connections: Annotated[int, Field(ge=2, le=100_000)] = 1000
-    """Open connections of one process; of one address, half of them."""
+    """Open connections of one process; one address may have half of them."""
     max_concurrency_per_address: Annotated[int, Field(ge=0, le=10_000)] = 0
-    """Those of one peer, so that others find a place; 0: two thirds. A proxy is one peer: behind one, all of them."""
+    """How many of MAX_CONCURRENCY one peer may use, so that some are left to others; 0 means two thirds. A proxy is one
+    peer: behind one proxy, set it to all of them."""
     max_arriving_bytes: Annotated[int, Field(ge=1024, le=10_000_000_000)] = 64_000_000
-    """Of bodies that are arriving, in one process: beyond it whoever sends most is refused."""
+    """Memory of one process for arriving bodies. When they need more, requests of the peer who sends most are refused.
+    """
     max_unread_bytes: Annotated[int, Field(ge=1024, le=10_000_000_000)] = 64_000_000
-    """Of answers that wait to be read, in one process: beyond it whoever leaves most unread is cut off."""
+    """Memory of one process for answers that wait to be read. When they need more, the peer who leaves most unread is
+    cut off."""
     forwarded_allow_ips: Annotated[str, AfterValidator(_proxies)] = ""
-    """The proxies whose X-Forwarded-For says who the client is, separated by commas; of nobody else is it believed."""
+    """The proxies whose X-Forwarded-For is trusted to name the client, separated by commas. Nobody else's is."""
     allowed_hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)] = (
         "localhost",
     )
-    """The names that this process answers to; it answers to every address."""
+    """The host names that this process answers to. It always answers to addresses."""
 
     @property
     def max_concurrency_of_peer(self) -> int:
@@ -153,42 +160,43 @@ class ServerSettings(ProcessSettings):
 
 
 class DatabaseSettings(ProcessSettings):
-    """What a process with a PostgreSQL of its own reads besides."""
+    """The further settings of a process with a PostgreSQL database of its own."""
 
     api_rate_limit: Annotated[int, Field(ge=0, le=10**9)] = 0
-    """Requests a minute of one caller; 0: any number."""
+    """Requests that one caller may make in a minute; 0 means any number."""
 
     database_url: PostgresDsn
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
     database_timeout: Annotated[float, Field(gt=0, le=60)] = 2.0
-    """Seconds one statement may take, and one wait for a connection half of that."""
+    """Seconds that one statement may take. Waiting for a connection may take half of that."""
 
     @property
     def searches(self) -> int:
-        """Of the pool's connections, those that searches may have."""
+        """How many of the pool's connections searches may use."""
         return max(1, self.database_pool_size // 2)
 
     @property
     def searches_waiting(self) -> int:
-        """Searches that may wait for one. Each holds a place at work: a third of the places is left to other reads."""
+        """How many searches may wait for a connection. Each waiting one is an active request, so a third of
+        MAX_CONCURRENCY is left to other requests."""
         return max(0, self.max_concurrency * 2 // 3 - self.searches)
 
 
 class NeighbourSettings(ProcessSettings):
-    """How patient a process is with each of the services it asks."""
+    """How long a process waits for the services that it calls, and how often it retries."""
 
     neighbour_timeout: Annotated[float, Field(gt=0, le=60)] = 2.0
-    """Seconds one attempt may take."""
+    """Seconds that one attempt may take."""
     neighbour_connections: Annotated[int, Field(ge=1, le=1000)] = 64
-    """Calls at a time, of all workers together: to the neighbour they are one peer."""
+    """Calls at a time, of all workers together, since to the neighbour they are one peer."""
     neighbour_queue: Annotated[int, Field(ge=0, le=10_000)] = 256
     """Calls of one worker that may wait for one of its connections."""
     max_answers_bytes: Annotated[int, Field(ge=1_000_000, le=10**11)] = 64_000_000
-    """What the answers of all neighbours that are arriving may hold together."""
+    """Memory for the answers of all neighbours that are arriving."""
     retry_budget: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Retries, as a share of the calls; 0: none."""
+    """Retries, as a share of the calls; 0 means none."""
     breaker_share: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """The share of failed calls that opens the circuit breaker; 0: nothing does."""
+    """The share of failed calls that opens the circuit breaker; 0 means that it never opens."""
 
     @property
     def connections_of_a_worker(self) -> int:
@@ -202,8 +210,8 @@ S = TypeVar("S", bound=ProcessSettings)
 
 
 def faults(*kinds: type[ProcessSettings], **overrides: Any) -> list[str]:
-    """One line for each variable that is missing or malformed; an empty one counts as not set. What is `given` is not
-    looked for in the environment."""
+    """One line for each variable that is missing or malformed; an empty variable counts as not set. `overrides` take
+    the place of the environment's values."""
     lines: dict[str, str] = {}
     for kind in kinds:
         try:
@@ -211,14 +219,14 @@ def faults(*kinds: type[ProcessSettings], **overrides: Any) -> list[str]:
         except ValidationError as failure:
             for error in failure.errors():
                 name = str(error["loc"][0]).upper()
-                value = "" if "URL" in name else os.environ.get(name)  # a URL may carry a password
+                value = "" if "URL" in name else os.environ.get(name)  # a URL may contain a password
                 lines.setdefault(name, f"{name}: {error['msg']}" + (f" (it is {value!r})" if value else ""))
     return list(lines.values())
 
 
 def read(kind: type[S], *others: type[ProcessSettings], **overrides: Any) -> S:
-    """Reads `kind` from the environment, or stops the process with one line for each variable at fault, those of
-    `others` too."""
+    """Reads `kind` from the environment. When variables are at fault, also those of `others`, stops the process with
+    one line for each."""
     if found := faults(kind, *others, **overrides):
         raise SystemExit("\n".join(f"configuration error: {line}" for line in found))
     return kind(**overrides)

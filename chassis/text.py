@@ -1,4 +1,4 @@
-"""Text as this system compares it: one folded form for search and for order, and the type of a name."""
+"""How this system compares text: one folded form for search and for order, and the type of a name."""
 
 import re
 import unicodedata
@@ -10,12 +10,13 @@ from chassis.errors import InvalidValue
 
 NAME_MAX = 100
 FOLD_VERSION = 2
-"""Of what `fold` does. Another one needs a migration that folds anew what is stored (`chassis.db.folding`)."""
+"""The version of `fold`. A change of `fold` needs a new version and a migration that folds the stored names again
+(`chassis.db.folding`)."""
 TEXT_MAX = 200
-"""Letters of a text that is looked for."""
+"""The longest text that can be searched for, in characters."""
 
 _MAX_DECOMPOSED = 4
-"""Characters that one character of composed text (NFC) can be written as, at most."""
+"""The most characters that one character of composed text (NFC) can be decomposed into."""
 
 _IGNORED = (
     r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
@@ -23,30 +24,32 @@ _IGNORED = (
 )
 """Unicode's Default_Ignorable_Code_Point: joiners, selectors, fillers."""
 _EMPTY = "\u2800\U0001d159"
-"""Symbols that show nothing: Braille without dots, a note without a head."""
+"""Symbols that show nothing: a Braille pattern without dots, and a musical note without a head."""
 _IS_IGNORED = re.compile(f"[{_IGNORED}]")
 
-# What has no decomposition, or one that is not what a reader sees.
+# Characters without a decomposition, or with one that is not what a reader sees.
 _LOOKALIKES = str.maketrans(
     {
         "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "ŧ": "t",
         "ŋ": "n", "ĸ": "k",
-        **dict.fromkeys("°˚", "o"),  # typed for º
+        **dict.fromkeys("°˚", "o"),  # often typed instead of º
         **dict.fromkeys("`´‘’‚‛′‵ʹʻʼʽˈˊˋ᾽᾿῾", "'"),
         **dict.fromkeys("“”„‟«»″‶", '"'),
         **dict.fromkeys("‐‑‒–—―−⁃", "-"),
-        "⁄": "/",  # of ½
-        "\ufdfa": "\u0635\u0644\u0639\u0645",  # abbreviated: of its eighteen letters an index entry holds too few
+        "⁄": "/",  # the slash inside of ½
+        # abbreviated, since its eighteen letters would not fit into an index entry
+        "\ufdfa": "\u0635\u0644\u0639\u0645",
         **dict.fromkeys(_EMPTY, " "),
     }
 )  # fmt: skip
 
 
 class _FoldTable(dict[int, str]):
-    """The folded form of each character, found when it is first met. No character's depends on those around it."""
+    """The folded form of each character, computed when it is first needed. It does not depend on the characters around
+    it."""
 
     MAX_CACHED = 10_000
-    """That are remembered: there are a million."""
+    """How many characters are kept, of the million that exist."""
 
     def __missing__(self, code: int) -> str:
         text = unicodedata.normalize("NFD", chr(code)).translate(_LOOKALIKES)
@@ -62,26 +65,28 @@ _FOLD_TABLE = _FoldTable()
 
 
 def fold(text: str) -> str:
-    """`text` as one looks for it: what `search`, `contains`, `starts_with` and ordering by name compare.
+    """The folded form of `text`, which `search`, `contains`, `starts_with` and ordering by name compare.
 
-    Without case, accents and what is invisible; compatibility forms (`ª`, `①`, full width), letters with a stroke,
-    quotes and dashes as the plain characters that are typed for them; white space trimmed, each run of it one space.
+    It has no case, no accents and no invisible characters. Compatibility forms (`ª`, `①`, full width), letters with a
+    stroke, quotes and dashes become the plain characters that people type for them. White space is trimmed, and each
+    run of it becomes one space.
 
-    Computed here and stored beside the name, so that every PostgreSQL, whatever its locale, searches and orders
-    alike (bytewise on this form). Folding twice changes nothing more. Whoever changes it raises FOLD_VERSION.
+    It is computed here and stored beside the name, so that every PostgreSQL searches and orders alike (bytewise on this
+    form), whatever its locale. Folding twice gives the same as folding once. A change of this function needs a new
+    FOLD_VERSION.
     """
     folded = text.lower().replace("`", "'") if text.isascii() else text.translate(_FOLD_TABLE)
     return " ".join(folded.split())
 
 
 def nfc(text: str) -> str:
-    """`text` as it is stored and compared: `é` is one character, however it was typed."""
+    """The form in which text is stored and compared (NFC): `é` is one character, however it was typed."""
     return unicodedata.normalize("NFC", text)
 
 
 def compose(text: str, max_length: int) -> str:
-    """`text` in NFC. Raises InvalidValue when it has more than `most` characters then."""
-    # One that is much too long is not composed first: that takes quadratic time where marks are in disorder.
+    """`text` in NFC. Raises InvalidValue when that has more than `max_length` characters."""
+    # A text that is much too long is not composed: that takes quadratic time when its marks are in disorder.
     composed = nfc(text) if len(text) <= _MAX_DECOMPOSED * max_length else text
     if len(composed) > max_length:
         raise InvalidValue("TOO_LONG", f"deve ter no máximo {max_length} caracteres")
@@ -89,9 +94,10 @@ def compose(text: str, max_length: int) -> str:
 
 
 def is_visible(text: str) -> bool:
-    """Whether anything of it can be seen: no spaces, marks, controls and formats alone."""
+    """Whether any character can be seen, that is, not only spaces, marks, controls and formats."""
     return any(
-        # Unassigned (Cn) may be an emoji that is newer than our tables, and private use (Co) somebody's letter.
+        # An unassigned character (Cn) may be an emoji newer than our tables, and a private one (Co) may be somebody's
+        # letter.
         (unicodedata.category(char)[0] not in "ZMC" or unicodedata.category(char) in ("Cn", "Co"))
         and char not in _EMPTY
         and not _IS_IGNORED.match(char)
@@ -106,9 +112,10 @@ def _name(text: str) -> str:
     return composed
 
 
-# JSON Schema cannot say "after trimming", but a pattern can: spaces around, and between them 1 to 100 characters that
-# are no control characters, the first and the last of them no spaces. Spaces are Unicode's White_Space:
-# ECMA's own class differs in U+0085 and U+FEFF. NFC, and that something is visible, only the description can say.
+# JSON Schema cannot say "after trimming", but a pattern can: spaces at both ends, and between them 1 to 100 characters
+# without control characters, of which the first and the last are not spaces. "Spaces" are Unicode's White_Space, since
+# ECMA's own class differs in U+0085 and U+FEFF. Only the description can say that the name is in NFC and that something
+# of it is visible.
 _BLANK = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _CONTROL = r"\u0000-\u001f\u007f-\u009f"
 _AROUND, _VISIBLE = rf"[\t-\r\u0085{_BLANK}]*", f"[^{_BLANK}{_CONTROL}]"
@@ -128,7 +135,7 @@ Name = Annotated[
     AfterValidator(_name),
     Field(json_schema_extra=_described),
 ]
-"""A name, in NFC: 1 to 100 characters after trimming, any Unicode but control characters, something of it visible."""
+"""A name in NFC: 1 to 100 characters after trimming, without control characters, at least one of them visible."""
 
 SearchText = Annotated[
     str,
@@ -136,4 +143,4 @@ SearchText = Annotated[
     AfterValidator(lambda text: compose(text, TEXT_MAX)),
     Field(json_schema_extra={"maxLength": TEXT_MAX}),
 ]
-"""A name, or a part of one, to look for, in NFC."""
+"""A name or a part of one to search for, in NFC."""

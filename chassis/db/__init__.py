@@ -1,1 +1,2 @@
-"""PostgreSQL: connections and transactions, statements of collections, remembered answers, migrations."""
+"""PostgreSQL: connections and transactions, the SQL of collections, stored answers for `Idempotency-Key`, and
+migrations."""

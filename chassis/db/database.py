@@ -1,12 +1,13 @@
-"""One pool of PostgreSQL connections per process, everything bounded: size, waiting, connecting, each statement.
+"""One pool of PostgreSQL connections for each process. Its size, each wait, each connect and each statement are
+limited.
 
-Connections are in autocommit; a transaction is asked for where two statements belong together. A search, which may have
-to look through a whole table, runs on half of the connections, so that reads by id always find one.
+Connections are in autocommit mode; code opens a transaction where several statements belong together. A search, which
+may have to read a whole table, runs on at most half of the connections, so that reads by id always find one.
 
-A statement has two clocks. The server's own (`statement_timeout`) rings first: the server is well, the statement is too
-slow. Ours rings for a server that does not answer at all (it may be frozen), and hangs up the socket: asking a frozen
-server to cancel would only wait once more. When the request at hand has less time left than a statement usually gets,
-the server is told so. A request that is cancelled cancels its statement (psycopg does).
+A statement has two time-outs. The server's own (`statement_timeout`) comes first: the server is well, and the statement
+is too slow. Ours comes later, when the server does not answer at all (it may be frozen). It closes the socket, since
+asking a frozen server to cancel would mean to wait once more. When the current request has less time left than a
+statement usually gets, the server is told the shorter time. When a request is cancelled, psycopg cancels its statement.
 """
 
 import asyncio
@@ -32,18 +33,20 @@ from chassis.text import FOLD_VERSION
 log = logging.getLogger("database")
 T = TypeVar("T")
 FOLD_OPTION = f"-c solicita.fold={FOLD_VERSION}"
-"""An option of a connection: names that it writes are folded as this code does (see `chassis.db.folding`)."""
+"""A connection option: tells the database by which version of `fold` this connection folds names
+(`chassis.db.folding`)."""
 TUPLES: AsyncRowFactory[Any] = tuple_row
 
 SERVER_SHARE = 7 / 8
-"""Of the time that we wait for a statement, what its server gives it: so its word arrives before anybody, our caller
-too, has given it up. It is told of a shorter time, which costs a round trip, only where less than that is left."""
+"""The server's share of the time that we wait for a statement, so that the server's error arrives before we or our
+caller give up. A shorter time is sent to the server, which costs a round trip, only when the request has less than that
+left."""
 LOCK_SHARE = 0.9
-"""Of the server's time for a statement, what it may wait for others."""
+"""The share of a statement's time that it may wait for locks."""
 GRACE_SECONDS = 0.25
-"""How much longer our own clock waits for an answer than the request at hand has."""
+"""How much longer than the statement's time we wait for an answer."""
 MAX_DEADLOCKS = 3
-"""How often a transaction may be undone for the sake of others before its client is told."""
+"""After so many deadlocks in one transaction the client gets an error."""
 
 UNREACHABLE = "o banco de dados não está respondendo; tente de novo em instantes"
 LOCKED = "os dados estão em manutenção; tente de novo em instantes"
@@ -53,7 +56,7 @@ TOO_MANY_SEARCHES = "há buscas demais neste momento; tente de novo em instantes
 
 
 class Outage:
-    """Whether the server can be reached: a line of the log when that ends, with the cause, and one when it is back."""
+    """Whether the server can be reached. Logs one line when an outage begins, with the cause, and one when it ends."""
 
     def __init__(self) -> None:
         self.cause: Exception | None = None
@@ -70,13 +73,14 @@ class Outage:
 
 
 class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
-    """A connection that remembers how long the server lets its statements run; None: as the pool asks."""
+    """A connection that remembers the time-out that its server was told; None means the pool's default."""
 
     timeout_ms: int | None = None
 
     @classmethod
     async def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
-        """As psycopg does; the `outage` among `kwargs` learns what came of it, of which the pool says nothing."""
+        """Connects as psycopg does, and tells the `outage` in `kwargs` whether it worked, which the pool does not
+        report."""
         outage: Outage = kwargs.pop("outage")
         try:
             connection = await super().connect(conninfo, **kwargs)
@@ -88,11 +92,11 @@ class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
 
 
 class Database:
-    """The pool. `open()` at start (returns at once, also when the server is away), `close()` at the end."""
+    """The pool. `open()` returns at once, also when the server cannot be reached; `close()` ends the pool."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self.timeout = settings.database_timeout
-        # After a restart of the server every idle connection is dead.
+        # After a restart of the server, every idle connection is dead.
         self._attempts = settings.database_pool_size + MAX_DEADLOCKS
         self._default_timeout_ms = round(self.timeout * SERVER_SHARE * 1000)
         self._outage = Outage()
@@ -113,7 +117,7 @@ class Database:
             max_size=settings.database_pool_size,
             max_waiting=20 * settings.database_pool_size,
             timeout=self.timeout / 2,
-            # Give up at once and connect again on demand: the pool's own back-off would outlast the outage.
+            # Give up at once, and connect again on demand: the pool's own back-off would last longer than the outage.
             reconnect_timeout=0.1,
             open=False,
         )
@@ -133,13 +137,13 @@ class Database:
         return {**self._pool.get_stats(), **searches}
 
     async def fetch(self, sql: str, values: Sequence[Any], row: AsyncRowFactory[T] = TUPLES) -> list[T]:
-        """One reading statement, repeated on another connection when its own turns out to be dead."""
+        """Runs one reading statement. When its connection turns out to be dead, repeats it on another one."""
         for _ in range(self._attempts):
             connection = await self._acquire()
             try:
                 await self._set_timeouts(connection)
                 return await _execute(connection, sql, values, row, _statement_seconds(self.timeout))
-            except Contended as locked:  # no row is held against a reader: it is the table itself
+            except Contended as locked:  # readers wait for no row lock, so the table itself is locked
                 raise (
                     Unavailable(LOCKED) if connection.timeout_ms is None else DeadlineExceeded(deadline.EXPIRED)
                 ) from locked
@@ -151,7 +155,7 @@ class Database:
         raise Unavailable(UNREACHABLE)
 
     async def search(self, sql: str, values: Sequence[Any], row: AsyncRowFactory[T] = TUPLES) -> list[T]:
-        """`fetch` for a statement that may have to look through a whole table."""
+        """Like `fetch`, for a statement that may have to read a whole table."""
         try:
             await self._searches.enter(min(self.timeout / 2, deadline.remaining()))
         except FullError as failure:
@@ -164,8 +168,8 @@ class Database:
             self._searches.leave()
 
     async def transaction(self, work: Callable[["Transaction"], Awaitable[T]]) -> T:
-        """Runs `work` in one transaction. It runs again when its connection turns out to be dead before COMMIT, and
-        when it is undone to end a deadlock."""
+        """Runs `work` in one transaction. Runs it again when its connection dies before COMMIT, and when the server
+        undoes it to end a deadlock."""
         deadlocks = 0
         for _ in range(self._attempts):
             connection = await self._acquire()
@@ -178,14 +182,16 @@ class Database:
                 if deadlocks == MAX_DEADLOCKS or deadline.remaining() <= 0:
                     raise Contended(CONTENDED) from undone
             except _ConnectionLostError as lost:
-                if lost.timed_out or transaction.committing:  # it may have been committed: only the client can tell
+                # it may have been committed, and only the client can decide what to do
+                if lost.timed_out or transaction.committing:
                     raise _timed_out(UNREACHABLE) from lost
             finally:
                 await self._pool.putconn(connection)
         raise Unavailable(UNREACHABLE)
 
     async def _acquire(self) -> DatabaseConnection:
-        """A connection of the pool, to be given back. (The pool's own context manager costs twice as much.)"""
+        """Takes a connection from the pool; the caller must give it back. (The pool's own context manager costs twice
+        as much.)"""
         seconds = min(self.timeout / 2, deadline.remaining())
         try:
             return await self._pool.getconn(max(seconds, 0.001))
@@ -193,7 +199,7 @@ class Database:
             raise _timed_out(UNREACHABLE) from self._outage.cause
 
     async def _set_timeouts(self, connection: DatabaseConnection) -> None:
-        """Tells the server of `connection` how long statements of the request at hand may take, if it knows not."""
+        """Tells the server how long statements of the current request may take, unless it knows that already."""
         remaining = deadline.remaining()
         timeout_ms = None if remaining * 1000 > self._default_timeout_ms else max(1, int(remaining * 1000))
         if timeout_ms != connection.timeout_ms:
@@ -204,26 +210,26 @@ class Database:
 
 
 def _lock_timeout(milliseconds: int) -> int:
-    """What a statement that may run so long may wait for others; never 0, which would be no limit."""
+    """The lock time-out for a statement that may take `milliseconds`. It is never 0, which would mean no limit."""
     return max(1, int(LOCK_SHARE * milliseconds))
 
 
 def _statement_seconds(limit: float) -> float:
-    """What a statement of the request at hand may take. Raises DeadlineExceeded when there is nothing left."""
+    """How many seconds a statement of the current request may take. Raises DeadlineExceeded when there is no time left."""
     if (remaining := deadline.remaining()) <= 0:
         raise _timed_out(UNREACHABLE)
     return min(limit, remaining)
 
 
 def _timed_out(message: str) -> Unavailable | DeadlineExceeded:
-    """What to say of something that took too long: too long for the request at hand, or for anybody."""
+    """The refusal for something that took too long: for the current request's deadline, or for our limits."""
     if deadline.remaining() <= 0:
         return DeadlineExceeded(deadline.EXPIRED)
     return Unavailable(message)
 
 
 class Transaction:
-    """Statements that stand or fall together."""
+    """Statements that are committed together, or not at all."""
 
     def __init__(self, connection: DatabaseConnection, timeout: float) -> None:
         self._connection = connection
@@ -236,7 +242,7 @@ class Transaction:
             result = await work(self)
             _statement_seconds(self._timeout)
             self.committing = True
-            # Once sent it has its whole time: who gives it up early cannot tell what became of it.
+            # COMMIT has the whole time-out: if we gave up earlier, nobody could tell whether it was committed.
             await _execute(self._connection, "COMMIT", (), tuple_row, self._timeout)
         except BaseException:
             if not self._connection.closed and not self.committing:
@@ -246,12 +252,12 @@ class Transaction:
         return result
 
     async def fetch(self, sql: str, values: Iterable[Any], row: AsyncRowFactory[T] = TUPLES) -> list[T]:
-        """One statement of the transaction. Database refusals come as psycopg's own errors."""
+        """Runs one statement of the transaction. Errors from constraints are raised as psycopg's own."""
         return await _execute(self._connection, sql, tuple(values), row, _statement_seconds(self._timeout))
 
 
 class _ConnectionLostError(Exception):
-    """The connection died under a statement; `late` when we hung up because the time was over."""
+    """The connection died during a statement. `timed_out` says that we closed it, since the time was over."""
 
     def __init__(self, *, timed_out: bool) -> None:
         super().__init__("timed out" if timed_out else "connection lost")
@@ -285,7 +291,7 @@ async def _execute(
     began = time.perf_counter()
     try:
         cursor: AsyncCursor[T] = connection.cursor(row_factory=row)
-        # A comment makes each text another one, which is not worth preparing.
+        # A trace comment makes each statement unique, so preparing it is not worth while.
         await cursor.execute(cast("LiteralString", sql), values, prepare=False if sampled else None)
         return [] if cursor.rownumber is None else await cursor.fetchall()
     except errors.LockNotAvailable as failure:

@@ -1,4 +1,5 @@
-"""Filters, orderings and cursors as SQL text: column names are ours, every value is a positional parameter."""
+"""Turns filters, orderings and cursors into SQL text. All column names come from our code, and every value is a
+parameter."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,10 +16,10 @@ Values = list[Any]
 
 @dataclass(frozen=True)
 class Field:
-    """A field as the outside may filter or order by it: its kind and the SQL expression it stands for.
+    """A field by which clients may filter or order: its kind, and its SQL expression.
 
-    `folded` is the stored search form of a name; `ordered` says that an index serves this ordering; `parent` that rows
-    can be asked for by it, top-n for each value.
+    `folded` is the stored folded form of a name. `ordered` says that clients may order by it, since an index supports
+    that. `parent` says that clients may ask for the first rows of each of its values.
     """
 
     kind: Literal["integer", "name", "instant"]
@@ -29,7 +30,7 @@ class Field:
 
     @property
     def key(self) -> str:
-        """The expression to order by."""
+        """The SQL expression to order by."""
         return self.folded or self.sql
 
 
@@ -38,17 +39,17 @@ COMPARISONS = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
 def bigints(ids: Iterable[int]) -> str:
-    """Integers as a PostgreSQL array in text: psycopg takes ten times as long to write a list, item by item."""
+    """Integers as the text of a PostgreSQL array: psycopg takes ten times as long to write a list, item by item."""
     return f"{{{','.join(map(str, ids))}}}"
 
 
 def like(term: str) -> str:
-    """`term` folded, with LIKE's own characters taken literally."""
+    """`term` folded, with LIKE's special characters escaped."""
     return fold(term).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def condition(filter: RowFilter, fields: Fields, values: Values) -> str:
-    """`filter` as one SQL condition; its values are appended to `values`."""
+    """Turns `filter` into one SQL condition, and appends its values to `values`."""
     terms: list[str] = []
     for member in filter.model_fields_set:
         operand: Any = getattr(filter, member)
@@ -92,7 +93,7 @@ def _operators(field: Field, operators: Strict, values: Values) -> list[str]:
 
 
 def _instant(sql: str, operator: str, instant: instants.Instant, values: Values) -> str:
-    """An exact comparison, also of an instant that lies between two microseconds."""
+    """An exact comparison, also with an instant between two microseconds."""
     if operator == "eq" and instant.floor != instant.ceiling:
         return "false"
     values.append(instant.ceiling if operator in ("gte", "lt") else instant.floor)
@@ -100,12 +101,13 @@ def _instant(sql: str, operator: str, instant: instants.Instant, values: Values)
 
 
 def orderings(fields: Fields) -> tuple[str, ...]:
-    """Every ordering a collection offers, each also descending."""
+    """All orderings that a collection offers, each ascending and descending."""
     return tuple(sign + name for name, field in fields.items() if field.ordered for sign in ("", "-"))
 
 
 def cursor_position(text: str, name: str, ordering_field: str, fields: Fields) -> CursorPosition:
-    """The place of cursor `text` (parameter `name`). Raises Invalid when it is no cursor of this ordering."""
+    """The position that the cursor `text` in the parameter `name` stands for. Raises Invalid when it is not a cursor of
+    this ordering."""
     try:
         position = decode_cursor(text)
         if position.field != ordering_field:
@@ -126,7 +128,7 @@ def cursor_position(text: str, name: str, ordering_field: str, fields: Fields) -
 
 
 def beyond(field: Field, id_sql: str, position: CursorPosition, side: str, values: Values) -> str:
-    """Rows on one `side` ("<", ">", "<=", ">=") of a place, in ascending key order."""
+    """The condition for rows on one `side` ("<", ">", "<=", ">=") of a position, in ascending key order."""
     if position.field == "id":
         values.append(position.id)
         return f"{id_sql} {side} %s"

@@ -1,8 +1,9 @@
-"""Folds stored names anew when `chassis.text.fold` has changed: those that are there, and those that older code writes.
+"""Folds stored names again after `chassis.text.fold` has changed: existing rows, and rows that older code still writes.
 
-Every table with names has a column `fold_version`. A trigger fills it with the version that the writing session says
-it folds by (`FOLDS` among its options), and with 1 for code that knows nothing of this. A migration folds the rows that
-are there; the processes those that older ones write beside them, or after a rollback. The names become NFC.
+Every table with names has a column `fold_version`. A trigger fills it with the version that the writing connection has
+named (`FOLD_OPTION`), or with 1 for code from before there were versions. A migration folds the rows that exist. The
+running processes fold the rows that older processes write at the same time, or after a rollback. Names become NFC as
+well.
 """
 
 import logging
@@ -18,10 +19,10 @@ log = logging.getLogger("folding")
 
 INTERVAL_SECONDS = 15.0
 BATCH = 500
-"""Rows that one statement folds, so that it holds them only shortly."""
+"""Rows that one statement folds. It is small, so that rows are locked only shortly."""
 
 OLDER_FOLD = f"fold_version < {FOLD_VERSION}"
-"""Not a parameter: it is the condition of an index."""
+"""Not a parameter, since it must equal the condition of an index."""
 SELECT_OLDER_FOLDS = f"SELECT id, {{name}} FROM {{table}} WHERE {OLDER_FOLD} AND id > %s ORDER BY id LIMIT {BATCH}"
 UPDATE_FOLDS = """
 WITH free AS (
@@ -31,17 +32,18 @@ WITH free AS (
     ORDER BY {table}.id FOR NO KEY UPDATE OF {table} SKIP LOCKED)
 UPDATE {table} SET {name} = free.name, nome_busca = free.folded FROM free WHERE {table}.id = free.id
 """
-"""A row that somebody is writing, or has written meanwhile, is left for the next time: nobody waits for this."""
+"""A row that another transaction is writing, or has changed meanwhile, is left for the next time, so that nothing waits
+for this."""
 
 
 def fold_values(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
-    """The values of FOLD for rows of UNFOLDED."""
+    """The values of UPDATE_FOLDS for rows of SELECT_OLDER_FOLDS."""
     ids, names = zip(*rows, strict=True)
     return [list(ids), list(names), [nfc(name) for name in names], [fold(name) for name in names]]
 
 
 async def fold_older_rows(database: Database, names: Iterable[tuple[str, str]]) -> None:
-    """Folds the rows of each (table, name column) that are not."""
+    """Folds the rows with an older fold in each (table, name column)."""
     for table, name in names:
         last = count = 0
         while rows := await database.fetch(SELECT_OLDER_FOLDS.format(table=table, name=name), [last]):
@@ -55,6 +57,6 @@ async def fold_older_rows(database: Database, names: Iterable[tuple[str, str]]) 
 async def keep_folding(
     database: Database, names: Sequence[tuple[str, str]], every: float = INTERVAL_SECONDS
 ) -> AsyncGenerator[None]:
-    """Folds what others write by another fold, until this is left."""
+    """Folds again and again what older code writes, until this context ends."""
     async with repeating(lambda: fold_older_rows(database, names), every, log, "names are not folded anew yet"):
         yield

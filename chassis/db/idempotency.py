@@ -1,11 +1,12 @@
 """`Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a retried write gets the first successful answer.
 
-The key's record and what is written commit together. A twin that is still running holds the key's row, so the second
-waits on PostgreSQL itself until the first commits (and is replayed) or rolls back (and the second does the work).
-Failures leave no record. Preconditions are judged when the work is done, not when its answer is given again.
+The record of the key commits together with what is written. While a first request is running, it holds the lock on the
+key's row. A second one with the same key waits in PostgreSQL until the first commits (then it gets the first answer) or
+rolls back (then it does the work). Failures leave no record. Preconditions are checked when the work is done, not when
+its answer is repeated.
 
-An answer may hold names that are erased elsewhere: each process forgets those that are over, every few minutes, whether
-or not anybody writes.
+An answer may contain names that are later erased elsewhere. So each process deletes expired answers every few minutes,
+whether or not anybody writes.
 """
 
 import hashlib
@@ -30,7 +31,7 @@ log = logging.getLogger("idempotency")
 LIFETIME = "24 hours"
 SWEEP_SECONDS = 600.0
 BATCH = 200
-"""Answers that one statement forgets, so that it holds its rows and its connection only shortly."""
+"""Answers that one statement deletes. It is small, so that its rows and its connection are in use only shortly."""
 
 CLAIM = f"""
 INSERT INTO idempotency (key, fingerprint) VALUES (%s, %s)
@@ -53,7 +54,7 @@ RETURNING key
 
 
 async def forget_expired(database: Database) -> int:
-    """Deletes the answers whose time is over, in batches; how many. Others may do it at the same time."""
+    """Deletes expired answers in batches, and returns how many. Several processes may do it at the same time."""
     forgotten = 0
     while found := len(await database.fetch(FORGET, ())):
         forgotten += found
@@ -64,26 +65,26 @@ async def forget_expired(database: Database) -> int:
 
 @asynccontextmanager
 async def keep_forgetting(database: Database, every: float = SWEEP_SECONDS) -> AsyncGenerator[None]:
-    """Forgets what has expired, at once and every so many seconds, until this is left."""
+    """Deletes expired answers, at once and then every `every` seconds, until this context ends."""
     async with repeating(lambda: forget_expired(database), every, log, "expired answers are not forgotten yet"):
         yield
 
 
 class IdempotentRequest:
-    """One writing request, with the key under which it may be retried, if it has one."""
+    """A writing request, and the key under which it may be retried, if it has one."""
 
     def __init__(self, request: Request, body: Any, database: Database, method: str | None = None) -> None:
-        """`method` is that of the write, where the request is not the write itself. Raises Malformed for a key that is
-        no key."""
+        """`method` is the method of the write, when the request itself is not the write. Raises Malformed for an
+        invalid key."""
         self._database = database
         self._key = key_of(request)
-        if self._key and (subject := context.current().caller.subject):  # the same key of somebody else is another one
+        if self._key and (subject := context.current().caller.subject):  # each caller has keys of their own
             self._key = hashlib.blake2b(f"{subject} {self._key}".encode(), digest_size=16).hexdigest()
         asks = json.dumps([method or request.method, request.url.path, body], sort_keys=True)
         self._fingerprint = hashlib.blake2b(asks.encode(), digest_size=16).hexdigest()
 
     async def answer(self, attempt: Callable[[], Awaitable[Response]]) -> Response:
-        """What `attempt` answers; the first answer instead, where this key has one."""
+        """The answer of `attempt`, or the first answer when this key already has one."""
         if self._key is None:
             return await attempt()
         if first := await self._replay(self._database):
@@ -91,14 +92,16 @@ class IdempotentRequest:
         try:
             return await attempt()
         except Refusal as refusal:
-            # A twin may have committed since we looked: what it changed must not refuse its own retry. (What failed for
-            # want of time or of a neighbour has none for another look, which would only hide why.)
+            # A request with the same key may have committed meanwhile, and what it changed must not make its own retry
+            # fail. (After a failure for want of time or of a neighbour there is no time for another look, which would
+            # only hide the reason.)
             if refusal.status < 500 and (first := await self._replay(self._database)):
                 return first
             raise
 
     async def transaction(self, work: Callable[[Transaction], Awaitable[Response]]) -> Response:
-        """Runs `work` in one transaction with the record of its answer; where a twin has done it, gives its answer."""
+        """Runs `work` in one transaction with the record of its answer. When another request with this key has done the
+        work, returns its answer."""
         if self._key is None:
             return await self._database.transaction(work)
 
@@ -112,11 +115,11 @@ class IdempotentRequest:
         return await self._database.transaction(once)
 
     async def forget(self) -> None:
-        """Leaves no record of this write, as if it had failed."""
+        """Deletes the record of this write, as if it had failed."""
         await self._database.fetch(WITHDRAW, [self._key, self._fingerprint])
 
     async def _replay(self, reader: Database | Transaction) -> Response | None:
-        """The first answer to this key, if there is one. Raises Invalid (422) when it was for another request."""
+        """The first answer to this key, or None. Raises Invalid (422) when the key was used for a different request."""
         found = await reader.fetch(REPLAY, [self._key])
         if not found or found[0][1] is None:
             return None
@@ -127,7 +130,8 @@ class IdempotentRequest:
         return Response(stored["body"], stored["status"], {**stored["headers"], "Idempotency-Replayed": "true"})
 
     async def _claim(self, transaction: Transaction) -> Response | None:
-        """None when the work is ours to do; else the twin's answer. Raises Contended when it takes too long."""
+        """Returns None when this request has to do the work, else the other request's answer. Raises Contended when
+        waiting for it takes too long."""
         try:
             if await transaction.fetch(CLAIM, [self._key, self._fingerprint]):
                 return None

@@ -1,4 +1,4 @@
-"""What is counted of the database's statements and connections."""
+"""The metrics of the database's statements and connections."""
 
 from collections.abc import Callable, Iterable
 
@@ -26,7 +26,7 @@ POOL_COUNTERS = {
 
 
 POOLS: list[Callable[[], dict[str, int]]] = []
-"""The open pools of this process, by psycopg's `get_stats`, which leaves out what is nought."""
+"""The `get_stats` of each open pool of this process; psycopg leaves out counters that are zero."""
 
 
 def _pool_use() -> Iterable[Metric]:

@@ -1,10 +1,10 @@
-"""Migrations, as a step of their own: `python -m chassis.db.migrate SERVICE` brings `$DATABASE_URL` up to date.
+"""Applies migrations: `python -m chassis.db.migrate SERVICE` brings `$DATABASE_URL` up to date.
 
-`--new NAME` writes the next migration from the difference between models and database. Revisions are numbered, in one
-line ("0001", "0002"), so that a process can tell without Alembic whether its database is migrated.
+`--new NAME` writes the next migration from the difference between models and database. Revisions have consecutive
+numbers ("0001", "0002"), so that a process can tell without Alembic whether its database is migrated.
 
-A migration waits for a lock only shortly, since every query on the table waits behind it, and is then tried again as a
-whole. A database that is already newer than this code is left alone, if that code may run on it.
+A migration waits only shortly for a lock, since every query on the table waits behind it; then the whole migration is
+tried again. A database that newer code has migrated is left as it is, if this code may run on it.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 PAUSE_SECONDS = 3.0
-"""Between two tries: the queries that waited behind the migration pass."""
+"""Seconds between two attempts, so that the queries which waited behind the migration can run."""
 PATIENCE_SECONDS = 60.0
-"""After so long no further try begins."""
+"""After so many seconds no further attempt begins."""
 LOOK_SECONDS = 0.25
 
 HOLDERS = """
@@ -41,17 +41,17 @@ SELECT DISTINCT CASE
 END
 FROM unnest(pg_blocking_pids(%s)) AS blocking(pid) LEFT JOIN pg_stat_activity AS holder USING (pid)
 """
-"""Who holds what a session waits for. When they began, PostgreSQL tells their own role only."""
+"""Who holds the locks that a session waits for. PostgreSQL shows when a transaction began only to its own role."""
 
 
 class NotMigrated(Exception):
-    """The database is not at the revision that this code needs, and stays as it is; the message says what to do."""
+    """The database is not at the revision that this code needs, and is left as it is. The message says what to do."""
 
 
 def config(service: str, connection: psycopg.Connection | None = None) -> Config:
-    """Alembic's configuration for one service: one `env` for all, a folder of revisions for each.
+    """Alembic's configuration for one service. All services share one `env`, and each has its own folder of revisions.
 
-    Without a connection it writes SQL only.
+    Without a connection it only writes SQL.
     """
     from alembic.config import Config
 
@@ -65,15 +65,16 @@ def config(service: str, connection: psycopg.Connection | None = None) -> Config
 
 
 def connect(database_url: str) -> psycopg.Connection:
-    """A connection whose name tells the database's other users what it is for."""
+    """A connection whose name tells the database's other users what it does."""
     url = database_url.replace("postgresql+psycopg://", "postgresql://", 1)
     return psycopg.connect(url, application_name="solicita migration", connect_timeout=10)
 
 
 def upgrade(service: str, database_url: str, timeout: float = PATIENCE_SECONDS) -> str:
-    """Applies every migration that `database_url` still lacks; the revision that it is at then.
+    """Applies every migration that `database_url` still lacks, and returns the revision that it has then.
 
-    Safe to run twice, and by two at once. Raises NotMigrated, after `patience` seconds when others hold the locks.
+    It is safe to run twice, and by two processes at once. Raises NotMigrated, when others hold the locks after
+    `timeout` seconds.
     """
     until = time.monotonic() + timeout
     try:
@@ -107,15 +108,16 @@ def upgrade(service: str, database_url: str, timeout: float = PATIENCE_SECONDS) 
 
 
 def revisions(service: str, connection: psycopg.Connection) -> Revisions:
-    """Where the database and this code are."""
+    """The revisions of the database and of this code."""
     if connection.execute(EXISTS).fetchone() == (None,):
         return Revisions(head(service))
     return Revisions(head(service), *(connection.execute(FOUND).fetchone() or ()))
 
 
 def _apply(service: str, database_url: str, observer: psycopg.Connection) -> str | None:
-    """Applies what is missing, in one transaction; who held the lock if there was one that it did not get."""
-    from alembic import command  # takes a second to import: not where nothing is missing
+    """Applies the missing migrations in one transaction. Returns who held the lock that it did not get, or None when it
+    succeeded."""
+    from alembic import command  # takes a second to import, so only when there is something to apply
     from sqlalchemy.exc import OperationalError
 
     holders, ended = "somebody who has let it go", threading.Event()
@@ -143,7 +145,7 @@ def _apply(service: str, database_url: str, observer: psycopg.Connection) -> str
 
 
 def new(service: str, database_url: str, name: str) -> Path:
-    """Writes the next revision; the database must be at the newest one."""
+    """Writes the next revision. The database must be at the newest one."""
     from alembic import command
 
     number = f"{int(head(service)) + 1:04d}"

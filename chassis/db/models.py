@@ -1,7 +1,7 @@
-"""What the tables of every service share: the column types of ids, references, names and instants.
+"""The column types that the tables of all services share: ids, references, names and instants.
 
-Each service makes its own base with `registry=tables()`, since SQLModel's global metadata would mix the tables of two
-services in one test process.
+Each service makes its own base class with `registry=tables()`, since SQLModel's global metadata would mix the tables of
+two services in one test process.
 """
 
 from datetime import datetime
@@ -24,7 +24,7 @@ from sqlmodel import Field, SQLModel
 
 from chassis.db.folding import OLDER_FOLD
 
-# The names Alembic and PostgreSQL give to constraints, so that an error can be traced to its field.
+# The names of constraints, the same for Alembic and PostgreSQL, so that an error can be traced to its field.
 NAMING = {
     "ix": "%(table_name)s_%(column_0_N_name)s_idx",
     "uq": "%(table_name)s_%(column_0_N_name)s_key",
@@ -44,12 +44,12 @@ def id_column() -> Any:
 
 
 def reference_column() -> Any:
-    """The id of something another service owns: no foreign key can reach it."""
+    """The id of something that another service owns, so there can be no foreign key."""
     return Field(sa_column=Column(BigInteger, nullable=False))
 
 
 def name_column() -> Any:
-    """A name as it was given."""
+    """A name as the client wrote it."""
     return Field(sa_column=Column(Text, nullable=False))
 
 
@@ -59,26 +59,26 @@ def folded_column() -> Any:
 
 
 def fold_version_column() -> Any:
-    """By which fold the folded column was made; kept by a trigger (`chassis.db.folding`)."""
+    """The version of `fold` that made the folded column; a trigger keeps it (`chassis.db.folding`)."""
     return Field(default=None, sa_column=Column(SmallInteger, server_default="1", nullable=False))
 
 
 def older_folds_index(table: str) -> Index:
-    """The rows that older code has written: mostly none."""
+    """An index of the rows that older code has written: usually none."""
     return Index(f"{table}_fold_version_idx", "id", postgresql_where=text(OLDER_FOLD))
 
 
 def instant_column() -> Any:
-    """When the row came to be; set once, by the database."""
+    """When the row was created; the database sets it once."""
     return Field(
         default=None, sa_column=Column(DateTime(timezone=True), server_default=func.clock_timestamp(), nullable=False)
     )
 
 
 class IdempotencyColumns(SQLModel):
-    """The first successful answer to a keyed write, kept beside what it wrote (see `chassis.db.idempotency`)."""
+    """The first successful answer to a write with a key, stored beside what it wrote (see `chassis.db.idempotency`)."""
 
-    # `sa_type`, not `sa_column`: a Column belongs to one table, and every service has this one.
+    # `sa_type`, not `sa_column`: a Column belongs to one table, and every service has a table with these columns.
     key: str = Field(primary_key=True, sa_type=Text)
     fingerprint: str = Field(sa_type=Text)
     answer: str | None = Field(default=None, sa_type=Text)

@@ -1,4 +1,4 @@
-"""Work that a process does again and again in the background, whatever becomes of one time."""
+"""Work that a process repeats in the background, even when it fails once."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -12,7 +12,8 @@ from chassis.errors import Unavailable
 async def repeating(
     work: Callable[[], Awaitable[object]], every: float, log: Logger, failed: str
 ) -> AsyncGenerator[None]:
-    """Does `work` at once and every so many seconds, until this is left; a failure is a warning that says `failed`."""
+    """Does `work` at once and then every `every` seconds, until this context ends. Logs the warning `failed` on
+    failure."""
     stopped = asyncio.Event()
 
     async def repeat() -> None:
@@ -20,8 +21,9 @@ async def repeating(
             try:
                 await work()
             except Unavailable:
-                pass  # which the database's own lines tell
-            except Exception as failure:  # not migrated, or whatever else: who would notice that this has ended?
+                pass  # the database logs that itself
+            # the database is not migrated, or anything else: nobody would notice if this loop ended
+            except Exception as failure:
                 log.warning(failed, extra={"reason": repr(failure)})
             with suppress(TimeoutError):
                 async with asyncio.timeout(every):
@@ -32,5 +34,6 @@ async def repeating(
         yield
     finally:
         stopped.set()
-        task.cancel()  # not enough alone: psycopg's pool swallows it when a connection comes at the same moment
+        # not enough alone: psycopg's pool swallows a cancellation when a connection comes at the same moment
+        task.cancel()
         await asyncio.gather(task, return_exceptions=True)

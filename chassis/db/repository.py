@@ -1,4 +1,4 @@
-"""The rows of one resource: every question a collection can be asked, each answered by one statement.
+"""The rows of one resource: every read and write of a collection, each as one SQL statement.
 
 A service subclasses `Repository` and says where its rows come from. Rows are plain dicts with exactly the members of
 the REST representation. SQL is written here and in the services' `repository.py`, nowhere else.
@@ -18,12 +18,12 @@ from chassis.query.models import GroupedQuery, RichQuery
 
 Row = dict[str, Any]
 MAX_GROUPED_ROWS = 100_000
-"""Rows in one answer that groups by parent: parents times page size."""
+"""The most rows in one answer that is grouped by parent: the number of parents times the page size."""
 
 
 @dataclass(slots=True)
 class Page:
-    """One page: rows in the order asked, whether there is more on either side, and the total where it was asked for."""
+    """One page: its rows in order, whether there are more on either side, and the total when the query asks for it."""
 
     items: list[Row]
     has_next: bool
@@ -35,27 +35,27 @@ class Repository:
     """The rows of one resource."""
 
     noun: ClassVar[str]
-    """What the business calls one row, in ASCII ("servico"): the name of its types."""
+    """The business's word for one row, in ASCII ("servico"). It names the OpenAPI types."""
     label: ClassVar[str]
-    """What a message calls one row ("serviço")."""
+    """The word for one row in messages ("serviço")."""
     table: ClassVar[str]
     source: ClassVar[str]
-    """FROM: the table, joined to what its representation shows of others."""
+    """The FROM clause: the table, joined to the other tables that its representation shows."""
     select: ClassVar[str]
-    """The columns of the representation; the table's own id comes first."""
+    """The columns of the representation. The table's own id comes first."""
     row: ClassVar[Callable[..., Row]]
-    """One row of `select` as its representation; a static method."""
+    """Makes the representation of one row of `select`; a static method."""
     fields: ClassVar[Fields]
     locking: ClassVar[str] = "FOR UPDATE"
-    """The lock that keeps a row's representation still."""
+    """The locking clause that prevents all changes to a row's representation."""
     references: ClassVar[Mapping[str, tuple[str, str]]] = {}
-    """Foreign keys: constraint name to (field, the table that it refers to)."""
+    """The foreign keys: each constraint's name, with its field and the table that it refers to."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
     def stored(self, written: Mapping[str, Any]) -> dict[str, Any]:
-        """The table's columns for the validated members of a body."""
+        """The table's columns and values for the validated members of a body."""
         return dict(written)
 
     # -- reads -------------------------------------------------------------------------------------------------
@@ -75,7 +75,8 @@ class Repository:
         return await self._rows(sql, [bigints(ids)])
 
     async def missing_references(self, written: Mapping[str, Any]) -> list[FieldError]:
-        """Names each reference to nothing, as the foreign keys would if `written` could be stored."""
+        """An error for each reference in `written` to a row that does not exist, as the foreign keys would report if
+        `written` could be stored."""
         return [
             FieldError(field, "NOT_FOUND", f"{referred} {written[field]} não existe")
             for field, referred in self.references.values()
@@ -91,7 +92,7 @@ class Repository:
         return found[: query.size], len(found) > query.size
 
     async def page(self, query: RichQuery) -> Page:
-        """The page a query asks for, in one statement. Raises Invalid for a cursor that is none of this ordering."""
+        """The page that a query asks for, in one statement. Raises Invalid for a cursor of another ordering."""
         window = Window(self.fields, self._id, query)
         extras, extra_values = window.extras(self.source)
         values = list(extra_values)
@@ -99,14 +100,14 @@ class Repository:
         rows = await self._fetcher(query)(sql, values)
         if rows:
             facts = rows[0][len(rows[0]) - len(extras) :]
-        else:  # nothing to carry them: ask for them alone
+        else:  # without rows the extra columns are missing: ask for them alone
             sql = f"SELECT {', '.join(extras)}"
             facts = (await self._fetcher(query)(sql, extra_values))[0] if extras else ()
         width = len(rows[0]) - len(extras) if rows else 0
         return window.page([self.row(*columns[:width]) for columns in rows], facts)
 
     async def pages_per_parent(self, query: GroupedQuery) -> list[tuple[int, Page]]:
-        """A page for each parent id of `query.per`, once, in the order asked, in one statement."""
+        """A page for each distinct parent id of `query.per`, in the query's order, in one statement."""
         parent, ids = self.fields[query.per.field], dict.fromkeys(query.per.ids)
         if len(ids) * query.size > MAX_GROUPED_ROWS:
             limit = MAX_GROUPED_ROWS // len(ids)
@@ -133,19 +134,20 @@ class Repository:
     # -- writes, inside the caller's transaction ---------------------------------------------------------------
 
     async def lock(self, transaction: Transaction, id: int) -> Row:
-        """The row `id`, held until the transaction ends: nobody changes what it shows. Raises NotFound."""
+        """The row `id`, locked until the transaction ends, so that nobody changes its representation. Raises NotFound."""
         sql = f"SELECT {self.select} FROM {self.source} WHERE {self._id} = %s {self.locking}"
         return self._one(await transaction.fetch(sql, [id], args_row(self.row)), id)
 
     async def add(self, transaction: Transaction, written: Mapping[str, Any]) -> Row:
-        """The new row, with what the database gave it. Raises Invalid for a reference to nothing."""
+        """Inserts a row and returns it, with the values that the database set. Raises Invalid for a reference to a
+        missing row."""
         values = self.stored(written)
         columns, marks = ", ".join(values), ", ".join(["%s"] * len(values))
         sql = f"INSERT INTO {self.table} ({columns}) VALUES ({marks})"
         return (await self._write(transaction, sql, values))[0]
 
     async def change(self, transaction: Transaction, id: int, written: Mapping[str, Any]) -> Row:
-        """The row as changed. Raises NotFound, and Invalid for a reference to nothing."""
+        """Changes a row and returns it. Raises NotFound, and Invalid for a reference to a missing row."""
         values = self.stored(written)
         changes = ", ".join(f"{column} = %s" for column in values)
         sql = f"UPDATE {self.table} SET {changes} WHERE id = %s"
@@ -158,7 +160,7 @@ class Repository:
             raise self.not_found(id)
 
     async def _write(self, transaction: Transaction, sql: str, stored: Mapping[str, Any], *more: Any) -> list[Row]:
-        # The common table expression bears the table's own name, so that `source` and `select` read the new row.
+        # The common table expression has the table's own name, so that `source` and `select` read the new row.
         sql = f"WITH {self.table} AS ({sql} RETURNING *) SELECT {self.select} FROM {self.source}"
         try:
             return await transaction.fetch(sql, [*stored.values(), *more], args_row(self.row))
@@ -177,7 +179,7 @@ class Repository:
         return rows[0]
 
     def _fetcher(self, query: RichQuery) -> Callable[[str, Values], Awaitable[list[Any]]]:
-        """How the database is asked: searches have a share of it, and no more."""
+        """The method that runs the query's SQL: searches may use only some of the connections."""
         return self.database.search if query.is_search else self.database.fetch
 
     async def _rows(self, sql: str, values: Values) -> list[Row]:
@@ -189,7 +191,7 @@ class Repository:
 
 
 class Window:
-    """A query's filter, order, bounds and size as SQL, and the page that its rows are."""
+    """A query's filter, order, bounds and size as SQL. It also makes the page from the rows."""
 
     def __init__(self, fields: Fields, id_sql: str, query: RichQuery, scope: str = "") -> None:
         name = query.ordering.removeprefix("-")
@@ -205,12 +207,12 @@ class Window:
 
     @property
     def order(self) -> str:
-        """ORDER BY, turned round where the page is read from its end."""
+        """The ORDER BY clause, reversed when the page is read from its end."""
         direction = " DESC" if self.descending != self.query.backward else ""
         return ", ".join(f"{sql}{direction}" for sql in dict.fromkeys((self.key.key, self.id_sql)))
 
     def clauses(self, values: Values) -> str:
-        """WHERE, ORDER BY and LIMIT: one row more than the page, to know whether there is more."""
+        """The WHERE, ORDER BY and LIMIT clauses. LIMIT is one row more than the page, to know whether there are more."""
         values += self._values
         where = [self._where]
         if self.after:
@@ -220,8 +222,8 @@ class Window:
         return f"WHERE {' AND '.join(where)} ORDER BY {self.order} LIMIT {self.query.size + 1}"
 
     def extras(self, source: str) -> tuple[list[str], Values]:
-        """Facts about the rows outside the page, as SQL expressions: any at or before `after`, any at or after
-        `before`, and the count; only those that this query needs."""
+        """SQL expressions about rows outside of the page: whether any is at or before `after`, whether any is at or
+        after `before`, and the count. Only those that this query needs."""
         expressions: list[str] = []
         values: Values = []
         for position, side in (
@@ -238,7 +240,7 @@ class Window:
         return [f"{expression} AS extra_{n}" for n, expression in enumerate(expressions)], values
 
     def page(self, rows: list[Row], facts: Sequence[Any]) -> Page:
-        """The page that `rows` and the facts of `extras` make."""
+        """Makes the page from `rows` and the values of `extras`."""
         remaining = iter(facts)
         any_before = next(remaining) if self.after else False
         any_after = next(remaining) if self.before else False

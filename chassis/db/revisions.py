@@ -1,7 +1,7 @@
-"""Which revision a database is at, and whether this code may run on it.
+"""Compares the revision of a database with that of this code, and says whether this code may run on it.
 
-Every migration leaves beside its revision the oldest revision of the code that may still run on the database. So code
-that was rolled back after its database was migrated knows whether it may serve.
+Beside its revision, every migration stores the oldest revision of the code that may still run on the database. So code
+that was rolled back after a migration knows whether it may serve.
 """
 
 from __future__ import annotations
@@ -12,24 +12,25 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 EXISTS = "SELECT to_regclass('alembic_version')::text"
-"""Asked first: asking a table that is not there would put an error into PostgreSQL's log."""
+"""Asked first, since a query on a missing table would put an error into PostgreSQL's log."""
 FOUND = "SELECT version_num, to_jsonb(alembic_version) ->> 'oldest_code' FROM alembic_version"
-"""`oldest_code` as JSON: a database that was last migrated before there was one has no such column."""
+"""`oldest_code` is read from JSON, since a database that was last migrated before that column existed does not have it.
+"""
 
 
 def head(service: str) -> str:
-    """The newest revision of a service, by the names of its files: "0002"."""
+    """The newest revision of a service, like "0002", by the names of its files."""
     return max(path.name[:4] for path in (ROOT / service / "migrations").glob("[0-9]*.py"))
 
 
 @dataclass(frozen=True)
 class Revisions:
-    """The revision of this code beside that of its database; None: it has none yet."""
+    """The revision of this code, and that of its database, which is None before the first migration."""
 
     code: str
     database: str | None = None
     oldest_code: str | None = None
-    """The oldest code that may run on the database, where its migrations have said so."""
+    """The oldest code that may run on the database, when its migrations have said so."""
 
     @property
     def behind(self) -> bool:
@@ -43,5 +44,6 @@ class Revisions:
 
     @property
     def too_far_ahead(self) -> bool:
-        """Whether this code must not run on it. Where nothing says that older code may, it must not."""
+        """Whether this code must not run on the database, because newer code has migrated it and does not say that this
+        code may."""
         return self.ahead and (self.oldest_code is None or self.oldest_code > self.code)

@@ -1,6 +1,6 @@
-"""What migrations do for search: a trigram index, and names that are folded as `chassis.text.fold` does today.
+"""What migrations do for search: they add a trigram index, and fold names as `chassis.text.fold` does today.
 
-Where the server has no pg_trgm, a scan answers the same.
+A server without pg_trgm scans the table instead, with the same result.
 """
 
 import sqlalchemy as sa
@@ -29,7 +29,8 @@ FOR EACH ROW EXECUTE FUNCTION {table}_fold_version()
 
 
 def add_trigram_index(table: str) -> None:
-    """For a migration: indexes `table`'s folded name by its trigrams. pg_trgm is a trusted extension: an owner may."""
+    """For a migration: adds a trigram index on `table`'s folded name. pg_trgm is a trusted extension, so the database's
+    owner may install it."""
     op.execute(TRIGRAM.format(table=table))
 
 
@@ -38,7 +39,7 @@ def drop_trigram_index(table: str) -> None:
 
 
 def add_fold_version(table: str, name: str) -> None:
-    """For a migration: from now on `table` knows by which fold the column `name` of each row was folded."""
+    """For a migration: makes `table` record the version of `fold` for the column `name` of each row."""
     op.add_column(table, sa.Column("fold_version", sa.SmallInteger(), server_default="1", nullable=False))
     op.execute(TRIGGER.format(table=table, name=name))
 
@@ -50,8 +51,8 @@ def drop_fold_version(table: str) -> None:
 
 
 def fold_all(table: str, name: str) -> None:
-    """For a migration, in an autocommit block: folds the rows of older folds, in batches that are transactions of their
-    own. What a try that failed has folded stays so."""
+    """For a migration, in an autocommit block: folds the rows with older folds, in batches that are transactions of
+    their own. What a failed attempt has folded stays folded."""
     if op.get_context().as_sql:
         return
     connection, last = op.get_bind(), 0
@@ -62,10 +63,11 @@ def fold_all(table: str, name: str) -> None:
 
 
 def index_older_folds(table: str, version: int) -> None:
-    """For a migration, in an autocommit block: an index of the rows that code of before fold `version` writes."""
+    """For a migration, in an autocommit block: an index of the rows that code from before fold `version` writes."""
     index = f"{table}_fold_version_idx"
     op.execute("SET lock_timeout = 0")  # it waits for others, but nobody waits for it
-    op.drop_index(index, postgresql_concurrently=True, if_exists=True)  # an invalid one, of a try that failed
+    # an invalid index may be left of a failed attempt
+    op.drop_index(index, postgresql_concurrently=True, if_exists=True)
     op.create_index(
         index,
         table,

@@ -1,6 +1,6 @@
-"""Logs are JSON, one object a line, on standard output (12-factor); each carries the request's id.
+"""Logs are JSON, one object in each line, on standard output (12-factor). Each line contains the request's id.
 
-With `LOG_FORMAT=text` the same lines are written as people read them (`readable.py`).
+With `LOG_FORMAT=text` the same lines are written for people (`readable.py`).
 """
 
 import json
@@ -28,7 +28,7 @@ log = logging.getLogger("process")
 
 
 class JsonFormatter(logging.Formatter):
-    """`logger.info("msg", extra={...})` as one JSON line; what `extra` brings stands beside the message."""
+    """Formats `logger.info("msg", extra={...})` as one JSON line. The members of `extra` stand beside the message."""
 
     def __init__(self, process: str) -> None:
         super().__init__()
@@ -50,15 +50,16 @@ class JsonFormatter(logging.Formatter):
         return self.dump(line).decode().removesuffix("\n")
 
     def dump(self, line: dict[str, Any]) -> bytes:
-        """The line with these members, and its newline."""
+        """The line with these members, and a newline."""
         try:
             return orjson.dumps(line, str, LINE)
-        except orjson.JSONEncodeError:  # a lone surrogate: what is wrong with a request may be what must be logged
+        # a lone surrogate: a log line may have to show exactly what was wrong with a request
+        except orjson.JSONEncodeError:
             return f"{json.dumps(line, default=str)}\n".encode()
 
 
 class TextFormatter(JsonFormatter):
-    """The same line as people read it, in colours where these are wanted."""
+    """Formats the same line for people, in colours when they are wanted."""
 
     def __init__(self, process: str) -> None:
         super().__init__(process)
@@ -74,7 +75,7 @@ _formatter = JsonFormatter("")
 
 
 class LineHandler(logging.Handler):
-    """Writes records as lines; it never waits for who reads them."""
+    """Writes records as lines, and never waits for the reader."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -83,25 +84,25 @@ class LineHandler(logging.Handler):
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """A record that cannot be made into a line is a line too; logging's own way is standard error."""
+        """Logs that a record could not be formatted. By default logging writes that to standard error."""
         where = {"template": str(record.msg), "file": record.pathname, "line": record.lineno}
         log.error("log call failed", exc_info=sys.exception(), extra=where)
 
 
 def configure(process: str, level: str, form: Literal["json", "text"] = "json") -> None:
-    """Sends every logger of this process to standard output."""
+    """Sends the records of all loggers of this process to standard output."""
     global _formatter
     _formatter = FORMATTERS[form](process)
     handler = LineHandler()
     handler.setFormatter(_formatter)
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    # The edge writes one line a request itself, and whoever starts a process knows that it starts.
+    # The request middleware writes one line for each request itself, and whoever starts a process knows that it starts.
     for chatty in ("httpx2", "httpcore2", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def catch_all() -> None:
-    """Logs what Python would write to standard error by itself, which may be a pipe that nobody reads as well."""
+    """Logs what Python would otherwise write to standard error, which may be a pipe that nobody reads."""
 
     def on_main_thread(kind: type[BaseException], failure: BaseException, trace: TracebackType | None) -> None:
         log.critical("unhandled exception", exc_info=(kind, failure, trace))
@@ -123,8 +124,8 @@ def catch_all() -> None:
 
 
 def access(method: str, path: str, status: int, seconds: float, more: Mapping[str, str] | None = None) -> None:
-    """The line of one request, with what is `more` to tell of it, as the logger `http` would write it at INFO, at a
-    quarter of the cost."""
+    """Logs one request, and the members in `more`. It writes the line that the logger `http` would write at INFO, at a
+    quarter of its cost."""
     if not _http.isEnabledFor(logging.INFO):
         return
     line: dict[str, Any] = {
@@ -132,7 +133,7 @@ def access(method: str, path: str, status: int, seconds: float, more: Mapping[st
         "level": "INFO",
         "process": _formatter.process,
         "logger": "http",
-        # A path may hold bytes that are no UTF-8; they come as lone surrogates, which no JSON may carry.
+        # A path may have bytes that are not UTF-8. They come as lone surrogates, which JSON may not contain.
         "message": f"{method} {path}".encode(errors="replace").decode(),
     }
     if trace := context.current().trace:
@@ -144,10 +145,10 @@ def access(method: str, path: str, status: int, seconds: float, more: Mapping[st
 
 
 def dropped_line(lines: int) -> bytes:
-    """The line that stands where others are missing."""
+    """The line that says how many lines are missing."""
     members = {"time": datetime.now(UTC), "level": "WARNING", "process": _formatter.process, "logger": "process"}
     return _formatter.dump(members | {"message": "log lines dropped", "lines": lines})
 
 
 output = Output(1 if sys.__stdout__ else os.open(os.devnull, os.O_WRONLY), dropped_line)
-"""Standard output; nowhere, when this process was started without one."""
+"""Standard output, or nothing when this process was started without one."""

@@ -1,8 +1,9 @@
-"""Counters, gauges and histograms that cost a tenth of a microsecond, exposed by prometheus_client.
+"""Counters, gauges and histograms that cost a tenth of a microsecond each. prometheus_client exposes them.
 
-prometheus_client's own take a lock for each observation, which a process of one event loop needs not: the twenty of
-a query through all processes would cost 14 µs, these cost 3. What is counted here are plain numbers, made into
-prometheus_client's metric families when they are asked for. A child (`.labels(...)`) is looked up once and kept.
+prometheus_client's own metrics take a lock for each observation, which a process with one event loop does not need: the
+twenty observations of a query through all processes would cost 14 µs, and these cost 3 µs. Here values are plain
+numbers, which become prometheus_client's metric families only when they are collected. A series (`.labels(...)`) should
+be looked up once and kept.
 """
 
 from bisect import bisect_left
@@ -15,10 +16,10 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 REGISTRY = CollectorRegistry()
-"""Everything this process counts."""
+"""All metrics of this process."""
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-"""Upper bounds for what should take milliseconds, and may take no longer than a request has."""
+"""Upper bounds, in seconds, for what should take milliseconds and must end within a request's time."""
 
 C = TypeVar("C")
 
@@ -48,7 +49,7 @@ class Buckets:
 
 
 class Family(Collector, Generic[C]):
-    """A metric: all its series. Without labels there is one from the start, so that it is there when it is nought."""
+    """A metric with all of its series. Without labels its one series exists from the start, so that a zero is shown."""
 
     def __init__(self, name: str, help: str, labels: Sequence[str], make: Callable[[], C]) -> None:
         self.name, self.help, self.names = name, help, tuple(labels)
@@ -59,7 +60,7 @@ class Family(Collector, Generic[C]):
         REGISTRY.register(self)
 
     def labels(self, *values: str) -> C:
-        """The series of these values, one for each label."""
+        """The series with these label values, one value for each label."""
         child = self._children.get(values)
         if child is None:
             assert len(values) == len(self.names), f"{self.name} has the labels {self.names}"
@@ -103,7 +104,7 @@ class Histogram(Family[Buckets]):
 
 
 class MetricsReader(Collector):
-    """Metrics that somebody else keeps: `read` yields their families when they are asked for."""
+    """Exposes values that other code keeps: `read` returns their metric families when they are collected."""
 
     def __init__(self, read: Callable[[], Iterable[Metric]]) -> None:
         self._read = read

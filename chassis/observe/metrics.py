@@ -1,7 +1,7 @@
-"""Every metric of a process, declared in one place; the gateway's own are in `gateway.metrics`.
+"""The metrics that every process has; the gateway's own are in `gateway.metrics`.
 
-Names follow Prometheus' conventions. Every label has a bounded set of values, whatever clients send: routes instead of
-paths, methods of HTTP, services by name.
+Names follow Prometheus's conventions. Every label has a bounded set of values, whatever clients send: routes instead of
+paths, the methods of HTTP, and services by name.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ BUILD = Gauge("build_info", "1, for what is running here.", ("process", "version
 
 
 def set_build_info(process: str, version: str) -> None:
-    """What this process is."""
+    """Sets the metric that names what is running here."""
     BUILD.labels(process, version, python_version()).value = 1
 
 
@@ -42,7 +42,7 @@ CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 
 
 class _Route:
-    """The meters of one method of one route."""
+    """The metrics of one method of one route."""
 
     __slots__ = ("seconds", "statuses")
 
@@ -52,14 +52,14 @@ class _Route:
 
 
 class Requests:
-    """Counts an application's requests by its `routes`: by their templates, since there are more paths than memory."""
+    """Counts an application's requests by route template, since the number of paths has no bound."""
 
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
         self._routes = routes
         self._meters: dict[tuple[str, str], _Route] = {}
 
     def record(self, method: str, path: str, status: int, seconds: float) -> None:
-        """A request was answered with `status`; with 0, was not."""
+        """Counts a request that was answered with `status`, or not at all when it is 0."""
         key = (method if method in METHODS else "other", self.route(path))
         meters = self._meters.get(key)
         if meters is None:
@@ -68,7 +68,7 @@ class Requests:
         meters.statuses[status // 100].value += 1
 
     def route(self, path: str) -> str:
-        """The template of the route that the path leads to (`/api/things/{id}/`), with or without its final slash."""
+        """The template of the route that serves `path` (`/api/things/{id}/`), with or without a final slash."""
         path = path.rstrip("/") or "/"
         if found := self._by_path.get(path):
             return found
@@ -78,12 +78,12 @@ class Requests:
 
     @cached_property
     def _by_path(self) -> dict[str, str]:
-        """Routes without a parameter, by path; made late, when all routes have been added."""
+        """Routes without a parameter, by path. It is computed at the first use, when all routes have been added."""
         return {path.rstrip("/") or "/": path for path in self._paths() if "{" not in path}
 
     @cached_property
     def _by_parent(self) -> dict[str, str]:
-        """Routes whose last segment is a parameter, by what stands before it."""
+        """Routes whose last segment is a parameter, by the path before it."""
         cut = ((path.partition("/{")[0], path) for path in self._paths() if "{" in path)
         return {before: before + "/{id}/" for before, path in cut if path.endswith("}/")}
 
@@ -108,8 +108,9 @@ WORST_LAG = Gauge("event_loop_lag_max_seconds", "How late it was at the worst, o
 
 
 async def measure_lag(interval: float = 0.5, samples: int = 120) -> None:
-    """Wakes up again and again, and notes how late."""
-    # Of a while, not since the last scrape: two that scrape would take it from each other.
+    """Measures, every `interval` seconds, how late the event loop wakes this task."""
+    # The maximum is of the last samples, not of those since the last scrape: two scrapers would take it from each
+    # other.
     lags: deque[float] = deque(maxlen=samples)
     while True:
         due = time.perf_counter() + interval

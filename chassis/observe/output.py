@@ -1,7 +1,8 @@
-"""Lines on their way out of a process, which nobody waits for: a thread writes them, as fast as they are read.
+"""Writes lines to a file descriptor in a thread, so that nothing else in the process waits for the reader.
 
-A pipe that nobody reads, a terminal stopped by Ctrl-S and a disk that hangs block whoever writes to them. Here that is
-a thread that does nothing else. What waits for it is bounded; what is beyond is dropped, counted, and told afterwards.
+A pipe that nobody reads, a terminal stopped by Ctrl-S or a disk that hangs blocks whoever writes to it. Here that is a
+thread that does nothing else. The lines that wait for it are bounded; further ones are dropped and counted, and a later
+line says how many.
 """
 
 from __future__ import annotations
@@ -17,34 +18,35 @@ from collections.abc import Callable, Iterable, Iterator
 from select import PIPE_BUF
 
 MAX_WAITING_BYTES = 1024 * 1024
-"""What may wait to be written; as much again may be on its way."""
+"""Bytes that may wait to be written. As many again may be in the thread's hands."""
 PAUSE_SECONDS = 0.01
-"""How long lines gather before they are written together: a thread that woke up for each would cost more than it."""
+"""How long lines are collected before they are written together: waking up the thread for each line would cost more
+than the line itself."""
 FLUSH_SECONDS = 1.0
-"""How long the end of the process waits for what is not written yet."""
+"""How long the end of the process waits for lines that are not written yet."""
 
 
 class Output:
-    """Writes whole lines to `descriptor`, in their order. `tell` makes the line that says how many were dropped;
-    `gone` is called when there is no reader any more."""
+    """Writes whole lines to `descriptor`, in order. `dropped_line` makes the line that says how many were dropped.
+    `on_no_reader` is called when nobody reads any more."""
 
     def __init__(
         self, descriptor: int, dropped_line: Callable[[int], bytes], on_no_reader: Callable[[], None] = lambda: None
     ) -> None:
         self.dropped = 0
-        """Lines that could not be written, ever since."""
+        """Lines that could not be written, since the start."""
         self._descriptor, self._dropped_line, self._on_no_reader = descriptor, dropped_line, on_no_reader
-        # Reentrant: the garbage collector may run a destructor that logs, in the middle of everything here.
+        # Reentrant: while a thread holds it, the garbage collector may run a destructor that logs.
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._lines: list[bytes] = []
         self._waiting_bytes = 0
         self._unreported = 0
         self._idle = True
-        """Everything is written."""
+        """Whether everything is written."""
         self._thread: threading.Thread | None = None
         self._line_unfinished = False
-        """The last line that was written has no end."""
+        """Whether only a part of the last line was written."""
         atexit.register(self.flush)
 
     def write(self, line: bytes) -> None:
@@ -91,8 +93,8 @@ class Output:
                 self._unreported += unreported
 
     def _write_lines(self, lines: list[bytes]) -> int:
-        """Writes these; how many could not be written."""
-        # Processes that share a pipe would break up one another's lines where these are longer than PIPE_BUF.
+        """Writes these lines, and returns how many could not be written."""
+        # Without a lock, processes that share a pipe would mix their lines when these are longer than PIPE_BUF.
         with contextlib.suppress(OSError):
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
         try:
@@ -109,7 +111,7 @@ class Output:
             while left:
                 try:
                     left = left[os.write(self._descriptor, left) :]
-                except BlockingIOError:  # somebody who shares what is behind the descriptor does not want to wait there
+                except BlockingIOError:  # another process has set the shared pipe or terminal to non-blocking
                     select.select((), (self._descriptor,), ())
         except OSError as failure:
             if isinstance(failure, BrokenPipeError):
@@ -120,7 +122,8 @@ class Output:
 
 
 def pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """`lines`, as many together as a pipe takes in one go, whoever else writes to it; a longer one alone."""
+    """Joins `lines` into pieces that a pipe writes as a whole, whoever else writes to it. A longer line is a piece of
+    its own."""
     piece = b""
     for line in lines:
         if piece and len(piece) + len(line) > PIPE_BUF:

@@ -1,8 +1,8 @@
-"""Log lines as people read them in a terminal: `LOG_FORMAT=text`.
+"""Log lines for people at a terminal: `LOG_FORMAT=text`.
 
     16:04:05.123 INFO    http GET /api/things/ status=200 milliseconds=1.87 request_id=4bf92f3577b34da6a3ce929d0e0e4736
 
-What is in a line may come from a client, and a terminal obeys control characters: none is written.
+A line may contain text from a client, and a terminal obeys control characters: none of them is written.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 GREY, RED, YELLOW, BLUE = 90, 31, 33, 34
 COLOURS = {"DEBUG": GREY, "INFO": BLUE, "WARNING": YELLOW, "ERROR": RED, "CRITICAL": RED}
 PLACED = ("time", "level", "process", "logger", "message", "exception", "request_id")
-"""What has a place of its own; `process` has none, since whoever shows several puts their names before their lines."""
+"""Members that are not written as name=value. `process` is not written at all: a program that shows several processes
+puts their names before their lines."""
 
 
 def coloured() -> bool:
@@ -29,7 +30,7 @@ def painted(text: str, colour: int) -> str:
 
 
 def readable(line: dict[str, Any], *, coloured: bool) -> str:
-    """The log line with these members, without its newline; an `exception` is indented below it."""
+    """The log line with these members, without a newline. An `exception` is indented below it."""
 
     def paint(text: str, colour: int) -> str:
         return painted(text, colour) if coloured else text
@@ -49,7 +50,7 @@ def readable(line: dict[str, Any], *, coloured: bool) -> str:
 
 
 def _value(value: object) -> str:
-    """A value in one word, so that it is clear where it ends."""
+    """A value as one word, in quotes if needed, so that it is clear where it ends."""
     text = _printable(str(value))
     if text and not set(text) & set(' "='):
         return text
@@ -58,7 +59,7 @@ def _value(value: object) -> str:
 
 
 def _printable(text: str) -> str:
-    """`text` with an escape for each character that a terminal would not show as it is."""
+    """`text` with escapes for the characters that a terminal would not show as they are."""
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

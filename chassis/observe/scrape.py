@@ -1,7 +1,7 @@
-"""`/metrics`: what this process counted, in Prometheus' text format; with several workers, what all of them did.
+"""`/metrics`: the metrics of this process in Prometheus's text format; with several workers, those of all of them.
 
-Workers share a port, so a scrape reaches any one of them. Each writes what it counted into `METRICS_DIR`, which their
-parent makes, once a second; the one that is asked answers for all, with the label `worker`.
+Workers share a port, so a scrape may reach any of them. Once a second each writes its metrics into `METRICS_DIR`, which
+their parent makes. The worker that is scraped answers for all, with the label `worker`.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ from chassis.request.headers import combined
 
 WRITE_SECONDS = 1.0
 STALE_SECONDS = 10.0
-"""What is older was left behind by a worker that was killed."""
+"""An older file was left behind by a worker that was killed."""
 
 
 def add_to(app: FastAPI, directory: Path | None) -> None:
-    """`/metrics`."""
+    """Adds `/metrics`. `directory` is where several workers exchange their metrics."""
 
     async def scrape(request: Request) -> Response:
         encode, content_type = choose_encoder(combined(request.scope["headers"]).get(b"accept", b"").decode("latin-1"))
@@ -45,7 +45,7 @@ def add_to(app: FastAPI, directory: Path | None) -> None:
 
 @asynccontextmanager
 async def keep_measuring(directory: Path | None) -> AsyncGenerator[None]:
-    """Measures and writes for as long as the process runs."""
+    """Measures the event loop and writes the metrics for as long as the process runs."""
     tasks = [asyncio.create_task(metrics.measure_lag(), name="event loop lag")]
     if directory is not None:
         tasks.append(asyncio.create_task(_keep_writing(directory), name="metrics"))
@@ -66,7 +66,7 @@ async def _keep_writing(directory: Path) -> None:
 
 
 def write(directory: Path) -> None:
-    """What this worker has counted, for the others to read."""
+    """Writes the metrics of this worker, for the others to read."""
     families = [
         (one.name, one.documentation, one.type, [(sample.name, sample.labels, sample.value) for sample in one.samples])
         for one in REGISTRY.collect()
@@ -81,7 +81,7 @@ def _file(directory: Path) -> Path:
 
 
 class Workers(Collector):
-    """What all workers have counted, each with its own label: sums would fall whenever a worker ends."""
+    """The metrics of all workers, each with its own label: sums would fall whenever a worker ends."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

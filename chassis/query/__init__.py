@@ -1,1 +1,1 @@
-"""What can be asked of a collection, and the places between its rows; the database and REST both stand on it."""
+"""What can be asked of a collection, and the cursors between its rows; `chassis.db` and `chassis.rest` both use it."""

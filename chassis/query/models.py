@@ -1,7 +1,7 @@
-"""What can be asked of a collection: the body of its richer read (`POST …/query/`), as pydantic models.
+"""The pydantic models for the body of a collection's richer read (`POST …/query/`).
 
-`IntegerFilter`, `NameFilter`, `InstantFilter` are the operators by field type; `query_model` assembles a collection's
-own filter and query models from its fields, and OpenAPI and validation both come from them.
+`IntegerFilter`, `NameFilter` and `InstantFilter` hold the operators of each type of field. `query_model` builds a
+collection's own filter and query models from its fields. OpenAPI and validation both come from these models.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def _none() -> Any:
 
 
 ABSENT: Any = Field(default_factory=_none)
-"""A member that may be left out, but not be null: the factory keeps `default: null` out of the JSON schema."""
+"""A member that may be absent, but not null. The factory keeps `default: null` out of the JSON schema."""
 
-INT64: Any = Field(json_schema_extra={"format": "int64"})  # else a generated client would hold 32 bits
+INT64: Any = Field(json_schema_extra={"format": "int64"})  # otherwise a generated client would use 32 bits
 Int8 = Annotated[int, Field(strict=True, ge=-INT8 - 1, le=INT8), INT64]
 Id = Annotated[int, Field(strict=True, ge=1, le=INT8), INT64]
 """The id of a row: a 64-bit integer from 1."""
@@ -96,7 +96,8 @@ class RowFilter(Strict):
 
 
 def _is_indexed(filter: RowFilter) -> bool:
-    """Whether an index leads to what `filter` lets through: one `eq` or `in`, each of which has one, must hold."""
+    """Whether an index finds the rows that `filter` matches: some `eq` or `in` must hold for them, and each of those
+    has an index."""
     for member in filter.model_fields_set:
         operand: Any = getattr(filter, member)
         if member == "not_":
@@ -113,7 +114,7 @@ def _is_indexed(filter: RowFilter) -> bool:
 
 
 def exceeds_bounds(filter: Any) -> bool:
-    """Whether a filter, as JSON, has more terms or levels than there may be."""
+    """Whether a filter, as JSON, has more terms or levels than are allowed."""
     terms, level, depth = 0, [filter], 0
     while level:
         depth += 1
@@ -142,7 +143,7 @@ class Per(Strict):
 
 
 def _alternatives(schema: dict[str, Any]) -> None:
-    """What `RichQuery.coherent` allows, as JSON Schema: four shapes, of which a query has one."""
+    """The four shapes that `RichQuery.coherent` allows, as JSON Schema."""
     members = schema.pop("properties")
     del schema["additionalProperties"]
     paged = [name for name in members if name not in ("ids", "first", "last")]
@@ -188,7 +189,7 @@ class RichQuery(Strict):
 
     @property
     def is_search(self) -> bool:
-        """Whether rows may have to be looked for one by one: no index leads to just what is asked for."""
+        """Whether the database may have to look at many rows, since no index finds just the ones that are asked for."""
         members = self.model_fields_set
         return (self.count or "filter" in members) and not ("filter" in members and _is_indexed(self.filter))
 
@@ -198,7 +199,7 @@ class RichQuery(Strict):
 
     @property
     def size(self) -> int:
-        """Rows, or ids, that are answered at most."""
+        """The most rows, or ids, in the answer."""
         if self.select == "ids":
             return MAX_IDS
         return cast("int | None", self.last if self.backward else self.first) or (
@@ -213,7 +214,7 @@ class GroupedQuery(RichQuery):
 
     @property
     def is_search(self) -> bool:
-        """Parents lead to their rows; a filter may then have to look at all of those."""
+        """An index finds the rows of the parents; only a filter may have to look at all of them."""
         if "per" in self.model_fields_set:
             return "filter" in self.model_fields_set
         return super().is_search

@@ -1,7 +1,7 @@
-"""Keyset cursors: the place of one row in one ordering, computable from the row itself.
+"""Keyset cursors: the position of one row in one ordering, computed from the row itself.
 
-A cursor is base64url(JSON `[field, value, id]`): opaque to clients, but any process that holds a row can make one, so
-whoever reads a row elsewhere has its cursor too. It says where, not which way: the same cursor serves `id` and `-id`.
+A cursor is base64url(JSON `[field, value, id]`). It is opaque to clients, but any process that holds a row can make its
+cursor. It names a position, not a direction: the same cursor serves the orderings `id` and `-id`.
 """
 
 import base64
@@ -20,7 +20,7 @@ INT8 = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class CursorPosition:
-    """The decoded cursor: `value` is the public value of `field` in the row with `id` (None when ordering by id)."""
+    """A decoded cursor. `value` is the public value of `field` in the row with `id`, or None when ordered by id."""
 
     field: str
     value: Any
@@ -34,14 +34,14 @@ def cursor(field: str, row_value: Any, row_id: int) -> str:
 
 
 def adjacent_cursor(text: str, step: int) -> str:
-    """The cursor of the place next to that of `text`, `step` (1 or -1) further by id: what lies before it, or after it,
-    includes the row at `text`. (No row has the last id of all.)"""
+    """The cursor next to `text`, `step` (1 or -1) further by id. So the page before it, or after it, includes the row
+    at `text`. (No row has the highest id.)"""
     position = decode_cursor(text)
     return cursor(position.field, position.value, min(max(position.id + step, 0), INT8))
 
 
 def decode_cursor(text: str) -> CursorPosition:
-    """The place a cursor names. Raises ValueError when it is none of ours."""
+    """The position that a cursor names. Raises ValueError when it is not one of our cursors."""
     try:
         position = orjson.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, orjson.JSONDecodeError) as failure:

@@ -1,11 +1,11 @@
-"""The REST dialect of this system, once: every method of a collection and of its members, for any repository.
+"""The REST dialect of this system: every method of a collection and of its members, for any repository.
 
-A service declares its repository and its body model; `Collection(...)` answers by the
-contract: strict bodies and parameters, keyset pages with `Link` (RFC 8288), conditional requests (RFC 9110), JSON merge
-patch (RFC 7396), `Idempotency-Key`, `Prefer` (RFC 7240), and a richer read by POST for machines.
+A service declares its repository and its body model, and `Collection(...)` answers by the common contract: strict
+bodies and parameters, keyset pages with `Link` (RFC 8288), conditional requests (RFC 9110), JSON merge patch (RFC
+7396), `Idempotency-Key`, `Prefer` (RFC 7240), and a richer read by POST for programs.
 
-Endpoints take the bare request and read it with the chassis' own strict readers; what they take and answer is
-described to OpenAPI from the same declarations (`chassis.rest.openapi`).
+Endpoints take the plain request and read it with the chassis's own strict readers. `chassis.rest.openapi` describes
+what they take and answer from the same declarations.
 """
 
 import json
@@ -37,13 +37,13 @@ from chassis.web.conditional import etag, not_modified, require_preconditions
 from chassis.web.validation import MAX_ERRORS, too_many_errors
 
 ID = re.compile("[1-9][0-9]{0,18}")
-"""How a path writes an id: each row has one address."""
+"""The only spelling of an id in a path, so that each row has one address."""
 MAX_BULK_IDS = 1000
 RETRIES = 3
 
 
 class _ChangedSinceError(Exception):
-    """A change was judged against a row that has changed since: judge again."""
+    """The row has changed since the change was checked against it, so it must be checked again."""
 
 
 def dumps(value: Any) -> bytes:
@@ -58,10 +58,10 @@ def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | No
 class Collection:
     """One resource over HTTP.
 
-    `make` builds the repository for a request, `public` describes a row, `write` validates what may be written. `view`
-    describes GET of one member, with an example, where a service overrides `show`.
-    `expanded` names read-only members that stand for a writable one (`{"categoria": "categoria_id"}`), so that what was
-    read can be written back. A service that has a rule of its own overrides `check`, or `show`.
+    `make` builds the repository for a request, `public` describes a row, and `write` validates what may be written.
+    `view` describes the GET of one member, with an example, when a service overrides `show`. `expanded` maps read-only
+    members to the writable ones that they show (`{"categoria": "categoria_id"}`), so that a client can write back what
+    it has read. A service with a rule of its own overrides `check` or `show`.
     """
 
     expanded: Mapping[str, str] = {}
@@ -91,8 +91,8 @@ class Collection:
     async def check(
         self, request: Request, new: Mapping[str, Any], old: Mapping[str, Any] | None
     ) -> Sequence[FieldError]:
-        """A rule on what is written, judged before the transaction: what is wrong. Of a body that is refused anyway,
-        `new` has only the members that are good by themselves."""
+        """Checks a service's own rule before the transaction, and returns what is wrong. When the body is refused
+        anyway, `new` has only the members that are valid by themselves."""
         return ()
 
     async def show(self, request: Request, id: int) -> Response:
@@ -142,7 +142,7 @@ class Collection:
         unknown = [field for field in body if field not in self.write.model_fields]
         written, wrong = self._validate(body, [self._unwritable(field) for field in unknown])
         repository = self.make(request)
-        if wrong:  # no answer to it can have been kept
+        if wrong:  # an invalid body never has a stored answer
             await self._raise_if_wrong(request, wrong, written, None)
         idempotent = IdempotentRequest(request, body, repository.database)
 
@@ -187,7 +187,8 @@ class Collection:
             before = await repository.get(id)
             tag = etag(dumps(before))
             written, wrong = self._validated_change(body, before, merge=merge)
-            if all(error.code == "READ_ONLY" for error in wrong):  # it may repeat what an older version had
+            # a read-only member may repeat what an older version had
+            if all(error.code == "READ_ONLY" for error in wrong):
                 require_preconditions(request, tag)
             await self._raise_if_wrong(request, wrong, written, before)
 
@@ -211,7 +212,7 @@ class Collection:
     # -- bodies ------------------------------------------------------------------------------------------------
 
     def _validated_change(self, body: Mapping[str, Any], stored: Row, *, merge: bool) -> tuple[Row, list[FieldError]]:
-        """The writable members of a PUT or PATCH on `stored`, like `_validated`."""
+        """Validates a PUT or PATCH on `stored`: returns its writable members, and what is wrong, like `_validate`."""
         current = self._writable_members(stored)
         wrong: list[FieldError] = []
         members: dict[str, Any] = dict(current) if merge else {}
@@ -226,7 +227,7 @@ class Collection:
         return self._validate(members, wrong)
 
     def _writable_members(self, stored: Row) -> dict[str, Any]:
-        """The members of `stored` as one would write them."""
+        """The members of `stored` as a client would write them."""
         expanded = {stands_for: stored[field]["id"] for field, stands_for in self.expanded.items()}
         return {field: expanded.get(field, stored.get(field)) for field in self.write.model_fields}
 
@@ -236,7 +237,7 @@ class Collection:
         return FieldError(field, "UNKNOWN_FIELD", "campo desconhecido")
 
     def _validate(self, members: Mapping[str, Any], wrong: list[FieldError]) -> tuple[Row, list[FieldError]]:
-        """`members` through the write model: those that are good, and what is wrong with the others beside `wrong`."""
+        """Validates `members` by the write model: returns the valid ones, and all errors, those in `wrong` included."""
         known = {field: value for field, value in members.items() if field in self.write.model_fields}
         try:
             return validate(self.write, known).model_dump(), wrong
@@ -247,17 +248,18 @@ class Collection:
     async def _raise_if_wrong(
         self, request: Request, wrong: Sequence[FieldError], new: Row, old: Mapping[str, Any] | None
     ) -> None:
-        """Raises Invalid for all that is wrong with a body at once: with its members, and with what they refer to."""
-        if len(wrong) > MAX_ERRORS:  # nobody is asked about the rest
+        """Raises Invalid for everything that is wrong with a body: with its members, and with the rows that they refer
+        to."""
+        if len(wrong) > MAX_ERRORS:  # then nothing else is checked
             raise too_many_errors("corpo")
         try:
             found = [*wrong, *await self.check(request, new, old)]
-            if wrong:  # else the database tells, when it is written
+            if wrong:  # otherwise the database reports them when it writes
                 found += await self.make(request).missing_references(new)
         except Refusal:
             if not wrong:
                 raise
-            found = [*wrong]  # the caller can mend these, whoever is away
+            found = [*wrong]  # the caller can correct these, even when a neighbour is not available
         if len(found) > MAX_ERRORS:
             raise too_many_errors("corpo")
         if found:
@@ -266,7 +268,8 @@ class Collection:
             raise Invalid(f"{found[0].field}: {found[0].message}", errors=found)
 
     def _id(self, request: Request) -> int:
-        """The id that the path names. Raises Invalid for what is no integer, NotFound for an integer that is no id."""
+        """The id in the path. Raises Invalid when it is not an integer, and NotFound for an integer that cannot be an
+        id."""
         text: str = request.path_params["id"]
         if ID.fullmatch(text) and (id := int(text)) <= INT8:
             return id
@@ -301,7 +304,7 @@ class Collection:
         return found
 
     def _query_of(self, given: Mapping[str, Any]) -> RichQuery:
-        """The parameters of a GET as the same query that a POST would bring."""
+        """The parameters of a GET as the query that a POST would bring."""
         if "cursor" in given and "before" in given:
             raise invalid("before", "CONTRADICTION", "cursor e before não se combinam")
         filters: dict[str, dict[str, Any]] = {}
@@ -317,7 +320,7 @@ class Collection:
         for name in given.keys() & {"cursor", "before"}:
             cursor_position(
                 given[name], name, ordering.removeprefix("-"), self.kind.fields
-            )  # refused by the name it has here
+            )  # so that an error names this parameter
         members: dict[str, Any] = {"ordering": ordering, "count": given.get("count", False)}
         members |= {"last": size, "before": given["before"]} if "before" in given else {"first": size}
         if "cursor" in given:
@@ -327,7 +330,7 @@ class Collection:
         return self.query_model.model_validate(members)
 
     def _links(self, request: Request, query: RichQuery, page: Page) -> list[str]:
-        """`Link` to the neighbouring pages, relative to this one; each keeps what was asked."""
+        """The values of `Link`: the next and the previous page, relative to this URL, with the same parameters."""
         field, step = query.ordering.removeprefix("-"), -1 if query.ordering.startswith("-") else 1
         kept_parameters = [
             (name, value) for name, value in request.query_params.multi_items() if name not in ("cursor", "before")
@@ -338,7 +341,7 @@ class Collection:
             return cursor(field, row[field], row["id"])
 
         links: list[str] = []
-        if page.has_next:  # of an empty page: with the row that it was to end before
+        if page.has_next:  # an empty page has no row of its own: its neighbour begins at the row of the cursor
             mark = at(page.items[-1]) if page.items else adjacent_cursor(query.before, -step)
             links.append(f'<{self.path}?{prefix}cursor={mark}>; rel="next"')
         if page.has_previous:
@@ -348,7 +351,7 @@ class Collection:
 
 
 def _write_response(request: Request, row: Row, status: int, headers: Mapping[str, str]) -> Response:
-    """What a write answers: the row as it is now, or as little of it as `Prefer` asks for."""
+    """The answer to a write: the row as it is now, or less when `Prefer` asks for less."""
     body, preferred = dumps(row), preferences.preferred_return(request)
     headers = {**headers, "ETag": etag(body), **_preference_applied(preferred)}
     if preferred == "minimal":
@@ -366,7 +369,7 @@ def _envelope(page: Page) -> dict[str, Any]:
 
 
 def _repeats(value: Any, stored: Any) -> bool:
-    """Whether a body's read-only member says what is stored, an instant in any spelling."""
+    """Whether a read-only member of a body equals the stored value; an instant may be spelled differently."""
     if isinstance(stored, datetime):
         with suppress(ValueError):
             return instants.read(value).equals(stored)

@@ -1,7 +1,7 @@
-"""What a collection takes and answers, as OpenAPI 3.1: every status a client can meet, with headers and an example.
+"""Describes collections as OpenAPI 3.1: every status that a client can meet, with headers and an example.
 
-What all operations share (refusals, headers) is written once, under `components`. The links of an answer say what can
-be asked next with what it brought: clients may follow them, and so does `tests/fuzz`.
+What all operations share (refusals, headers) is written once, under `components`. The links of an answer say which
+requests its content makes possible. Clients may follow them, and `tests/fuzz` does so.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ BODY_REFUSALS = (400, 401, 403, 406, 413, 415, 422, 429, 500, 503, 504)
 
 
 def header(name: str, description: str, example: str, schema: Schema | None = None) -> Schema:
-    """A request header as a parameter. (The example is in the schema, as that of a query parameter.)"""
+    """A request header as a parameter. (Its example is in the schema, like that of a query parameter.)"""
     document = {"name": name, "in": "header", "required": False, "description": description}
     return document | {"schema": (schema or {"type": "string"}) | {"examples": [example]}}
 
@@ -247,7 +247,7 @@ class OperationDocs:
 
     def _get(self) -> Schema:
         refused = refusals(*READ_REFUSALS, 404, 412)
-        if self.view:  # shows what others own: no validator of its own
+        if self.view:  # it shows what other services own, so it has no ETag
             model, example = self.view
             shown = answer(200, schema_ref(model), dict(example)) | answer(304)
             return {"summary": f"One {self.name}", "parameters": parameters("id"), "responses": shown | refused}
@@ -259,7 +259,7 @@ class OperationDocs:
         }
 
     def _links(self, *actions: str) -> Schema:
-        """What may be asked next of the row that was answered."""
+        """The requests that are possible next on the row of the answer."""
         found: Schema = {}
         for action in actions:
             values = {"path.id": "$response.body#/id"}
@@ -283,7 +283,7 @@ class OperationDocs:
         public, write = schemas[collection.public.__name__], schemas[collection.write.__name__]
         for schema in (public, write):
             schema["additionalProperties"] = False
-        # What a client has read it may write back: a read-only member is taken when it repeats what is stored.
+        # A client may write back what it has read: a read-only member is accepted when it repeats the stored value.
         read_only = {
             field: {"allOf": [schema], "readOnly": True, "description": "Accepted when it repeats what is stored."}
             for field, schema in public["properties"].items()
@@ -386,7 +386,7 @@ def _refusal(status: int, name: str, noun: str, path: str) -> Schema:
 
 
 def _untitled(node: Any) -> Any:
-    """Without pydantic's titles, which only repeat the names."""
+    """A copy without pydantic's titles, which only repeat the names."""
     if isinstance(node, dict):
         members = cast("Schema", node)
         return {
@@ -409,7 +409,7 @@ def index(paths: dict[str, str]) -> dict[str, Any]:
 
 
 def describe(app: FastAPI, collections: tuple[Collection, ...], required_scope: RequiredScope) -> None:
-    """Makes `app.openapi()` the whole contract; `needs` says which scope an operation asks for."""
+    """Makes `app.openapi()` describe the whole contract. `required_scope` says which scope an operation requires."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

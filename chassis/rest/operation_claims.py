@@ -1,8 +1,8 @@
-"""Whose `Idempotency-Key` it is: kept here for operations that write to several services, such as the gateway's.
+"""Claims an `Idempotency-Key` for operations that write to several services, such as the gateway's.
 
-Each write of such an operation has a key of its own, at the service that it changes, and no service sees what the
-others were asked under the same client's key. So the operation first claims its key at one of them, whichever services
-it writes to. A claim is kept as long as an answer is, and costs one row.
+Each write of such an operation has a key of its own at the service that it changes, and no service sees what the others
+were asked under the same client's key. So the operation first claims the client's key at one of the services, whichever
+services it writes to. A claim is kept as long as an answer is, and costs one row.
 """
 
 from fastapi import FastAPI
@@ -20,14 +20,15 @@ PATH = "/operations/"
 
 
 def add_to(app: FastAPI) -> None:
-    """PUT `/operations/{operation}/` claims the request's key for that operation; DELETE gives it back."""
+    """Adds PUT `/operations/{operation}/`, which claims the request's key for that operation, and DELETE, which
+    releases it."""
     path = PATH + "{operation}/"
     app.add_route(path, _claim, methods=["PUT"], include_in_schema=False)
     app.add_route(path, _release, methods=["DELETE"], include_in_schema=False)
 
 
 async def _claim(request: Request) -> Response:
-    """200 also for the operation that has it already; 422 for another one."""
+    """Answers 200, also when the operation has the claim already, and 422 when another operation has it."""
     await read_body(request)
     return await _idempotent_request(request).transaction(_claim_response)
 
@@ -42,7 +43,8 @@ async def _release(request: Request) -> Response:
 
 
 def _idempotent_request(request: Request) -> IdempotentRequest:
-    """The claim that a request is about. Who may write to none of the services leaves no rows in this one."""
+    """The claim that the request is about. A caller who may write to none of the services is refused, and so cannot
+    fill this one's table."""
     caller = context.current().caller
     caller.require()
     if caller is not ANYBODY and not any(scope.endswith(":write") for scope in caller.scopes):

@@ -1,6 +1,6 @@
-"""Query parameters of a collection: how each is read from its text, and how OpenAPI describes it.
+"""The query parameters of a collection: how each is read from its text, and how OpenAPI describes it.
 
-Read strictly: an unknown parameter, one given twice, or a value out of range is a 422 that names it.
+They are read strictly: an unknown parameter, one that is given twice, or a value out of range is a 422 that names it.
 """
 
 import re
@@ -16,12 +16,12 @@ from chassis.web.query_string import is_text
 
 INTEGER = re.compile(r"-?[0-9]+")
 INTEGERS = re.compile(r"-?[0-9]{1,18}(,-?[0-9]{1,18})*")
-"""Integers that certainly have 64 bits."""
+"""A list of integers that surely fit into 64 bits."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """`read` turns the text into a value; it raises InvalidValue."""
+    """`read` turns the text into a value, or raises InvalidValue."""
 
     name: str
     description: str
@@ -35,14 +35,15 @@ class Parameter:
             "in": "query",
             "required": False,
             "description": self.description,
-            # In the schema: documentation pages send a parameter's own example with every try, and these contradict.
+            # In the schema: documentation pages send a parameter's own example with every request, and the examples of
+            # all parameters together are contradictory.
             "schema": self.schema | {"examples": [self.example]},
         }
         return document | ({"style": "form", "explode": False} if self.schema["type"] == "array" else {})
 
 
 def read_all(given: Iterable[tuple[str, str]], known: Mapping[str, Parameter]) -> dict[str, Any]:
-    """Every parameter given, as a value. Raises Invalid that names each one at fault."""
+    """The value of every given parameter. Raises Invalid, which names each one at fault."""
     values: dict[str, Any] = {}
     wrong: list[FieldError] = []
     for name, text in given:
@@ -65,7 +66,7 @@ def read_all(given: Iterable[tuple[str, str]], known: Mapping[str, Parameter]) -
 
 
 def read_integer(text: str, low: int = -INT8 - 1, high: int = INT8) -> int:
-    """An integer in decimal digits. Raises InvalidValue."""
+    """Reads an integer in decimal digits. Raises InvalidValue."""
     if not INTEGER.fullmatch(text):
         raise InvalidValue("NOT_AN_INTEGER", "deve ser um número inteiro")
     value = int(text) if len(text) <= 20 else INT8 + 1
@@ -85,7 +86,7 @@ def integers(name: str, description: str, at_most: int) -> Parameter:
     def read(text: str) -> list[int]:
         if text.count(",") >= at_most:
             raise InvalidValue("TOO_MANY", f"no máximo {at_most} valores")
-        if INTEGERS.fullmatch(text):  # all of them at once: one by one, a bulk read would cost as much here as in SQL
+        if INTEGERS.fullmatch(text):  # all at once: reading them one by one would cost a bulk read as much as its SQL
             return list(map(int, text.split(",")))
         return [read_integer(part) for part in text.split(",")]
 
@@ -126,6 +127,6 @@ def text(name: str, description: str, at_most: int, example: str) -> Parameter:
 def instant(name: str, description: str) -> Parameter:
     def read(text: str) -> str:
         instants.read(text)
-        return text  # for the same filter that a POST would bring
+        return text  # the filter reads it again, as for a POST
 
     return Parameter(name, description, {"type": "string", "format": "date-time"}, read, "2026-01-31T12:00:00Z")

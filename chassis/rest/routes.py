@@ -1,4 +1,4 @@
-"""Where a collection is found: its FastAPI routes, described to OpenAPI."""
+"""Adds the FastAPI routes of a collection, with their OpenAPI description."""
 
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -15,14 +15,14 @@ from chassis.rest.openapi import OperationDocs
 
 
 class BareRoute(APIRoute):
-    """A route whose endpoint takes the request and gives the response: FastAPI has no dependency to solve for it."""
+    """A route whose endpoint takes the request and returns the response: FastAPI has no dependencies to solve."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         return cast("Callable[[Request], Coroutine[Any, Any, Response]]", self.endpoint)
 
 
 class Member(Convertor[str]):
-    """A path segment that names a member: anything but the collection's own `query`, good id or bad."""
+    """A path segment that names a member, with a valid id or not; only the collection's own `query` is none."""
 
     regex = "(?!query/)[^/]+"
 
@@ -39,7 +39,7 @@ register_url_convertor("member", Member())
 def add(app: FastAPI, collection: Collection) -> None:
     """Adds the collection's routes to `app`.
 
-    One by one: a router included whole would hide its methods from the `Allow` of a 405.
+    They are added one by one: a router that is included as a whole would hide its methods from the `Allow` of a 405.
     """
     documented = OperationDocs(collection)
     member = collection.path + "{id:member}/"

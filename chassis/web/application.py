@@ -1,4 +1,4 @@
-"""Bolts a process together: one FastAPI application with the chassis' edge, errors, health and documentation."""
+"""Builds the application of a process: FastAPI inside of our middleware, with errors, health and metrics."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -31,14 +31,15 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 BODY_METHODS = ("POST", "PUT", "PATCH")
-"""The methods whose endpoints read the body before they do anything else."""
+"""The methods whose endpoints begin by reading the body."""
 
 
 class Application(FastAPI):
-    """FastAPI inside our own edge.
+    """FastAPI inside of our own middleware.
 
-    `direct` are endpoints by path, with a final slash and without, that GET and POST reach past FastAPI's layers and
-    router, which cost more than a short answer; every other method finds its way, or its 405, through the routes.
+    `direct` maps paths, with and without a final slash, to endpoints. GET and POST call them without FastAPI's layers
+    and router, which cost more than a short answer. Every other method goes through the routes, to its endpoint or its
+    405.
     """
 
     edge: ASGIApp
@@ -48,9 +49,10 @@ class Application(FastAPI):
         await self.edge(scope, receive, send)
 
     async def route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """What the edge is around."""
+        """What the middleware calls: finds the endpoint and runs it."""
         if "arriving" in scope and scope["method"] not in BODY_METHODS:
-            await read_body(Request(scope, receive))  # nobody asks for it, but there is no place at work before its end
+            # no endpoint reads it, but the request is not active before its end
+            await read_body(Request(scope, receive))
         if scope["type"] == "http" and scope["method"] in ("GET", "POST"):
             endpoint = self.direct.get(scope["path"])
             if endpoint is not None:
@@ -74,8 +76,8 @@ def build(
     rates: "RateLimit | None" = None,
     **more: Any,
 ) -> Application:
-    """An application called `name`; its routers and its documentation are the caller's to add. `needs` says who may
-    enter where, as far as a path can say; `rates` is what one caller may ask for."""
+    """An application called `name`; the caller adds its routers and its documentation. `required_scope` says which
+    scope a path needs, `rates` limits what one caller may ask for."""
     logs.configure(name, settings.log_level, settings.log_format)
     metrics.set_build_info(name, version)
     keys = _keys(settings)
@@ -108,7 +110,7 @@ def build(
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(Exception, _broken)
     app.direct = {spelled: endpoint for path, endpoint in (direct or {}).items() for spelled in (path + "/", path)}
-    for path, endpoint in app.direct.items():  # the one without the slash last, since that names the metrics
+    for path, endpoint in app.direct.items():  # the path without a slash comes last, since the metrics use that one
         app.add_route(path, endpoint, methods=["GET", "POST"])
     inner: ASGIApp = app.route
     if rates:
@@ -122,14 +124,14 @@ def build(
         metrics.Requests(app.router.routes),
         settings.cors_origins,
     )
-    if settings.cors_origins:  # outermost: a page must be able to read a refusal too, whoever refuses
+    if settings.cors_origins:  # outermost, since a page must be able to read every refusal
         app.edge = cors.CrossOriginMiddleware(app.edge, settings.cors_origins)
     return app
 
 
 def rate_limit(name: str, limit: int, url: str) -> "RateLimit | None":
-    """What one caller may ask for in a minute of the application called `name`, counted in the store at `url` if there
-    is one; None for a `limit` of 0, and then the libraries that count are not loaded."""
+    """The rate limit of each caller, in requests a minute, for the application called `name`. It is counted in the
+    store at `url` if there is one. None for a `limit` of 0, and then the libraries that count are not loaded."""
     if not limit:
         return None
     from chassis.identity.rates import RateLimit
@@ -138,11 +140,11 @@ def rate_limit(name: str, limit: int, url: str) -> "RateLimit | None":
 
 
 def _keys(settings: ProcessSettings) -> "KeySet | None":
-    """The keys by which tokens are judged; None where nobody is asked for one."""
+    """The keys that verify tokens; None when no token is required."""
     if settings.auth_mode == "off":
         log.warning("authentication is off: everybody may read and write; AUTH_MODE=jwt asks for tokens")
         return None
-    from chassis.identity.keys import KeySet  # its cryptography is 10 MB that AUTH_MODE=off does not need
+    from chassis.identity.keys import KeySet  # its cryptography takes 10 MB, which AUTH_MODE=off does not need
 
     return KeySet(settings.auth_jwks, settings.auth_algorithms)
 
@@ -169,12 +171,12 @@ async def _refused(request: Request, failure: Exception) -> Response:
 
 
 async def _broken(request: Request, _failure: Exception) -> Response:
-    """What Starlette answers before it lets the exception through to the edge, which logs it."""
+    """Answers an unexpected exception. Starlette then raises it again, and the middleware logs it."""
     return problem(request, broken())
 
 
 async def _not_routed(request: Request, failure: Exception) -> Response:
-    """404 and 405 as the router raises them."""
+    """Answers the router's 404 and 405."""
     assert isinstance(failure, HTTPException)
     if failure.status_code != 405:
         return problem(request, NotFound(f"não há nada em {request.url.path}"))

@@ -1,6 +1,7 @@
-"""Reads a request's JSON body to the letter of RFC 8259: UTF-8, no NaN, no member twice, no surprise.
+"""Reads a request's JSON body strictly by RFC 8259: it must be UTF-8, without NaN and without duplicate names.
 
-Python's own parser accepts UTF-16, `NaN`, duplicate names and lone surrogates; a contract cannot.
+Python's own parser accepts UTF-16, `NaN`, duplicate names and lone surrogates. Clients could then send what other
+programs read differently.
 """
 
 import json
@@ -21,17 +22,17 @@ JSON = ("application/json",)
 MERGE_PATCH = ("application/merge-patch+json", "application/json")
 
 MAX_MEMBERS = MAX_ERRORS + 50
-"""Of a body. No model has fifty."""
+"""The most members of a body. No model has more than fifty, so the rest are errors."""
 
 
 async def read_json(request: Request, media_types: tuple[str, ...] = JSON) -> Any:
-    """The body as Python values. Raises UnsupportedMedia, Malformed, or TooLarge (from the edge)."""
+    """The body as Python values. Raises UnsupportedMedia, Malformed, or TooLarge (from the middleware)."""
     require_media_type(request, media_types)
     return parse(await read_body(request))
 
 
 async def read_body(request: Request) -> bytes:
-    """The body, which mostly comes in one message. Raises TooLarge (from the edge), ClientDisconnect."""
+    """The body, which usually comes in one message. Raises TooLarge (from the middleware) or ClientDisconnect."""
     message = await request.receive()
     pieces: list[bytes] = [message.get("body", b"")]
     while message.get("more_body"):
@@ -58,7 +59,7 @@ def require_media_type(request: Request, media_types: tuple[str, ...]) -> None:
 
 
 def parse(raw: bytes) -> Any:
-    """Strict JSON. Raises Malformed."""
+    """Parses strict JSON. Raises Malformed."""
     try:
         return DECODER.decode(raw.decode())
     except UnicodeDecodeError:
@@ -67,12 +68,12 @@ def parse(raw: bytes) -> Any:
         raise Malformed("o corpo está aninhado demais") from None
     except json.JSONDecodeError as failure:
         raise Malformed(f"JSON malformado na linha {failure.lineno}, coluna {failure.colno}") from None
-    except ValueError:  # an integer of more than 4,300 digits
+    except ValueError:  # an integer has more than 4,300 digits
         raise Malformed("JSON malformado: número grande demais") from None
 
 
 def require_object(value: Any) -> dict[str, Any]:
-    """The value as a JSON object, or a 422."""
+    """The value as a JSON object. Raises Invalid when it is not one."""
     if not isinstance(value, dict):
         message = "deve ser um objeto JSON"
         raise Invalid(f"corpo: {message}", errors=[FieldError("corpo", "NOT_AN_OBJECT", message)])
@@ -82,13 +83,13 @@ def require_object(value: Any) -> dict[str, Any]:
 
 
 def require_few_members(members: dict[str, Any]) -> None:
-    """Raises Invalid for members of which most are unknown: nobody need judge each one."""
+    """Raises Invalid for so many members that most must be unknown, without checking each of them."""
     if len(members) > MAX_MEMBERS:
         raise too_many_errors("corpo")
 
 
 def validate(kind: type[M], value: Any) -> M:
-    """`value` as `kind`, or the 422 that names each field."""
+    """`value` as `kind`. Raises Invalid, which names each wrong field."""
     if isinstance(value, dict):
         require_few_members(cast("dict[str, Any]", value))
     try:
@@ -110,7 +111,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _parse_number(text: str) -> int | float:
-    """JSON knows no difference between 18.0 and 18, and neither does JSON Schema's `integer`."""
+    """Parses 18.0 as the integer 18: to JSON, and to JSON Schema's `integer`, they are the same."""
     value = float(text)
     return int(value) if value.is_integer() and abs(value) <= INT8 else value
 

@@ -1,7 +1,7 @@
-"""Conditional requests (RFC 9110, section 13): strong validators of a representation, and what clients say of them.
+"""Conditional requests (RFC 9110, section 13): strong entity tags, and the headers that compare them.
 
-`If-Match` is judged before `If-None-Match` (13.2.2). There are no dates of change here, and so nothing that asks for
-one is judged. Of what has no tag (a collection, the coordinator's view) only `*` is true: it is there.
+`If-Match` is checked before `If-None-Match` (13.2.2). Resources have no date of change, so headers with a date are
+ignored. A resource without a tag (a collection, or the coordinator's view) matches only `*`, since it exists.
 """
 
 import hashlib
@@ -13,17 +13,17 @@ from starlette.requests import Request
 from chassis.errors import PreconditionFailed
 
 MEMBERS = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"|[^\s,]+')
-"""What a list holds: entity tags, which may have commas; and `*`, or words that are no tags and match none."""
+"""The members of a list: entity tags, which may contain commas, and `*`. Other words are not tags and match none."""
 
 
 def etag(representation: bytes) -> str:
-    """A strong entity tag: equal exactly when the bytes are."""
+    """A strong entity tag: two are equal exactly when the bytes are."""
     return f'"{urlsafe_b64encode(hashlib.blake2b(representation, digest_size=15).digest()).decode()}"'
 
 
 def not_modified(request: Request, tag: str | None) -> bool:
-    """Whether the client of a read has this version: `If-None-Match` names `tag` (weak comparison). Raises
-    PreconditionFailed when `If-Match` is there and does not (strong comparison)."""
+    """Whether the client already has this version: `If-None-Match` names `tag` (weak comparison). Raises
+    PreconditionFailed when there is an `If-Match` that does not name it (strong comparison)."""
     required = _members(request, b"if-match")
     if required is not None and tag not in required and "*" not in required:
         detail = "o recurso foi alterado por outra pessoa; leia-o de novo e repita"
@@ -33,7 +33,7 @@ def not_modified(request: Request, tag: str | None) -> bool:
 
 
 def require_preconditions(request: Request, tag: str | None) -> None:
-    """For a write. Raises PreconditionFailed when `If-Match` does not name `tag`, or `If-None-Match` does."""
+    """Checks a write. Raises PreconditionFailed when `If-Match` does not name `tag`, or when `If-None-Match` does."""
     if not_modified(request, tag):
         raise _failed("o recurso existe, e é o que If-None-Match exclui", tag)
 
@@ -43,6 +43,6 @@ def _failed(detail: str, tag: str | None) -> PreconditionFailed:
 
 
 def _members(request: Request, header: bytes) -> list[str] | None:
-    """The members of the list in all lines of `header`; none of an empty one. None without the header."""
+    """The list members in all lines of `header`; an empty list has none. None without the header."""
     lines: list[bytes] = [value for name, value in request.scope["headers"] if name == header]
     return MEMBERS.findall(b",".join(lines).decode("latin-1")) if lines else None

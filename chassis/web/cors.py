@@ -21,13 +21,14 @@ RESPONSE_HEADERS = (
     "X-Total-Count",
 )
 PREFLIGHT_HEADER = "access-control-request-method"
-"""What makes an OPTIONS a preflight."""
+"""An OPTIONS request with this header is a preflight."""
 
 
 class CrossOriginMiddleware(CORSMiddleware):
-    """Lets pages of `origins` send and read. Without credentials: there is no cookie anywhere in this system.
+    """Lets pages of `origins` call and read answers. Credentials are not allowed, since this system has no cookies.
 
-    A preflight that Starlette would refuse goes on to `require_known`, which refuses as we do.
+    A preflight that Starlette would refuse is passed on to `require_known_origin`, which refuses it with our own
+    answer.
     """
 
     def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
@@ -56,10 +57,11 @@ DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
 
 
 def require_known_origin(method: str, headers: Mapping[bytes, bytes], origins: Collection[bytes]) -> None:
-    """Raises Forbidden for a page of another origin that is none of `origins` and does more than read, or asks first
-    whether it may. A known page that asks first comes here for what `CrossOriginMiddleware` does not let it send.
+    """Raises Forbidden for a page of an unknown origin, unless the request only reads and is not a preflight. A
+    preflight of a known page also comes here, when it asks for something that `CrossOriginMiddleware` does not allow.
 
-    By the method alone: a `POST …/query/` only reads, but what it answers such a page could not read either.
+    Only the method decides what reads. A `POST …/query/` only reads too, but such a page could not read its answer
+    anyway.
     """
     origin = headers.get(b"origin")
     if origin is None:
@@ -82,7 +84,8 @@ def _loggable(value: bytes) -> str:
 
 
 def _is_same_origin(origin: bytes, host: bytes) -> bool:
-    """Whether a page of `origin` came from where the request goes. Not by its scheme: TLS may end before us."""
+    """Whether `origin` is the host that the request goes to. The scheme is not compared, since a proxy may end TLS
+    before us."""
     scheme, _, authority = origin.lower().partition(b"://")
-    default = DEFAULT_PORTS.get(scheme)  # None of `null` too
+    default = DEFAULT_PORTS.get(scheme)  # None also for the origin `null`
     return default is not None and authority.removesuffix(default) == host.lower().removesuffix(default)

@@ -1,7 +1,7 @@
-"""`/docs`: Swagger UI over the process's own `/openapi.json`, from a wheel's files.
+"""`/docs`: Swagger UI for the process's own `/openapi.json`, with files from an installed package.
 
-FastAPI's own page loads it from a CDN, and is blank without the internet. Here nothing comes from elsewhere, and the
-page's policy says so to the browser.
+FastAPI's own page loads its files from a CDN, and is blank without the internet. Here nothing comes from elsewhere, and
+the page's content security policy forbids it.
 """
 
 import hashlib
@@ -20,9 +20,10 @@ IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-
 
 
 def add_to(app: FastAPI) -> None:
-    """The page, and the three files that it loads, below it."""
+    """Adds the page, and the three files that it loads, below it."""
     folder, edition = files("fastapi_swagger.resources"), version("fastapi-swagger")
-    script, style, icon = (f"docs/{name}?{edition}" for name in FILES)  # relative: a proxy may have a prefix for us
+    # relative, since a proxy may serve us below a prefix
+    script, style, icon = (f"docs/{name}?{edition}" for name in FILES)
     page = get_swagger_ui_html(
         openapi_url="openapi.json",
         title=app.title,
@@ -51,7 +52,7 @@ def add_to(app: FastAPI) -> None:
 
 
 def _policy(page: bytes) -> str:
-    """What the page may do: its own inline script, by its hash, and what it loads from us."""
+    """What the browser allows the page: its own inline script, by its hash, and what it loads from us."""
     inline = re.findall(rb"<script>(.*?)</script>", page, re.DOTALL)
     hashes = " ".join(f"'sha256-{b64encode(hashlib.sha256(one).digest()).decode()}'" for one in inline)
     return (

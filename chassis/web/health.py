@@ -1,4 +1,4 @@
-"""Liveness says that the process runs; readiness that what it owns can serve. Neighbours are nobody's readiness."""
+"""Liveness says that the process runs. Readiness says that its own resources work; neighbours are not part of it."""
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,7 +13,7 @@ Check = Callable[[], Awaitable[None]]
 
 
 class Readiness:
-    """What the probes are told, and one line of the log each time that it changes, however often they ask."""
+    """Answers readiness probes. It logs one line each time that the answer changes, however often it is asked."""
 
     def __init__(self, checks: Sequence[Check]) -> None:
         self._checks = checks

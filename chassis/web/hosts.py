@@ -1,8 +1,8 @@
-"""Whom a request is for (RFC 9110, 7.2 and 7.4): one of `ALLOWED_HOSTS`, or an address.
+"""Which host a request is for (RFC 9110, 7.2 and 7.4): it must be one of `ALLOWED_HOSTS`, or an address.
 
-A web page may point its own name at this machine (DNS rebinding). To the browser our answers are then its own, and no
-CORS stands between; but the browser still sends that name in `Host`. An address cannot be rebound, so that probes and
-scrapers, which call by address, need no entry in the list.
+An attacker's web page may let its own name point to this machine (DNS rebinding). For the browser our answers then come
+from the page's own origin, and CORS does not protect them. But the browser still sends that name in `Host`. An address
+cannot be rebound, so probes and scrapers, which call by address, need no entry in the list.
 """
 
 import re
@@ -11,24 +11,26 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 AUTHORITY = re.compile(rb"(\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]{0,5})?", re.IGNORECASE)
-"""RFC 3986, 3.2, without user information, which no HTTP request may carry (RFC 9110, 4.2.4)."""
+"""RFC 3986, 3.2, without user information, which an HTTP request may not contain (RFC 9110, 4.2.4)."""
 ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
-"""A request's target in absolute form."""
+"""A request target in absolute form."""
 MAX_CACHED = 128
-"""Authorities whose judgement is kept: a handful in practice, and some MB at most when somebody invents long ones."""
+"""How many results are kept: a handful in practice, and a few MB at most when a client invents long authorities."""
 
 
 class AllowedHosts:
-    """Judges by `names`: `api.example.com` is one name, `*.example.com` all below it, `*` any."""
+    """Checks hosts against `names`: `api.example.com` is one name, `*.example.com` stands for all names below it, `*`
+    for any."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = frozenset(names)
         self._endings = tuple(name[1:] for name in self._names if name.startswith("*."))
         self.refusal_status = lru_cache(MAX_CACHED)(self._refusal_status)
-        """The status that refuses a request for this authority, or None: called with `Host`'s bytes, as they came."""
+        """Returns the status that refuses a request for this authority, or None. It takes the bytes of `Host` as they
+        came."""
 
     def _refusal_status(self, authority: bytes) -> int | None:
-        found = AUTHORITY.fullmatch(authority.rstrip(b" \t"))  # RFC 9110, 5.5; the parser leaves it there
+        found = AUTHORITY.fullmatch(authority.rstrip(b" \t"))  # RFC 9110, 5.5: the parser leaves blanks there
         if found is None:
             return 400
         name = found[1].decode().lower().removesuffix(".")

@@ -1,6 +1,7 @@
-"""The outermost layer of every process: one id per request, one log line, a bound on bodies, and no escaped exception.
+"""The middleware around every application: one trace id and one log line for each request, a limit on bodies, and no
+unhandled exception.
 
-Plain ASGI: Starlette's `BaseHTTPMiddleware` costs a task and a queue per request.
+It is plain ASGI, since Starlette's `BaseHTTPMiddleware` costs a task and a queue for each request.
 """
 
 import asyncio
@@ -28,10 +29,10 @@ SLOW_TO_ARRIVE = "a requisição demorou demais para chegar"
 
 
 class RequestMiddleware:
-    """Traces, bounds, logs and, as the last resort, answers every HTTP request.
+    """Traces, limits and logs every HTTP request, and answers exceptions that nothing else has handled.
 
-    An exception that left the application would make the server close a kept-alive connection unannounced, and the
-    next request on it would fail too: everything is caught here and answered as a 500 that shows nothing.
+    An exception that left the application would make the server close a keep-alive connection without notice, and the
+    next request on it would fail too. So every exception is answered here, as a 500 that shows no details.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class RequestMiddleware:
         began = time.perf_counter()
         status, client_left = 0, False
         metrics.IN_PROGRESS.value += 1
-        scope["fields"] = headers = combined(scope["headers"])  # of use further in, too
+        scope["fields"] = headers = combined(scope["headers"])  # also used by inner layers
         trace = trace_context.read(headers)
         arrived: float = scope.get("arrived") or time.monotonic()
         before = context.enter(RequestContext(trace, arrived + self.operation_timeout))
@@ -73,7 +74,7 @@ class RequestMiddleware:
             if DEADLINE in headers:
                 ends_at = deadline.compute(self.operation_timeout, headers[DEADLINE], arrived)
                 context.enter(RequestContext(trace, ends_at))
-            if deadline.remaining() <= 0:  # its turn on its connection came too late
+            if deadline.remaining() <= 0:  # it waited too long behind other requests of its connection
                 raise DeadlineExceeded(deadline.EXPIRED)
             accept = headers.get(b"accept", b"").decode("latin-1")
             if scope["path"].startswith("/api") and not quality(accept, "application/json"):
@@ -87,7 +88,7 @@ class RequestMiddleware:
             if not status:
                 await problem(Request(scope), refusal)(scope, receive, answer)
         except asyncio.CancelledError:
-            client_left = True  # the client has hung up: nobody is there to be answered
+            client_left = True  # the client has hung up, so there is nobody to answer
             raise
         except Exception:
             log.exception("unhandled exception", extra={"method": scope["method"], "path": scope["path"]})
@@ -106,8 +107,8 @@ class RequestMiddleware:
         return TooLarge(f"o corpo passa do limite de {self.max_body_bytes} bytes", headers={"Connection": "close"})
 
     def _limit_body(self, receive: Receive, length: bytes) -> Receive:
-        """`receive`, until the body is too long; at once when its length says so. It is the application that asks, and
-        so it is refused in the application's own way."""
+        """Wraps `receive`, so that it raises TooLarge when the body is too long, at once when Content-Length says so.
+        The application calls it, so the application answers in its own format."""
         seen = 0
 
         async def bounded() -> Message:
@@ -124,8 +125,8 @@ class RequestMiddleware:
 
 
 def _with_deadline(receive: Receive, *, requested: bool) -> Receive:
-    """`receive`, until the request's time is over: which is what is told who has `asked` for as little. Others are told
-    that they are too slow."""
+    """Wraps `receive`, so that it raises when the request's deadline passes: DeadlineExceeded when the caller
+    `requested` a deadline, else RequestTimeout, since the client is too slow."""
 
     async def in_time() -> Message:
         try:
@@ -138,8 +139,8 @@ def _with_deadline(receive: Receive, *, requested: bool) -> Receive:
 
 
 def _with_final_slash(scope: Scope) -> Scope:
-    """`/api/things` answers like `/api/things/`: a redirect would lose the body of a POST. Raises NotFound for a path
-    in which an escaped slash has become one: no path of ours has a slash within a segment."""
+    """Makes `/api/things` answer like `/api/things/`, since a redirect would lose the body of a POST. Raises NotFound
+    for a path with an escaped slash: no segment of our paths contains a slash."""
     if b"%" in scope["raw_path"] and b"%2f" in scope["raw_path"].lower():
         raise NotFound(f"não há nada em {scope['path']}")
     path: str = scope["path"]

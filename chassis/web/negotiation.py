@@ -1,4 +1,4 @@
-"""Content negotiation (RFC 9110, 12): how much a client wants a media type."""
+"""Content negotiation (RFC 9110, 12): the weight that a client gives to a media type."""
 
 import re
 from functools import lru_cache
@@ -10,11 +10,11 @@ WORD = r"[!#$%&'*+.^_`|~0-9a-z-]+"
 RANGE = re.compile(rf"\*/\*|(?!\*){WORD}/{WORD}")
 WEIGHT = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", re.ASCII)
 OUR_PARAMETERS = {("charset", "utf-8")}
-"""The parameters of what we answer: all of it is UTF-8."""
+"""The parameters of our answers: all of them are UTF-8."""
 
 
 class Range(NamedTuple):
-    """One member of an Accept header, by how specific it is."""
+    """One member of an Accept header."""
 
     media: str
     parameters: frozenset[tuple[str, str]]
@@ -23,9 +23,9 @@ class Range(NamedTuple):
 
 @lru_cache(256)
 def quality(accept: str, media_type: str) -> float:
-    """The weight, 0 to 1, that an Accept header gives to `media_type`; the most specific range decides.
+    """The weight, 0 to 1, that an Accept header gives to `media_type`. The most specific range decides.
 
-    One that names nothing, being empty or malformed, asks for nothing in particular.
+    A header that names no valid range, being empty or malformed, accepts everything.
     """
     order = ("*/*", media_type.partition("/")[0] + "/*", media_type)
     ranges = _ranges(accept, order)
@@ -36,12 +36,12 @@ def quality(accept: str, media_type: str) -> float:
 
 @lru_cache(256)
 def is_named(accept: str, media_type: str) -> bool:
-    """Whether an Accept header names `media_type` itself, no wildcard for it."""
+    """Whether an Accept header names `media_type` itself, and not only a wildcard."""
     return bool(_ranges(accept, (media_type,)))
 
 
 def _ranges(accept: str, media: tuple[str, ...]) -> list[Range]:
-    """The members of these `media` that what we answer fits; of one, what is malformed does not count."""
+    """The ranges for one of `media` whose parameters fit our answers. A malformed weight is ignored."""
     ranges: list[Range] = []
     for member in parts(accept.lower(), ","):
         if _media(member) not in media:

@@ -1,4 +1,4 @@
-"""`OPTIONS` of any path that has a route (RFC 9110, 9.3.7): which methods it takes, and what a PATCH may be made of."""
+"""`OPTIONS` for every path that has a route (RFC 9110, 9.3.7): its methods, and the media types of its PATCH."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from chassis.web.body import MERGE_PATCH
 
 
 class OptionsRoute(BaseRoute):
-    """Answers the method OPTIONS wherever one of `routes` answers another."""
+    """Answers OPTIONS for every path that one of `routes` serves."""
 
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
         self._routes = routes
@@ -28,12 +28,12 @@ class OptionsRoute(BaseRoute):
 
 
 def allow_header(routes: Sequence[BaseRoute], scope: Scope) -> str:
-    """The methods of the path, as `Allow` names them."""
+    """The value of `Allow` for the path."""
     return ", ".join(sorted(methods(routes, scope) | {"OPTIONS"}))
 
 
 def methods(routes: Sequence[BaseRoute], scope: Scope) -> set[str]:
-    """Every method of every route of the path (Starlette's router names only those of the first)."""
+    """All methods of all routes of the path (Starlette's router names only those of the first)."""
     matching = (
         route for route in routes if not isinstance(route, OptionsRoute) and route.matches(scope)[0] is not Match.NONE
     )

@@ -1,4 +1,4 @@
-"""The `Prefer` header (RFC 7240): how much of what was written a client would like to have answered."""
+"""The `Prefer` header (RFC 7240): whether a client wants the written row in the answer."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from chassis.request.headers import combined, parameter, parts
 
 
 def preferred_return(request: Request) -> Literal["minimal", "representation"] | None:
-    """What `return` is preferred to be; None where it is not said, or is neither. Of two the first counts."""
+    """The preferred value of `return`. None when there is none, or an unknown one. The first of several counts."""
     prefer = combined(request.scope["headers"]).get(b"prefer", b"").decode("latin-1")
     for preference in parts(prefer, ","):
         name, value = parameter((parts(preference, ";") or [""])[0])

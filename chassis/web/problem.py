@@ -1,4 +1,4 @@
-"""How a refusal is written: `application/problem+json` (RFC 9457)."""
+"""Writes a refusal as `application/problem+json` (RFC 9457)."""
 
 import re
 from typing import Any
@@ -16,12 +16,12 @@ LONE_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def broken() -> Broken:
-    """A fault of ours, which shows nothing."""
+    """The refusal for a fault of ours, which shows no details."""
     return Broken("erro interno; informe o trace_id ao suporte")
 
 
 def problem(request: Request, refusal: Refusal) -> Response:
-    """The refusal as RFC 9457 writes it."""
+    """The answer that RFC 9457 defines for `refusal`."""
     document: dict[str, Any] = {
         "type": "about:blank",
         "title": TITLES[refusal.status],
@@ -45,7 +45,7 @@ def problem(request: Request, refusal: Refusal) -> Response:
 
 
 def _uri(scope: Scope) -> str:
-    """The path as it came, made a URI reference (RFC 3986): what may not stand in one is percent-encoded."""
+    """The path as it came, as a URI reference (RFC 3986): characters that it may not contain are percent-encoded."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "replace")
     path = quote(LONE_PERCENT.sub(b"%25", raw), safe="/%:@!$&'()*+,;=")
-    return "/." + path if path.startswith("//") else path  # else it would name another host
+    return "/." + path if path.startswith("//") else path  # otherwise it would name another host

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, as the refusal that names each field: our stable codes, our Portuguese messages."""
+"""Turns pydantic's errors into the refusal that names each field, with our stable codes and Portuguese messages."""
 
 from pydantic import ValidationError
 
@@ -32,7 +32,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
 
 
 MAX_ERRORS = 100
-"""A body with more than that was not written by anybody who would read them."""
+"""A body with more errors was not written by anybody who would read them all."""
 
 
 def too_many_errors(field: str) -> Invalid:
@@ -40,7 +40,7 @@ def too_many_errors(field: str) -> Invalid:
 
 
 def refuse_fields(failure: ValidationError, prefix: str = "") -> Invalid:
-    """A pydantic failure as the 422 that names every field, in Portuguese."""
+    """pydantic's failure as the 422 that names every field, in Portuguese."""
     if failure.error_count() > MAX_ERRORS:
         return too_many_errors(prefix or "corpo")
     errors_found: list[FieldError] = []
@@ -50,7 +50,7 @@ def refuse_fields(failure: ValidationError, prefix: str = "") -> Invalid:
             errors_found.append(FieldError(field, "NULL", "não pode ser nulo"))
             continue
         reason = error.get("ctx", {}).get("error")
-        if isinstance(reason, InvalidValue):  # raised by a model's own rule
+        if isinstance(reason, InvalidValue):  # a model's own rule raised it
             errors_found.append(FieldError(field, reason.code, reason.message))
             continue
         code, message = MESSAGES.get(error["type"], ("INVALID", "valor inválido"))

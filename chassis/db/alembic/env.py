@@ -1,4 +1,4 @@
-"""How Alembic reaches a service's database: one transaction for all migrations, one migrator at a time."""
+"""How Alembic migrates a service's database: one transaction for all migrations, and one migrating process at once."""
 
 from typing import Any
 
@@ -8,10 +8,12 @@ from alembic.script import Script
 from sqlalchemy import NullPool, create_engine
 
 LOCK = 0x50_11_C1_7A
-"""An advisory lock: a second migrator waits for the first. Of the session, since a migration may commit on its way."""
+"""An advisory lock: a second migrating process waits for the first. It belongs to the session, since a migration may
+commit in between."""
 LOCK_MILLISECONDS = 1500
-"""How long a migration waits for a lock, and all who come after it wait behind it. Longer than PostgreSQL's
-`deadlock_timeout` (1 s), after which an autovacuum gives way; shorter than what a service's statements wait (1.8 s)."""
+"""How long a migration waits for a lock, while every later query waits behind it. It is longer than PostgreSQL's
+`deadlock_timeout` (1 s), after which an autovacuum gives way, and shorter than what a service's statements wait (1.8
+s)."""
 
 RECORD = """
 DO $$ BEGIN
@@ -22,22 +24,24 @@ DO $$ BEGIN
     END IF;
 END $$
 """
-"""Not ADD COLUMN IF NOT EXISTS, whose lock would keep every readiness waiting until the migration ends."""
+"""Not ADD COLUMN IF NOT EXISTS, whose lock would block every readiness check until the migration ends."""
 
 
 def include(_object: Any, name: str | None, kind: str, _reflected: bool, _compare_to: Any) -> bool:
-    """Trigram indexes exist only where the server has pg_trgm: models do not know them."""
+    """Leaves trigram indexes out of the comparison: they exist only when the server has pg_trgm, so models do not name
+    them."""
     return not (kind == "index" and (name or "").endswith("_trgm"))
 
 
 def oldest_code(migration: Script) -> str:
-    """The oldest code that may run after `migration`: what it says, else the one before, as in any rolling restart."""
+    """The oldest code that may run after `migration`: what it says itself, else the revision before, as in any rolling
+    restart."""
     before = migration.down_revision
     return getattr(migration.module, "oldest_code", before if isinstance(before, str) else migration.revision)
 
 
 def record_oldest_code(ctx: Any, heads: set[str], **_: Any) -> None:
-    """Leaves beside the revision what all migrations up to it let run; in their transaction."""
+    """Stores, beside the revision and in the same transaction, the oldest code that all migrations up to it allow."""
     if heads:
         applied = context.script.iterate_revisions(tuple(heads), "base")
         ctx.execute(RECORD)
@@ -51,7 +55,7 @@ def run() -> None:
         "compare_server_default": True,
         "on_version_apply": record_oldest_code,
     }
-    if context.is_offline_mode():  # the SQL alone, for the lint
+    if context.is_offline_mode():  # only the SQL, for the lint
         context.configure(dialect_name="postgresql", literal_binds=True, **settings)
         migrate()
         return
