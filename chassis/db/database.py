@@ -215,14 +215,14 @@ def _lock_timeout(milliseconds: int) -> int:
 
 
 def _statement_seconds(limit: float) -> float:
-    """How many seconds a statement of the current request may take. Raises DeadlineExceeded when there is no time left."""
+    """The seconds that a statement of the current request may take. Raises DeadlineExceeded when none are left."""
     if (remaining := deadline.remaining()) <= 0:
         raise _timed_out(UNREACHABLE)
     return min(limit, remaining)
 
 
 def _timed_out(message: str) -> Unavailable | DeadlineExceeded:
-    """The refusal for something that took too long: for the current request's deadline, or for our limits."""
+    """The refusal for what took too long: for the current request's deadline, or for our limits."""
     if deadline.remaining() <= 0:
         return DeadlineExceeded(deadline.EXPIRED)
     return Unavailable(message)

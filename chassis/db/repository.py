@@ -107,7 +107,7 @@ class Repository:
         return window.page([self.row(*columns[:width]) for columns in rows], facts)
 
     async def pages_per_parent(self, query: GroupedQuery) -> list[tuple[int, Page]]:
-        """A page for each distinct parent id of `query.per`, in the query's order, in one statement."""
+        """A page for each distinct parent id of `query.per`, in the query's order; one statement."""
         parent, ids = self.fields[query.per.field], dict.fromkeys(query.per.ids)
         if len(ids) * query.size > MAX_GROUPED_ROWS:
             limit = MAX_GROUPED_ROWS // len(ids)
@@ -134,7 +134,7 @@ class Repository:
     # -- writes, inside the caller's transaction ---------------------------------------------------------------
 
     async def lock(self, transaction: Transaction, id: int) -> Row:
-        """The row `id`, locked until the transaction ends, so that nobody changes its representation. Raises NotFound."""
+        """The row `id`, locked until the transaction ends, so nobody can change its representation. Raises NotFound."""
         sql = f"SELECT {self.select} FROM {self.source} WHERE {self._id} = %s {self.locking}"
         return self._one(await transaction.fetch(sql, [id], args_row(self.row)), id)
 
@@ -179,7 +179,7 @@ class Repository:
         return rows[0]
 
     def _fetcher(self, query: RichQuery) -> Callable[[str, Values], Awaitable[list[Any]]]:
-        """The method that runs the query's SQL: searches may use only some of the connections."""
+        """The method that runs the query's SQL: searches use only some of the connections."""
         return self.database.search if query.is_search else self.database.fetch
 
     async def _rows(self, sql: str, values: Values) -> list[Row]:
@@ -212,7 +212,7 @@ class Window:
         return ", ".join(f"{sql}{direction}" for sql in dict.fromkeys((self.key.key, self.id_sql)))
 
     def clauses(self, values: Values) -> str:
-        """The WHERE, ORDER BY and LIMIT clauses. LIMIT is one row more than the page, to know whether there are more."""
+        """The WHERE, ORDER BY and LIMIT clauses. LIMIT is one more than the page, to see whether there are more."""
         values += self._values
         where = [self._where]
         if self.after:
