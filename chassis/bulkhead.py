@@ -42,7 +42,7 @@ class Bulkhead:
                 await waiter
         except BaseException as failure:
             if waiter.done() and not waiter.cancelled():
-                self.leave()  # it got a slot at the same moment
+                self.leave()  # the slot came just as the wait ended: pass it on
             elif waiter in self._waiters:
                 self._waiters.remove(waiter)
             if isinstance(failure, TimeoutError):

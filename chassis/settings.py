@@ -1,5 +1,5 @@
-"""A process is configured only by its environment (12-factor). It does not start with a missing or malformed variable,
-and names each."""
+"""A process is configured only by its environment (12-factor). When a variable is missing or malformed, the process
+does not start, and names the variable."""
 
 import os
 import re

@@ -57,6 +57,6 @@ async def fold_older_rows(database: Database, names: Iterable[tuple[str, str]]) 
 async def keep_folding(
     database: Database, names: Sequence[tuple[str, str]], every: float = INTERVAL_SECONDS
 ) -> AsyncGenerator[None]:
-    """Folds again and again what older code writes, until this context ends."""
+    """Folds what older code writes, each `every` seconds, until this context ends."""
     async with repeating(lambda: fold_older_rows(database, names), every, log, "names are not folded anew yet"):
         yield

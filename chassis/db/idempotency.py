@@ -65,7 +65,7 @@ async def forget_expired(database: Database) -> int:
 
 @asynccontextmanager
 async def keep_forgetting(database: Database, every: float = SWEEP_SECONDS) -> AsyncGenerator[None]:
-    """Deletes expired answers, at once and then every `every` seconds, until this context ends."""
+    """Deletes expired answers, at once and then each `every` seconds, until this context ends."""
     async with repeating(lambda: forget_expired(database), every, log, "expired answers are not forgotten yet"):
         yield
 

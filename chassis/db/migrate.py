@@ -73,8 +73,8 @@ def connect(database_url: str) -> psycopg.Connection:
 def upgrade(service: str, database_url: str, timeout: float = PATIENCE_SECONDS) -> str:
     """Applies every migration that `database_url` still lacks, and returns the revision that it has then.
 
-    It is safe to run twice, and by two processes at once. Raises NotMigrated, when others hold the locks after
-    `timeout` seconds.
+    It is safe to run twice, and by two processes at once. Raises NotMigrated when the database cannot be reached, when
+    others still hold the locks after `timeout` seconds, or when this code is too old for the database.
     """
     until = time.monotonic() + timeout
     try:

@@ -12,7 +12,7 @@ from chassis.errors import Unavailable
 async def repeating(
     work: Callable[[], Awaitable[object]], every: float, log: Logger, failed: str
 ) -> AsyncGenerator[None]:
-    """Does `work` at once and then every `every` seconds, until this context ends. Logs the warning `failed` on
+    """Does `work` at once and then each `every` seconds, until this context ends. Logs the warning `failed` for a
     failure."""
     stopped = asyncio.Event()
 

@@ -54,8 +54,8 @@ class SigningKey:
 class KeySet:
     """The keys of one issuer.
 
-    They are fetched again `refresh_seconds` after the last time. For a token with an unknown key they are fetched again
-    at most every `retry_seconds`.
+    While requests use them, they are fetched again after `refresh_seconds`. For tokens with an unknown key they are
+    fetched again at most every `retry_seconds`.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class KeySet:
             log.warning("keys not renewed", extra=fields)
 
     async def _download(self) -> bytes:
-        # Uncompressed, so that the bytes that are counted are all bytes.
+        # Uncompressed, so that the number of bytes that arrive is the size of the document.
         headers = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
         async with (
             asyncio.timeout(FETCH_SECONDS),

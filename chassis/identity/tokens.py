@@ -1,10 +1,10 @@
 """Verifies bearer tokens: OIDC access tokens in JWT form (RFC 9068). A key of the issuer must have signed the token, it
-must be meant for us, and its time must not be over.
+must be meant for us, and it must be valid now.
 
 Every invalid token ends in Unauthenticated, with the challenge of RFC 6750. A request that does not send its token as
 that RFC says ends in Malformed. When the issuer's keys have never been fetched, no token can be verified, which ends in
-Unavailable, or in DeadlineExceeded when fetching them takes too long. A valid token is remembered until it expires or
-the keys change, so most requests cost a digest instead of the check of a signature.
+Unavailable, or in DeadlineExceeded when fetching them takes too long. A valid token is cached until it expires or the
+keys change, so most requests cost a digest instead of the check of a signature.
 """
 
 import hashlib
@@ -115,8 +115,7 @@ class TokenVerifier:
         return VerifiedToken(claims["sub"], scopes, int(claims["exp"]) + self._leeway, self._keys.generation)
 
     def _claims(self, token: bytes, key: SigningKey) -> dict[str, Any]:
-        """The claims of a token that `key` has signed, that is meant for us, and whose time is not over. Raises
-        PyJWTError."""
+        """The claims of a token that `key` has signed, that is for us and valid now. Raises PyJWTError."""
         return jwt.decode(
             token,
             key.public,

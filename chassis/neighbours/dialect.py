@@ -3,7 +3,9 @@
 A call passes the breaker, then the bulkhead, then the transport. When it may be repeated, it is tried once more after a
 short pause. Every attempt ends within the time-out and within the time that the current request has left
 (`chassis.request.deadline`), and it carries the trace. Every call ends in a value, or in a `Refusal` that names the
-neighbour. A call has one expected status, and only an answer with this status that its caller can decode gives a value.
+neighbour.
+
+A call expects one status. It gives a value only when the answer has that status and its caller can decode the content.
 Any other answer that is not a refusal counts as a failure of the neighbour.
 """
 
@@ -158,7 +160,7 @@ class DialectClient:
                     raise ValueError(f"status {answer.status} instead of {status}")
                 value = decode(answer.content)
             except (ValueError, RecursionError) as failure:
-                answer.content = b""  # the traceback would keep it in memory as long as the failure
+                answer.content = b""  # the failure's traceback would keep the content in memory
                 self.breaker.record(failed=True)
                 raise self._logged(Unavailable(f"{self.name} deu uma resposta inválida"), failure) from failure
             self.breaker.record(failed=False)
@@ -247,7 +249,8 @@ class DialectClient:
         if problem is None or kind is None or answer.status >= 500:
             return _with_retry_after(self._failure(answer.status, problem, is_write), answer)
         self.breaker.record(failed=False)
-        if kind is Unauthenticated:  # we accepted this token: the caller cannot mend it that the neighbour does not
+        # we accepted this token, so the caller cannot do anything about the neighbour's refusal
+        if kind is Unauthenticated:
             reason = f"status {answer.status} {problem.code}"
             return self._logged(Unavailable(f"{self.name} não aceitou esta requisição"), reason)
         errors = [FieldError(one.field, one.code, one.message) for one in problem.errors]
@@ -256,7 +259,7 @@ class DialectClient:
         return _with_retry_after(refusal, answer)
 
     def _failure(self, status: int, problem: Problem | None, is_write: bool) -> Refusal:
-        """The Refusal for a 5xx, of which the breaker is told unless the fault is not the neighbour's in general. What
+        """The Refusal for a 5xx. The breaker counts it only when it concerns the neighbour as a whole. A problem that
         only writes meet, such as a full disk, must not stop the reads. A search that was too slow, or one too many,
         must not stop other requests."""
         culprit = (problem and problem.service) or self.name
@@ -276,8 +279,8 @@ class DialectClient:
         return refusal
 
     def _attributed(self, refusal: Refusal) -> Refusal:
-        """Names the neighbour in the refusal, without a log line for each call that was not made: the breaker has
-        logged one."""
+        """Names the neighbour in the refusal of a call that was not made. It is not logged: the breaker has logged that
+        it opened."""
         refusal.service = self.name
         return refusal
 

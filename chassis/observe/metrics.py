@@ -29,7 +29,7 @@ def set_build_info(process: str, version: str) -> None:
     BUILD.labels(process, version, python_version()).value = 1
 
 
-# -- HTTP, as it is asked for ----------------------------------------------------------------------------------------
+# -- HTTP requests ---------------------------------------------------------------------------------------------------
 
 REQUESTS = Counter(
     "http_requests_total", "Requests by what became of them; none: the client hung up.", ("method", "route", "status")

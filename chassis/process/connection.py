@@ -120,7 +120,7 @@ class _ArrivingRequest:
 
 
 class _StopParsing(Exception):
-    """Stops the parser: the connection has been refused, or the request has."""
+    """Raised in the parser's callbacks to stop parsing after a refusal."""
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -149,7 +149,8 @@ class HttpConnection(HttpToolsProtocol):
         self._running_cycle: RequestResponseCycle | None = (
             None  # the base class's `cycle` is the newest request, which is another one when requests are pipelined
         )
-        self._start_pending = False  # the next request to run has its head, and the rest of this piece is being parsed
+        # the head of the next request to run is complete; it starts when the current piece has been parsed
+        self._start_pending = False
         self._is_active = False  # the running request is active
         self._arriving: _ArrivingRequest | None = None  # the running request, while its body still arrives
         self.buffered_bytes = 0
@@ -401,7 +402,7 @@ class HttpConnection(HttpToolsProtocol):
         self.peer.active_requests += 1
 
     def _deactivate(self) -> None:
-        """Ends the active time of the running request. How fast its answer is read does not matter for this limit."""
+        """The running request is active no longer. How fast its answer is read does not matter for this limit."""
         if self._is_active:
             self._is_active = False
             self.state.active_requests -= 1

@@ -122,8 +122,9 @@ class ConnectionsState(ServerState):
             max(self._of(largest), key=lambda one: one.buffered_bytes).refuse_arriving()
 
     def make_room_for(self, newcomer: Peer) -> bool:
-        """Evicts one connection of the peer who has most connections, unless the newcomer has as many: the one whose
-        deadline comes first, which has been idle or sending its request for longest. Returns whether it evicted one."""
+        """Evicts one connection of the peer who has most connections, unless the newcomer has as many. It is the
+        connection whose deadline comes first: it has been idle, or sending its request, for longest. Returns whether it
+        evicted one."""
         largest = max(self.peers.values(), key=lambda one: one.connections)
         candidates = [one for one in self._of(largest) if one.evictable]
         if largest.connections <= newcomer.connections or not candidates:

@@ -214,7 +214,7 @@ class GroupedQuery(RichQuery):
 
     @property
     def is_search(self) -> bool:
-        """An index finds the rows of the parents; only a filter may have to look at all of them."""
+        """An index finds the rows of the parents. With a filter, the database may have to look at all of them."""
         if "per" in self.model_fields_set:
             return "filter" in self.model_fields_set
         return super().is_search

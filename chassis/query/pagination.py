@@ -34,8 +34,8 @@ def cursor(field: str, row_value: Any, row_id: int) -> str:
 
 
 def adjacent_cursor(text: str, step: int) -> str:
-    """The cursor next to `text`, `step` (1 or -1) further by id. So the page before it, or after it, includes the row
-    at `text`. (No row has the highest id.)"""
+    """The cursor that is `step` (1 or -1) further than `text` by id, so that the page before or after it includes the
+    row at `text`. (No row has the highest id.)"""
     position = decode_cursor(text)
     return cursor(position.field, position.value, min(max(position.id + step, 0), INT8))
 

@@ -22,7 +22,7 @@ class BareRoute(APIRoute):
 
 
 class Member(Convertor[str]):
-    """A path segment that names a member, with a valid id or not; only the collection's own `query` is none."""
+    """A path segment that names a member, by a valid id or not. Only the collection's own `query` is excluded."""
 
     regex = "(?!query/)[^/]+"
 

@@ -1,1 +1,1 @@
-"""HTTP as every process speaks it: the application, its edge, problems, bodies, negotiation, health."""
+"""HTTP in every process: the application, its middleware, problems, bodies, negotiation and health."""

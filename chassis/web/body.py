@@ -1,7 +1,6 @@
 """Reads a request's JSON body strictly by RFC 8259: it must be UTF-8, without NaN and without duplicate names.
 
-Python's own parser accepts UTF-16, `NaN`, duplicate names and lone surrogates. Clients could then send what other
-programs read differently.
+Python's own parser accepts UTF-16, `NaN`, duplicate names and lone surrogates. A strict contract allows none of these.
 """
 
 import json

@@ -21,7 +21,7 @@ def broken() -> Broken:
 
 
 def problem(request: Request, refusal: Refusal) -> Response:
-    """The answer that RFC 9457 defines for `refusal`."""
+    """The response that describes `refusal` as RFC 9457 says."""
     document: dict[str, Any] = {
         "type": "about:blank",
         "title": TITLES[refusal.status],
