@@ -1,2 +1,1 @@
-"""PostgreSQL: connections and transactions, the SQL of collections, stored answers for `Idempotency-Key`, and
-migrations."""
+"""PostgreSQL: connections, transactions, the SQL of collections, stored answers for retries, and migrations."""

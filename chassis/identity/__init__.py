@@ -1,2 +1,1 @@
-"""Who is calling: bearer tokens are verified with their issuer's keys, and each caller's requests per minute are
-limited."""
+"""Who is calling: bearer tokens are verified, and each caller's requests per minute are limited."""

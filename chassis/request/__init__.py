@@ -1,1 +1,1 @@
-"""What travels with one request: its trace, its deadline and its caller. Also how its headers are read."""
+"""What travels with one request: its trace, its deadline, its caller, and how its headers are read."""
