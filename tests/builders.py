@@ -51,7 +51,10 @@ async def solicitacao(services: Services, **ids: int) -> Row:
 
 def insert_pessoas(database_url: str, names: Iterable[str]) -> None:
     """Creates many pessoas at once, directly in the database."""
-    with psycopg.connect(database_url, autocommit=True, options=FOLD_OPTION) as connection, connection.cursor() as cursor:
+    with (
+        psycopg.connect(database_url, autocommit=True, options=FOLD_OPTION) as connection,
+        connection.cursor() as cursor,
+    ):
         cursor.executemany(
             "INSERT INTO pessoa (nome_pessoa, nome_busca) VALUES (%s, %s)", [(name, fold(name)) for name in names]
         )
