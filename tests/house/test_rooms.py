@@ -82,10 +82,14 @@ def test_the_chassis_names_no_service_and_no_graphql(file: Path) -> None:
 GIVEN_UP = {
     "a class named by a participle, not by its role": (
         "Identified Limited Keyed Described Answering Arriving Answered Receiving Executed Compiled Held Changed Shown "
-        "Below Counted Joined Nested"
+        "Below Counted Joined Nested Refused Lost Garbled TimedOut"
     ),
-    "a poet's word where the field has one": "leash earn note turn steering",
-    "a word that stood for several things": "Asked Written LeanWire HttpxWire WireError Texts Pricer OfSchema LinkRead",
+    "a poet's word where the field has one": (
+        "leash earn note turn give_up give_way turn_away hold let_go within steering"
+    ),
+    "a word that stood for several things": (
+        "Asked Written LeanWire HttpxWire WireError Texts Pricer OfSchema LinkRead Place"
+    ),
 }
 
 
