@@ -2,9 +2,11 @@
 # uses another Python.
 PYTHON ?= python3
 RUN := .venv/bin/python
+# Tests wait for processes as often as they compute, so that three at a time keep two cores busy. A file stays together.
+IN_PARALLEL := -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run restart token test check bench bench-rest bench-gateway format plan schema openapi fuzz fuzz-rest fuzz-plans faults attack migration peers ready
+.PHONY: help setup run restart token test test-system check bench bench-rest bench-gateway format plan schema openapi fuzz fuzz-rest fuzz-plans faults attack migration peers ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,8 +23,11 @@ restart: ready ## Replace the running processes by new ones, without a failed re
 token: ready ## Print an access token for AUTH_MODE=jwt (SCOPES="pessoas:read" SUBJECT=ana SECONDS=3600)
 	@$(RUN) -m deploy.issue_token
 
-test: setup ## Run the tests (ARGS="tests/pessoas -k nome")
-	$(RUN) -m pytest $(ARGS)
+test: setup ## Run the tests, in parallel, at most 7 minutes on two cores (ARGS="tests/pessoas -k nome": those, in one process)
+	$(RUN) -m pytest -m "not system" $(or $(ARGS),$(IN_PARALLEL))
+
+test-system: setup ## Run the tests that need minutes, a second browser or other programs (ARGS=tests/faults)
+	$(RUN) -m pytest -m system $(ARGS)
 
 check: setup ## Check formatting, lint, types, import contracts, safe migrations, and the lock
 	.venv/bin/ruff format --check

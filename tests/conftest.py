@@ -26,6 +26,8 @@ from tests.issuer import Issuer
 from tests.listener import Logged
 from tests.system import System, free_offset
 
+pytest_plugins = ["tests.skips"]
+
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """The event loop that processes run on."""

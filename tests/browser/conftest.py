@@ -64,13 +64,12 @@ async def visit(browser: Browser, gateway_url: str) -> AsyncIterator[Visit]:
 
 
 def executable(playwright: Playwright) -> str:
-    """The Chromium to use: CHROMIUM if it is set, else the first one found. If there is none the tests are skipped, but
-    in CI they fail."""
+    """The Chromium to use: CHROMIUM if it is set, else the first one found. If there is none the tests are skipped,
+    which fails a run in CI."""
     chosen = os.environ.get("CHROMIUM")
     for candidate in [chosen] if chosen else [*CHROMIUMS, playwright.chromium.executable_path]:
         if found := shutil.which(candidate):
             return found
-    missing = "no Chromium: `apt-get install chromium`, or `playwright install chromium`, or set CHROMIUM to its path"
-    if "CI" in os.environ:
-        pytest.fail(missing)
-    pytest.skip(missing)
+    pytest.skip(
+        "no Chromium: `apt-get install chromium`, or `playwright install chromium`, or set CHROMIUM to its path"
+    )

@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import psycopg
+import pytest
 from psycopg import sql
 
 from deploy import topology
@@ -18,6 +19,8 @@ from deploy.postgres import Cluster
 from tests.deploy.processes import WAIT_SECONDS, all_end, eventually
 from tests.deploy.traffic import Traffic, restart_under_traffic
 from tests.system import System, command
+
+pytestmark = pytest.mark.system  # it restarts the whole system again and again
 
 
 def asking(directory: Path, offset: int) -> dict[str, Any]:

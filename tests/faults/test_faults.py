@@ -36,6 +36,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
         yield found
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("name", SHORT)
 async def test_nothing_is_lost_or_done_twice(name: str, stage: Stage) -> None:
     [scenario] = [one for one in scenarios.everywhere() if one.name == name]
@@ -46,6 +47,7 @@ async def test_nothing_is_lost_or_done_twice(name: str, stage: Stage) -> None:
     assert result.broken_promises == []
 
 
+@pytest.mark.system
 async def test_a_write_that_is_lost_and_one_that_is_done_twice_are_seen(stage: Stage) -> None:
     await run(stage, scenarios.NOTHING, rate=RATE, slack=PATIENCE)
     [id, *_] = stage.journal.known(PESSOA)

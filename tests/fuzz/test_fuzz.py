@@ -12,6 +12,8 @@ from deploy import topology
 from tests.fuzz import campaign
 from tests.system import System, free_offset
 
+pytestmark = pytest.mark.system
+
 SEED, EXAMPLES = 1, 10
 CASES, GOOD_ANSWERS = 300, 5
 """The lowest number of good answers of each service, and of each operation; an operation that is always refused has not
