@@ -2,7 +2,7 @@
 # uses another Python.
 PYTHON ?= python3
 RUN := .venv/bin/python
-# Tests wait for processes as often as they compute, so that three at a time keep two cores busy. A file stays together.
+# Tests often wait for other processes, so three at the same time keep two cores busy. One process runs all tests of a file.
 IN_PARALLEL := -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
@@ -23,10 +23,10 @@ restart: ready ## Replace the running processes by new ones, without a failed re
 token: ready ## Print an access token for AUTH_MODE=jwt (SCOPES="pessoas:read" SUBJECT=ana SECONDS=3600)
 	@$(RUN) -m deploy.issue_token
 
-test: setup ## Run the tests, in parallel, at most 7 minutes on two cores (ARGS="tests/pessoas -k nome": those, in one process)
+test: setup ## Run the tests in parallel, 7 minutes (ARGS="tests/pessoas -k nome" runs only these, in one process)
 	$(RUN) -m pytest -m "not system" $(or $(ARGS),$(IN_PARALLEL))
 
-test-system: setup ## Run the tests that need minutes, a second browser or other programs (ARGS=tests/faults)
+test-system: setup ## Run the tests that need minutes or other programs (ARGS=tests/faults)
 	$(RUN) -m pytest -m system $(ARGS)
 
 check: setup ## Check formatting, lint, types, import contracts, safe migrations, and the lock

@@ -21,8 +21,13 @@ def path(service: str) -> Path:
 def live(service: str) -> dict[str, Any]:
     """The document that today's code gives. Nothing is connected, so any address will do."""
     asked = {topology.url_variable(one.name): "http://localhost" for one in topology.PROCESSES}
+    before = dict(os.environ)
     os.environ |= {"DATABASE_URL": "postgresql://localhost/none", "LOG_LEVEL": "ERROR"} | asked
-    document: dict[str, Any] = importlib.import_module(f"{service}.app").create_app().openapi()
+    try:
+        document: dict[str, Any] = importlib.import_module(f"{service}.app").create_app().openapi()
+    finally:  # what this process starts later must not be told of these
+        os.environ.clear()
+        os.environ.update(before)
     return document
 
 

@@ -10,7 +10,7 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # With pytest-xdist the workers send their reports to the process that started them, and that one judges.
+    # With pytest-xdist the workers report to the process that started them, and that process decides.
     if "CI" in os.environ and not hasattr(config, "workerinput"):
         config.pluginmanager.register(UnlistedSkips(allowed(config.rootpath)))
 
