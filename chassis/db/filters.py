@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from chassis import instants
 from chassis.errors import invalid
-from chassis.query.models import RowFilter, Strict
+from chassis.query.models import RowFilter, StrictModel
 from chassis.query.pagination import CursorPosition, decode_cursor
 from chassis.text import fold
 
@@ -64,7 +64,7 @@ def condition(filter: RowFilter, fields: Fields, values: Values) -> str:
     return "(" + " AND ".join(terms) + ")" if terms else "true"
 
 
-def _operators(field: Field, operators: Strict, values: Values) -> list[str]:
+def _operators(field: Field, operators: StrictModel, values: Values) -> list[str]:
     terms: list[str] = []
     for operator in operators.model_fields_set:
         value: Any = getattr(operators, operator)

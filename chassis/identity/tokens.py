@@ -103,7 +103,7 @@ class TokenVerifier:
                 if kid is None and await self._keys.refetch():  # a token without a key id may be signed with a new key
                     return await self._verify(token)
                 raise
-            if not are_valid(claims):
+            if not claims_are_valid(claims):
                 raise InvalidTokenError
         except ExpiredSignatureError:
             raise invalid_token("o token expirou", "the token has expired") from None
@@ -142,7 +142,7 @@ def bearer_token(authorization: Sequence[bytes]) -> bytes:
     return token
 
 
-def are_valid(claims: dict[str, Any]) -> bool:
+def claims_are_valid(claims: dict[str, Any]) -> bool:
     """Whether the claims that PyJWT accepted have valid values. PyJWT also accepts times given as text, and any text as
     a subject, even one that cannot be encoded as UTF-8."""
     times = [claims.get(name, 0) for name in ("exp", "nbf", "iat")]

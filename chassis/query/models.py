@@ -47,11 +47,11 @@ Instant = Annotated[
 ]
 
 
-class Strict(BaseModel):
+class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class IntegerFilter(Strict):
+class IntegerFilter(StrictModel):
     """Every operator given must hold."""
 
     eq: Int8 = ABSENT
@@ -62,7 +62,7 @@ class IntegerFilter(Strict):
     lte: Int8 = ABSENT
 
 
-class NameFilter(Strict):
+class NameFilter(StrictModel):
     """`eq` and `in` compare exactly; `contains` and `starts_with` as `search` does, without case and accents."""
 
     eq: SearchText = ABSENT
@@ -71,7 +71,7 @@ class NameFilter(Strict):
     starts_with: SearchText = ABSENT
 
 
-class InstantFilter(Strict):
+class InstantFilter(StrictModel):
     """Exact, also for instants that are finer than the microseconds of what is stored."""
 
     eq: Instant = ABSENT
@@ -81,7 +81,7 @@ class InstantFilter(Strict):
     lte: Instant = ABSENT
 
 
-class RowFilter(Strict):
+class RowFilter(StrictModel):
     """The operators of each field, and the boolean ones; all that is given must hold.
 
     What is empty means what logic says: `{}` and an empty `and` hold for every row, an empty `or` or `in` for none.
@@ -135,7 +135,7 @@ def _children(node: Any) -> list[Any]:
     )
 
 
-class Per(Strict):
+class Per(StrictModel):
     """Answer a page for each parent: the rows whose `field` is one of `ids`, top-n by the ordering for each."""
 
     field: str
@@ -161,7 +161,7 @@ def _alternatives(schema: dict[str, Any]) -> None:
     ]
 
 
-class RichQuery(Strict):
+class RichQuery(StrictModel):
     """One rich read. Either `ids` alone, or a page (`first`/`after` or `last`/`before`), or a page `per` parent."""
 
     model_config = ConfigDict(json_schema_extra=_alternatives)
@@ -220,7 +220,7 @@ class GroupedQuery(RichQuery):
         return super().is_search
 
 
-FILTERS: dict[str, type[Strict]] = {"integer": IntegerFilter, "name": NameFilter, "instant": InstantFilter}
+FILTERS: dict[str, type[StrictModel]] = {"integer": IntegerFilter, "name": NameFilter, "instant": InstantFilter}
 
 
 def query_model(

@@ -86,7 +86,7 @@ class Collection:
         kinds = {name: field.kind for name, field in fields.items()}
         self.query_model = query_model(kind.noun.capitalize(), kinds, orderings(fields), parents)
 
-    # -- what a service may make its own -----------------------------------------------------------------------
+    # -- what a service may override ---------------------------------------------------------------------------
 
     async def check(
         self, request: Request, new: Mapping[str, Any], old: Mapping[str, Any] | None

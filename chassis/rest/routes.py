@@ -21,7 +21,7 @@ class BareRoute(APIRoute):
         return cast("Callable[[Request], Coroutine[Any, Any, Response]]", self.endpoint)
 
 
-class Member(Convertor[str]):
+class MemberConvertor(Convertor[str]):
     """A path segment that names a member, by a valid id or not. Only the collection's own `query` is excluded."""
 
     regex = "(?!query/)[^/]+"
@@ -33,7 +33,7 @@ class Member(Convertor[str]):
         return value
 
 
-register_url_convertor("member", Member())
+register_url_convertor("member", MemberConvertor())
 
 
 def add(app: FastAPI, collection: Collection) -> None:
