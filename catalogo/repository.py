@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chassis.db.filters import Field
-from chassis.db.repository import Repository, Row
+from chassis.db.repository import Repository, RowDict
 from chassis.text import fold
 
 
@@ -20,7 +20,7 @@ class CategoriaRepository(Repository):
     }
 
     @staticmethod
-    def row(id: int, nome_categoria: str) -> Row:
+    def row(id: int, nome_categoria: str) -> RowDict:
         return {"id": id, "nome_categoria": nome_categoria}
 
     def stored(self, written: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,7 +43,7 @@ class ProdutoRepository(Repository):
     }
 
     @staticmethod
-    def row(id: int, nome_produto: str, categoria_id: int, nome_categoria: str) -> Row:
+    def row(id: int, nome_produto: str, categoria_id: int, nome_categoria: str) -> RowDict:
         categoria = {"id": categoria_id, "nome_categoria": nome_categoria}
         return {"id": id, "nome_produto": nome_produto, "categoria": categoria}
 

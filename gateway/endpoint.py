@@ -85,45 +85,45 @@ class RequestError(Exception):
 
 
 class Account:
-    """What one request is charged of its caller's share; `rates` is None where there is no limit."""
+    """Charges one request to its caller's share of the rate limit. Without a limit (`rates` is None) nothing happens."""
 
     def __init__(self, rates: "RateLimit | None", scope: Scope) -> None:
         self._rates, self._scope = rates, scope
         self.headers: dict[str, str] = {}
-        """Where the caller stands, once something was charged."""
+        """The `RateLimit` headers of the answer; empty until something is charged."""
 
     @property
     def limited(self) -> bool:
         return self._rates is not None
 
     async def charge(self, cost: int) -> None:
-        """Raises RateLimited, and then nothing is charged."""
+        """Charges `cost`. Raises RateLimited when the share is used up, and then charges nothing."""
         if self._rates is not None:
             self.headers = await self._rates.charge(self._scope, cost)
 
-    async def charge_judging(self) -> None:
-        """Judging a request is work too, also where nothing is executed. Raises RateLimited."""
+    async def charge_the_least(self) -> None:
+        """Charges 1 if nothing was charged yet: to refuse a request is work too. Raises RateLimited."""
         if not self.headers:
             await self.charge(1)
 
 
 @dataclass(slots=True)
-class Answer:
-    """The one answer to a request: a GraphQL response as JSON, and what HTTP says beside it."""
+class GraphQLAnswer:
+    """The answer to one request: the GraphQL response as JSON, and what HTTP needs to know of it."""
 
     content: bytes
     executed: bool = False
-    """Whether an operation was executed, be it in part."""
+    """Whether an operation was executed, even if some of its fields failed."""
     status: int | None = None
-    """That of a refusal; else the specification says which, by the media type."""
+    """The status of a refusal. None: the specification says which, by the media type."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class GraphQLEndpoint:
     """`/graphql`, over one schema and the services that `remotes` names.
 
-    Each request comes in by `respond`, is executed or refused, and leaves as the one `Answer` that came of it. `rates`
-    is what callers are charged; None: nothing.
+    `respond` is the only way in. It executes or refuses the request, which gives one `GraphQLAnswer`, and writes that.
+    `rates` is the rate limit of the callers; None means that there is no limit.
     """
 
     def __init__(
@@ -152,11 +152,13 @@ class GraphQLEndpoint:
             answer = await self._executed(request, headers, asked, account, began)
         except RequestError as failure:
             metrics.record_refusal(began)
-            answer = Answer(_errors(failure.errors))
+            answer = GraphQLAnswer(_errors(failure.errors))
         except Refusal as refusal:
             metrics.record_refusal(began)
             answer = await self._refused(request, refusal, account)
-        except Exception:  # a fault of ours outside of any field: GraphQL's clients must be able to read it too
+        except (
+            Exception
+        ):  # a fault of ours, outside of any field: a GraphQL client must be able to read this answer too
             log.exception("unhandled exception", extra={"method": request.method, "path": request.url.path})
             metrics.record_refusal(began)
             answer = await self._refused(request, broken(), account)
@@ -165,12 +167,12 @@ class GraphQLEndpoint:
 
     async def _executed(
         self, request: Request, headers: Headers, asked: GraphQLRequest, account: Account, began: float
-    ) -> Answer:
-        """What came of the operation that is asked for. Raises RequestError, Refusal."""
+    ) -> GraphQLAnswer:
+        """Executes the operation that the request asks for. Raises RequestError, Refusal."""
         try:
             document, operation = self._found(asked)
         except RequestError:
-            await account.charge_judging()
+            await account.charge_the_least()
             raise
         if request.method != "POST" and not is_query(operation):
             raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
@@ -189,10 +191,10 @@ class GraphQLEndpoint:
         finally:
             loaders.cancel_reads()
         if result.data is None:
-            await account.charge_judging()
+            await account.charge_the_least()
         metrics.record_operation(operation, began, result.data, result.errors)
         if result.data is None:
-            return Answer(_errors(result.errors))
+            return GraphQLAnswer(_errors(result.errors))
         content = [b'{"data":', result.data]
         if result.errors:
             log_faults(result.errors)
@@ -200,10 +202,10 @@ class GraphQLEndpoint:
         if headers.get(b"x-query-cost") == b"1":
             cost = {"requested": result.cost, "allowed": self.executor.limits.max_cost}
             content += b',"extensions":', orjson.dumps({"cost": cost})
-        return Answer(b"".join((*content, b"}")), executed=True)
+        return GraphQLAnswer(b"".join((*content, b"}")), executed=True)
 
     def _found(self, asked: GraphQLRequest) -> tuple[Document, OperationDefinitionNode]:
-        """The document, validated, and its operation. Raises RequestError."""
+        """The validated document, and the operation in it that is asked for. Raises RequestError."""
         if asked.query is None:
             raise RequestError([PersistedQueryNotSupportedError()])
         try:
@@ -214,11 +216,11 @@ class GraphQLEndpoint:
         except GraphQLError as failure:
             raise RequestError([failure]) from None
 
-    async def _refused(self, request: Request, refusal: Refusal, account: Account) -> Answer:
-        """A refusal that HTTP says by its status too, as GraphQL's clients read it."""
+    async def _refused(self, request: Request, refusal: Refusal, account: Account) -> GraphQLAnswer:
+        """The answer to a request that is refused with a status of its own, as a GraphQL client can read it."""
         if not isinstance(refusal, RateLimited):
             try:
-                await account.charge_judging()
+                await account.charge_the_least()
             except RateLimited as limited:
                 refusal = limited
         code = code_of(refusal)
@@ -232,10 +234,10 @@ class GraphQLEndpoint:
         if isinstance(refusal, RateLimited):
             extensions |= {"limit": "RATE_LIMIT", "retry_after": refusal.retry_after}
         content = orjson.dumps({"errors": [{"message": refusal.detail, "extensions": extensions}]})
-        return Answer(content, status=refusal.status, headers=refusal.headers)
+        return GraphQLAnswer(content, status=refusal.status, headers=refusal.headers)
 
     def _too_large(self, request: Request) -> dict[str, Any]:
-        """Which limit a body was over, in the words of the other limits."""
+        """Which limit the body exceeds, with the same members as the other limits have."""
         allowed: int = self.executor.limits.max_body_bytes
         length = request.headers.get("content-length", "")
         return {
@@ -251,12 +253,12 @@ def negotiate(accept: str) -> str:
     wanted, plain = quality(accept, GRAPHQL_JSON), quality(accept, JSON)
     if not wanted and not plain:
         raise NotAcceptable(f"só há respostas em {GRAPHQL_JSON} e {JSON}")
-    # A wildcard is an old client: it gets what it always got.
+    # A client that sends a wildcard is an old one: it gets what it always got.
     return GRAPHQL_JSON if wanted >= plain and (is_named(accept, GRAPHQL_JSON) or not plain) else JSON
 
 
 def _wants_page(accept: str) -> bool:
-    """Whether a browser asks. Who takes anything is a program, and so is who prefers JSON."""
+    """Whether a browser asks. A client that takes anything, or that prefers JSON, is a program."""
     page, data = quality(accept, HTML), max(quality(accept, JSON), quality(accept, GRAPHQL_JSON))
     return page > data or (page == data > 0 and is_named(accept, HTML))
 
@@ -282,7 +284,7 @@ async def _parameters(request: Request, fields: Headers) -> Any:
 
 
 def _require_unicode(parameters: Any) -> None:
-    """Raises Malformed for a lone surrogate: JSON can spell one (`"\\ud800"`), but nothing can be sent on with it."""
+    """Raises Malformed for a lone surrogate: JSON can spell one (`"\\ud800"`), but no service can be sent it."""
     try:
         ENCODER.encode(parameters).encode()
     except UnicodeEncodeError:
@@ -292,12 +294,12 @@ def _require_unicode(parameters: Any) -> None:
 
 
 def _errors(errors: Sequence[GraphQLError]) -> bytes:
-    """The response to what could not be executed at all."""
+    """The GraphQL response to a request of which nothing was executed."""
     return orjson.dumps({"errors": [formatted(error) for error in errors]})
 
 
 class JsonResponse(Response):
-    """An answer whose usual headers are ready as they are sent: Starlette makes them anew for each."""
+    """A response whose usual headers are prepared once. Starlette would make them anew for each response."""
 
     def __init__(self, body: bytes, media_type: str, status: int, headers: Mapping[str, str]) -> None:
         self.status_code, self.body, self.background = status, body, None

@@ -11,14 +11,14 @@ from msgspec import Meta, Struct
 from chassis.query.pagination import INT8
 
 R = TypeVar("R")
-Id = Annotated[int, Meta(ge=1, le=INT8)]
+RowId = Annotated[int, Meta(ge=1, le=INT8)]
 """An id. An answer with any other number is invalid: a later bulk read with that number would fail for all its ids."""
 
 
 class Row(Struct, gc=False):
     """One row. `gc=False`: rows are never part of a reference cycle, so the garbage collector need not track them."""
 
-    id: Id
+    id: RowId
 
 
 class Categoria(Row):
@@ -43,9 +43,9 @@ class Servico(Row):
 
 
 class Solicitacao(Row):
-    servico_id: Id
-    pessoa_id: Id
-    produto_id: Id
+    servico_id: RowId
+    pessoa_id: RowId
+    produto_id: RowId
     data_solicitacao: str
 
 
@@ -69,7 +69,7 @@ class Page(Struct, Generic[R]):
 class Group(Page[R], Generic[R], kw_only=True):
     """The page of one parent, whose id is `id`."""
 
-    id: Id
+    id: RowId
 
 
 class Groups(Struct, Generic[R]):
@@ -81,5 +81,5 @@ class Groups(Struct, Generic[R]):
 class Ids(Struct):
     """The ids that match a filter. `has_next` is true if there are more than the answer may contain."""
 
-    ids: list[Id]
+    ids: list[RowId]
     has_next: bool

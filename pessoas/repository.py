@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chassis.db.filters import Field
-from chassis.db.repository import Repository, Row
+from chassis.db.repository import Repository, RowDict
 from chassis.text import fold
 
 
@@ -20,7 +20,7 @@ class PessoaRepository(Repository):
     }
 
     @staticmethod
-    def row(id: int, nome_pessoa: str) -> Row:
+    def row(id: int, nome_pessoa: str) -> RowDict:
         return {"id": id, "nome_pessoa": nome_pessoa}
 
     def stored(self, written: Mapping[str, Any]) -> dict[str, Any]:

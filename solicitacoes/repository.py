@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from chassis.db.filters import Field
-from chassis.db.repository import Repository, Row
+from chassis.db.repository import Repository, RowDict
 
 
 class SolicitacaoRepository(Repository):
@@ -21,7 +21,7 @@ class SolicitacaoRepository(Repository):
     }
 
     @staticmethod
-    def row(id: int, servico_id: int, pessoa_id: int, produto_id: int, data_solicitacao: datetime) -> Row:
+    def row(id: int, servico_id: int, pessoa_id: int, produto_id: int, data_solicitacao: datetime) -> RowDict:
         return {
             "id": id,
             "servico_id": servico_id,

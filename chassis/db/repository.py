@@ -16,16 +16,16 @@ from chassis.db.filters import Fields, Values, beyond, bigints, condition, curso
 from chassis.errors import FieldError, NotFound, invalid, over_limit
 from chassis.query.models import GroupedQuery, RichQuery
 
-Row = dict[str, Any]
+RowDict = dict[str, Any]
 MAX_GROUPED_ROWS = 100_000
 """The most rows in one answer that is grouped by parent: the number of parents times the page size."""
 
 
 @dataclass(slots=True)
-class Page:
+class PageOfRows:
     """One page: its rows in order, whether there are more on either side, and the total when the query asks for it."""
 
-    items: list[Row]
+    items: list[RowDict]
     has_next: bool
     has_previous: bool
     count: int | None = None
@@ -43,7 +43,7 @@ class Repository:
     """The FROM clause: the table, joined to the other tables that its representation shows."""
     select: ClassVar[str]
     """The columns of the representation. The table's own id comes first."""
-    row: ClassVar[Callable[..., Row]]
+    row: ClassVar[Callable[..., RowDict]]
     """Makes the representation of one row of `select`; a static method."""
     fields: ClassVar[Fields]
     locking: ClassVar[str] = "FOR UPDATE"
@@ -60,14 +60,14 @@ class Repository:
 
     # -- reads -------------------------------------------------------------------------------------------------
 
-    async def get(self, id: int) -> Row:
+    async def get(self, id: int) -> RowDict:
         """The row `id`. Raises NotFound."""
         rows = await self._rows(f"SELECT {self.select} FROM {self.source} WHERE {self._id} = %s", [id])
         if not rows:
             raise self.not_found(id)
         return rows[0]
 
-    async def by_ids(self, ids: Sequence[int]) -> list[Row]:
+    async def by_ids(self, ids: Sequence[int]) -> list[RowDict]:
         """The rows that exist among `ids`, in id order, in one statement."""
         if not ids:
             return []
@@ -91,7 +91,7 @@ class Repository:
         found = [id for (id,) in await self._fetcher(query)(sql, values)]
         return found[: query.size], len(found) > query.size
 
-    async def page(self, query: RichQuery) -> Page:
+    async def page(self, query: RichQuery) -> PageOfRows:
         """The page that a query asks for, in one statement. Raises Invalid for a cursor of another ordering."""
         window = Window(self.fields, self._id, query)
         extras, extra_values = window.extras(self.source)
@@ -106,7 +106,7 @@ class Repository:
         width = len(rows[0]) - len(extras) if rows else 0
         return window.page([self.row(*columns[:width]) for columns in rows], facts)
 
-    async def pages_per_parent(self, query: GroupedQuery) -> list[tuple[int, Page]]:
+    async def pages_per_parent(self, query: GroupedQuery) -> list[tuple[int, PageOfRows]]:
         """A page for each distinct parent id of `query.per`, in the query's order; one statement."""
         parent, ids = self.fields[query.per.field], dict.fromkeys(query.per.ids)
         if len(ids) * query.size > MAX_GROUPED_ROWS:
@@ -123,7 +123,7 @@ class Repository:
             f"LEFT JOIN LATERAL (SELECT row_number() OVER (ORDER BY {window.order}) AS place, {self.select} "
             f"FROM {self.source} {window.clauses(values)}) AS item ON true ORDER BY parent.place, item.place"
         )
-        found: dict[int, tuple[list[Row], Sequence[Any]]] = {}
+        found: dict[int, tuple[list[RowDict], Sequence[Any]]] = {}
         first_column = 1 + len(extras)
         for columns in await self._fetcher(query)(sql, values):
             rows, _ = found.setdefault(columns[0], ([], columns[1:first_column]))
@@ -133,12 +133,12 @@ class Repository:
 
     # -- writes, inside the caller's transaction ---------------------------------------------------------------
 
-    async def lock(self, transaction: Transaction, id: int) -> Row:
+    async def lock(self, transaction: Transaction, id: int) -> RowDict:
         """The row `id`, locked until the transaction ends, so nobody can change its representation. Raises NotFound."""
         sql = f"SELECT {self.select} FROM {self.source} WHERE {self._id} = %s {self.locking}"
         return self._one(await transaction.fetch(sql, [id], args_row(self.row)), id)
 
-    async def add(self, transaction: Transaction, written: Mapping[str, Any]) -> Row:
+    async def add(self, transaction: Transaction, written: Mapping[str, Any]) -> RowDict:
         """Inserts a row and returns it, with the values that the database set. Raises Invalid for a reference to a
         missing row."""
         values = self.stored(written)
@@ -146,7 +146,7 @@ class Repository:
         sql = f"INSERT INTO {self.table} ({columns}) VALUES ({marks})"
         return (await self._write(transaction, sql, values))[0]
 
-    async def change(self, transaction: Transaction, id: int, written: Mapping[str, Any]) -> Row:
+    async def change(self, transaction: Transaction, id: int, written: Mapping[str, Any]) -> RowDict:
         """Changes a row and returns it. Raises NotFound, and Invalid for a reference to a missing row."""
         values = self.stored(written)
         changes = ", ".join(f"{column} = %s" for column in values)
@@ -159,7 +159,7 @@ class Repository:
         if not await transaction.fetch(sql, [id]):
             raise self.not_found(id)
 
-    async def _write(self, transaction: Transaction, sql: str, stored: Mapping[str, Any], *more: Any) -> list[Row]:
+    async def _write(self, transaction: Transaction, sql: str, stored: Mapping[str, Any], *more: Any) -> list[RowDict]:
         # The common table expression has the table's own name, so that `source` and `select` read the new row.
         sql = f"WITH {self.table} AS ({sql} RETURNING *) SELECT {self.select} FROM {self.source}"
         try:
@@ -173,7 +173,7 @@ class Repository:
     def not_found(self, id: int) -> NotFound:
         return NotFound(f"{self.label} {id} não existe")
 
-    def _one(self, rows: list[Row], id: int) -> Row:
+    def _one(self, rows: list[RowDict], id: int) -> RowDict:
         if not rows:
             raise self.not_found(id)
         return rows[0]
@@ -182,7 +182,7 @@ class Repository:
         """The method that runs the query's SQL: searches use only some of the connections."""
         return self.database.search if query.is_search else self.database.fetch
 
-    async def _rows(self, sql: str, values: Values) -> list[Row]:
+    async def _rows(self, sql: str, values: Values) -> list[RowDict]:
         return await self.database.fetch(sql, values, args_row(self.row))
 
     @property
@@ -239,7 +239,7 @@ class Window:
             expressions.append(f"(SELECT count(*) FROM {source} WHERE {self._where})")
         return [f"{expression} AS extra_{n}" for n, expression in enumerate(expressions)], values
 
-    def page(self, rows: list[Row], facts: Sequence[Any]) -> Page:
+    def page(self, rows: list[RowDict], facts: Sequence[Any]) -> PageOfRows:
         """Makes the page from `rows` and the values of `extras`."""
         remaining = iter(facts)
         any_before = next(remaining) if self.after else False
@@ -247,5 +247,5 @@ class Window:
         count = next(remaining) if self.query.count else None
         more, rows = len(rows) > self.query.size, rows[: self.query.size]
         if self.query.backward:
-            return Page(rows[::-1], has_next=any_after, has_previous=more or any_before, count=count)
-        return Page(rows, has_next=more or any_after, has_previous=any_before, count=count)
+            return PageOfRows(rows[::-1], has_next=any_after, has_previous=more or any_before, count=count)
+        return PageOfRows(rows, has_next=more or any_after, has_previous=any_before, count=count)

@@ -40,7 +40,7 @@ INT64: Any = Field(json_schema_extra={"format": "int64"})  # otherwise a generat
 Int8 = Annotated[int, Field(strict=True, ge=-INT8 - 1, le=INT8), INT64]
 Id = Annotated[int, Field(strict=True, ge=1, le=INT8), INT64]
 """The id of a row: a 64-bit integer from 1."""
-Instant = Annotated[
+InstantText = Annotated[
     instants.Instant,
     PlainValidator(instants.read),
     WithJsonSchema({"type": "string", "format": "date-time"}),
@@ -74,11 +74,11 @@ class NameFilter(StrictModel):
 class InstantFilter(StrictModel):
     """Exact, also for instants that are finer than the microseconds of what is stored."""
 
-    eq: Instant = ABSENT
-    gt: Instant = ABSENT
-    gte: Instant = ABSENT
-    lt: Instant = ABSENT
-    lte: Instant = ABSENT
+    eq: InstantText = ABSENT
+    gt: InstantText = ABSENT
+    gte: InstantText = ABSENT
+    lt: InstantText = ABSENT
+    lte: InstantText = ABSENT
 
 
 class RowFilter(StrictModel):

@@ -25,7 +25,7 @@ from chassis import instants
 from chassis.db.database import CONTENDED, Transaction
 from chassis.db.filters import cursor_position, orderings
 from chassis.db.idempotency import IdempotentRequest
-from chassis.db.repository import Page, Repository, Row
+from chassis.db.repository import PageOfRows, Repository, RowDict
 from chassis.errors import Contended, FieldError, Invalid, NotFound, Refusal, invalid
 from chassis.query.models import GroupedQuery, RichQuery, query_model
 from chassis.query.pagination import DEFAULT_SIZE, INT8, MAX_SIZE, adjacent_cursor, cursor
@@ -211,7 +211,9 @@ class Collection:
 
     # -- bodies ------------------------------------------------------------------------------------------------
 
-    def _validated_change(self, body: Mapping[str, Any], stored: Row, *, merge: bool) -> tuple[Row, list[FieldError]]:
+    def _validated_change(
+        self, body: Mapping[str, Any], stored: RowDict, *, merge: bool
+    ) -> tuple[RowDict, list[FieldError]]:
         """Validates a PUT or PATCH on `stored`: returns its writable members, and what is wrong, like `_validate`."""
         current = self._writable_members(stored)
         wrong: list[FieldError] = []
@@ -226,7 +228,7 @@ class Collection:
                 wrong.append(self._unwritable(field))
         return self._validate(members, wrong)
 
-    def _writable_members(self, stored: Row) -> dict[str, Any]:
+    def _writable_members(self, stored: RowDict) -> dict[str, Any]:
         """The members of `stored` as a client would write them."""
         expanded = {stands_for: stored[field]["id"] for field, stands_for in self.expanded.items()}
         return {field: expanded.get(field, stored.get(field)) for field in self.write.model_fields}
@@ -236,7 +238,7 @@ class Collection:
             return FieldError(field, "READ_ONLY", "campo somente leitura")
         return FieldError(field, "UNKNOWN_FIELD", "campo desconhecido")
 
-    def _validate(self, members: Mapping[str, Any], wrong: list[FieldError]) -> tuple[Row, list[FieldError]]:
+    def _validate(self, members: Mapping[str, Any], wrong: list[FieldError]) -> tuple[RowDict, list[FieldError]]:
         """Validates `members` by the write model: returns the valid ones, and all errors, those in `wrong` included."""
         known = {field: value for field, value in members.items() if field in self.write.model_fields}
         try:
@@ -246,7 +248,7 @@ class Collection:
             return {field: value for field, value in known.items() if field not in bad}, [*failure.errors, *wrong]
 
     async def _raise_if_wrong(
-        self, request: Request, wrong: Sequence[FieldError], new: Row, old: Mapping[str, Any] | None
+        self, request: Request, wrong: Sequence[FieldError], new: RowDict, old: Mapping[str, Any] | None
     ) -> None:
         """Raises Invalid for everything that is wrong with a body: with its members, and with the rows that they refer
         to."""
@@ -329,7 +331,7 @@ class Collection:
             members["filter"] = filters
         return self.query_model.model_validate(members)
 
-    def _links(self, request: Request, query: RichQuery, page: Page) -> list[str]:
+    def _links(self, request: Request, query: RichQuery, page: PageOfRows) -> list[str]:
         """The values of `Link`: the next and the previous page, relative to this URL, with the same parameters."""
         field, step = query.ordering.removeprefix("-"), -1 if query.ordering.startswith("-") else 1
         kept_parameters = [
@@ -337,7 +339,7 @@ class Collection:
         ]
         prefix = urlencode(kept_parameters, safe=",:") + "&" if kept_parameters else ""
 
-        def at(row: Row) -> str:
+        def at(row: RowDict) -> str:
             return cursor(field, row[field], row["id"])
 
         links: list[str] = []
@@ -350,7 +352,7 @@ class Collection:
         return links
 
 
-def _write_response(request: Request, row: Row, status: int, headers: Mapping[str, str]) -> Response:
+def _write_response(request: Request, row: RowDict, status: int, headers: Mapping[str, str]) -> Response:
     """The answer to a write: the row as it is now, or less when `Prefer` asks for less."""
     body, preferred = dumps(row), preferences.preferred_return(request)
     headers = {**headers, "ETag": etag(body), **_preference_applied(preferred)}
@@ -363,7 +365,7 @@ def _preference_applied(preferred: str | None) -> dict[str, str]:
     return {"Preference-Applied": f"return={preferred}"} if preferred else {}
 
 
-def _envelope(page: Page) -> dict[str, Any]:
+def _envelope(page: PageOfRows) -> dict[str, Any]:
     found: dict[str, Any] = {"items": page.items, "has_next": page.has_next, "has_previous": page.has_previous}
     return found if page.count is None else found | {"count": page.count}
 

@@ -113,3 +113,18 @@ def test_names_that_were_given_up_stay_away(why: str) -> None:
         found += [f"{module}: {name}" for name in given_up if {name, f"_{name}"} & defined]
 
     assert found == []
+
+
+OF_THE_DOMAIN = {"Categoria", "Pessoa", "Produto", "Servico", "Solicitacao"}
+"""A row, a type of the schema and a table of the same thing."""
+
+
+def test_a_class_of_the_chassis_and_of_the_gateway_shares_its_name_with_no_other() -> None:
+    places: dict[str, list[str]] = {}
+    for module, file in MODULES.items():
+        if module.startswith(("chassis", "gateway", "deploy")):
+            for node in ast.parse(file.read_text()).body:
+                if isinstance(node, ast.ClassDef) and node.name not in OF_THE_DOMAIN:
+                    places.setdefault(node.name, []).append(module)
+
+    assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
