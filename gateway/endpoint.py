@@ -85,7 +85,7 @@ class RequestError(Exception):
 
 
 class Account:
-    """Charges one request to its caller's share of the rate limit. Without a limit (`rates` is None) nothing happens."""
+    """Charges one request to its caller's share of the rate limit. Without one (`rates` is None) nothing happens."""
 
     def __init__(self, rates: "RateLimit | None", scope: Scope) -> None:
         self._rates, self._scope = rates, scope
@@ -156,9 +156,7 @@ class GraphQLEndpoint:
         except Refusal as refusal:
             metrics.record_refusal(began)
             answer = await self._refused(request, refusal, account)
-        except (
-            Exception
-        ):  # a fault of ours, outside of any field: a GraphQL client must be able to read this answer too
+        except Exception:  # a fault of ours outside of any field: GraphQL clients must be able to read it
             log.exception("unhandled exception", extra={"method": request.method, "path": request.url.path})
             metrics.record_refusal(began)
             answer = await self._refused(request, broken(), account)
