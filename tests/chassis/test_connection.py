@@ -360,15 +360,17 @@ async def test_where_all_connections_are_at_work_a_newcomer_is_refused(echo: Ech
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
 async def test_of_those_who_read_nothing_who_leaves_most_is_cut_off(echo: Echo) -> None:
-    async with serving(echo, max_unread_bytes=4 * LARGE) as served:
+    async with serving(echo, max_unread_bytes=2 * LARGE) as served:
         deaf = [await served.peer("127.0.0.2") for _ in range(2)]
         other = await served.peer()
         for peer in (*deaf, other):
             peer.get("/huge")
         await until(lambda: all(one.unread_bytes > LARGE for one in served.connections), "all three wait to be read")
+        reading = asyncio.create_task(other.answer())
+        await until(lambda: sum(one.unread_bytes > LARGE for one in served.connections) == 2, "one of them reads")
         served.pass_time(0)
 
-        assert len((await other.answer()).body) == 4 * LARGE
+        assert len((await reading).body) == 4 * LARGE
         await until(lambda: len(served.connections) == 1, "both others are cut off")
 
 
