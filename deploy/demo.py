@@ -1,7 +1,7 @@
 """Demo data, the same every time: `python -m deploy.demo` fills the empty databases of a first start.
 
 20 categorias, 200 produtos, 500 pessoas, 50 serviços and 5,000 solicitações over the year 2025. A few pessoas have very
-many solicitações and a few have none, as in life, so that paging and grouping have something to show.
+many solicitações and a few have none, as in a real system, so that paging and grouping have something to show.
 """
 
 from __future__ import annotations

@@ -33,7 +33,8 @@ ALL = [f"{service.name}:{right}" for service in topology.SERVICES for right in (
 
 
 def settings(data_dir: Path) -> dict[str, str]:
-    """The environment variables that make a process trust the development key."""
+    """Writes the public key into its folder, unless it is there already; returns the environment variables that make a
+    process trust it."""
     jwks = data_dir / "public-keys" / "jwks.json"
     public = json.dumps({"keys": [_public(_key(data_dir))]}, indent=2) + "\n"
     if not jwks.exists() or jwks.read_text() != public:
@@ -90,7 +91,7 @@ def main() -> None:
     if not (seconds.isascii() and seconds.isdigit() and 0 < int(seconds) <= 10**8):
         raise SystemExit(f"SECONDS must be a whole number from 1, not {seconds!r}")
     subject = variables.get("SUBJECT") or "dev"
-    settings(data_dir)
+    settings(data_dir)  # writes the public key, for containers
     print(mint(data_dir, subject=subject, scopes=scopes, seconds=int(seconds)))
     print(
         f"\n{subject}, for {seconds} s, may: {' '.join(scopes) or 'nothing'}\n"

@@ -58,7 +58,7 @@ class LauncherSettings:
     """Calls of one process to each service at a time. Here all callers of a service have one address, so they share the
     requests at work that the service allows to one address."""
     own_tokens: bool
-    """Whether the processes trust the development key: so if tokens are required and no issuer is named."""
+    """Whether the processes trust the development key. They do if tokens are required and AUTH_JWKS is not set."""
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> Self:
@@ -147,6 +147,7 @@ class Launcher:
         self._main: asyncio.Task[None] | None = None
         self._stopping = False
         self._ended_early: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Fails when a process ends before everything is ready; cancelled when everything is ready."""
 
     async def run(self) -> None:
         """Starts everything and watches it until a signal cancels this; then stops everything in order."""
@@ -273,15 +274,15 @@ class Launcher:
         return {databases.variable(service.name): self._cluster.url(service.name) for service in topology.SERVICES}
 
     async def _keep_running(
-        self, name: str, live: Callable[[], Awaitable[str]], living: Awaitable[str] | None = None
+        self, name: str, run: Callable[[], Awaitable[str]], under_way: Awaitable[str] | None = None
     ) -> None:
-        """Runs `live` again whenever it returns; the text that it returns says how it ended. `living` is a run that is
-        already under way."""
+        """Runs `run` again whenever it returns; the text that it returns says how it ended. `under_way` is a first run
+        that has already begun."""
         pause = FIRST_PAUSE
         while True:
             began = time.monotonic()
-            ended = await (living or live())
-            living = None
+            ended = await (under_way or run())
+            under_way = None
             if not self._ended_early.done():
                 failure = LaunchError(f"{name} {ended} before everything was ready; its lines above say why")
                 self._ended_early.set_exception(failure)

@@ -18,14 +18,14 @@ def path(service: str) -> Path:
     return ROOT / service / "openapi.json"
 
 
-def live(service: str) -> dict[str, Any]:
+def generated(service: str) -> dict[str, Any]:
     """The document that today's code gives. Nothing is connected, so any address will do."""
     asked = {topology.url_variable(one.name): "http://localhost" for one in topology.PROCESSES}
     before = dict(os.environ)
     os.environ |= {"DATABASE_URL": "postgresql://localhost/none", "LOG_LEVEL": "ERROR"} | asked
     try:
         document: dict[str, Any] = importlib.import_module(f"{service}.app").create_app().openapi()
-    finally:  # what this process starts later must not be told of these
+    finally:  # programs that this process starts later must not get these variables
         os.environ.clear()
         os.environ.update(before)
     return document
@@ -38,7 +38,7 @@ def text(document: dict[str, Any]) -> str:
 
 def main() -> None:
     for service in topology.SERVICES:
-        path(service.name).write_text(text(live(service.name)), encoding="utf-8")
+        path(service.name).write_text(text(generated(service.name)), encoding="utf-8")
 
 
 if __name__ == "__main__":
