@@ -212,7 +212,7 @@ async def measure(launcher: psutil.Process, offset: int, name: str, times: float
     began = asyncio.get_running_loop().time()
     after = await load.open(AFTER, calm.goodput / 2)
     late = 4 * calm.percentile(200, 99) / 1000
-    unwell = [due - began for due, status, took in after.answers if status != 200 or took > late]
+    abnormal = [due - began for due, status, took in after.answers if status != 200 or took > late]
     print(
         f"\n{name}: capacity {calm.goodput:.0f}/s, p50 {calm.percentile(200, 50):.0f} ms, "
         f"p99 {calm.percentile(200, 99):.0f} ms"
@@ -229,7 +229,7 @@ async def measure(launcher: psutil.Process, offset: int, name: str, times: float
     )
     print(
         f"  memory {before / 2**20:.0f} MiB before, {after_over / 2**20:.0f} after; "
-        f"itself again {max(unwell, default=0.0):.1f} s after the last of it"
+        f"back to normal {max(abnormal, default=0.0):.1f} s after the overload"
     )
 
 

@@ -73,7 +73,7 @@ async def main() -> None:
             text += ["### Growth", await scaling.growth(program, directory, arguments.rounds, arguments.seconds)]
         if "memory" in parts:
             text += ["### Ever-new documents"]
-            text += [await memory.flatness(program, directory, arguments.documents, arguments.rounds)]
+            text += [await memory.cost_of_new_documents(program, directory, arguments.documents, arguments.rounds)]
     print("\n\n".join(text))
     if arguments.write:
         report.write("\n\n".join(text))

@@ -67,7 +67,7 @@ class RunningContestant:
         rounds = self.rounds.get(workload.name)
         return statistics.median(one.cpu for one in rounds) if rounds else None
 
-    def last_words(self) -> str:
+    def last_line(self) -> str:
         lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
         return lines[-1][:300] if lines else "it said nothing"
 
@@ -104,7 +104,7 @@ async def _until_listening(one: RunningContestant) -> None:
     assert one.process
     for _ in range(400):
         if not one.process.is_running() or one.process.status() == psutil.STATUS_ZOMBIE:
-            one.broken = f"it ended at once: {one.last_words()}"
+            one.broken = f"it ended at once: {one.last_line()}"
             return
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", one.port)
@@ -114,7 +114,7 @@ async def _until_listening(one: RunningContestant) -> None:
         else:
             cpu.pin(one.process, GATEWAY_CORE)
             return
-    one.broken = f"it does not listen after 40 s: {one.last_words()}"
+    one.broken = f"it does not listen after 40 s: {one.last_line()}"
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:

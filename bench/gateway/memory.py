@@ -26,7 +26,7 @@ def _inlined(id: int) -> load.Request:
     return load.Request.of("POST", "/graphql", orjson.dumps({"query": query}))
 
 
-async def flatness(program: Path, directory: Path, documents: int, rounds: int) -> str:
+async def cost_of_new_documents(program: Path, directory: Path, documents: int, rounds: int) -> str:
     """Measures memory before, during and after that many distinct documents, and compares the CPU with the reference
     executor's."""
     rows = directory / "rows-for-documents"

@@ -125,7 +125,7 @@ def table(running: list[Server]) -> str:
     return "\n".join(lines)
 
 
-def beside(running: list[Server], revision: str) -> str:
+def comparison(running: list[Server], revision: str) -> str:
     """The table that compares today's code with the earlier revision."""
     ours, earlier = running[1:]
     lines = [f"| CPU, times that of {revision} | median of the rounds |", "|---|---|"]
@@ -164,7 +164,7 @@ async def main() -> None:
                     server.process.wait(20)
     print(table(running))
     if arguments.base:
-        print(f"\n{beside(running, arguments.base)}")
+        print(f"\n{comparison(running, arguments.base)}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Our gateway without breaker, bulkhead and retries, served by `chassis.serve`."""
