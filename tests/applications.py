@@ -120,8 +120,8 @@ class Gateway:
 class Applications:
     services: Services
     gateway: Gateway
-    front: FastAPI
-    """The gateway's application."""
+    gateway_app: FastAPI
+    """The application behind `gateway`."""
 
     @classmethod
     async def start(cls, stack: AsyncExitStack, database_urls: dict[str, str], **common: Any) -> Self:
@@ -134,11 +134,11 @@ class Applications:
 
         # What a test breaks affects this test only: no breaker remembers it, and no retry hides it. The time-outs are
         # long, so that a busy machine breaks nothing.
-        calm: dict[str, Any] = {"log_level": "ERROR", "retry_budget": 0, "breaker_share": 0, **common}
-        calm |= {"neighbour_timeout": 30, "operation_timeout": 60}
+        common_settings: dict[str, Any] = {"log_level": "ERROR", "retry_budget": 0, "breaker_share": 0, **common}
+        common_settings |= {"neighbour_timeout": 30, "operation_timeout": 60}
 
         def settings(name: str) -> dict[str, Any]:
-            return {"database_url": database_urls[name], **calm}
+            return {"database_url": database_urls[name], **common_settings}
 
         urls: dict[str, Any] = {f"{name}_url": URL.format(name) for name in database_urls}
         networks: dict[str, ServiceNetwork] = {}
@@ -148,8 +148,8 @@ class Applications:
             solicitacoes.app.Settings(**settings("solicitacoes"), **urls), dict(networks)
         )
         networks["solicitacoes"] = await serve("solicitacoes", coordinator)
-        front = gateway.app.create_app(gateway.settings.Settings(**calm, **urls), dict(networks))
-        await stack.enter_async_context(front.router.lifespan_context(front))
+        gateway_app = gateway.app.create_app(gateway.settings.Settings(**common_settings, **urls), dict(networks))
+        await stack.enter_async_context(gateway_app.router.lifespan_context(gateway_app))
 
         async def client(name: str, app: FastAPI) -> httpx2.AsyncClient:
             transport = httpx2.ASGITransport(app=app)
@@ -158,7 +158,11 @@ class Applications:
             )
 
         clients = {name: await client(name, network.app) for name, network in networks.items()}
-        return cls(Services(**clients, networks=networks, calls=calls), Gateway(await client("gateway", front)), front)
+        return cls(
+            Services(**clients, networks=networks, calls=calls),
+            Gateway(await client("gateway", gateway_app)),
+            gateway_app,
+        )
 
     def clients(self) -> list[httpx2.AsyncClient]:
         """A client for each of the five."""
@@ -168,7 +172,7 @@ class Applications:
         """Returns when every process says that it is ready."""
         async with asyncio.timeout(60):
             for client in self.clients():
-                while (await client.get("/health/ready")).status_code != 200:  # noqa: ASYNC110  # asked by asking
+                while (await client.get("/health/ready")).status_code != 200:  # noqa: ASYNC110  # only the answer says it
                     await asyncio.sleep(0.05)
 
     def restore(self) -> None:

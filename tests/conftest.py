@@ -114,7 +114,7 @@ def logged(capfd: pytest.CaptureFixture[str]) -> Logged:
 
 
 @pytest.fixture(autouse=True)
-def what_it_logs_is_its_own() -> Iterator[None]:
+def finish_log_lines() -> Iterator[None]:
     """Log lines are written a moment later. This waits for them, so that pytest shows them with this test if it
     fails."""
     yield

@@ -16,8 +16,8 @@ class SharedDatabase:
     """A database that is emptied again and again, over one connection.
 
     TRUNCATE gives every table, index and sequence a new file, however little is in it: some 20 ms. So small tables are
-    emptied by DELETE. In both cases every table is locked first, as TRUNCATE locks it, so statements that an earlier
-    test has left running end before, and leave no row.
+    emptied by DELETE. In both cases every table is locked first, as TRUNCATE locks it. So statements that an earlier
+    test has left running end first, and the rows that they have written are deleted too.
     """
 
     def __init__(self, url: str) -> None:

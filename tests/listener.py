@@ -31,8 +31,8 @@ class Listener:
                 self.said.append(line.rstrip())
 
     @contextlib.contextmanager
-    def deaf(self) -> Generator[None]:
-        """Stops reading meanwhile, so that the pipe fills up."""
+    def paused(self) -> Generator[None]:
+        """Does not read during the block, so that the pipe fills up."""
         self._listens.clear()
         try:
             yield

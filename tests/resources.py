@@ -51,23 +51,24 @@ async def _solicitacao(services: Services) -> Body:
     }
 
 
-def _named(field: str) -> Callable[[Services], Awaitable[Body]]:
+def _named_body(field: str) -> Callable[[Services], Awaitable[Body]]:
     async def body(_services: Services) -> Body:
         return {field: "Conceição"}
 
     return body
 
 
-CATEGORIAS = Resource("catalogo", "/api/categorias/", _named("nome_categoria"), "nome_categoria")
+CATEGORIAS = Resource("catalogo", "/api/categorias/", _named_body("nome_categoria"), "nome_categoria")
 PRODUTOS = Resource("catalogo", "/api/produtos/", _produto, "nome_produto")
-PESSOAS = Resource("pessoas", "/api/pessoas/", _named("nome_pessoa"), "nome_pessoa")
-SERVICOS = Resource("servicos", "/api/servicos/", _named("nome_servico"), "nome_servico")
+PESSOAS = Resource("pessoas", "/api/pessoas/", _named_body("nome_pessoa"), "nome_pessoa")
+SERVICOS = Resource("servicos", "/api/servicos/", _named_body("nome_servico"), "nome_servico")
 SOLICITACOES = Resource("solicitacoes", "/api/solicitacoes/", _solicitacao, None)
 
 ALL = (CATEGORIAS, PRODUTOS, PESSOAS, SERVICOS, SOLICITACOES)
 NAMED = tuple(resource for resource in ALL if resource.name)
+"""Those with a name field."""
 
 
-def named(resource: Resource) -> str:
+def short_name(resource: Resource) -> str:
     """The id of this resource in pytest's output."""
     return resource.path.split("/")[2]

@@ -50,12 +50,12 @@ def refusal(**variables: object) -> str:
 class System:
     """A running launcher, its lines so far, and its services' HTTP."""
 
-    between = staticmethod(os.pipe)
-    """Makes the pipe for its lines."""
+    open_output = staticmethod(os.pipe)
+    """Opens what the launcher writes its lines into; returns the end to read and the end to write."""
 
     def __init__(self, directory: Path, offset: int, demo: int, **variables: object) -> None:
         self.directory, self.offset = directory, offset
-        reading, writing = self.between()
+        reading, writing = self.open_output()
         self.launcher = subprocess.Popen(
             **command(DATA_DIR=directory, PORT_OFFSET=offset, DEMO=demo, **variables),
             stdout=writing,
@@ -109,7 +109,7 @@ class System:
 class SystemOnATerminal(System):
     """The same system, whose output goes to a terminal."""
 
-    between = staticmethod(os.openpty)
+    open_output = staticmethod(os.openpty)
 
 
 def free_offset() -> int:

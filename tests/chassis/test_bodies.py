@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.applications import Services
-from tests.resources import NAMED, PESSOAS, SOLICITACOES, Resource, named
+from tests.resources import NAMED, PESSOAS, SOLICITACOES, Resource, short_name
 
 JSON = {"Content-Type": "application/json"}
 MISSING = object()
@@ -31,7 +31,7 @@ BAD_NAMES: dict[str, tuple[object, str]] = {
 }
 
 
-@pytest.mark.parametrize("resource", NAMED, ids=named)
+@pytest.mark.parametrize("resource", NAMED, ids=short_name)
 @pytest.mark.parametrize("case", BAD_NAMES)
 async def test_a_bad_name_is_422_names_the_field_and_stores_nothing(
     services: Services, resource: Resource, case: str
@@ -185,7 +185,7 @@ async def test_any_unicode_name_comes_back_as_it_was(services: Services) -> None
         assert (answer.status_code, answer.json()["nome_pessoa"]) == (201, name)
 
 
-@pytest.mark.parametrize("resource", NAMED, ids=named)
+@pytest.mark.parametrize("resource", NAMED, ids=short_name)
 async def test_a_decomposed_name_is_stored_and_counted_composed(services: Services, resource: Resource) -> None:
     assert resource.name
     client, body = resource.client(services), await resource.body(services)

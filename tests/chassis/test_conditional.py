@@ -8,10 +8,10 @@ import pytest
 
 from tests import builders
 from tests.applications import Applications, Services
-from tests.resources import ALL, NAMED, PESSOAS, PRODUTOS, SOLICITACOES, Resource, named
+from tests.resources import ALL, NAMED, PESSOAS, PRODUTOS, SOLICITACOES, Resource, short_name
 
-every = pytest.mark.parametrize("resource", ALL, ids=named)
-every_named = pytest.mark.parametrize("resource", NAMED, ids=named)
+every = pytest.mark.parametrize("resource", ALL, ids=short_name)
+every_named = pytest.mark.parametrize("resource", NAMED, ids=short_name)
 
 
 @every_named

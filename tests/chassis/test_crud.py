@@ -4,10 +4,10 @@ import httpx2
 import pytest
 
 from tests.applications import Services
-from tests.resources import ALL, NAMED, PESSOAS, Resource, named
+from tests.resources import ALL, NAMED, PESSOAS, Resource, short_name
 
-every = pytest.mark.parametrize("resource", ALL, ids=named)
-every_named = pytest.mark.parametrize("resource", NAMED, ids=named)
+every = pytest.mark.parametrize("resource", ALL, ids=short_name)
+every_named = pytest.mark.parametrize("resource", NAMED, ids=short_name)
 
 
 @every

@@ -17,9 +17,9 @@ from pessoas.app import create_app
 from tests import builders
 from tests.applications import Applications, Services
 from tests.chassis.peers import serving
-from tests.resources import ALL, PESSOAS, Resource, named
+from tests.resources import ALL, PESSOAS, Resource, short_name
 
-every = pytest.mark.parametrize("resource", ALL, ids=named)
+every = pytest.mark.parametrize("resource", ALL, ids=short_name)
 
 
 @every

@@ -15,12 +15,12 @@ from chassis.db.idempotency import BATCH, forget_expired, keep_forgetting
 from chassis.settings import DatabaseSettings
 from tests import builders
 from tests.applications import Services
-from tests.resources import ALL, PESSOAS, SOLICITACOES, Resource, named
+from tests.resources import ALL, PESSOAS, SOLICITACOES, Resource, short_name
 
 KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
 
 
-@pytest.mark.parametrize("resource", ALL, ids=named)
+@pytest.mark.parametrize("resource", ALL, ids=short_name)
 async def test_a_retry_gets_the_first_answer_and_makes_nothing(services: Services, resource: Resource) -> None:
     client, body = resource.client(services), await resource.body(services)
 
@@ -210,7 +210,7 @@ async def a_change(services: Services, row: Mapping[str, Any], name: str) -> dic
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-@pytest.mark.parametrize("resource", ALL, ids=named)
+@pytest.mark.parametrize("resource", ALL, ids=short_name)
 async def test_a_retried_change_gets_the_first_answer_and_leaves_alone_what_others_changed_since(
     services: Services, resource: Resource, method: str
 ) -> None:
@@ -228,7 +228,7 @@ async def test_a_retried_change_gets_the_first_answer_and_leaves_alone_what_othe
 
 
 @pytest.mark.parametrize("prefer", [{}, {"Prefer": "return=representation"}], ids=["bare", "representation"])
-@pytest.mark.parametrize("resource", ALL, ids=named)
+@pytest.mark.parametrize("resource", ALL, ids=short_name)
 async def test_a_retried_deletion_gets_the_first_answer(
     services: Services, resource: Resource, prefer: dict[str, str]
 ) -> None:

@@ -12,9 +12,9 @@ import pytest
 from tests import builders
 from tests.applications import Applications, Services
 from tests.issuer import Issuer, bearer, jwks, mint
-from tests.resources import ALL, PESSOAS, SOLICITACOES, Resource, named
+from tests.resources import ALL, PESSOAS, SOLICITACOES, Resource, short_name
 
-every = pytest.mark.parametrize("resource", ALL, ids=named)
+every = pytest.mark.parametrize("resource", ALL, ids=short_name)
 SERVICES = ("catalogo", "pessoas", "servicos", "solicitacoes")
 EVERYTHING = [f"{service}:{right}" for service in SERVICES for right in ("read", "write")]
 

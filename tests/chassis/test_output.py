@@ -244,7 +244,7 @@ def serve() -> Iterator[Callable[[int], Service]]:
 @pytest.mark.parametrize("workers", [1, 3])
 def test_requests_are_answered_while_nobody_reads_the_log(serve: Callable[[int], Service], workers: int) -> None:
     service, asked = serve(workers), 150 * workers
-    with service.log.deaf():
+    with service.log.paused():
         for n in range(asked):
             assert service.ask(f"/{n}/{LONG}").status_code == 404
         assert service.is_live()
@@ -262,7 +262,7 @@ def test_requests_are_answered_while_nobody_reads_the_log(serve: Callable[[int],
 
 def test_a_service_whose_log_is_unread_stops_when_it_is_told_to(serve: Callable[[int], Service]) -> None:
     service = serve(1)
-    with service.log.deaf():
+    with service.log.paused():
         for n in range(10):
             service.ask(f"/{n}/{LONG}")
         service.process.terminate()

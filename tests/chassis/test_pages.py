@@ -10,9 +10,9 @@ import pytest
 from chassis.query.pagination import cursor
 from tests import builders
 from tests.applications import Services
-from tests.resources import ALL, NAMED, PESSOAS, SOLICITACOES, Resource, named
+from tests.resources import ALL, NAMED, PESSOAS, SOLICITACOES, Resource, short_name
 
-every = pytest.mark.parametrize("resource", ALL, ids=named)
+every = pytest.mark.parametrize("resource", ALL, ids=short_name)
 NAMES = ["bia", "Álvaro", "Zé", "alvaro", "Ana", "ANA", "éder", "Eder", "zeca", "Bia"]
 TYPED = ["2ª via", "2a via", "2b via", "D’Ávila", "D'Avila", "D Avila", "Łódź", "lodz", "Mogi – Guaçu", "mogi - guacu"]
 """Names that people type in several ways. Some fold alike; then the id decides their order."""
@@ -145,7 +145,7 @@ async def test_search_finds_a_part_without_case_and_accents(pessoas: httpx2.Asyn
     assert {row["nome_pessoa"] for row in rows} == {"éder", "Eder"}
 
 
-@pytest.mark.parametrize("resource", NAMED, ids=named)
+@pytest.mark.parametrize("resource", NAMED, ids=short_name)
 @pytest.mark.parametrize(
     ("name", "term"),
     [
@@ -173,7 +173,7 @@ async def test_search_finds_what_was_typed_in_another_way(
     assert await ids("starts_with", f" {name[:6]} ") == [added["id"]]
 
 
-@pytest.mark.parametrize("resource", NAMED, ids=named)
+@pytest.mark.parametrize("resource", NAMED, ids=short_name)
 async def test_a_name_is_equal_however_its_accents_were_typed(services: Services, resource: Resource) -> None:
     assert resource.name
     composed, decomposed = "é" * 60, "e\u0301" * 60
@@ -337,7 +337,7 @@ class TestTheRicherRead:
         assert found["count"] == 3
 
     @pytest.mark.parametrize(("filter", "holds"), EMPTY, ids=str)
-    @pytest.mark.parametrize("resource", ALL, ids=named)
+    @pytest.mark.parametrize("resource", ALL, ids=short_name)
     async def test_takes_what_is_empty_as_logic_does(
         self, services: Services, resource: Resource, filter: dict[str, Any], holds: bool
     ) -> None:

@@ -7,9 +7,9 @@ import pytest
 from chassis.rest.collection import dumps
 from chassis.web.conditional import etag
 from tests.applications import Services
-from tests.resources import ALL, PESSOAS, Resource, named
+from tests.resources import ALL, PESSOAS, Resource, short_name
 
-every = pytest.mark.parametrize("resource", ALL, ids=named)
+every = pytest.mark.parametrize("resource", ALL, ids=short_name)
 MINIMAL = {"Prefer": "return=minimal"}
 REPRESENTATION = {"Prefer": "return=representation"}
 

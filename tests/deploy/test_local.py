@@ -136,7 +136,7 @@ def test_a_launcher_that_nobody_reads_holds_up_nobody_and_stops(
     systems.append(system)
     system.says("ready in")
     long = "x" * 40_000
-    with system.terminal.deaf():
+    with system.terminal.paused():
         for n in range(100):
             for process in topology.PROCESSES:
                 assert system.ask(process.name, "GET", f"/{n}/{long}")[0] == 404
@@ -147,7 +147,7 @@ def test_a_launcher_that_nobody_reads_holds_up_nobody_and_stops(
     told = [line for line in system.said if long in line or "left out" in line]
     assert all(map(whole.fullmatch, told))
 
-    with system.terminal.deaf():
+    with system.terminal.paused():
         for n in range(10):
             system.ask("pessoas", "GET", f"/{n}/{long}")
         assert system.stop(signal.SIGINT) == 0

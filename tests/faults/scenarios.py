@@ -137,7 +137,7 @@ async def logs_unread(stage: Stage, seconds: float = 60) -> None:
     health = [f"http://{HOST}:{port}/health/live" for port in (stage.far_gateway, *map(stage.port, PROCESSES))]
     before = len(stage.far_log.said)
     async with httpx2.AsyncClient(trust_env=False, timeout=5) as client:
-        with stage.system.terminal.deaf(), stage.far_log.deaf():
+        with stage.system.terminal.paused(), stage.far_log.paused():
             until_when = time.monotonic() + seconds
             for n in range(100):
                 for port in (stage.far_gateway, *map(stage.port, PROCESSES)):

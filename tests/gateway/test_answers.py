@@ -134,7 +134,7 @@ def founds(data: Any) -> list[Any]:
 @pytest.mark.usefixtures("many")
 async def test_an_answer_to_something_else_is_none(applications: Applications, services: Services, case: str) -> None:
     text, service, disturbance = CASES[case]
-    graphql = applications.front.state.graphql
+    graphql = applications.gateway_app.state.graphql
     document = graphql.executor.prepare(text)
     services.networks[service].disturb = disturbance
 

@@ -162,7 +162,7 @@ async def test_an_id_whose_read_failed_is_not_asked_for_again(gateway: Gateway, 
 async def test_a_request_that_has_ended_leaves_nothing_to_the_garbage_collector(
     applications: Applications, services: Services
 ) -> None:
-    loaders = Loaders(applications.front.state.graphql.remotes)
+    loaders = Loaders(applications.gateway_app.state.graphql.remotes)
     await loaders.rows(PESSOAS, {1}, batched=False)
     await loaders.rows(PESSOAS, {1}, batched=True)
     await loaders.row(PESSOAS, 1)

@@ -261,9 +261,9 @@ SUGGESTIVE: list[tuple[str, dict[str, Any]]] = [
 @pytest.fixture
 def closed(applications: Applications) -> Iterator[None]:
     """The gateway with INTROSPECTION=off."""
-    applications.front.state.graphql.introspection = False
+    applications.gateway_app.state.graphql.introspection = False
     yield
-    applications.front.state.graphql.introspection = True
+    applications.gateway_app.state.graphql.introspection = True
 
 
 @pytest.mark.parametrize(("query", "variables"), SUGGESTIVE)

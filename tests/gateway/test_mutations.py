@@ -211,7 +211,7 @@ async def test_what_is_read_after_a_write_whose_answer_was_lost_is_read_anew(
 ) -> None:
     """The row was read before the write and might be remembered. It is read twice, since a plan remembers only rows
     that more than one of its parts reads."""
-    graphql = applications.front.state.graphql
+    graphql = applications.gateway_app.state.graphql
     context = Context(Loaders(graphql.remotes))
 
     async def run(text: str) -> Any:

@@ -151,7 +151,7 @@ async def test_a_request_that_is_refused_before_its_document_uses_up_the_share_t
 ) -> None:
     typed = {"Content-Type": "application/json"}
     token = bearer("pessoas:read", sub=f"refused {status} {body!r}")
-    transport = httpx2.ASGITransport(app=guarded.front, client=(f"192.0.2.{status % 256}", 1))
+    transport = httpx2.ASGITransport(app=guarded.gateway_app, client=(f"192.0.2.{status % 256}", 1))
     async with httpx2.AsyncClient(transport=transport, base_url="http://gateway.test") as client:
         answers = [
             await client.post("/graphql", content=body, headers=typed | token | headers) for _ in range(MOST + 1)

@@ -128,9 +128,9 @@ def comparable(result: ExecutionOutcome) -> tuple[bytes | None, list[str]]:
 async def test_a_plan_answers_as_the_reference_does(
     applications: Applications, services: Services, populated: list[str], group: int
 ) -> None:
-    schema = applications.front.state.graphql.executor.schema
+    schema = applications.gateway_app.state.graphql.executor.schema
     executor = Executor(schema, Limits(max_cost=10**9))  # refused operations are not compared
-    remotes: Any = applications.front.state.graphql.remotes
+    remotes: Any = applications.gateway_app.state.graphql.remotes
     compiled = refused = failed = 0
     for case in range(CASES // GROUPS):
         seed = SEED * 1_000_003 + group * 100_003 + case
