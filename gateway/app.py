@@ -48,7 +48,7 @@ def create_app(settings: Settings | None = None, transports: Mapping[str, AsyncB
         settings,
         lifespan=lifespan,
         direct={"/graphql": graphql.respond},
-        required_scope=_nothing,
+        required_scope=_no_scope,
         rates=rates,
         openapi_url=None,
     )
@@ -62,6 +62,6 @@ async def _to_graphiql(_request: Request) -> RedirectResponse:
     return RedirectResponse("/graphql")
 
 
-def _nothing(_method: str, _path: str) -> None:
-    """No path needs a token here. GraphiQL's page is public, and `/graphql` checks the token itself, so that a refusal
-    is a GraphQL response."""
+def _no_scope(_method: str, _path: str) -> None:
+    """No path requires a scope here. GraphiQL's page is public, and `/graphql` checks the token itself, so that a
+    refusal is a GraphQL response."""

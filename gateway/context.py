@@ -61,11 +61,11 @@ class Claim:
                 return
 
     async def _send(self, method: str, path: str) -> None:
-        until = deadline.begin(min(deadline.remaining(), CLAIM_TIME_SHARE * self._service.timeout))
+        before = deadline.begin(min(deadline.remaining(), CLAIM_TIME_SHARE * self._service.timeout))
         try:
             await self._service.write(method, path, bytes, None, self._headers)
         finally:
-            deadline.end(until)
+            deadline.end(before)
 
     def _fingerprint(self) -> str:
         """A hash of the operation: its text without white space and comments, its name, and its variables."""
@@ -80,7 +80,7 @@ class Context:
 
     loaders: Loaders
     idempotency_key: str | None = None
-    """The client's key. If there is none, we generate one, so that we can send a write again whose answer was lost."""
+    """The client's key. If there is none, we generate one, so that a write whose answer was lost can be sent again."""
     claim: Claim | None = None
     """The claim on the client's key; None without such a key."""
     writes: int = 0
@@ -104,7 +104,7 @@ class Context:
         try:
             return await remote.write(method, path, decode, body, headers)
         except CORRECTABLE as refusal:
-            if refusal.code != "IN_PROGRESS":  # then the same write is being done for a duplicate of this request
+            if refusal.code != "IN_PROGRESS":  # with this code, a duplicate of this request is doing the write now
                 self.possibly_done -= 1
             raise
 

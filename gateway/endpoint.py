@@ -101,8 +101,8 @@ class Account:
         if self._rates is not None:
             self.headers = await self._rates.charge(self._scope, cost)
 
-    async def charge_the_least(self) -> None:
-        """Charges 1 if nothing was charged yet: to refuse a request is work too. Raises RateLimited."""
+    async def charge_minimum(self) -> None:
+        """Charges 1 if nothing was charged yet, since refusing a request is work too. Raises RateLimited."""
         if not self.headers:
             await self.charge(1)
 
@@ -168,9 +168,9 @@ class GraphQLEndpoint:
     ) -> GraphQLAnswer:
         """Executes the operation that the request asks for. Raises RequestError, Refusal."""
         try:
-            document, operation = self._found(asked)
+            document, operation = self._find_operation(asked)
         except RequestError:
-            await account.charge_the_least()
+            await account.charge_minimum()
             raise
         if request.method != "POST" and not is_query(operation):
             raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
@@ -189,7 +189,7 @@ class GraphQLEndpoint:
         finally:
             loaders.cancel_reads()
         if result.data is None:
-            await account.charge_the_least()
+            await account.charge_minimum()
         metrics.record_operation(operation, began, result.data, result.errors)
         if result.data is None:
             return GraphQLAnswer(_errors(result.errors))
@@ -202,7 +202,7 @@ class GraphQLEndpoint:
             content += b',"extensions":', orjson.dumps({"cost": cost})
         return GraphQLAnswer(b"".join((*content, b"}")), executed=True)
 
-    def _found(self, asked: GraphQLRequest) -> tuple[Document, OperationDefinitionNode]:
+    def _find_operation(self, asked: GraphQLRequest) -> tuple[Document, OperationDefinitionNode]:
         """The validated document, and the operation in it that is asked for. Raises RequestError."""
         if asked.query is None:
             raise RequestError([PersistedQueryNotSupportedError()])
@@ -218,7 +218,7 @@ class GraphQLEndpoint:
         """The answer to a request that is refused with a status of its own, as a GraphQL client can read it."""
         if not isinstance(refusal, RateLimited):
             try:
-                await account.charge_the_least()
+                await account.charge_minimum()
             except RateLimited as limited:
                 refusal = limited
         code = code_of(refusal)
@@ -248,11 +248,11 @@ class GraphQLEndpoint:
 @lru_cache(256)
 def negotiate(accept: str) -> str:
     """The media type to answer with. Raises NotAcceptable when the client takes neither."""
-    wanted, plain = quality(accept, GRAPHQL_JSON), quality(accept, JSON)
-    if not wanted and not plain:
+    graphql, plain = quality(accept, GRAPHQL_JSON), quality(accept, JSON)
+    if not graphql and not plain:
         raise NotAcceptable(f"só há respostas em {GRAPHQL_JSON} e {JSON}")
-    # A client that sends a wildcard is an old one: it gets what it always got.
-    return GRAPHQL_JSON if wanted >= plain and (is_named(accept, GRAPHQL_JSON) or not plain) else JSON
+    # A client that accepts GRAPHQL_JSON only by a wildcard is taken for an old one, and gets JSON as before.
+    return GRAPHQL_JSON if graphql >= plain and (is_named(accept, GRAPHQL_JSON) or not plain) else JSON
 
 
 def _wants_page(accept: str) -> bool:

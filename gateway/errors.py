@@ -33,7 +33,7 @@ from gateway.settings import LARGEST_COUNT
 log = logging.getLogger("graphql")
 
 MOST_SHOWN = 1000
-"""How many errors one response shows. An error costs forty microseconds, while a plan writes a row in one."""
+"""How many errors one response shows. An error takes 40 µs, as long as a plan takes to write forty rows."""
 
 EXTENSIONS = {
     "BAD_USER_INPUT": "O pedido não vale: a sua sintaxe, o seu tipo ou o valor de um argumento.",

@@ -68,7 +68,7 @@ class Resource(Generic[R]):
         It does not check the ids. We cannot know which rows match, and a search for repeated rows would take 2 % of a
         query for a thousand rows.
         """
-        decode, most, counts = self._page, _most(query), query.get("count", False)
+        decode, most, counts = self._page, _max_rows(query), query.get("count", False)
 
         def decoded(content: bytes) -> Page[R]:
             page = decode(content)
@@ -82,7 +82,7 @@ class Resource(Generic[R]):
         self, field: str, parents: list[int], query: ServiceQuery
     ) -> Callable[[bytes], Mapping[int, Page[R]]]:
         """The decoder for the answer to `query` for each of these parents, whose ids are in the rows' `field`."""
-        decode, most, counts, parent_of = self._groups, _most(query), query.get("count", False), attrgetter(field)
+        decode, most, counts, parent_of = self._groups, _max_rows(query), query.get("count", False), attrgetter(field)
 
         def decoded(content: bytes) -> Mapping[int, Page[R]]:
             groups = decode(content).groups
@@ -124,7 +124,7 @@ def _refuse_others(found: list[int], asked: list[int]) -> None:
         raise ValueError("ids that were not asked for, or that come twice")
 
 
-def _most(query: ServiceQuery) -> int:
+def _max_rows(query: ServiceQuery) -> int:
     """How many rows a page may have."""
     return query.get("first", query.get("last", DEFAULT_SIZE))
 

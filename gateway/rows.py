@@ -54,7 +54,7 @@ class BulkAnswer(Struct, Generic[R]):
 
     items: list[R]
     failed: ClassVar[Mapping[int, Exception]] = {}
-    """Always empty: if the read failed, there is no answer. `RowList` has this member too."""
+    """Always empty: if the read failed, there is no answer. `RowList` has this member too, so plans use either."""
 
 
 class Page(Struct, Generic[R]):

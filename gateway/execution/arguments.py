@@ -49,7 +49,8 @@ class FieldArguments:
             plain = name in names and kind.rstrip("!") in PLAIN_TYPES
             if plain and isinstance(value, VariableNode):
                 self._variables[name] = value.name.value
-                self._required += [value.name.value] * kind.endswith("!")
+                if kind.endswith("!"):
+                    self._required.append(value.name.value)
             else:
                 others.append(argument)
         if not any(_has_variable(argument.value) for argument in others):

@@ -164,16 +164,16 @@ class Compiler:
         return _object_template(done), _object_template(refused)
 
     def _template(
-        self, parent_type: GraphQLObjectType, parents: Sequence[FieldNode], row: str = ""
+        self, parent_type: GraphQLObjectType, parents: Sequence[FieldNode], prefix: str = ""
     ) -> parts.ObjectTemplate:
         """What the nodes `parents` select of `parent_type`.
 
-        `row` is the prefix of the object's attributes in the row: `categoria.` for the categoria inside a produto.
+        `prefix` stands before the object's attributes in the row: `categoria.` for the categoria inside a produto.
         """
         fields = self._collect(parent_type, selection_sets(parents))
-        return _object_template({key: self._member(parent_type, nodes, row) for key, nodes in fields.items()})
+        return _object_template({key: self._member(parent_type, nodes, prefix) for key, nodes in fields.items()})
 
-    def _member(self, parent_type: GraphQLObjectType, nodes: Sequence[FieldNode], row: str) -> Member:
+    def _member(self, parent_type: GraphQLObjectType, nodes: Sequence[FieldNode], prefix: str) -> Member:
         name = nodes[0].name.value
         if name == "__typename":
             return _quoted(parent_type.name)
@@ -181,15 +181,15 @@ class Compiler:
         match declared:
             case LinkByKey():
                 self._reads_by_id[declared.resource.path] += 1
-                return parts.LinkPart(row + declared.key, declared.resource, self._template(below, nodes), nodes)
+                return parts.LinkPart(prefix + declared.key, declared.resource, self._template(below, nodes), nodes)
             case EmbeddedObject():
-                return self._template(below, nodes, f"{row}{declared.attribute}.")
+                return self._template(below, nodes, f"{prefix}{declared.attribute}.")
             case ConnectionOf(field=str(field)):
                 template, selected = self._page_template(below, nodes)
                 build_query = self._query_builder(parent_type, declared, nodes, selected)
-                return parts.ChildConnectionPart(field, declared.resource, f"{row}id", build_query, template, nodes)
+                return parts.ChildConnectionPart(field, declared.resource, f"{prefix}id", build_query, template, nodes)
             case None:
-                attribute = row + self._strawberry_field(parent_type, name).python_name
+                attribute = prefix + self._strawberry_field(parent_type, name).python_name
                 is_id = str(parent_type.fields[name].type).rstrip("!") == "ID"
                 return layout.id_value(attribute) if is_id else layout.attribute_value(attribute)
             case _:

@@ -72,7 +72,9 @@ class DocumentCache:
     """Keeps documents up to an estimated size of `max_bytes`."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self.max_bytes, self.weight = max_bytes, 0
+        self.max_bytes = max_bytes
+        self.weight = 0
+        """The estimated size of all documents that are kept, in bytes."""
         self._kept = OrderedDict[DocumentKey, Document]()
 
     def __len__(self) -> int:

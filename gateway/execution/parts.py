@@ -142,8 +142,8 @@ class ObjectTemplate:
         pending = [part.start_read(rows, run) for part, _ in self._parts]
         if self._without_tasks:
             # All requests are on their way, and no part starts another one, so no part needs a task to wait in. The
-            # last request's answer probably arrives last. Once we have waited for it, the others are usually there, so
-            # that we are woken once only.
+            # last request's answer probably arrives last, so we wait for it first. Then the others are usually there,
+            # and this coroutine was woken only once.
             columns = [await one() for one in reversed(pending)][::-1]
         else:
             columns = await asyncio.gather(*[one() for one in pending])

@@ -124,7 +124,7 @@ class RootIntrospection:
         given = {name: run.variables.coerced[name] for name in self.names if name in run.variables.coerced}
         found = execute(self.schema, self.document, variable_values=given)
         assert isinstance(found, ExecutionResult)  # no awaitable: introspection has no asynchronous resolvers
-        [value] = (found.data or {"": None}).values()
+        [value] = (found.data or {"": None}).values()  # `document` has one root field; without data its value is null
         return Column([orjson.dumps(value)], [(0, FieldFailure((), error, self.nodes)) for error in found.errors or ()])
 
 

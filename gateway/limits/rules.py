@@ -31,7 +31,7 @@ def rules(limits: Limits, introspection: bool) -> list[type[ASTValidationRule]]:
                 super().enter_selection_set(selection_set, _key, parent, *_args)
             except ValidationAbortedError:
                 asked = limits.max_overlaps - self.rule_context.remaining_complexity_budget
-                if asked <= limits.max_overlaps:
+                if asked <= limits.max_overlaps:  # it was aborted for another reason
                     raise
                 raise LimitExceededError("max_overlaps", asked, limits.max_overlaps) from None
 

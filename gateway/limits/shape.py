@@ -50,10 +50,10 @@ class DocumentCounts:
     fragments: int = 0
     variables: int = 0
     overlaps: int = 0
-    """How many comparisons validation would make between fields of one name in one selection set. It makes more: those
-    across fragments are not counted here."""
-    operations: list[DefinitionCounts] = field(default_factory=list[DefinitionCounts])
-    definitions: dict[str, DefinitionCounts] = field(default_factory=dict[str, DefinitionCounts])
+    """How many comparisons validation makes between fields of one name in the same selection set. Those between
+    different fragments come on top, and are not counted here."""
+    operation_counts: list[DefinitionCounts] = field(default_factory=list[DefinitionCounts])
+    fragment_counts: dict[str, DefinitionCounts] = field(default_factory=dict[str, DefinitionCounts])
     _totals: dict[str, Totals] = field(default_factory=dict[str, Totals])
 
     @classmethod
@@ -64,11 +64,11 @@ class DocumentCounts:
                 declared = node.variable_definitions or ()
                 shape.variables += len(declared)
                 shape.directives += sum(len(one.directives or ()) for one in (node, *declared))
-                shape.operations.append(shape._counted(node.selection_set))
+                shape.operation_counts.append(shape._counted(node.selection_set))
             elif isinstance(node, FragmentDefinitionNode):
                 shape.fragments += 1
                 shape.directives += len(node.directives or ())
-                shape.definitions[node.name.value] = shape._counted(node.selection_set)
+                shape.fragment_counts[node.name.value] = shape._counted(node.selection_set)
         return shape
 
     def totals(self, counted: DefinitionCounts) -> Totals:
@@ -80,8 +80,8 @@ class DocumentCounts:
         for name, at in counted.spreads:
             if name not in self._totals:
                 self._totals[name] = Totals()
-                if name in self.definitions:
-                    self._totals[name] = self.totals(self.definitions[name])
+                if name in self.fragment_counts:
+                    self._totals[name] = self.totals(self.fragment_counts[name])
             below = self._totals[name]
             selected += below.selections
             root_fields += below.root_fields if at == 0 else 0
@@ -135,8 +135,8 @@ def refuse_shape(document: DocumentNode, limits: Limits) -> None:
         max_overlaps=shape.overlaps,
     )
     # An operation counts as at least one root field: validation walks through its fragments even if it has no fields.
-    totals = [shape.totals(one) for one in (*shape.operations, *shape.definitions.values())]
-    operations = totals[: len(shape.operations)]
+    totals = [shape.totals(one) for one in (*shape.operation_counts, *shape.fragment_counts.values())]
+    operations = totals[: len(shape.operation_counts)]
     refuse_over(
         limits,
         max_root_fields=sum(max(1, one.root_fields) for one in operations),

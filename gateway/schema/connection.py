@@ -146,8 +146,8 @@ def _connection_field(
 ) -> Any:
     """The Strawberry field of a connection. Connections differ only in the types of their filter and their order."""
     first_order = next(iter(orders))
-    most = f"Só os itens que satisfazem isto: no máximo {MAX_FILTER_TERMS} condições."
-    filter_type = Annotated[filters | None, strawberry.argument(description=most)]
+    filter_text = f"Só os itens que satisfazem isto: no máximo {MAX_FILTER_TERMS} condições."
+    filter_type = Annotated[filters | None, strawberry.argument(description=filter_text)]
     order_type = Annotated[orders, strawberry.argument(description="A ordem; empates, pelo id.")]
 
     async def resolver(

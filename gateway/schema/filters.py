@@ -91,7 +91,7 @@ async def rest_filter(given: Any, loaders: Loaders) -> dict[str, Any]:
     filter = _rest_condition(given, "filter", {}, remote)
     if exceeds_bounds(filter) or any(exceeds_bounds(one.filter) for one in remote):  # the services would refuse it
         raise over_limit("filter", FILTER_BOUNDS)
-    for one in remote:  # a condition inside another one comes before it, since the outer one needs its ids
+    for one in remote:  # inner conditions come first in this list, since the outer ones need their ids
         one.ids.extend(await _matching_ids(one, loaders))
     return filter
 

@@ -107,8 +107,8 @@ async def _write(context: Context, resource: AnyResource, method: str, id: str |
     try:
         row = await context.write(remote, method, path, resource.write_decoder(row_id), body, headers)
     except CORRECTABLE as refusal:
-        of_write = FieldError("id" if isinstance(refusal, NotFound) else "", refusal.code, refusal.detail)
-        return _refused(given, invalid_ids, refusal.errors or [of_write])
+        error_of_write = FieldError("id" if isinstance(refusal, NotFound) else "", refusal.code, refusal.detail)
+        return _refused(given, invalid_ids, refusal.errors or [error_of_write])
     except (Unavailable, DeadlineExceeded):
         if not invalid_ids:
             raise

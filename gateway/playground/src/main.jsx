@@ -16,7 +16,7 @@ const examples = Object.entries(queries).map(([file, query]) => ({
   variables: variables[file.replace('.graphql', '.json')],
 }));
 
-// One token for all tabs, until the browser's tab is closed; a tab's own Authorization header goes over it.
+// One token for all tabs, until the browser's tab is closed; a tab's own Authorization header takes precedence.
 const asksForToken = document.body.dataset.auth === 'jwt';
 let token = (asksForToken && sessionStorage.getItem('token')) || '';
 
@@ -50,7 +50,7 @@ createRoot(document.getElementById('graphiql')).render(
     fetcher={createGraphiQLFetcher({ url: '/graphql', enableIncrementalDelivery: false, fetch: fetchWithToken })}
     defaultTabs={examples}
     defaultEditorToolsVisibility="variables"
-    // localhost:8000 is everybody's port: another project's GraphiQL must not lend us its tabs.
+    // Many projects use localhost:8000: without a namespace, the tabs of another project's GraphiQL would open here.
     storage={createLocalStorage({ namespace: 'solicitacoes' })}
   >
     {asksForToken ? (
