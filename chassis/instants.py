@@ -16,7 +16,8 @@ MICROSECOND, SECOND = timedelta(microseconds=1), timedelta(seconds=1)
 
 
 class Instant(NamedTuple):
-    """An instant as the microseconds around it. When it is exactly one microsecond, `floor` and `ceiling` are equal."""
+    """An instant, between two whole microseconds: `floor` is the last one that is not after it, and `ceiling` the first
+    one that is not before it. They are equal when the instant is a whole microsecond itself."""
 
     floor: datetime
     ceiling: datetime

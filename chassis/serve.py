@@ -26,8 +26,9 @@ STARTUP_FAILED = 3  # uvicorn's own exit code for this
 def collect_rarely() -> None:
     """Makes garbage collection rare in a process that has started.
 
-    The application's objects live as long as the process: visiting them again and again cost 20 to 40 % of a list
-    query. Reference counts free what a request leaves behind, and the young generations free the rare cycle.
+    The application's objects live as long as the process. When the collector visited them again and again, that cost 20
+    to 40 % of a list query. Most of what a request leaves behind is freed by reference counting, and the rare reference
+    cycle by collections of the young generations.
     """
     gc.collect()
     gc.freeze()
@@ -44,8 +45,8 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 def keep_memory() -> None:
     """Tells glibc's malloc to keep the memory that the next answer will need again.
 
-    By default it maps each block of more than 128 kB anew, and the kernel clears each of its pages: a quarter of the
-    CPU of an answer of 1,000 rows. Other C libraries have no `mallopt`, and nothing is done there.
+    By default it maps each block of more than 128 kB anew, and the kernel clears each of its pages. This takes a
+    quarter of the CPU time of an answer of 1,000 rows. Other C libraries have no `mallopt`, and nothing is done there.
     """
     with contextlib.suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
@@ -65,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m chassis.serve", description=__doc__)
     parser.add_argument("name", help="the folder of the process, which has its app.py")
     parser.add_argument("--fd", type=int, action="append", help="a listening socket inherited from the parent")
-    parser.add_argument("--parent-pipe", type=int, help="a pipe inherited from the parent, which ends when it does")
+    parser.add_argument("--parent-pipe", type=int, help="a pipe from the parent: this process ends when the pipe does")
     arguments = parser.parse_args()
     if not is_process(arguments.name):
         parser.error(f"there is no process called {arguments.name}")

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse
 from chassis.db import folding, idempotency
 from chassis.db.database import Database
 from chassis.db.repository import Repository
-from chassis.db.revisions import EXISTS, FOUND, Revisions, head
+from chassis.db.revisions import FIND_TABLE, READ_REVISION, Revisions, head
 from chassis.errors import Unavailable
 from chassis.identity import middleware
 from chassis.rest import openapi, operation_claims, routes
@@ -23,10 +23,10 @@ from chassis.web import documentation
 def make(kind: type[Repository]) -> Callable[[Request], Repository]:
     """Makes the function that gives a request its repository, over the process's one database."""
 
-    def of(request: Request) -> Repository:
+    def repository(request: Request) -> Repository:
         return kind(request.app.state.database)
 
-    return of
+    return repository
 
 
 PUBLIC_PATHS = ("/health/", "/metrics", "/openapi.json", "/docs")
@@ -60,8 +60,10 @@ def build(
     `version` is that of the service's contract: a change that breaks the contract has a new major version.
     """
     database = Database(settings)
-    code = head(name)
-    names = [(collection.kind.table, collection.name_field) for collection in collections if collection.name_field]
+    revision_of_code = head(name)
+    name_columns = [
+        (collection.kind.table, collection.name_field) for collection in collections if collection.name_field
+    ]
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -71,19 +73,19 @@ def build(
             await database.open()
             stack.push_async_callback(database.close)
             await stack.enter_async_context(idempotency.keep_forgetting(database))
-            if names:
-                await stack.enter_async_context(folding.keep_folding(database, names))
+            if name_columns:
+                await stack.enter_async_context(folding.keep_folding(database, name_columns))
             yield
 
     async def ready() -> None:
-        [(exists,)] = await database.fetch(EXISTS, ())
-        rows = await database.fetch(FOUND, ()) if exists else []
-        found = Revisions(code, *rows[0]) if rows else Revisions(code)
+        [(table,)] = await database.fetch(FIND_TABLE, ())
+        rows = await database.fetch(READ_REVISION, ()) if table else []
+        found = Revisions(revision_of_code, *rows[0]) if rows else Revisions(revision_of_code)
         if found.behind:
             raise Unavailable("o banco de dados ainda não foi migrado")
         if found.too_far_ahead:
             raise Unavailable(
-                f"o banco de dados está na revisão {found.database}, nova demais para a deste serviço, {code}"
+                f"o banco de dados está na revisão {found.database}, nova demais para a deste serviço, {found.code}"
             )
 
     app = chassis_app.build(

@@ -32,7 +32,7 @@ def _split(value: Any) -> Any:
 
 
 def _origin(value: str) -> str:
-    """An origin as browsers write it. `*` is refused: it would give every web page whatever this machine can reach."""
+    """An origin as browsers write it. `*` is refused: every web page could then use what this machine can reach."""
     if not ORIGIN.fullmatch(value):
         raise PydanticCustomError(
             "origin", "must be origins like https://app.example.com, not {value}", {"value": value}
@@ -44,6 +44,7 @@ STORE = re.compile(r"((redis|valkey)s?://\S+)?")
 
 
 def _store(value: str) -> str:
+    """The URL of a Redis or Valkey; empty when there is none."""
     if not STORE.fullmatch(value):
         raise PydanticCustomError("store", "must be redis://, rediss://, valkey:// or valkeys://")
     return value
@@ -132,7 +133,7 @@ class ServerSettings(ProcessSettings):
     """Open connections of one process; one address may have half of them."""
     max_concurrency_per_address: Annotated[int, Field(ge=0, le=10_000)] = 0
     """How many of MAX_CONCURRENCY one peer may use, so that some are left to others; 0 means two thirds. A proxy is one
-    peer: behind one proxy, set it to all of them."""
+    peer: a process behind a single proxy needs the value of MAX_CONCURRENCY here."""
     max_arriving_bytes: Annotated[int, Field(ge=1024, le=10_000_000_000)] = 64_000_000
     """Memory of one process for arriving bodies. When they need more, requests of the peer who sends most are refused.
     """
@@ -140,7 +141,8 @@ class ServerSettings(ProcessSettings):
     """Memory of one process for answers that wait to be read. When they need more, the peer who leaves most unread is
     cut off."""
     forwarded_allow_ips: Annotated[str, AfterValidator(_proxies)] = ""
-    """The proxies whose X-Forwarded-For is trusted to name the client, separated by commas. Nobody else's is."""
+    """The proxies, separated by commas, whose X-Forwarded-For is trusted to name the client. The header is ignored when
+    anybody else sends it."""
     allowed_hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)] = (
         "localhost",
     )
@@ -188,7 +190,8 @@ class NeighbourSettings(ProcessSettings):
     neighbour_timeout: Annotated[float, Field(gt=0, le=60)] = 2.0
     """Seconds that one attempt may take."""
     neighbour_connections: Annotated[int, Field(ge=1, le=1000)] = 64
-    """Calls at a time, of all workers together, since to the neighbour they are one peer."""
+    """How many calls all workers together make to one neighbour at a time. The limit is common to them, since the
+    neighbour sees them as one peer."""
     neighbour_queue: Annotated[int, Field(ge=0, le=10_000)] = 256
     """Calls of one worker that may wait for one of its connections."""
     max_answers_bytes: Annotated[int, Field(ge=1_000_000, le=10**11)] = 64_000_000
@@ -225,8 +228,8 @@ def faults(*kinds: type[ProcessSettings], **overrides: Any) -> list[str]:
 
 
 def read(kind: type[S], *others: type[ProcessSettings], **overrides: Any) -> S:
-    """Reads `kind` from the environment. When variables are at fault, also those of `others`, stops the process with
-    one line for each."""
+    """Reads `kind` from the environment. When a variable of `kind` or of `others` is at fault, stops the process, with
+    one line for each such variable."""
     if found := faults(kind, *others, **overrides):
         raise SystemExit("\n".join(f"configuration error: {line}" for line in found))
     return kind(**overrides)

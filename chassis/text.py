@@ -27,7 +27,8 @@ _EMPTY = "\u2800\U0001d159"
 """Symbols that show nothing: a Braille pattern without dots, and a musical note without a head."""
 _IS_IGNORED = re.compile(f"[{_IGNORED}]")
 
-# Characters without a decomposition, or with one that is not what a reader sees.
+# What takes the place of characters that Unicode does not decompose, or decomposes into something else than a reader
+# sees.
 _LOOKALIKES = str.maketrans(
     {
         "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "ŧ": "t",
@@ -45,8 +46,8 @@ _LOOKALIKES = str.maketrans(
 
 
 class _FoldTable(dict[int, str]):
-    """The folded form of each character, computed when it is first needed. It does not depend on the characters around
-    it."""
+    """The folded form of each character, computed when it is first needed. The form of a character does not depend on
+    its neighbours."""
 
     MAX_CACHED = 10_000
     """How many characters are kept, of the million that exist."""
@@ -71,9 +72,9 @@ def fold(text: str) -> str:
     stroke, quotes and dashes become the plain characters that people type for them. White space is trimmed, and each
     run of it becomes one space.
 
-    It is computed here and stored beside the name, so that every PostgreSQL searches and orders alike (bytewise on this
-    form), whatever its locale. Folding twice gives the same as folding once. A change of this function needs a new
-    FOLD_VERSION.
+    It is computed here and stored beside the name. PostgreSQL compares this form byte by byte, so search and order are
+    the same on every server, whatever its locale. Folding twice gives the same as folding once. A change of this
+    function needs a new FOLD_VERSION.
     """
     folded = text.lower().replace("`", "'") if text.isascii() else text.translate(_FOLD_TABLE)
     return " ".join(folded.split())
@@ -86,7 +87,8 @@ def nfc(text: str) -> str:
 
 def compose(text: str, max_length: int) -> str:
     """`text` in NFC. Raises InvalidValue when that has more than `max_length` characters."""
-    # A text that is much too long is not composed: that takes quadratic time when its marks are in disorder.
+    # A text that is much too long is not composed. Composing takes quadratic time when many combining marks must be
+    # sorted.
     composed = nfc(text) if len(text) <= _MAX_DECOMPOSED * max_length else text
     if len(composed) > max_length:
         raise InvalidValue("TOO_LONG", f"deve ter no máximo {max_length} caracteres")
@@ -105,7 +107,7 @@ def is_visible(text: str) -> bool:
     )
 
 
-def _name(text: str) -> str:
+def _valid_name(text: str) -> str:
     composed = compose(text, NAME_MAX)
     if not composed.isascii() and not is_visible(composed):
         raise InvalidValue("BLANK", "não pode ficar em branco")
@@ -122,7 +124,7 @@ _AROUND, _VISIBLE = rf"[\t-\r\u0085{_BLANK}]*", f"[^{_BLANK}{_CONTROL}]"
 NAME_PATTERN = f"^{_AROUND}{_VISIBLE}([^{_CONTROL}]{{0,{NAME_MAX - 2}}}{_VISIBLE})?{_AROUND}$"
 
 
-def _described(schema: dict[str, Any]) -> None:
+def _describe(schema: dict[str, Any]) -> None:
     schema["pattern"] = NAME_PATTERN
     schema["description"] = (
         f"1 to {NAME_MAX} characters in NFC after trimming, none of them a control character and at least one visible."
@@ -132,8 +134,8 @@ def _described(schema: dict[str, Any]) -> None:
 Name = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, min_length=1, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"),
-    AfterValidator(_name),
-    Field(json_schema_extra=_described),
+    AfterValidator(_valid_name),
+    Field(json_schema_extra=_describe),
 ]
 """A name in NFC: 1 to 100 characters after trimming, without control characters, at least one of them visible."""
 

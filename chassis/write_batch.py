@@ -2,7 +2,7 @@
 
 A write to a socket or a pipe wakes up the process that reads at its other end. That is most of its cost, and it is paid
 only once when the writes of a turn follow one another; this saves a tenth of the CPU of a short query under load. A
-write waits no longer than the callbacks that are ready now take.
+write waits only until the callbacks that are ready now have run.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ def at_end(callback: Callable[[], None]) -> None:
     """Calls `callback` when this turn ends, only once even when it was passed several times."""
     batch = _batch
     if batch.loop is None or batch.loop.is_closed():
-        batch.loop = asyncio.get_running_loop()  # it asks the kernel for our process id, which once in a turn is enough
+        batch.loop = asyncio.get_running_loop()  # asks the kernel for our process id, so it is called once in a turn
         batch.loop.call_soon(_end)
     if callback not in batch.callbacks:
         batch.callbacks.append(callback)

@@ -96,7 +96,7 @@ class Database:
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self.timeout = settings.database_timeout
-        # After a restart of the server, every idle connection is dead.
+        # More attempts than the pool has connections: after a restart of the server, all idle ones are dead.
         self._attempts = settings.database_pool_size + MAX_DEADLOCKS
         self._default_timeout_ms = round(self.timeout * SERVER_SHARE * 1000)
         self._outage = Outage()

@@ -93,8 +93,8 @@ class IdempotentRequest:
             return await attempt()
         except Refusal as refusal:
             # A request with the same key may have committed meanwhile, and what it changed must not make its own retry
-            # fail. (After a failure for want of time or of a neighbour there is no time for another look, which would
-            # only hide the reason.)
+            # fail. (After a 5xx, such as a time-out, the answer is not looked up again: there is no time for that, and
+            # a second failure would hide the reason of the first.)
             if refusal.status < 500 and (first := await self._replay(self._database)):
                 return first
             raise

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
-from chassis.db.revisions import EXISTS, FOUND, ROOT, Revisions, head
+from chassis.db.revisions import FIND_TABLE, READ_REVISION, ROOT, Revisions, head
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -32,6 +32,7 @@ PAUSE_SECONDS = 3.0
 PATIENCE_SECONDS = 60.0
 """After so many seconds no further attempt begins."""
 LOOK_SECONDS = 0.25
+"""Seconds between two queries for the holders of the lock."""
 
 HOLDERS = """
 SELECT DISTINCT CASE
@@ -109,9 +110,9 @@ def upgrade(service: str, database_url: str, timeout: float = PATIENCE_SECONDS) 
 
 def revisions(service: str, connection: psycopg.Connection) -> Revisions:
     """The revisions of the database and of this code."""
-    if connection.execute(EXISTS).fetchone() == (None,):
+    if connection.execute(FIND_TABLE).fetchone() == (None,):
         return Revisions(head(service))
-    return Revisions(head(service), *(connection.execute(FOUND).fetchone() or ()))
+    return Revisions(head(service), *(connection.execute(READ_REVISION).fetchone() or ()))
 
 
 def _apply(service: str, database_url: str, observer: psycopg.Connection) -> str | None:
@@ -122,7 +123,7 @@ def _apply(service: str, database_url: str, observer: psycopg.Connection) -> str
 
     holders, ended = "somebody who has let it go", threading.Event()
 
-    def look(pid: int) -> None:
+    def watch_holders(pid: int) -> None:
         nonlocal holders
         with contextlib.suppress(psycopg.Error):
             while not ended.wait(LOOK_SECONDS):
@@ -130,7 +131,7 @@ def _apply(service: str, database_url: str, observer: psycopg.Connection) -> str
                     holders = ", and by ".join(name for (name,) in found)
 
     with connect(database_url) as connection:
-        watch = threading.Thread(target=look, args=[connection.info.backend_pid])
+        watch = threading.Thread(target=watch_holders, args=[connection.info.backend_pid])
         watch.start()
         try:
             command.upgrade(config(service, connection), "head")

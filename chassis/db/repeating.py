@@ -34,6 +34,6 @@ async def repeating(
         yield
     finally:
         stopped.set()
-        # not enough alone: psycopg's pool swallows a cancellation when a connection comes at the same moment
+        # Cancelling alone is not enough: psycopg's pool swallows a cancellation that comes together with a connection.
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -99,12 +99,12 @@ class Repository:
         sql = f"SELECT {', '.join([self.select, *extras])} FROM {self.source} {window.clauses(values)}"
         rows = await self._fetcher(query)(sql, values)
         if rows:
-            facts = rows[0][len(rows[0]) - len(extras) :]
+            extra_results = rows[0][len(rows[0]) - len(extras) :]
         else:  # without rows the extra columns are missing: ask for them alone
             sql = f"SELECT {', '.join(extras)}"
-            facts = (await self._fetcher(query)(sql, extra_values))[0] if extras else ()
+            extra_results = (await self._fetcher(query)(sql, extra_values))[0] if extras else ()
         width = len(rows[0]) - len(extras) if rows else 0
-        return window.page([self.row(*columns[:width]) for columns in rows], facts)
+        return window.page([self.row(*columns[:width]) for columns in rows], extra_results)
 
     async def pages_per_parent(self, query: GroupedQuery) -> list[tuple[int, PageOfRows]]:
         """A page for each distinct parent id of `query.per`, in the query's order; one statement."""
@@ -129,7 +129,7 @@ class Repository:
             rows, _ = found.setdefault(columns[0], ([], columns[1:first_column]))
             if columns[first_column] is not None:
                 rows.append(self.row(*columns[first_column + 1 :]))
-        return [(id, window.page(rows, facts)) for id, (rows, facts) in found.items()]
+        return [(id, window.page(rows, extra_results)) for id, (rows, extra_results) in found.items()]
 
     # -- writes, inside the caller's transaction ---------------------------------------------------------------
 
@@ -168,7 +168,7 @@ class Repository:
             field, referred = self.references[failure.diag.constraint_name or ""]
             raise invalid(field, "NOT_FOUND", f"{referred} {stored[field]} não existe") from failure
 
-    # -- the rest ----------------------------------------------------------------------------------------------
+    # -- what reads and writes share ---------------------------------------------------------------------------
 
     def not_found(self, id: int) -> NotFound:
         return NotFound(f"{self.label} {id} não existe")
@@ -195,7 +195,7 @@ class Window:
 
     def __init__(self, fields: Fields, id_sql: str, query: RichQuery, scope: str = "") -> None:
         name = query.ordering.removeprefix("-")
-        self.query, self.id_sql, self.key = query, id_sql, fields[name]
+        self.query, self.id_sql, self.ordering_field = query, id_sql, fields[name]
         self.descending = query.ordering.startswith("-")
         members = query.model_fields_set
         self.after = cursor_position(query.after, "after", name, fields) if "after" in members else None
@@ -209,16 +209,16 @@ class Window:
     def order(self) -> str:
         """The ORDER BY clause, reversed when the page is read from its end."""
         direction = " DESC" if self.descending != self.query.backward else ""
-        return ", ".join(f"{sql}{direction}" for sql in dict.fromkeys((self.key.key, self.id_sql)))
+        return ", ".join(f"{sql}{direction}" for sql in dict.fromkeys((self.ordering_field.key, self.id_sql)))
 
     def clauses(self, values: Values) -> str:
         """The WHERE, ORDER BY and LIMIT clauses. LIMIT is one more than the page, to see whether there are more."""
         values += self._values
         where = [self._where]
         if self.after:
-            where.append(beyond(self.key, self.id_sql, self.after, "<" if self.descending else ">", values))
+            where.append(beyond(self.ordering_field, self.id_sql, self.after, "<" if self.descending else ">", values))
         if self.before:
-            where.append(beyond(self.key, self.id_sql, self.before, ">" if self.descending else "<", values))
+            where.append(beyond(self.ordering_field, self.id_sql, self.before, ">" if self.descending else "<", values))
         return f"WHERE {' AND '.join(where)} ORDER BY {self.order} LIMIT {self.query.size + 1}"
 
     def extras(self, source: str) -> tuple[list[str], Values]:
@@ -232,16 +232,16 @@ class Window:
         ):
             if position:
                 values += self._values
-                bound = beyond(self.key, self.id_sql, position, side, values)
+                bound = beyond(self.ordering_field, self.id_sql, position, side, values)
                 expressions.append(f"EXISTS (SELECT FROM {source} WHERE {self._where} AND {bound})")
         if self.query.count:
             values += self._values
             expressions.append(f"(SELECT count(*) FROM {source} WHERE {self._where})")
         return [f"{expression} AS extra_{n}" for n, expression in enumerate(expressions)], values
 
-    def page(self, rows: list[RowDict], facts: Sequence[Any]) -> PageOfRows:
+    def page(self, rows: list[RowDict], extra_results: Sequence[Any]) -> PageOfRows:
         """Makes the page from `rows` and the values of `extras`."""
-        remaining = iter(facts)
+        remaining = iter(extra_results)
         any_before = next(remaining) if self.after else False
         any_after = next(remaining) if self.before else False
         count = next(remaining) if self.query.count else None

@@ -11,9 +11,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-EXISTS = "SELECT to_regclass('alembic_version')::text"
-"""Asked first, since a query on a missing table would put an error into PostgreSQL's log."""
-FOUND = "SELECT version_num, to_jsonb(alembic_version) ->> 'oldest_code' FROM alembic_version"
+FIND_TABLE = "SELECT to_regclass('alembic_version')::text"
+"""Selects the name of Alembic's table, or null when it does not exist. It runs first, since a query on a missing table
+would put an error into PostgreSQL's log."""
+READ_REVISION = "SELECT version_num, to_jsonb(alembic_version) ->> 'oldest_code' FROM alembic_version"
 """`oldest_code` is read from JSON, since a database that was last migrated before that column existed does not have it.
 """
 

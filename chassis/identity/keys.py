@@ -167,7 +167,7 @@ class KeySet:
         self._failure = None
 
     def _log_failure(self, reason: str) -> None:
-        """Logs why the keys cannot be fetched: once for each reason, however often it is tried."""
+        """Logs why the keys cannot be fetched, unless the last attempt failed for the same reason."""
         if reason == self._failure:
             return
         self._failure = reason

@@ -2,8 +2,9 @@
 Valkey.
 
 A caller is the subject of the token. Without a token it is the client's address; a whole IPv6 /64 counts as one
-address, since it belongs to one customer. The window slides: of what was charged in the previous minute, the share that
-is less than a minute old still counts. Callers see their usage in the headers of draft-ietf-httpapi-ratelimit-headers.
+address, since it belongs to one customer. The window slides: what was charged in the previous window of a minute still
+counts in part, and this part shrinks to nothing while the current window passes. Callers see their usage in the headers
+of draft-ietf-httpapi-ratelimit-headers.
 
 When the store does not answer in time, one request waits for it in vain. From then on each process counts for itself,
 until a probe finds that the store works again.
@@ -39,14 +40,14 @@ PROBE_INTERVAL, PROBE_TIMEOUT = 1.0, 1.0
 SHARDS = 256
 """The library's in-memory storage looks through all of its keys at each charge; many small storages keep that cheap."""
 KEYS_OF_A_SHARD = 128
-"""A caller has at most two keys. A shard with more keys forgets all of them: a client with thousands of addresses could
-avoid the limit anyway."""
+"""A shard that has so many keys forgets all of them before the next charge. A caller has at most two keys. A client
+with thousands of addresses can fill the shards, but gains nothing, since it could avoid the limit anyway."""
 FAILURES = (ValkeyError, OSError, TimeoutError)
 
 
 class Usage(NamedTuple):
-    """What one caller was charged: in the `previous` window, which counts no more after `previous_expires` seconds, and
-    in the `current` one, which ends after `current_ends` seconds."""
+    """What one caller was charged: in the `previous` window, which counts for `previous_expires` seconds more, and in
+    the `current` one, which ends after `current_ends` seconds."""
 
     previous: int
     previous_expires: float

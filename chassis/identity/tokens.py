@@ -32,10 +32,11 @@ TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
 MAX_TOKEN_BYTES = 8 * 1024
 MAX_CACHED_TOKENS = 4096
 TYPES = ("at+jwt", "application/at+jwt", "jwt")
-"""The accepted values of `typ`. Not all issuers set it, but a logout token or a proof always does."""
+"""The accepted values of `typ`. Not all issuers set it for access tokens. Tokens for other uses, such as a logout token
+or a proof of possession, always have another value."""
 REQUIRED = ["exp", "iss", "aud", "sub"]
 LAST_SECOND = 253_402_300_799
-"""The end of the year 9999."""
+"""The end of the year 9999, in Unix time."""
 MAX_SUBJECT_LENGTH = 255
 """The limit that OpenID Connect sets."""
 SCOPE = re.compile("[a-z][a-z0-9_-]{0,63}:[a-z]{1,32}")
@@ -128,7 +129,8 @@ class TokenVerifier:
 
 
 def bearer_token(authorization: Sequence[bytes]) -> bytes:
-    """The token. Raises Unauthenticated when there is none, and Malformed for RFC 6750's invalid request."""
+    """The token. Raises Unauthenticated when there is none or it is too long, and Malformed for what RFC 6750 calls an
+    invalid request."""
     if len(authorization) > 1:
         raise invalid_request("há mais de um cabeçalho Authorization", "more than one Authorization header")
     scheme, _, token = (authorization[0] if authorization else b"").partition(b" ")
@@ -170,8 +172,8 @@ def scopes_of(claims: dict[str, Any], paths: Iterable[str]) -> frozenset[str]:
 
 
 def claim(claims: dict[str, Any], path: str) -> Any:
-    """The claim named `path`, where dots may be part of the name. Without such a claim, the dots lead through nested
-    objects."""
+    """The claim whose name is the whole `path`, since dots may be part of a name. Without such a claim, each dot leads
+    into an object: `realm_access.roles` is the member `roles` of the claim `realm_access`."""
     if path in claims:
         return claims[path]
     for dot in re.finditer(r"\.", path):

@@ -147,7 +147,7 @@ class Pool:
                 return
             self._timer.cancel()
         self._timer_at = deadline
-        # The loop's clock counts milliseconds: one more, so that the timer is never early.
+        # The loop's clock counts whole milliseconds, so one is added: the timer must never be early.
         self._timer = asyncio.get_running_loop().call_later(deadline - time.monotonic() + 0.001, self._on_timer)
 
     def _on_timer(self) -> None:
@@ -231,8 +231,7 @@ class OutgoingConnection(asyncio.Protocol):
         try:
             return await future
         except asyncio.CancelledError:
-            # otherwise it was answered, and the connection may already serve another request
-            if self._on_end is on_end:
+            if self._on_end is on_end:  # else the answer has come, and the connection may already serve another request
                 self.cancel()
             raise
 

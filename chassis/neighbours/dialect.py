@@ -62,7 +62,7 @@ DOWNSTREAM_SHARE = 0.95
 """The part of our time-out that we send downstream, so that the neighbour's own 503, which names the real culprit,
 arrives before ours fires."""
 PROBE_SECONDS = 1.0
-MAX_TOKENS = 10.0
+MAX_RETRY_TOKENS = 10.0
 
 
 class ProblemField(msgspec.Struct):
@@ -114,7 +114,7 @@ class DialectClient:
             else DefaultTransport(base_url, answer_memory)
         )
         self._retry_ratio = settings.retry_budget
-        self._retry_tokens = MAX_TOKENS if settings.retry_budget else 0.0
+        self._retry_tokens = MAX_RETRY_TOKENS if settings.retry_budget else 0.0
         self.calls = metrics.Calls(name)
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -190,10 +190,10 @@ class DialectClient:
                 raise first
             except TransportError as failure:
                 timed_out = isinstance(failure, AnswerTimeout)
-                harmless = (repeatable and not isinstance(failure, AnswerMemoryFull)) or isinstance(
+                may_repeat = (repeatable and not isinstance(failure, AnswerMemoryFull)) or isinstance(
                     failure, ConnectFailed
                 )
-                if retried or not harmless or self._retry_tokens < 1 or deadline.remaining() < RETRY_PAUSE:
+                if retried or not may_repeat or self._retry_tokens < 1 or deadline.remaining() < RETRY_PAUSE:
                     message = "não respondeu a tempo" if timed_out else "não está respondendo"
                     kind = DeadlineExceeded if timed_out else Unavailable
                     raise self._logged(kind(f"{self.name} {message}"), failure) from failure
@@ -237,7 +237,7 @@ class DialectClient:
 
     def refill_retry_budget(self) -> None:
         """Adds to the retry budget what one more call allows."""
-        self._retry_tokens = min(self._retry_tokens + self._retry_ratio, MAX_TOKENS)
+        self._retry_tokens = min(self._retry_tokens + self._retry_ratio, MAX_RETRY_TOKENS)
 
     def _refusal(self, answer: Answer, is_write: bool) -> Refusal:
         """The Refusal that the neighbour's problem+json stands for. A 5xx becomes Unavailable or DeadlineExceeded."""
@@ -260,8 +260,8 @@ class DialectClient:
 
     def _failure(self, status: int, problem: Problem | None, is_write: bool) -> Refusal:
         """The Refusal for a 5xx. The breaker counts it only when it concerns the neighbour as a whole. A problem that
-        only writes meet, such as a full disk, must not stop the reads. A search that was too slow, or one too many,
-        must not stop other requests."""
+        only writes meet, such as a full disk, must not stop the reads. A search that was too slow, or refused as one
+        too many, must not stop other requests."""
         culprit = (problem and problem.service) or self.name
         short_of_time = status == DeadlineExceeded.status and deadline.remaining() < self.timeout
         of_the_request = problem is not None and problem.code in CODES_OF_THE_REQUEST
@@ -274,6 +274,7 @@ class DialectClient:
         return refusal
 
     def _logged(self, refusal: Refusal, why: object) -> Refusal:
+        """Names the neighbour in the refusal of a call that failed, and logs the reason."""
         refusal.service = self.name
         log.warning("call failed", extra={"service": self.name, "code": refusal.code, "reason": repr(why)})
         return refusal

@@ -32,8 +32,8 @@ class Remote(DialectClient):
         self.shared_reads: dict[ReadKey, SharedRead[Any]] = {}
         """Running reads that an identical read may join."""
         self._writes = 0
-        """Increased when a write is sent and when it ends. It is part of a read's key, so that a read joins none that
-        began before a write."""
+        """Increased when a write is sent and when it ends. It is part of a read's key, so that a read never joins one
+        that began before a write."""
 
     async def read(self, path: str, decode: Callable[[bytes], T], body: Any = None, *, search: bool = False) -> T:
         """Reads `path`: by GET, or by POST when there is a body. Identical reads that run at the same time share one

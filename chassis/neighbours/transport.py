@@ -157,18 +157,18 @@ class Transport(Protocol):
 
 
 class HttpxReceiver:
-    """Receives an answer in a task, within the time of `clock`."""
+    """Receives an answer in a task that `timeout` limits."""
 
-    def __init__(self, clock: asyncio.Timeout) -> None:
+    def __init__(self, timeout: asyncio.Timeout) -> None:
         self.held_bytes = 0
         self.failure: TransportError | None = None
         """Why the answer was dropped."""
-        self._clock = clock
+        self._timeout = timeout
 
     def fail(self, failure: TransportError) -> None:
         self.failure = failure
-        if not self._clock.expired():
-            self._clock.reschedule(0)  # a time in the past, so that the task is ended now
+        if not self._timeout.expired():
+            self._timeout.reschedule(0)  # a time in the past, so that the task is ended now
 
 
 class HttpxTransport:
@@ -188,10 +188,10 @@ class HttpxTransport:
         url = self._base_url + request.path
         fields = dict(line.split(": ", 1) for line in headers.split("\r\n")[:-1])
         sent = httpx2.Request(request.method, url, headers=fields, content=request.content)
-        clock = asyncio.timeout(seconds)
-        receiver = HttpxReceiver(clock)
+        timeout = asyncio.timeout(seconds)
+        receiver = HttpxReceiver(timeout)
         try:
-            async with clock:
+            async with timeout:
                 response = await self._transport.handle_async_request(sent)
                 assert isinstance(response.stream, httpx2.AsyncByteStream)
                 content = bytearray()

@@ -20,8 +20,9 @@ from chassis.observe.readable import coloured, readable
 from chassis.request import context
 
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message", "taskName"}
+"""The members of every log record. All others come from `extra`."""
 
-LINE = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+LINE_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
 
 _http = logging.getLogger("http")
 log = logging.getLogger("process")
@@ -52,9 +53,8 @@ class JsonFormatter(logging.Formatter):
     def dump(self, line: dict[str, Any]) -> bytes:
         """The line with these members, and a newline."""
         try:
-            return orjson.dumps(line, str, LINE)
-        # a lone surrogate: a log line may have to show exactly what was wrong with a request
-        except orjson.JSONEncodeError:
+            return orjson.dumps(line, str, LINE_OPTIONS)
+        except orjson.JSONEncodeError:  # a lone surrogate, which a line about a bad request may have to show exactly
             return f"{json.dumps(line, default=str)}\n".encode()
 
 

@@ -52,7 +52,7 @@ class Family(Collector, Generic[C]):
     """A metric with all of its series. Without labels its one series exists from the start, so that a zero is shown."""
 
     def __init__(self, name: str, help: str, labels: Sequence[str], make: Callable[[], C]) -> None:
-        self.name, self.help, self.names = name, help, tuple(labels)
+        self.name, self.help, self.label_names = name, help, tuple(labels)
         self._make = make
         self._children: dict[tuple[str, ...], C] = {}
         if not labels:
@@ -63,7 +63,7 @@ class Family(Collector, Generic[C]):
         """The series with these label values, one value for each label."""
         child = self._children.get(values)
         if child is None:
-            assert len(values) == len(self.names), f"{self.name} has the labels {self.names}"
+            assert len(values) == len(self.label_names), f"{self.name} has the labels {self.label_names}"
             child = self._children[values] = self._make()
         return child
 
@@ -73,7 +73,7 @@ class Counter(Family[Number]):
         super().__init__(name, help, labels, Number)
 
     def collect(self) -> Iterable[Metric]:
-        family = CounterMetricFamily(self.name, self.help, labels=self.names)
+        family = CounterMetricFamily(self.name, self.help, labels=self.label_names)
         for values, child in self._children.items():
             family.add_metric(values, child.value)
         yield family
@@ -84,7 +84,7 @@ class Gauge(Family[Number]):
         super().__init__(name, help, labels, Number)
 
     def collect(self) -> Iterable[Metric]:
-        family = GaugeMetricFamily(self.name, self.help, labels=self.names)
+        family = GaugeMetricFamily(self.name, self.help, labels=self.label_names)
         for values, child in self._children.items():
             family.add_metric(values, child.value)
         yield family
@@ -93,13 +93,13 @@ class Gauge(Family[Number]):
 class Histogram(Family[Buckets]):
     def __init__(self, name: str, help: str, labels: Sequence[str] = (), bounds: Sequence[float] = SECONDS) -> None:
         super().__init__(name, help, labels, lambda: Buckets(bounds))
-        self._texts = [*map(str, bounds), "+Inf"]
+        self._bound_texts = [*map(str, bounds), "+Inf"]
 
     def collect(self) -> Iterable[Metric]:
-        family = HistogramMetricFamily(self.name, self.help, labels=self.names)
+        family = HistogramMetricFamily(self.name, self.help, labels=self.label_names)
         for values, child in self._children.items():
             counts = map(float, accumulate(child.counts))
-            family.add_metric(values, list(zip(self._texts, counts, strict=True)), child.sum)
+            family.add_metric(values, list(zip(self._bound_texts, counts, strict=True)), child.sum)
         yield family
 
 

@@ -109,8 +109,8 @@ WORST_LAG = Gauge("event_loop_lag_max_seconds", "How late it was at the worst, o
 
 async def measure_lag(interval: float = 0.5, samples: int = 120) -> None:
     """Measures, every `interval` seconds, how late the event loop wakes this task."""
-    # The maximum is of the last samples, not of those since the last scrape: two scrapers would take it from each
-    # other.
+    # The maximum is that of the last samples, not of those since the last scrape: with two scrapers, each would reset
+    # the maximum of the other.
     lags: deque[float] = deque(maxlen=samples)
     while True:
         due = time.perf_counter() + interval

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from select import PIPE_BUF
 
 MAX_WAITING_BYTES = 1024 * 1024
-"""Bytes that may wait to be written. As many again may be in the thread's hands."""
+"""Bytes that may wait to be written. The thread may be writing as many more at the same time."""
 PAUSE_SECONDS = 0.01
 """How long lines are collected before they are written together: waking up the thread for each line would cost more
 than the line itself."""
@@ -42,6 +42,7 @@ class Output:
         self._lines: list[bytes] = []
         self._waiting_bytes = 0
         self._unreported = 0
+        """Dropped lines that no line has mentioned yet."""
         self._idle = True
         """Whether everything is written."""
         self._thread: threading.Thread | None = None

@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection: uvicorn's on httptools, with limits on what a peer may do to this process.
 
-uvicorn waits for ever for a slow or silent peer, queues pipelined requests without a limit, and lets a request run on
-after its client has hung up. Here
+A *cycle* is uvicorn's object for one request and its response. uvicorn waits for ever for a slow or silent peer, queues
+pipelined requests without a limit, and lets a request run on after its client has hung up. Here
 
 - a peer has ten seconds to send a request's head, to send its body, or to read its answer; after that it is cut off;
 - heads, pipelines and connections are bounded, in total and for one address (an IPv6 /64 counts as one address). When
@@ -204,8 +204,8 @@ class HttpConnection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._ignores_input:
             return
-        # In pieces: it is not known how many bytes of the piece in which a request begins belong to it, so that piece
-        # is not counted as overhead.
+        # Long data is parsed in pieces. The piece in which a request begins may also hold the end of another one, so
+        # none of it counts as overhead: `on_message_begin` sets the count to 0.
         for piece in (
             (data,)
             if len(data) <= MAX_PARSED_BYTES
@@ -295,7 +295,8 @@ class HttpConnection(HttpToolsProtocol):
             self._refuse_and_stop(status, host=hosts[0][:255].decode("latin-1"))
 
     def on_body(self, body: bytes) -> None:
-        # Twice its length: a body in tiny chunks costs more than it carries, and is then refused like an endless head.
+        # The body itself is no overhead, and as many bytes again are allowed for the sizes of its chunks. A body in
+        # tiny chunks exceeds that, and is then refused like an endless head.
         self._overhead_bytes -= 2 * len(body)
         if self.cycle.response_complete:
             self._unwanted_bytes += len(body)
@@ -424,7 +425,8 @@ class HttpConnection(HttpToolsProtocol):
     # -- refusing ----------------------------------------------------------------------------------------------
 
     def drain(self) -> None:
-        """Makes the running answer the last one of this connection, unless its head has already promised otherwise."""
+        """Makes the running answer the last one of this connection, unless its head has been sent already or further
+        requests wait in the pipeline."""
         if self._running_cycle and self._busy and not self._running_cycle.response_started and not self.pipeline:
             self._running_cycle.keep_alive = False
 
@@ -456,7 +458,8 @@ class HttpConnection(HttpToolsProtocol):
             self._task.cancel()
 
     def _refuse_request(self, answer: bytes, closing: bytes) -> None:
-        """Refuses the request whose head has just arrived without running the application, which costs a tenth."""
+        """Refuses the request whose head has just arrived, without running the application, which would cost ten times
+        as much. `answer` leaves the connection open if the request allows that, and `closing` does not."""
         self.state.refused[503] += 1
         write_batch.flush()  # answers come in the order of their requests
         if self.flow.write_paused:  # the peer sends requests without reading answers

@@ -119,14 +119,14 @@ class ConnectionsState(ServerState):
         uses most."""
         while self.arriving_bytes > self.settings.max_arriving_bytes:
             largest = max(self.peers.values(), key=lambda one: one.arriving_bytes)
-            max(self._of(largest), key=lambda one: one.buffered_bytes).refuse_arriving()
+            max(self._connections_of(largest), key=lambda one: one.buffered_bytes).refuse_arriving()
 
     def make_room_for(self, newcomer: Peer) -> bool:
         """Evicts one connection of the peer who has most connections, unless the newcomer has as many. It is the
         connection whose deadline comes first: it has been idle, or sending its request, for longest. Returns whether it
         evicted one."""
         largest = max(self.peers.values(), key=lambda one: one.connections)
-        candidates = [one for one in self._of(largest) if one.evictable]
+        candidates = [one for one in self._connections_of(largest) if one.evictable]
         if largest.connections <= newcomer.connections or not candidates:
             return False
         min(candidates, key=lambda one: one.receive_deadline).evict()
@@ -147,5 +147,5 @@ class ConnectionsState(ServerState):
             connections.remove(longest)
             longest.abort()
 
-    def _of(self, peer: Peer) -> list[PeerConnection]:
+    def _connections_of(self, peer: Peer) -> list[PeerConnection]:
         return [one for one in cast("set[PeerConnection]", self.connections) if one.peer is peer]

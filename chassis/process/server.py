@@ -82,8 +82,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         assert sockets
         for one in sockets:
-            # Copying a blocking socket would make it blocking for a moment, for the other processes that accept from it
-            # too. One of them would then wait in `accept` for the next client, and answer nobody meanwhile.
+            # All copies of a socket share its mode, in other processes too. Copying a blocking socket would set the
+            # blocking mode again for a moment. Another process that accepts from this socket could then wait in
+            # `accept` for the next client, and answer nobody meanwhile.
             one.setblocking(False)
         await super().startup([one.dup() for one in sockets for _ in range(ACCEPTS_PER_TURN)])
         if "*" in self.state.settings.allowed_hosts:

@@ -43,7 +43,7 @@ async def supervise(name: str, settings: ServerSettings, listening: list[socket]
             with contextlib.suppress(ProcessLookupError):
                 worker.terminate()
 
-    async def keep_one() -> int:
+    async def keep_one_running() -> int:
         while not stopping.is_set():
             # Each worker has a session of its own, so that Ctrl-C reaches only the parent, which stops them in order.
             worker = await asyncio.create_subprocess_exec(
@@ -69,6 +69,6 @@ async def supervise(name: str, settings: ServerSettings, listening: list[socket]
     with tempfile.TemporaryDirectory(prefix="metrics-") as metrics:
         environment["METRICS_DIR"] = metrics  # the worker that a scrape reaches answers for all of them
         try:
-            return max(await asyncio.gather(*(keep_one() for _ in range(settings.workers))))
+            return max(await asyncio.gather(*(keep_one_running() for _ in range(settings.workers))))
         finally:
             os.close(our_end)

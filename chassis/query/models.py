@@ -96,8 +96,8 @@ class RowFilter(StrictModel):
 
 
 def _is_indexed(filter: RowFilter) -> bool:
-    """Whether an index finds the rows that `filter` matches: some `eq` or `in` must hold for them, and each of those
-    has an index."""
+    """Whether an index finds the rows that `filter` matches. It does when these rows must satisfy some `eq` or `in`,
+    since every field that has these operators has an index."""
     for member in filter.model_fields_set:
         operand: Any = getattr(filter, member)
         if member == "not_":
@@ -117,7 +117,7 @@ def exceeds_bounds(filter: Any) -> bool:
     """Whether a filter, as JSON, has more terms or levels than are allowed."""
     terms, level, depth = 0, [filter], 0
     while level:
-        depth += 1
+        depth += 1  # levels of JSON: `{"and": [{…}]}` has two of them for one level of the filter
         terms += len(level)
         if depth > 2 * MAX_FILTER_DEPTH or terms > MAX_FILTER_TERMS:
             return True
@@ -202,9 +202,9 @@ class RichQuery(StrictModel):
         """The most rows, or ids, in the answer."""
         if self.select == "ids":
             return MAX_IDS
-        return cast("int | None", self.last if self.backward else self.first) or (
-            0 if {"first", "last"} & self.model_fields_set else DEFAULT_SIZE
-        )
+        if not {"first", "last"} & self.model_fields_set:
+            return DEFAULT_SIZE
+        return self.last if self.backward else self.first
 
 
 class GroupedQuery(RichQuery):

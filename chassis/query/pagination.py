@@ -35,7 +35,7 @@ def cursor(field: str, row_value: Any, row_id: int) -> str:
 
 def adjacent_cursor(text: str, step: int) -> str:
     """The cursor that is `step` (1 or -1) further than `text` by id, so that the page before or after it includes the
-    row at `text`. (No row has the highest id.)"""
+    row at `text`. (At the highest possible id this does not work, but no row has it.)"""
     position = decode_cursor(text)
     return cursor(position.field, position.value, min(max(position.id + step, 0), INT8))
 

@@ -142,7 +142,7 @@ class Collection:
         unknown = [field for field in body if field not in self.write.model_fields]
         written, wrong = self._validate(body, [self._unwritable(field) for field in unknown])
         repository = self.make(request)
-        if wrong:  # an invalid body never has a stored answer
+        if wrong:  # no stored answer is looked for, since an invalid body never has one
             await self._raise_if_wrong(request, wrong, written, None)
         idempotent = IdempotentRequest(request, body, repository.database)
 
@@ -187,7 +187,8 @@ class Collection:
             before = await repository.get(id)
             tag = etag(dumps(before))
             written, wrong = self._validated_change(body, before, merge=merge)
-            # a read-only member may repeat what an older version had
+            # A client that has read an older version may repeat its read-only members. It must learn that the version
+            # has changed, and not that these members are wrong.
             if all(error.code == "READ_ONLY" for error in wrong):
                 require_preconditions(request, tag)
             await self._raise_if_wrong(request, wrong, written, before)
@@ -319,10 +320,8 @@ class Collection:
                 filters.setdefault(field, {})[operator or ("in" if kind == "integer" else "eq")] = value
         size = given.get("page_size", MAX_BULK_IDS if "id" in given else DEFAULT_SIZE)
         ordering: str = given.get("ordering", "id")
-        for name in given.keys() & {"cursor", "before"}:
-            cursor_position(
-                given[name], name, ordering.removeprefix("-"), self.kind.fields
-            )  # so that an error names this parameter
+        for name in given.keys() & {"cursor", "before"}:  # checked here, so that an error names this parameter
+            cursor_position(given[name], name, ordering.removeprefix("-"), self.kind.fields)
         members: dict[str, Any] = {"ordering": ordering, "count": given.get("count", False)}
         members |= {"last": size, "before": given["before"]} if "before" in given else {"first": size}
         if "cursor" in given:

@@ -69,7 +69,7 @@ def read_integer(text: str, low: int = -INT8 - 1, high: int = INT8) -> int:
     """Reads an integer in decimal digits. Raises InvalidValue."""
     if not INTEGER.fullmatch(text):
         raise InvalidValue("NOT_AN_INTEGER", "deve ser um número inteiro")
-    value = int(text) if len(text) <= 20 else INT8 + 1
+    value = int(text) if len(text) <= 20 else INT8 + 1  # a longer text is out of range, and could take long to convert
     if not low <= value <= high:
         raise InvalidValue("OUT_OF_RANGE", f"deve estar entre {low} e {high}")
     return value

@@ -43,6 +43,7 @@ class Application(FastAPI):
     """
 
     edge: ASGIApp
+    """The outermost middleware."""
     direct: Mapping[str, Endpoint]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,7 +52,7 @@ class Application(FastAPI):
     async def route(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What the middleware calls: finds the endpoint and runs it."""
         if "arriving" in scope and scope["method"] not in BODY_METHODS:
-            # no endpoint reads it, but the request is not active before its end
+            # no endpoint reads the body of such a request, which becomes active only when its body is complete
             await read_body(Request(scope, receive))
         if scope["type"] == "http" and scope["method"] in ("GET", "POST"):
             endpoint = self.direct.get(scope["path"])

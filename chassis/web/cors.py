@@ -60,8 +60,8 @@ def require_known_origin(method: str, headers: Mapping[bytes, bytes], origins: C
     """Raises Forbidden for a page of an unknown origin, unless the request only reads and is not a preflight. A
     preflight of a known page also comes here, when it asks for something that `CrossOriginMiddleware` does not allow.
 
-    Only the method decides what reads. A `POST …/query/` only reads too, but such a page could not read its answer
-    anyway.
+    Only the method decides whether a request reads. A `POST …/query/` is refused although it only reads, but such a
+    page could not read its answer anyway.
     """
     origin = headers.get(b"origin")
     if origin is None:

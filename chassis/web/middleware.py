@@ -61,7 +61,7 @@ class RequestMiddleware:
         arrived: float = scope.get("arrived") or time.monotonic()
         before = context.enter(RequestContext(trace, arrived + self.operation_timeout))
 
-        async def answer(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -82,18 +82,18 @@ class RequestMiddleware:
             if "arriving" in scope:
                 receive = _with_deadline(receive, requested=DEADLINE in headers)
             await self.app(
-                _with_final_slash(scope), self._limit_body(receive, headers.get(b"content-length", b"0")), answer
+                _with_final_slash(scope), self._limit_body(receive, headers.get(b"content-length", b"0")), send_with_id
             )
         except Refusal as refusal:
             if not status:
-                await problem(Request(scope), refusal)(scope, receive, answer)
+                await problem(Request(scope), refusal)(scope, receive, send_with_id)
         except asyncio.CancelledError:
             client_left = True  # the client has hung up, so there is nobody to answer
             raise
         except Exception:
             log.exception("unhandled exception", extra={"method": scope["method"], "path": scope["path"]})
             if not status:
-                await problem(Request(scope), broken())(scope, receive, answer)
+                await problem(Request(scope), broken())(scope, receive, send_with_id)
         finally:
             metrics.IN_PROGRESS.value -= 1
             if not scope["path"].startswith(MONITORING_PATHS):

@@ -41,7 +41,8 @@ def is_named(accept: str, media_type: str) -> bool:
 
 
 def _ranges(accept: str, media: tuple[str, ...]) -> list[Range]:
-    """The ranges for one of `media` whose parameters fit our answers. A malformed weight is ignored."""
+    """The members of `accept` that name one of `media`, and whose parameters fit our answers. A malformed weight is
+    ignored."""
     ranges: list[Range] = []
     for member in parts(accept.lower(), ","):
         if _media(member) not in media:
@@ -51,7 +52,7 @@ def _ranges(accept: str, media: tuple[str, ...]) -> list[Range]:
         for name, value in map(parameter, parts(member, ";")[1:]):
             if name == "q":
                 weight = min(1.0, float(value)) if WEIGHT.fullmatch(value) else 1.0
-                break
+                break  # what follows the weight is no parameter of the media type
             if value:
                 parameters.add((name, value))
         if parameters <= OUR_PARAMETERS:

@@ -32,7 +32,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
 
 
 MAX_ERRORS = 100
-"""A body with more errors was not written by anybody who would read them all."""
+"""The most errors that are listed for one body. Nobody reads more of them."""
 
 
 def too_many_errors(field: str) -> Invalid:

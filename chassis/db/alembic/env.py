@@ -15,7 +15,7 @@ LOCK_MILLISECONDS = 1500
 `deadlock_timeout` (1 s), after which an autovacuum gives way, and shorter than what a service's statements wait (1.8
 s)."""
 
-RECORD = """
+ADD_OLDEST_CODE = """
 DO $$ BEGIN
     IF NOT EXISTS (
         SELECT FROM pg_attribute WHERE attrelid = 'alembic_version'::regclass AND attname = 'oldest_code'
@@ -44,7 +44,7 @@ def record_oldest_code(ctx: Any, heads: set[str], **_: Any) -> None:
     """Stores, beside the revision and in the same transaction, the oldest code that all migrations up to it allow."""
     if heads:
         applied = context.script.iterate_revisions(tuple(heads), "base")
-        ctx.execute(RECORD)
+        ctx.execute(ADD_OLDEST_CODE)
         ctx.execute(f"UPDATE alembic_version SET oldest_code = '{max(map(oldest_code, applied))}'")
 
 
