@@ -1,4 +1,4 @@
-"""The stable codes that tell programs what is wrong, in one list: all documents are made from it."""
+"""The stable codes that tell programs what is wrong, in one list, from which all descriptions of our APIs are made."""
 
 PROBLEMS = (
     "BUSY",

@@ -52,7 +52,7 @@ class GraphQLRequest:
     """A GraphQL request, as the specification names its parts."""
 
     query: str | None
-    """None where only the hash of a persisted query came."""
+    """None when the request contains only the hash of a persisted query."""
     operation_name: str | None
     variables: dict[str, Any] | None
 

@@ -195,7 +195,7 @@ class Window:
 
     def __init__(self, fields: Fields, id_sql: str, query: RichQuery, scope: str = "") -> None:
         name = query.ordering.removeprefix("-")
-        self.query, self.id_sql, self.ordering_field = query, id_sql, fields[name]
+        self.query, self.id_sql, self.sort_field = query, id_sql, fields[name]
         self.descending = query.ordering.startswith("-")
         members = query.model_fields_set
         self.after = cursor_position(query.after, "after", name, fields) if "after" in members else None
@@ -209,16 +209,16 @@ class Window:
     def order(self) -> str:
         """The ORDER BY clause, reversed when the page is read from its end."""
         direction = " DESC" if self.descending != self.query.backward else ""
-        return ", ".join(f"{sql}{direction}" for sql in dict.fromkeys((self.ordering_field.key, self.id_sql)))
+        return ", ".join(f"{sql}{direction}" for sql in dict.fromkeys((self.sort_field.key, self.id_sql)))
 
     def clauses(self, values: Values) -> str:
         """The WHERE, ORDER BY and LIMIT clauses. LIMIT is one more than the page, to see whether there are more."""
         values += self._values
         where = [self._where]
         if self.after:
-            where.append(beyond(self.ordering_field, self.id_sql, self.after, "<" if self.descending else ">", values))
+            where.append(beyond(self.sort_field, self.id_sql, self.after, "<" if self.descending else ">", values))
         if self.before:
-            where.append(beyond(self.ordering_field, self.id_sql, self.before, ">" if self.descending else "<", values))
+            where.append(beyond(self.sort_field, self.id_sql, self.before, ">" if self.descending else "<", values))
         return f"WHERE {' AND '.join(where)} ORDER BY {self.order} LIMIT {self.query.size + 1}"
 
     def extras(self, source: str) -> tuple[list[str], Values]:
@@ -232,7 +232,7 @@ class Window:
         ):
             if position:
                 values += self._values
-                bound = beyond(self.ordering_field, self.id_sql, position, side, values)
+                bound = beyond(self.sort_field, self.id_sql, position, side, values)
                 expressions.append(f"EXISTS (SELECT FROM {source} WHERE {self._where} AND {bound})")
         if self.query.count:
             values += self._values

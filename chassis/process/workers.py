@@ -28,7 +28,7 @@ async def supervise(name: str, settings: ServerSettings, listening: list[socket]
     """Runs `settings.workers` processes on these sockets until a signal stops them. Returns the exit code for this
     process."""
     chassis_logging.configure(name, settings.log_level, settings.log_format)
-    parent_pipe, our_end = os.pipe()
+    parent_pipe, writing_end = os.pipe()
     descriptors = [parent_pipe, *(one.fileno() for one in listening)]
     command = [sys.executable, "-m", "chassis.serve", name, "--parent-pipe", str(parent_pipe)]
     for descriptor in descriptors[1:]:
@@ -71,4 +71,4 @@ async def supervise(name: str, settings: ServerSettings, listening: list[socket]
         try:
             return max(await asyncio.gather(*(keep_one_running() for _ in range(settings.workers))))
         finally:
-            os.close(our_end)
+            os.close(writing_end)

@@ -43,8 +43,8 @@ def enter(context: RequestContext) -> Token[RequestContext]:
 
 
 def leave(token: Token[RequestContext]) -> None:
-    """Restores the context from before `enter`. A task may go on after its request, as a caller in the same process
-    does."""
+    """Restores the context from before `enter`. This matters when the task goes on after the request, as it does when
+    the caller runs in the same process."""
     _current.reset(token)
 
 

@@ -185,7 +185,7 @@ class OperationDocs:
     def operation(self, action: str) -> dict[str, Any]:
         """FastAPI's arguments for one route."""
         public, name = schema_ref(self.collection.public), self.name
-        one, conditions = ("id",), ("If-Match", "If-None-Match")
+        conditions = ("If-Match", "If-None-Match")
         changed = answer(200, public, self.example, "ETag", "Idempotency-Replayed")
         changed |= answer(204, None, None, "ETag", "Idempotency-Replayed")
         changed["200"]["links"] = self._links("get", "replace", "merge", "delete")
@@ -223,19 +223,19 @@ class OperationDocs:
             "get": self._get(),
             "replace": {
                 "summary": f"Replace a {name}",
-                "parameters": parameters(*one, *conditions, "Idempotency-Key", "Prefer"),
+                "parameters": parameters("id", *conditions, "Idempotency-Key", "Prefer"),
                 "requestBody": body(replace, self.body_example),
                 "responses": changed | refusals(*BODY_REFUSALS, 404, 409, 412),
             },
             "merge": {
                 "summary": f"Change some members of a {name} (JSON merge patch, RFC 7396)",
-                "parameters": parameters(*one, *conditions, "Idempotency-Key", "Prefer"),
+                "parameters": parameters("id", *conditions, "Idempotency-Key", "Prefer"),
                 "requestBody": body(patch, self.body_example, "application/merge-patch+json", "application/json"),
                 "responses": changed | refusals(*BODY_REFUSALS, 404, 409, 412),
             },
             "delete": {
                 "summary": f"Delete a {name}",
-                "parameters": parameters(*one, *conditions, "Idempotency-Key", "Prefer"),
+                "parameters": parameters("id", *conditions, "Idempotency-Key", "Prefer"),
                 "responses": answer(204, None, None, "Preference-Applied", "Idempotency-Replayed")
                 | answer(200, public, self.example, "Preference-Applied", "Idempotency-Replayed")
                 | refusals(*READ_REFUSALS, 404, 409, 412),

@@ -34,7 +34,7 @@ class Files(StaticFiles):
 
 
 def page(*, asks_for_token: bool = False) -> Response:
-    """GraphiQL's page, with a field for a token if `asks_for_token`. If it was not built, a 503 that says how to."""
+    """GraphiQL's page, with a field for a token if `asks_for_token`. Without a bundle, a 503 that says what to do."""
     if not (DIST / "index.html").exists():
         return HTMLResponse("GraphiQL ainda não foi construído: rode <code>make setup</code>.", status_code=503)
     headers = {**HEADERS, "Cache-Control": "no-cache", "Vary": "Accept"}
