@@ -110,7 +110,7 @@ def run(command: Sequence[str | Path], directory: Path, environment: Mapping[str
     except OSError as failure:
         raise SetupError(f"{command[0]} could not be run ({failure})") from None
     try:
-        told, _ = running.communicate()
+        output, _ = running.communicate()
     except KeyboardInterrupt:
         running.terminate()  # Ctrl-C in a terminal reaches it too, but the command `kill` reaches only this process
         try:
@@ -120,7 +120,7 @@ def run(command: Sequence[str | Path], directory: Path, environment: Mapping[str
         raise
     if running.returncode != 0:
         if quiet:
-            print(told.strip(), file=sys.stderr)
+            print(output.strip(), file=sys.stderr)
         raise SetupError(f"`{' '.join(map(str, command))}` failed in {directory}: {NETWORK_HELP}")
 
 
@@ -189,8 +189,8 @@ def find_uv() -> str:
     on_path, own = shutil.which("uv"), ROOT / ".uv" / UV_VERSION / "uv"
     for candidate in (on_path, str(own)):
         if candidate and os.access(candidate, os.X_OK):
-            told = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False)
-            if told.returncode == 0 and numbers(told.stdout) >= least:
+            result = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False)
+            if result.returncode == 0 and numbers(result.stdout) >= least:
                 return candidate
     with Step(f"getting uv {UV_VERSION} into .uv"):
         download_uv(own)

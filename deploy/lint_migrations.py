@@ -40,10 +40,12 @@ def is_safe(service: str, migration: Script) -> bool:
     name = f"{service} {migration.revision} as SQL"
     squawk = [Path(sys.executable).with_name("squawk"), f"--pg-version={OLDEST}", f"--stdin-filepath={name}"]
     rules = [f"--exclude={rule}" for rule in excused]
-    told = subprocess.run([*squawk, *rules], input=sql(service, migration), capture_output=True, text=True, check=False)
-    if told.returncode != 0:
-        print(told.stdout, told.stderr)
-    return told.returncode == 0
+    result = subprocess.run(
+        [*squawk, *rules], input=sql(service, migration), capture_output=True, text=True, check=False
+    )
+    if result.returncode != 0:
+        print(result.stdout, result.stderr)
+    return result.returncode == 0
 
 
 def main() -> int:

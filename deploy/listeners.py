@@ -21,8 +21,8 @@ def listener(port: int) -> str:
     pid = min(_by_proc(port) if Path("/proc/net/tcp").exists() else _by_lsof(port), default=None)
     if pid is None:
         return ""
-    told = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], check=False, capture_output=True, text=True)
-    command = " ".join(told.stdout.split())
+    result = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], check=False, capture_output=True, text=True)
+    command = " ".join(result.stdout.split())
     return f"process {pid} ({command[:LONGEST_COMMAND]})" if command else f"process {pid}"
 
 
@@ -43,5 +43,5 @@ def _by_proc(port: int) -> Iterator[int]:
 def _by_lsof(port: int) -> Iterator[int]:
     command = ["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-t"]
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        told = subprocess.run(command, check=False, capture_output=True, text=True, timeout=LSOF_SECONDS)
-        yield from map(int, told.stdout.split())
+        result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=LSOF_SECONDS)
+        yield from map(int, result.stdout.split())

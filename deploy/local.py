@@ -184,7 +184,7 @@ class Launcher:
         """The first signal stops everything in order; a second one stops everything at once."""
         if self._main and not self._stopping:
             self._stopping = True
-            say("run", "stopping (once more to stop at once)")
+            say("run", "stopping (press Ctrl-C again to stop at once)")
             self._main.cancel()
             return
         for child in self._children:

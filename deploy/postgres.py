@@ -147,20 +147,20 @@ def find(version: int | None = None) -> Installation:
 
 def _try(directory: Path) -> Installation | None:
     """The installation in `directory`, tried as PostgreSQL will be run; None if it does not run."""
-    for prefix in ((),) if _may_run_it() else AS_NOBODY:
+    for prefix in ((),) if _postgres_accepts_this_user() else AS_NOBODY:
         try:
-            told = subprocess.run(
+            result = subprocess.run(
                 [*prefix, directory / "postgres", "--version"], check=False, capture_output=True, text=True
             )
         except OSError:
             continue
-        if told.returncode == 0 and (number := re.search(r"\d+", told.stdout)):
+        if result.returncode == 0 and (number := re.search(r"\d+", result.stdout)):
             return Installation(directory, int(number[0]), prefix)
     return None
 
 
-def _may_run_it() -> bool:
-    """Whether PostgreSQL accepts this user."""
+def _postgres_accepts_this_user() -> bool:
+    """Whether PostgreSQL runs as this user: not as root, nor as a user id without a name."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_uid != 0
     except KeyError:  # the user id has no name, as in a container that runs as any id
@@ -190,7 +190,7 @@ class Cluster:
         self._log = log
         self._keep_open = tuple(keep_open)
         self._watchdog: subprocess.Popen[bytes] | None = None
-        self._watched_by: socket.socket | None = None
+        self._watchdog_socket: socket.socket | None = None
         self._postmaster = 0
         self._installation: Installation | None = None
 
@@ -218,7 +218,7 @@ class Cluster:
         options = [f"--{name}={value}" for name, value in settings.items()]
         command = installation.command("postgres", "-D", self._data, "-p", str(self.port), *options)
 
-        self._watched_by, theirs = socket.socketpair()
+        self._watchdog_socket, theirs = socket.socketpair()
         with theirs:
             self._watchdog = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(WATCHDOG), str(theirs.fileno()), *command],
@@ -229,16 +229,16 @@ class Cluster:
                 env=environment(),
                 start_new_session=True,  # Ctrl-C is for the launcher, which stops the services first
             )
-        self._postmaster = int(self._watched_by.recv(32) or 0)
+        self._postmaster = int(self._watchdog_socket.recv(32) or 0)
         self._installation = installation
         self._until_ready()
 
     def stop(self) -> None:
         """Does a fast shutdown: open transactions are rolled back, and all data is on disk. Does nothing if the server
         is stopped."""
-        if self._watched_by:
-            self._watched_by.close()
-        self._watched_by = None
+        if self._watchdog_socket:
+            self._watchdog_socket.close()
+        self._watchdog_socket = None
         self.wait()
 
     def wait(self) -> int:
@@ -297,7 +297,7 @@ class Cluster:
         self._clean_up_earlier_run(installation)
         if not self._secret.exists():
             _write_private(self._secret, secrets.token_hex(32))
-        told = subprocess.run(
+        result = subprocess.run(
             installation.command("postgres", "--single", "-D", self._data, SUPERUSER),
             check=False,
             input=f"ALTER ROLE {SUPERUSER} PASSWORD '{self._password(SUPERUSER)}'\n",
@@ -305,8 +305,8 @@ class Cluster:
             text=True,
             env=environment(),
         )
-        if told.returncode != 0 or "ERROR:" in told.stderr:
-            raise PostgresError(f"the password could not be set: {told.stderr.strip()}")
+        if result.returncode != 0 or "ERROR:" in result.stderr:
+            raise PostgresError(f"the password could not be set: {result.stderr.strip()}")
 
     def _initialise(self, installation: Installation) -> None:
         """Makes the data directory, complete or not at all: it is renamed to its final name as the last step."""
@@ -318,7 +318,7 @@ class Cluster:
         _write_private(password, _derive(secret.read_text(), SUPERUSER))
         self._change_owner(new, installation)
         # Bytewise order and UTF-8, whatever this machine's locale is, so that every server sorts alike.
-        told = subprocess.run(
+        result = subprocess.run(
             installation.command("initdb", "-D", new, "--username", SUPERUSER, "--pwfile", password)
             + ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]
             + ([] if self._durable else ["--no-sync"]),
@@ -330,8 +330,8 @@ class Cluster:
             start_new_session=True,
         )
         password.unlink()
-        if told.returncode != 0:
-            raise PostgresError(f"initdb failed in {new}: {told.stderr.strip()}")
+        if result.returncode != 0:
+            raise PostgresError(f"initdb failed in {new}: {result.stderr.strip()}")
         secret.rename(new / "secret")
         new.rename(self._data)
 
@@ -380,7 +380,7 @@ class Cluster:
     def _psql(self, script: str, role: str = SUPERUSER) -> None:
         """Runs `script` as `role`, in the database of the same name."""
         assert self._installation, "start the cluster first"
-        told = subprocess.run(
+        result = subprocess.run(
             [self._installation.directory / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"],
             check=False,
             input=script,
@@ -396,13 +396,13 @@ class Cluster:
             },
             start_new_session=True,
         )
-        if "password authentication failed" in told.stderr:
+        if "password authentication failed" in result.stderr:
             again = REPAIR if role == SUPERUSER else "end `make run` and start it again, which sets it anew"
             raise PostgresError(
                 f"PostgreSQL's role {role!r} no longer has the password that {self._secret} gives: {again}"
             )
-        if told.returncode != 0:
-            raise PostgresError(f"psql refused: {told.stderr.strip()}")
+        if result.returncode != 0:
+            raise PostgresError(f"psql refused: {result.stderr.strip()}")
 
     @property
     def _secret(self) -> Path:
@@ -463,5 +463,5 @@ def _serves(pid: int, data: Path) -> bool:
             return os.readlink(f"/proc/{pid}/cwd") == str(data)
         except OSError:
             return False
-    told = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], check=False, capture_output=True, text=True)
-    return str(data) in told.stdout
+    result = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], check=False, capture_output=True, text=True)
+    return str(data) in result.stdout
