@@ -205,30 +205,30 @@ async def measure(launcher: psutil.Process, offset: int, name: str, times: float
     psutil.Process().cpu_affinity([1] if (os.cpu_count() or 1) > 1 else [0])
     load = LoadGenerator(topology.by_name(name).port + offset, CASES[name])
     await load.closed(WARM)
-    calm = await load.closed(STEADY)
-    before = process.memory_info().rss
-    over = await load.open(OVER, times * calm.goodput)
-    after_over = process.memory_info().rss
+    normal = await load.closed(STEADY)
+    memory_before = process.memory_info().rss
+    overload = await load.open(OVER, times * normal.goodput)
+    memory_after = process.memory_info().rss
     began = asyncio.get_running_loop().time()
-    after = await load.open(AFTER, calm.goodput / 2)
-    late = 4 * calm.percentile(200, 99) / 1000
-    abnormal = [due - began for due, status, took in after.answers if status != 200 or took > late]
+    recovery = await load.open(AFTER, normal.goodput / 2)
+    late = 4 * normal.percentile(200, 99) / 1000
+    abnormal = [due - began for due, status, took in recovery.answers if status != 200 or took > late]
     print(
-        f"\n{name}: capacity {calm.goodput:.0f}/s, p50 {calm.percentile(200, 50):.0f} ms, "
-        f"p99 {calm.percentile(200, 99):.0f} ms"
+        f"\n{name}: capacity {normal.goodput:.0f}/s, p50 {normal.percentile(200, 50):.0f} ms, "
+        f"p99 {normal.percentile(200, 99):.0f} ms"
     )
     print(
-        f"  asked {len(over.answers) / OVER:.0f}/s for {OVER:.0f} s: goodput {over.goodput:.0f}/s, "
-        f"{100 * over.goodput / calm.goodput:.0f} % of capacity; p50 {over.percentile(200, 50):.0f} ms, "
-        f"p99 {over.percentile(200, 99):.0f} ms"
+        f"  asked {len(overload.answers) / OVER:.0f}/s for {OVER:.0f} s: goodput {overload.goodput:.0f}/s, "
+        f"{100 * overload.goodput / normal.goodput:.0f} % of capacity; p50 {overload.percentile(200, 50):.0f} ms, "
+        f"p99 {overload.percentile(200, 99):.0f} ms"
     )
     print(
-        f"  refused {over.count(503) / OVER:.0f}/s, p50 {over.percentile(503, 50):.0f} ms, "
-        f"p99 {over.percentile(503, 99):.0f} ms; late {over.count(200) - len(over.good)}, "
-        f"otherwise failed {len(over.answers) - over.count(200) - over.count(503)}"
+        f"  refused {overload.count(503) / OVER:.0f}/s, p50 {overload.percentile(503, 50):.0f} ms, "
+        f"p99 {overload.percentile(503, 99):.0f} ms; late {overload.count(200) - len(overload.good)}, "
+        f"otherwise failed {len(overload.answers) - overload.count(200) - overload.count(503)}"
     )
     print(
-        f"  memory {before / 2**20:.0f} MiB before, {after_over / 2**20:.0f} after; "
+        f"  memory {memory_before / 2**20:.0f} MiB before, {memory_after / 2**20:.0f} after; "
         f"back to normal {max(abnormal, default=0.0):.1f} s after the overload"
     )
 

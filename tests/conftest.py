@@ -137,6 +137,7 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Issuer:
 
 @pytest_asyncio.fixture(scope="session")
 async def asking_for_tokens(database_urls: dict[str, str], issuer: Issuer) -> AsyncIterator[Applications]:
+    """The applications with AUTH_MODE=jwt, which trust `issuer`."""
     async with AsyncExitStack() as stack:
         started = await Applications.start(stack, database_urls, **issuer.settings())
         await started.ready()

@@ -35,8 +35,8 @@ def public(algorithm: str, key: Any = None, **members: Any) -> Json:
         "ES256": ECAlgorithm.to_jwk,
         "EdDSA": OKPAlgorithm.to_jwk,
     }
-    of: Any = (key or KEYS[algorithm]).public_key()
-    return {**kinds[algorithm](of, as_dict=True), "kid": algorithm, **members}
+    public_key: Any = (key or KEYS[algorithm]).public_key()
+    return {**kinds[algorithm](public_key, as_dict=True), "kid": algorithm, **members}
 
 
 def jwks(*keys: Json) -> str:
@@ -46,9 +46,9 @@ def jwks(*keys: Json) -> str:
 def mint(*scopes: str, key: Any = None, alg: str = "RS256", header: Json | None = None, **claims: Any) -> str:
     """A token that is valid except for the arguments; a claim or header that is None is left out."""
     now = int(time.time())
-    said = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ana", "iat": now, "exp": now + 600, "scope": " ".join(scopes)}
-    said = {name: value for name, value in {**said, **claims}.items() if value is not None}
-    return signed(json.dumps(said).encode(), key=key, alg=alg, header=header)
+    payload = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ana", "iat": now, "exp": now + 600, "scope": " ".join(scopes)}
+    payload = {name: value for name, value in {**payload, **claims}.items() if value is not None}
+    return signed(json.dumps(payload).encode(), key=key, alg=alg, header=header)
 
 
 def signed(claims: bytes, *, key: Any = None, alg: str = "RS256", header: Json | None = None) -> str:

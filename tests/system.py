@@ -26,6 +26,7 @@ OURS = (
     *("LOG_LEVEL", "LOG_FORMAT", "NO_COLOR", "FORCE_COLOR"),
     *("AUTH_MODE", "AUTH_JWKS", "AUTH_ISSUER", "AUTH_AUDIENCE"),
 )
+"""Variables that the launcher gets only from the test, whatever the environment of the test run has."""
 
 
 def command(**variables: object) -> dict[str, Any]:

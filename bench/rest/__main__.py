@@ -43,9 +43,8 @@ class Server:
 
     def start(self, url: str) -> None:
         environment = {**os.environ, "DATABASE_URL": url, "PORT": str(self.port), "LOG_LEVEL": "WARNING"}
-        environment["PGOPTIONS"] = (
-            FOLD_OPTION  # the others write no folded name, and no process may add one during the measurement
-        )
+        # The rows that the other servers write then count as folded, so that our service does not fold them meanwhile.
+        environment["PGOPTIONS"] = FOLD_OPTION
         with open(os.devnull, "w") as quiet:
             started = subprocess.Popen(self.command, cwd=self.folder, env=environment, stdout=quiet)
         self.process = psutil.Process(started.pid)
