@@ -43,7 +43,8 @@ class Server:
 
     def start(self, url: str) -> None:
         environment = {**os.environ, "DATABASE_URL": url, "PORT": str(self.port), "LOG_LEVEL": "WARNING"}
-        # The rows that the other servers write then count as folded, so that our service does not fold them meanwhile.
+        # The other servers write no folded name. With this option their rows count as folded all the same, so they do
+        # not enter the index of rows to fold, and no process folds them during the measurement.
         environment["PGOPTIONS"] = FOLD_OPTION
         with open(os.devnull, "w") as quiet:
             started = subprocess.Popen(self.command, cwd=self.folder, env=environment, stdout=quiet)
