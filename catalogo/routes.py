@@ -3,11 +3,11 @@
 from catalogo.models import CategoriaPublic, CategoriaWrite, ProdutoPublic, ProdutoWrite
 from catalogo.repository import CategoriaRepository, ProdutoRepository
 from chassis.rest.collection import Collection
-from chassis.service import make
+from chassis.service import repository_factory
 
 categorias = Collection(
     "/api/categorias/",
-    make(CategoriaRepository),
+    repository_factory(CategoriaRepository),
     CategoriaRepository,
     public=CategoriaPublic,
     write=CategoriaWrite,
@@ -23,7 +23,7 @@ class Produtos(Collection):
 
 produtos = Produtos(
     "/api/produtos/",
-    make(ProdutoRepository),
+    repository_factory(ProdutoRepository),
     ProdutoRepository,
     public=ProdutoPublic,
     write=ProdutoWrite,

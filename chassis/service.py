@@ -20,7 +20,7 @@ from chassis.web import application as chassis_app
 from chassis.web import documentation
 
 
-def make(kind: type[Repository]) -> Callable[[Request], Repository]:
+def repository_factory(kind: type[Repository]) -> Callable[[Request], Repository]:
     """Makes the function that gives a request its repository, over the process's one database."""
 
     def repository(request: Request) -> Repository:

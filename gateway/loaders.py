@@ -80,7 +80,7 @@ class KeySetLoader:
                 batches.append(batch)
                 wanted = wanted - batch.keys
         started: list[Batch] = []
-        while wanted:
+        while wanted:  # adds the other keys to the open batch, and opens another one whenever that is full
             batch = self._open
             if batch is None or len(batch.keys) >= self._batch_size:
                 batch = self._open = Batch(set(), asyncio.get_running_loop().create_future())

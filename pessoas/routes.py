@@ -1,13 +1,13 @@
 """The REST routes of pessoas."""
 
 from chassis.rest.collection import Collection
-from chassis.service import make
+from chassis.service import repository_factory
 from pessoas.models import PessoaPublic, PessoaWrite
 from pessoas.repository import PessoaRepository
 
 pessoas = Collection(
     "/api/pessoas/",
-    make(PessoaRepository),
+    repository_factory(PessoaRepository),
     PessoaRepository,
     public=PessoaPublic,
     write=PessoaWrite,

@@ -1,13 +1,13 @@
 """The REST routes of servicos."""
 
 from chassis.rest.collection import Collection
-from chassis.service import make
+from chassis.service import repository_factory
 from servicos.models import ServicoPublic, ServicoWrite
 from servicos.repository import ServicoRepository
 
 servicos = Collection(
     "/api/servicos/",
-    make(ServicoRepository),
+    repository_factory(ServicoRepository),
     ServicoRepository,
     public=ServicoPublic,
     write=ServicoWrite,

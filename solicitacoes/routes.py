@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from chassis.errors import FieldError
 from chassis.rest.collection import Collection, json_response
-from chassis.service import make
+from chassis.service import repository_factory
 from chassis.web.conditional import not_modified
 from solicitacoes.coordinator import Coordinator
 from solicitacoes.models import SolicitacaoPublic, SolicitacaoView, SolicitacaoWrite
@@ -34,7 +34,7 @@ class Solicitacoes(Collection):
 
 solicitacoes = Solicitacoes(
     "/api/solicitacoes/",
-    make(SolicitacaoRepository),
+    repository_factory(SolicitacaoRepository),
     SolicitacaoRepository,
     public=SolicitacaoPublic,
     write=SolicitacaoWrite,

@@ -144,9 +144,9 @@ class Database:
                 await self._set_timeouts(connection)
                 return await _execute(connection, sql, values, row, _statement_seconds(self.timeout))
             except Contended as locked:  # readers wait for no row lock, so the table itself is locked
-                raise (
-                    Unavailable(LOCKED) if connection.timeout_ms is None else DeadlineExceeded(deadline.EXPIRED)
-                ) from locked
+                if connection.timeout_ms is not None:  # the request had less time left than a statement usually gets
+                    raise DeadlineExceeded(deadline.EXPIRED) from locked
+                raise Unavailable(LOCKED) from locked
             except _ConnectionLostError as lost:
                 if lost.timed_out:
                     raise _timed_out(UNREACHABLE) from lost

@@ -34,6 +34,7 @@ from chassis.request.addresses import network
 log = logging.getLogger("rates")
 
 WINDOW = 60
+"""Seconds of a window."""
 STORE_TIMEOUT = 0.05
 """The longest time, in seconds, that a request waits for the store."""
 PROBE_INTERVAL, PROBE_TIMEOUT = 1.0, 1.0
@@ -62,7 +63,7 @@ class Usage(NamedTuple):
         room = limit - cost
         if self.current <= room:  # only what was charged in the previous window is in the way
             seconds = self.previous_expires - WINDOW * (room - self.current) / max(1, self.previous)
-        else:
+        else:  # the current window must first become the previous one, and then count for less and less
             seconds = self.current_ends + WINDOW * (1 - room / self.current)
         return max(1, ceil(seconds))
 

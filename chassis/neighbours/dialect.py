@@ -179,7 +179,7 @@ class DialectClient:
         if first is None:
             self.refill_retry_budget()
         elif isinstance(first, StaleConnection):
-            first = None
+            first = None  # the idle connection had ended, so the first attempt is still to be made
         retried = False
         while True:
             try:

@@ -38,7 +38,7 @@ REQUEST_SECONDS = Histogram("http_request_duration_seconds", "Time until the ans
 IN_PROGRESS = Gauge("http_requests_in_progress", "Requests being worked on, this scrape too.").labels()
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
+STATUS_CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 
 
 class _Route:
@@ -48,7 +48,7 @@ class _Route:
 
     def __init__(self, method: str, route: str) -> None:
         self.seconds = REQUEST_SECONDS.labels(method, route)
-        self.statuses = [REQUESTS.labels(method, route, one) for one in CLASSES]
+        self.statuses = [REQUESTS.labels(method, route, one) for one in STATUS_CLASSES]
 
 
 class Requests:

@@ -88,7 +88,7 @@ class Output:
             lost = self._write_lines(lines)
             unreported += lost
             if unreported and not self._write_lines([self._dropped_line(unreported)]):
-                unreported = 0
+                unreported = 0  # the line that reports them was written
             with self._changed:
                 self.dropped += lost
                 self._unreported += unreported

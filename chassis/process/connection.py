@@ -317,6 +317,7 @@ class HttpConnection(HttpToolsProtocol):
         elif self._arriving is not None:
             self._subtract_buffered(self.buffered_bytes)
             self._finish_arriving()
+        # the peer need not send anything before it has its answer
         self.receive_deadline = self.loop.time() + self.state.idle_timeout if self.cycle.response_complete else inf
 
     def on_response_complete(self) -> None:
@@ -479,8 +480,9 @@ class HttpConnection(HttpToolsProtocol):
         raise _StopParsing
 
     def _refuse(self, status: int, answer: bytes = b"", **log_fields: str) -> None:
-        """Refuses the newest request and ends the connection. Requests in front of it are answered first, since answers
-        come in the order of their requests."""
+        """Refuses the newest request and ends the connection. While requests in front of it are not answered yet, no
+        refusal can be sent, since answers come in the order of their requests: the connection then ends after theirs,
+        without an answer to this one."""
         self._ignores_input = True
         self.state.refused[status] += 1
         write_batch.flush()
@@ -489,11 +491,12 @@ class HttpConnection(HttpToolsProtocol):
             if self.pipeline and self.pipeline[0][0].more_body:
                 self.pipeline.popleft()  # the newest request, which will never be complete
             if self.receiving and self.cycle is self._running_cycle and self.cycle.more_body:
+                # the newest request is the running one, and its body is still arriving
                 if self._running_cycle.response_started:
                     self.transport.abort()
                     return
                 self._cancel()
-            else:
+            else:  # others are in front of it, and the last of them ends the connection
                 newest = self.pipeline[0][0] if self.pipeline else self._running_cycle
                 newest.keep_alive = False
                 return

@@ -88,7 +88,9 @@ class Server(uvicorn.Server):
             one.setblocking(False)
         await super().startup([one.dup() for one in sockets for _ in range(ACCEPTS_PER_TURN)])
         if "*" in self.state.settings.allowed_hosts:
-            log.warning("every host name is served: web pages that rebind theirs can call; ALLOWED_HOSTS names ours")
+            log.warning(
+                "every host name is served, so web pages can call by DNS rebinding; set ALLOWED_HOSTS to our names"
+            )
         self._on_started()
 
     @contextlib.contextmanager

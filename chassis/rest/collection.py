@@ -39,7 +39,8 @@ from chassis.web.validation import MAX_ERRORS, too_many_errors
 ID = re.compile("[1-9][0-9]{0,18}")
 """The only spelling of an id in a path, so that each row has one address."""
 MAX_BULK_IDS = 1000
-RETRIES = 3
+MAX_ATTEMPTS = 3
+"""How often a change is tried when the row changes in between."""
 
 
 class _ChangedSinceError(Exception):
@@ -203,7 +204,7 @@ class Collection:
 
             return await idempotent.transaction(work)
 
-        for _ in range(RETRIES):
+        for _ in range(MAX_ATTEMPTS):
             try:
                 return await idempotent.answer(attempt)
             except _ChangedSinceError:
@@ -223,6 +224,7 @@ class Collection:
             if field in self.write.model_fields:
                 members[field] = value
                 continue
+            # an expanded member that is written back stands for the writable member that it shows
             if (stands_for := self.expanded.get(field)) and stands_for not in body:
                 members[stands_for] = current[stands_for]
             if field not in stored or not _repeats(value, stored[field]):

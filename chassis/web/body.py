@@ -98,6 +98,7 @@ def validate(kind: type[M], value: Any) -> M:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object with these members. Raises Malformed for a name that is repeated or is no valid Unicode."""
     members = dict(pairs)
     if len(members) != len(pairs):
         seen = set[str]()
