@@ -1,15 +1,16 @@
 """The tables and the bodies of Categoria and Produto."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index
-from sqlmodel import Field, SQLModel
+from sqlalchemy import Index
+from sqlmodel import SQLModel
 
 from chassis.db.models import (
     IdempotencyColumns,
     fold_version_column,
     folded_column,
-    id_column,
-    name_column,
+    id_field,
+    name_field,
     older_folds_index,
+    reference_field,
     tables,
 )
 from chassis.query.models import Id
@@ -23,20 +24,20 @@ class Base(SQLModel, registry=tables()):
 class CategoriaWrite(SQLModel):
     """What a client writes."""
 
-    nome_categoria: Name
+    nome_categoria: Name = name_field()
 
 
 class CategoriaPublic(CategoriaWrite):
     """What a client reads."""
 
-    id: Id
+    id: Id = id_field()
 
 
 class ProdutoWrite(SQLModel):
     """What a client writes."""
 
-    nome_produto: Name
-    categoria_id: Id
+    nome_produto: Name = name_field()
+    categoria_id: Id = reference_field("categoria.id")
 
 
 class ProdutoPublic(SQLModel):
@@ -47,23 +48,17 @@ class ProdutoPublic(SQLModel):
     categoria: CategoriaPublic
 
 
-class Categoria(Base, table=True):
-    id: int | None = id_column()
-    nome_categoria: str = name_column()
+class Categoria(CategoriaPublic, Base, table=True):
     nome_busca: str = folded_column()
     fold_version: int = fold_version_column()
 
     __table_args__ = (Index(None, "nome_busca", "id"), older_folds_index("categoria"))
 
 
-class Produto(Base, table=True):
-    id: int | None = id_column()
-    nome_produto: str = name_column()
+class Produto(ProdutoWrite, Base, table=True):
+    id: Id = id_field()
     nome_busca: str = folded_column()
     fold_version: int = fold_version_column()
-    categoria_id: int = Field(
-        sa_column=Column(BigInteger, ForeignKey("categoria.id", ondelete="CASCADE"), nullable=False)
-    )
 
     __table_args__ = (
         Index(None, "nome_busca", "id"),

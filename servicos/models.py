@@ -7,8 +7,8 @@ from chassis.db.models import (
     IdempotencyColumns,
     fold_version_column,
     folded_column,
-    id_column,
-    name_column,
+    id_field,
+    name_field,
     older_folds_index,
     tables,
 )
@@ -23,18 +23,16 @@ class Base(SQLModel, registry=tables()):
 class ServicoWrite(SQLModel):
     """What a client writes."""
 
-    nome_servico: Name
+    nome_servico: Name = name_field()
 
 
 class ServicoPublic(ServicoWrite):
     """What a client reads."""
 
-    id: Id
+    id: Id = id_field()
 
 
-class Servico(Base, table=True):
-    id: int | None = id_column()
-    nome_servico: str = name_column()
+class Servico(ServicoPublic, Base, table=True):
     nome_busca: str = folded_column()
     fold_version: int = fold_version_column()
 

@@ -1,13 +1,12 @@
 """The table and the bodies of a Solicitacao."""
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import Index
 from sqlmodel import SQLModel
 
-from chassis.db.models import IdempotencyColumns, id_column, instant_column, reference_column, tables
+from chassis.db.models import IdempotencyColumns, id_field, instant_field, reference_field, tables
 from chassis.query.models import ABSENT, Id
 
 
@@ -18,16 +17,16 @@ class Base(SQLModel, registry=tables()):
 class SolicitacaoWrite(SQLModel):
     """What a client writes: ids that their owners must know."""
 
-    servico_id: Id
-    pessoa_id: Id
-    produto_id: Id
+    servico_id: Id = reference_field()
+    pessoa_id: Id = reference_field()
+    produto_id: Id = reference_field()
 
 
 class SolicitacaoPublic(SolicitacaoWrite):
     """What a client reads in a list."""
 
-    id: Id
-    data_solicitacao: AwareDatetime
+    id: Id = id_field()
+    data_solicitacao: AwareDatetime = instant_field()
 
 
 class Owned(BaseModel):
@@ -68,13 +67,7 @@ class SolicitacaoView(BaseModel):
     indisponiveis: list[Literal["servico_solicitado", "solicitante", "produto_associado"]] = ABSENT
 
 
-class Solicitacao(Base, table=True):
-    id: int | None = id_column()
-    servico_id: int = reference_column()
-    pessoa_id: int = reference_column()
-    produto_id: int = reference_column()
-    data_solicitacao: datetime = instant_column()
-
+class Solicitacao(SolicitacaoPublic, Base, table=True):
     __table_args__ = (
         Index(None, "data_solicitacao", "id"),
         *(Index(None, reference, "id") for reference in ("servico_id", "pessoa_id", "produto_id")),

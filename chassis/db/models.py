@@ -38,19 +38,30 @@ def tables() -> registry:
     return registry(metadata=MetaData(naming_convention=NAMING))
 
 
-def id_column() -> Any:
+def id_field() -> Any:
     """A 64-bit primary key, assigned by the database."""
-    return Field(default=None, sa_column=Column(BigInteger, Identity(always=False), primary_key=True))
+    info = {"kind": "integer", "ordered": True}
+    return Field(sa_column=Column(BigInteger, Identity(always=False), primary_key=True, info=info))
 
 
-def reference_column() -> Any:
-    """The id of something that another service owns, so there can be no foreign key."""
-    return Field(sa_column=Column(BigInteger, nullable=False))
+def reference_field(to: str | None = None) -> Any:
+    """The id of another row, by which clients may ask for pages per parent. `to` is the column that it refers to; None:
+    another service owns that row, so there can be no foreign key."""
+    info: dict[str, Any] = {"info": {"kind": "integer", "parent": True}}
+    if to is None:
+        return Field(sa_type=BigInteger, sa_column_kwargs=info)
+    return Field(sa_type=BigInteger, foreign_key=to, ondelete="CASCADE", sa_column_kwargs=info)
 
 
-def name_column() -> Any:
-    """A name as the client wrote it."""
-    return Field(sa_column=Column(Text, nullable=False))
+def name_field(folded: str = "nome_busca") -> Any:
+    """A name as the client wrote it. Clients may search and order by it; the column `folded` has its folded form."""
+    return Field(sa_type=Text, sa_column_kwargs={"info": {"kind": "name", "folded": folded, "ordered": True}})
+
+
+def instant_field() -> Any:
+    """When the row was created; the database sets it once. Clients may order by it."""
+    default = {"server_default": func.clock_timestamp(), "info": {"kind": "instant", "ordered": True}}
+    return Field(sa_type=cast("Any", DateTime(timezone=True)), sa_column_kwargs=default)
 
 
 def folded_column() -> Any:
@@ -66,13 +77,6 @@ def fold_version_column() -> Any:
 def older_folds_index(table: str) -> Index:
     """An index of the rows that older code has written: usually none."""
     return Index(f"{table}_fold_version_idx", "id", postgresql_where=text(OLDER_FOLD))
-
-
-def instant_column() -> Any:
-    """When the row was created; the database sets it once."""
-    return Field(
-        default=None, sa_column=Column(DateTime(timezone=True), server_default=func.clock_timestamp(), nullable=False)
-    )
 
 
 class IdempotencyColumns(SQLModel):

@@ -11,12 +11,13 @@ from typing import Any, ClassVar
 from psycopg import errors
 from psycopg.rows import args_row
 
+from chassis.db.columns import RowDict
 from chassis.db.database import Database, Transaction
 from chassis.db.filters import Fields, Values, beyond, bigints, condition, cursor_position
 from chassis.errors import FieldError, NotFound, invalid, over_limit
 from chassis.query.models import GroupedQuery, RichQuery
+from chassis.text import fold
 
-RowDict = dict[str, Any]
 MAX_GROUPED_ROWS = 100_000
 """The most rows in one answer that is grouped by parent: the number of parents times the page size."""
 
@@ -46,6 +47,7 @@ class Repository:
     row: ClassVar[Callable[..., RowDict]]
     """Makes the representation of one row of `select`; a static method."""
     fields: ClassVar[Fields]
+    """By which clients may filter and order. `columns_of` makes these three."""
     locking: ClassVar[str] = "FOR UPDATE"
     """The locking clause that prevents all changes to a row's representation."""
     references: ClassVar[Mapping[str, tuple[str, str]]] = {}
@@ -55,8 +57,9 @@ class Repository:
         self.database = database
 
     def stored(self, written: Mapping[str, Any]) -> dict[str, Any]:
-        """The table's columns and values for the validated members of a body."""
-        return dict(written)
+        """The table's columns and values for the validated members of a body; a name brings its folded form."""
+        names = [(name, field.folded) for name, field in self.fields.items() if field.folded and name in written]
+        return {**written, **{folded.rpartition(".")[2]: fold(written[name]) for name, folded in names}}
 
     # -- reads -------------------------------------------------------------------------------------------------
 
