@@ -56,8 +56,8 @@ class Produto(Owned):
 
 
 class SolicitacaoView(BaseModel):
-    """What the coordinator shows: each object as its owner shows it. An object that no longer exists is null. If its
-    owner cannot answer, it is null too, and `indisponiveis` names it."""
+    """What the coordinator shows: each object as its owner does, null when it is gone, and null and named in
+    `indisponiveis` when its owner cannot answer."""
 
     id: Id
     data_solicitacao: AwareDatetime
