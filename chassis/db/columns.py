@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from pydantic import BaseModel
-from sqlalchemy import Table
+from sqlalchemy import Column, Table
 from sqlmodel import SQLModel
 
 from chassis.db.filters import Field, Fields
@@ -19,20 +19,20 @@ def columns_of(
     """How the rows of `model` are asked for and shown: the fields to filter and order by, the columns to select, and a
     function that makes the representation of their values. The id comes first.
 
-    The representation has the members of `public` that are columns. `joined` names its members that are rows of another
-    table, each with that table's model and representation; clients may filter by their fields, but not order.
+    The representation shows the members of `public` that are columns. `joined` names its members that are rows of
+    another table, each with that table's model and representation. Clients may filter by their fields, but not order.
     """
     prefix = f"{_table(model).name}." if joined else ""
-    fields = _fields(model, prefix)
-    shown = [name for name in fields if name in public.model_fields]
+    fields, shown = _fields(model, prefix), _shown(model, public)
     select = [prefix + name for name in shown]
     objects: dict[str, list[str]] = {}
-    for member, (theirs, their_public) in joined.items():
-        their_prefix = f"{_table(theirs).name}."
-        found = _fields(theirs, their_prefix)
-        objects[member] = [name for name in found if name in their_public.model_fields]
+    for member, (their_model, their_public) in joined.items():
+        their_prefix = f"{_table(their_model).name}."
+        objects[member] = _shown(their_model, their_public)
         select += [their_prefix + name for name in objects[member]]
-        fields |= {name: Field(one.kind, one.sql, one.folded) for name, one in found.items() if name != "id"}
+        for name, field in _fields(their_model, their_prefix).items():
+            if name != "id":
+                fields[name] = Field(field.kind, field.sql, field.folded)
     return fields, ", ".join(select), staticmethod(_row(shown, objects))
 
 
@@ -40,14 +40,21 @@ def _table(model: type[SQLModel]) -> Table:
     return cast("Any", model).__table__
 
 
+def _columns(model: type[SQLModel]) -> list[Column[Any]]:
+    """The columns of the table, the id first: a table that inherits its fields has them before its own."""
+    return sorted(_table(model).columns, key=lambda column: column.name != "id")
+
+
+def _shown(model: type[SQLModel], public: type[BaseModel]) -> list[str]:
+    return [column.name for column in _columns(model) if column.name in public.model_fields]
+
+
 def _fields(model: type[SQLModel], prefix: str) -> dict[str, Field]:
-    declared = {column.name: column.info for column in _table(model).columns if "kind" in column.info}
-    names = sorted(declared, key=lambda name: name != "id")
-    return {name: _field(name, prefix, **declared[name]) for name in names}
+    return {column.name: _field(column.name, prefix, **column.info) for column in _columns(model) if column.info}
 
 
-def _field(name: str, prefix: str, *, folded: str = "", **said: Any) -> Field:
-    return Field(sql=prefix + name, folded=prefix + folded if folded else "", **said)
+def _field(name: str, prefix: str, *, folded: str = "", **declared: Any) -> Field:
+    return Field(sql=prefix + name, folded=prefix + folded if folded else "", **declared)
 
 
 def _row(shown: list[str], objects: dict[str, list[str]]) -> Callable[..., RowDict]:
