@@ -1,6 +1,7 @@
 """What a collection asks of its table, read from what the columns of its model say."""
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -58,15 +59,15 @@ def _field(name: str, prefix: str, *, folded: str = "", **declared: Any) -> Fiel
 
 
 def _row(shown: list[str], objects: dict[str, list[str]]) -> Callable[..., RowDict]:
-    def row(*values: Any) -> RowDict:
-        return dict(zip(shown, values, strict=False))
+    """Makes a representation of the values of `shown`, followed by those of each object.
 
-    def row_with_objects(*values: Any) -> RowDict:
-        found: RowDict = dict(zip(shown, values, strict=False))
-        start = len(shown)
-        for member, names in objects.items():
-            found[member] = dict(zip(names, values[start:], strict=False))
-            start += len(names)
-        return found
-
-    return row_with_objects if objects else row
+    The function is written out as source, as dataclasses do, for two columns `lambda v0, v1: {"id": v0, "nome": v1}`. To
+    pair names and values anew for each row takes three times as long, a tenth of a list of 100.
+    """
+    values = (f"v{n}" for n in count())
+    members = [f"{name!r}: {next(values)}" for name in shown]
+    for member, names in objects.items():
+        inner = ", ".join(f"{name!r}: {next(values)}" for name in names)
+        members.append(f"{member!r}: {{{inner}}}")
+    parameters = ", ".join(f"v{n}" for n in range(len(shown) + sum(map(len, objects.values()))))
+    return eval(f"lambda {parameters}: {{{', '.join(members)}}}")  # noqa: S307 - all names are a model's own
