@@ -61,8 +61,9 @@ def _field(name: str, prefix: str, *, folded: str = "", **declared: Any) -> Fiel
 def _row(shown: list[str], objects: dict[str, list[str]]) -> Callable[..., RowDict]:
     """Makes a representation of the values of `shown`, followed by those of each object.
 
-    The function is written out as source, as dataclasses do it; for two columns that is `lambda v0, v1: {"id": v0, "nome":
-    v1}`. To pair names and values anew for each row takes three times as long, a tenth of a list of 100.
+    The function is written out as source, as dataclasses do it. For two columns it is
+    `lambda v0, v1: {"id": v0, "nome": v1}`. To pair names and values anew for each row takes three times as long, which
+    is a tenth of a list of 100.
     """
     values = (f"v{n}" for n in count())
     members = [f"{name!r}: {next(values)}" for name in shown]
