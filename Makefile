@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 IN_PARALLEL := -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run restart token test test-system check bench bench-rest bench-gateway format plan schema openapi fuzz fuzz-rest fuzz-plans faults attack migration peers ready
+.PHONY: help setup run restart token test test-system check bench bench-rest bench-gateway format plan schema openapi fuzz fuzz-rest fuzz-plans faults attack migration release release-notes peers ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,12 @@ attack: setup ## Attack the running system, and measure how it slows others down
 
 migration: setup ## Write a new migration (SERVICE=pessoas NAME="add email")
 	$(if $(and $(SERVICE),$(NAME)),,$(error say which: make migration SERVICE=pessoas NAME="add email"))$(RUN) -m deploy.migrate_all --new $(SERVICE) "$(NAME)"
+
+release: setup ## Write a new version everywhere, and date its section of the changelog (VERSION=1.1.0)
+	$(if $(VERSION),,$(error say which: make release VERSION=1.1.0))$(RUN) -m deploy.release --prepare $(VERSION)
+
+release-notes: ## Print what has changed in a version (VERSION=1.0.0)
+	@$(if $(VERSION),,$(error say which: make release-notes VERSION=1.0.0))$(PYTHON) -m deploy.release --notes $(VERSION)
 
 # Installs what only the benchmarks need.
 peers: setup

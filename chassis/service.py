@@ -53,12 +53,8 @@ def build(
     settings: DatabaseSettings,
     collections: tuple[Collection, ...],
     neighbours: tuple[AbstractAsyncContextManager[object], ...] = (),
-    version: str = "1.0.0",
 ) -> FastAPI:
-    """The service's application. It starts without its database too, and is then live but not ready.
-
-    `version` is that of the service's contract: a change that breaks the contract has a new major version.
-    """
+    """The service's application. It starts without its database too, and is then live but not ready."""
     database = Database(settings)
     revision_of_code = head(name)
     name_columns = [
@@ -92,7 +88,6 @@ def build(
         name,
         description,
         settings,
-        version=version,
         lifespan=lifespan,
         ready=ready,
         required_scope=required_scope(name),

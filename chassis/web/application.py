@@ -15,6 +15,7 @@ from chassis.errors import MethodNotAllowed, NotFound, Refusal
 from chassis.identity import middleware
 from chassis.observe import logs, metrics, scrape
 from chassis.settings import ProcessSettings
+from chassis.version import VERSION
 from chassis.web import cors, health
 from chassis.web.body import read_body
 from chassis.web.middleware import RequestMiddleware
@@ -69,7 +70,6 @@ def build(
     description: str,
     settings: ProcessSettings,
     *,
-    version: str = "1.0.0",
     lifespan: Lifespan,
     ready: health.Check | None = None,
     direct: Mapping[str, Endpoint] | None = None,
@@ -80,7 +80,7 @@ def build(
     """An application called `name`; the caller adds its routers and its documentation. `required_scope` says which
     scope a path needs, `rates` limits what one caller may ask for."""
     logs.configure(name, settings.log_level, settings.log_format)
-    metrics.set_build_info(name, version)
+    metrics.set_build_info(name, VERSION)
     keys = _keys(settings)
 
     @asynccontextmanager
@@ -97,7 +97,7 @@ def build(
     app = Application(
         title=name,
         description=description,
-        version=version,
+        version=VERSION,
         lifespan=whole_lifespan,
         redirect_slashes=False,
         docs_url=None,
