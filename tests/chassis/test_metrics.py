@@ -21,6 +21,7 @@ import pytest
 from chassis.neighbours.remote import Remote
 from chassis.observe import metrics
 from chassis.settings import NeighbourSettings
+from chassis.version import VERSION
 from deploy.local import ROOT
 from deploy.postgres import free_ports
 from tests import builders
@@ -217,6 +218,10 @@ async def test_openmetrics_is_answered_to_who_asks_for_it(services: Services) ->
 
     assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
     assert answer.text.endswith("# EOF\n")
+
+
+async def test_the_version_that_is_running_can_be_seen(services: Services) -> None:
+    assert (await scrape(services.pessoas)).label("build_info", "version") == {VERSION}
 
 
 # -- several workers -----------------------------------------------------------------------------------------------
