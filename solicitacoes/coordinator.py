@@ -40,7 +40,7 @@ class Coordinator:
     """Reads what solicitacoes refer to. `remotes` are the neighbours by name."""
 
     def __init__(self, remotes: Mapping[str, Remote]) -> None:
-        self._remotes = remotes
+        self.remotes = remotes
 
     async def view(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The solicitacao with its three objects, as their services show them.
@@ -102,7 +102,7 @@ class Coordinator:
             return found.model_dump()
 
         try:
-            return await self._remotes[reference.owner].read(reference.path.format(id), decode)
+            return await self.remotes[reference.owner].read(reference.path.format(id), decode)
         except Refusal as refusal:
             return refusal
 

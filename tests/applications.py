@@ -1,16 +1,15 @@
-"""The real applications in one process: real clients and real services, connected by ASGI instead of sockets."""
+"""The real applications in one process. They call one another over real sockets, with the client of production; a test
+calls each of them by ASGI."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import httpx2
 from fastapi import FastAPI
-from starlette.types import Receive, Scope, Send
 
 import catalogo.app
 import gateway.app
@@ -19,6 +18,7 @@ import pessoas.app
 import servicos.app
 import solicitacoes.app
 from chassis.settings import DatabaseSettings
+from tests.neighbours import Call, ServiceNetwork, on_a_socket
 
 URL = "http://{}.test"
 SERVICE_APPS = {
@@ -26,52 +26,6 @@ SERVICE_APPS = {
     "pessoas": pessoas.app.create_app,
     "servicos": servicos.app.create_app,
 }
-
-
-@dataclass
-class Call:
-    """One request that reached a service."""
-
-    service: str
-    method: str
-    path: str
-    query: str
-    trace: str
-    """The trace id that came with the request; empty if there was none."""
-    authorization: str
-
-    def __str__(self) -> str:
-        return f"{self.service} {self.method} {self.path}"
-
-
-Disturbance = Callable[[httpx2.Request, httpx2.Response], httpx2.Response]
-"""What happens to an answer on its way."""
-
-
-class ServiceNetwork(httpx2.AsyncBaseTransport):
-    """The network to one service: it counts the requests that arrive, and can be cut."""
-
-    def __init__(self, name: str, app: FastAPI, calls: list[Call]) -> None:
-        self.name, self.calls, self.cut = name, calls, False
-        self.disturb: Disturbance | None = None
-        self.app = app
-        self._transport = httpx2.ASGITransport(app=self._counted)
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        if self.cut:
-            raise httpx2.ConnectError("cut by a test")
-        answer = await self._transport.handle_async_request(request)
-        if self.disturb is None:
-            return answer
-        await answer.aread()
-        return self.disturb(request, answer)
-
-    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
-        trace = headers.get(b"traceparent", b"").decode()[3:35]
-        token = headers.get(b"authorization", b"").decode()
-        self.calls.append(Call(self.name, scope["method"], scope["path"], scope["query_string"].decode(), trace, token))
-        await self.app(scope, receive, send)
 
 
 @dataclass
@@ -128,9 +82,9 @@ class Applications:
         """`common` are settings of all five."""
         calls: list[Call] = []
 
-        async def serve(name: str, app: FastAPI) -> ServiceNetwork:
-            await stack.enter_async_context(app.router.lifespan_context(app))
-            return ServiceNetwork(name, app, calls)
+        async def serve(name: str, app: FastAPI) -> None:
+            networks[name] = ServiceNetwork(name, app, calls)
+            await stack.enter_async_context(on_a_socket(networks[name]))
 
         # What a test breaks affects this test only: no breaker remembers it, and no retry hides it. The time-outs are
         # long, so that a busy machine breaks nothing.
@@ -140,16 +94,20 @@ class Applications:
         def settings(name: str) -> dict[str, Any]:
             return {"database_url": database_urls[name], **common_settings}
 
-        urls: dict[str, Any] = {f"{name}_url": URL.format(name) for name in database_urls}
+        def urls() -> dict[str, Any]:
+            return {f"{name}_url": network.url for name, network in networks.items()}
+
         networks: dict[str, ServiceNetwork] = {}
         for name, create_app in SERVICE_APPS.items():
-            networks[name] = await serve(name, create_app(DatabaseSettings(**settings(name))))
-        coordinator = solicitacoes.app.create_app(
-            solicitacoes.app.Settings(**settings("solicitacoes"), **urls), dict(networks)
-        )
-        networks["solicitacoes"] = await serve("solicitacoes", coordinator)
-        gateway_app = gateway.app.create_app(gateway.settings.Settings(**common_settings, **urls), dict(networks))
+            await serve(name, create_app(DatabaseSettings(**settings(name))))
+        coordinator = solicitacoes.app.create_app(solicitacoes.app.Settings(**settings("solicitacoes"), **urls()))
+        await serve("solicitacoes", coordinator)
+        gateway_app = gateway.app.create_app(gateway.settings.Settings(**common_settings, **urls()))
         await stack.enter_async_context(gateway_app.router.lifespan_context(gateway_app))
+        for name, network in networks.items():
+            network.callers.append(gateway_app.state.graphql.remotes[name])
+            if name in SERVICE_APPS:
+                network.callers.append(coordinator.state.coordinator.remotes[name])
 
         async def client(name: str, app: FastAPI) -> httpx2.AsyncClient:
             transport = httpx2.ASGITransport(app=app)

@@ -51,7 +51,7 @@ class DefaultTransport:
         self._tls = ssl.create_default_context() if url.scheme == "https" else None
         self._prefix = url.path
         self._head = f"host: {url.netloc.rpartition('@')[2]}\r\naccept: application/json\r\n"
-        self._pool = Pool(answer_memory)
+        self.pool = Pool(answer_memory)
 
     async def send(
         self,
@@ -63,7 +63,7 @@ class DefaultTransport:
     ) -> Answer:
         deadline = time.monotonic() + seconds
         serialized = self._serialized(request, headers)
-        connection = self._pool.take_idle()
+        connection = self.pool.take_idle()
         if connection is not None:
             try:
                 return await connection.exchange(serialized, seconds)
@@ -82,20 +82,20 @@ class DefaultTransport:
         on_end: OnEnd,
     ) -> "OutgoingConnection | None":
         serialized = self._serialized(request, headers)
-        connection = self._pool.take_idle()
+        connection = self.pool.take_idle()
         if connection is not None:
             connection.begin(serialized, seconds, on_end)
         return connection
 
     async def close(self) -> None:
-        self._pool.close()
+        self.pool.close()
 
     async def _connect(self, seconds: float) -> "OutgoingConnection":
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(min(CONNECT_SECONDS, seconds)):
                 _, connection = await loop.create_connection(
-                    lambda: OutgoingConnection(self._pool), self._host, self._port, ssl=self._tls
+                    lambda: OutgoingConnection(self.pool), self._host, self._port, ssl=self._tls
                 )
         except TimeoutError as failure:
             if seconds <= CONNECT_SECONDS:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +74,14 @@ class Peer:
         self.writer.transport.abort()
 
 
+class LoopbackServer(Server):
+    """Our server, without handlers for signals: those are pytest's."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
 class ServedApplication:
     """An application behind our server, on a real socket."""
 
@@ -112,7 +120,7 @@ async def serving(app: Any, *, address: str = "127.0.0.1", **settings: Any) -> A
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listening = socket.create_server((address, 0), family=family)
     port: int = listening.getsockname()[1]
-    server = Server(lambda: app, ServerSettings.model_validate(settings))
+    server = LoopbackServer(lambda: app, ServerSettings.model_validate(settings))
     running = asyncio.create_task(server.serve(sockets=[listening]))
     await until(lambda: server.started or running.done(), "the server starts")
     served = ServedApplication(server, port)

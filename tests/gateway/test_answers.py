@@ -12,7 +12,8 @@ import pytest
 from gateway.context import Context
 from gateway.errors import formatted
 from gateway.loaders import Loaders
-from tests.applications import Applications, Disturbance, Services
+from tests.applications import Applications, Services
+from tests.neighbours import Disturbance
 
 Document = dict[str, Any]
 Change = Callable[[Document], None]

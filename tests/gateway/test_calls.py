@@ -146,7 +146,7 @@ async def test_an_id_whose_read_failed_is_not_asked_for_again(gateway: Gateway, 
 
     def fail(request: httpx2.Request, _answer: httpx2.Response) -> httpx2.Response:
         tried.append(request.url.path)
-        raise httpx2.ReadError("cut by a test")
+        raise httpx2.ReadTimeout("late by a test")
 
     services.networks["pessoas"].disturb = fail
 

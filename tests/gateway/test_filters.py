@@ -129,8 +129,8 @@ async def test_produtos_filter_by_their_categoria_at_the_root_and_below_it(
 @pytest.mark.usefixtures("services")
 async def test_the_bound_on_a_nested_filter_is_configurable(services: Services, database_urls: dict[str, str]) -> None:
     builders.insert_pessoas(database_urls["pessoas"], ["Ana", "Bia", "Caio"])
-    settings: dict[str, Any] = {f"{name}_url": URL.format(name) for name in OWNERS}
-    app = create_app(Settings(**settings, filter_max_ids=2, log_level="ERROR"), dict(services.networks))
+    settings: dict[str, Any] = {f"{name}_url": network.url for name, network in services.networks.items()}
+    app = create_app(Settings(**settings, filter_max_ids=2, log_level="ERROR"))
     query = "query ($f: PessoaFilter) { solicitacoes(filter: {not: {pessoa: $f}}) { totalCount } }"
 
     async with AsyncExitStack() as stack:

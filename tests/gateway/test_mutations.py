@@ -9,7 +9,8 @@ import pytest
 from gateway.context import Context
 from gateway.loaders import Loaders
 from tests import builders
-from tests.applications import Applications, Disturbance, Gateway, Services
+from tests.applications import Applications, Gateway, Services
+from tests.neighbours import Disturbance
 from tests.resources import ALL
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

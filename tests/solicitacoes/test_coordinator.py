@@ -8,7 +8,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from tests import builders
-from tests.applications import Disturbance, Services
+from tests.applications import Services
+from tests.neighbours import Disturbance
 from tests.resources import SOLICITACOES
 
 
