@@ -1,13 +1,16 @@
-"""The REST routes of catalogo."""
+"""The REST routes of catalogo, and the application that serves them."""
+
+from fastapi import FastAPI
 
 from catalogo.models import CategoriaPublic, CategoriaWrite, ProdutoPublic, ProdutoWrite
 from catalogo.repository import CategoriaRepository, ProdutoRepository
+from chassis import service
 from chassis.rest.collection import Collection
-from chassis.service import repository_factory
+from chassis.settings import DatabaseSettings, read
 
 categorias = Collection(
     "/api/categorias/",
-    repository_factory(CategoriaRepository),
+    service.repository_factory(CategoriaRepository),
     CategoriaRepository,
     public=CategoriaPublic,
     write=CategoriaWrite,
@@ -23,9 +26,14 @@ class Produtos(Collection):
 
 produtos = Produtos(
     "/api/produtos/",
-    repository_factory(ProdutoRepository),
+    service.repository_factory(ProdutoRepository),
     ProdutoRepository,
     public=ProdutoPublic,
     write=ProdutoWrite,
     example={"id": 1, "nome_produto": "Notebook Dell", "categoria": {"id": 1, "nome_categoria": "Eletrônicos"}},
 )
+
+
+def create_app(settings: DatabaseSettings | None = None) -> FastAPI:
+    description = "Catalogue: categorias, and the produtos of each."
+    return service.build("catalogo", description, settings or read(DatabaseSettings), (categorias, produtos))

@@ -1,4 +1,4 @@
-"""Runs one process of the system: `python -m chassis.serve NAME` serves `NAME.app:create_app` on `$HOST:$PORT`.
+"""Runs one process of the system: `python -m chassis.serve NAME` serves its `create_app` on `$HOST:$PORT`.
 
 `--fd N` (several times if needed) serves on a listening socket that the parent process keeps open, so that no client is
 refused during a restart. With `WORKERS=n` this process is the parent of n such processes itself (`workers.py`).
@@ -11,14 +11,13 @@ import ctypes
 import gc
 import socket
 import sys
-from importlib import import_module
 from importlib.util import find_spec
 
 from chassis.observe import logs
 from chassis.process import parent_watch
 from chassis.process.server import Server, listen
 from chassis.process.workers import supervise
-from chassis.settings import ServerSettings, read
+from chassis.settings import ServerSettings, read, settings_of
 
 STARTUP_FAILED = 3  # uvicorn's own exit code for this
 
@@ -54,23 +53,27 @@ def keep_memory() -> None:
         mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES)
 
 
-def is_process(name: str) -> bool:
-    """Whether there is an application with this name."""
-    try:
-        return find_spec(f"{name}.app") is not None
-    except ImportError:
-        return False
+def application(name: str) -> str:
+    """The import path of the `create_app` of a process: it is in the process's `app.py`, or in a service's `routes.py`.
+    Raises LookupError if there is no such process."""
+    with contextlib.suppress(ImportError):
+        for module in (f"{name}.app", f"{name}.routes"):
+            if find_spec(module):
+                return f"{module}:create_app"
+    raise LookupError(f"there is no process called {name}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m chassis.serve", description=__doc__)
-    parser.add_argument("name", help="the folder of the process, which has its app.py")
+    parser.add_argument("name", help="the folder of the process")
     parser.add_argument("--fd", type=int, action="append", help="a listening socket inherited from the parent")
     parser.add_argument("--parent-pipe", type=int, help="a pipe from the parent: this process ends when the pipe does")
     arguments = parser.parse_args()
-    if not is_process(arguments.name):
-        parser.error(f"there is no process called {arguments.name}")
-    settings = read(ServerSettings, import_module(f"{arguments.name}.settings").Settings)
+    try:
+        app = application(arguments.name)
+    except LookupError as unknown:
+        parser.error(str(unknown.args[0]))
+    settings = read(ServerSettings, settings_of(arguments.name))
     logs.catch_all()
     # Not uvicorn's own `fd` option: it treats the socket as a Unix socket, so asyncio leaves Nagle's algorithm on, and
     # every answer on a keep-alive connection waits 40 ms until the client acknowledges its headers.
@@ -80,7 +83,7 @@ def main() -> None:
     elif settings.workers > 1:
         sys.exit(asyncio.run(supervise(arguments.name, settings, listening)))
     keep_memory()
-    server = Server(f"{arguments.name}.app:create_app", settings, collect_rarely)
+    server = Server(app, settings, collect_rarely)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after an orderly shutdown
         server.run(sockets=listening)
     if not server.started:

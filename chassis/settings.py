@@ -3,6 +3,8 @@ does not start, and names the variable."""
 
 import os
 import re
+from importlib import import_module
+from importlib.util import find_spec
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -205,11 +207,30 @@ class NeighbourSettings(ProcessSettings):
     def connections_of_a_worker(self) -> int:
         return max(1, self.neighbour_connections // self.workers)
 
+    @property
+    def urls(self) -> dict[str, str]:
+        """The base URL of each neighbour, by its name: the members with the type `BaseUrl`, called `<name>_url`."""
+        return {
+            name.removesuffix("_url"): getattr(self, name)
+            for name, field in type(self).model_fields.items()
+            if BASE_URL in field.metadata
+        }
 
-BaseUrl = Annotated[str, AfterValidator(lambda url: str(HttpUrl(url)).rstrip("/"))]
+
+BASE_URL = AfterValidator(lambda url: str(HttpUrl(url)).rstrip("/"))
+BaseUrl = Annotated[str, BASE_URL]
 """The base URL of another process, without a trailing slash."""
 
 S = TypeVar("S", bound=ProcessSettings)
+
+
+def settings_of(process: str) -> type[ProcessSettings]:
+    """The settings that `process` reads besides those of every served process: the class `Settings` of its
+    `settings.py`. A service without that file reads what every service with a database reads."""
+    if find_spec(f"{process}.settings") is None:
+        return DatabaseSettings
+    found: type[ProcessSettings] = import_module(f"{process}.settings").Settings
+    return found
 
 
 def faults(*kinds: type[ProcessSettings], **overrides: Any) -> list[str]:

@@ -26,13 +26,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from typing import Self
 
-from chassis.settings import NeighbourSettings, ServerSettings, faults, read
-from chassis.settings import ProcessSettings as ProcessSettings
+from chassis.settings import NeighbourSettings, ServerSettings, faults, read, settings_of
 from deploy import databases, issue_token, topology
 from deploy.postgres import EPHEMERAL, HOST, Cluster, PostgresError, environment, find
 from deploy.run_lock import STOP_SECONDS, LaunchError, bind, data_directory, lock
@@ -88,11 +86,6 @@ class LauncherSettings:
         return topology.POSTGRES_PORT + self.port_offset
 
 
-def settings_of(process: topology.Process) -> type[ProcessSettings]:
-    """The settings that `process` reads from its environment, besides those of every served process."""
-    return import_module(f"{process.name}.settings").Settings
-
-
 def _faults_of_processes(own_tokens: bool) -> list[str]:
     """One line for each wrong variable because of which a process would stop, except those that the launcher sets."""
     found: dict[str, None] = {}
@@ -103,7 +96,7 @@ def _faults_of_processes(own_tokens: bool) -> list[str]:
             given["database_url"] = f"postgresql://{HOST}"
         if own_tokens:
             given |= {"auth_jwks": "ours", "auth_issuer": issue_token.ISSUER, "auth_audience": issue_token.AUDIENCE}
-        found |= dict.fromkeys(faults(ServerSettings, settings_of(process), **given))
+        found |= dict.fromkeys(faults(ServerSettings, settings_of(process.name), **given))
     return list(found)
 
 

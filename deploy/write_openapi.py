@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
+import pkgutil
 from pathlib import Path
 from typing import Any
 
+from chassis.serve import application
 from deploy import topology
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,7 +25,7 @@ def generated(service: str) -> dict[str, Any]:
     before = dict(os.environ)
     os.environ |= {"DATABASE_URL": "postgresql://localhost/none", "LOG_LEVEL": "ERROR"} | asked
     try:
-        document: dict[str, Any] = importlib.import_module(f"{service}.app").create_app().openapi()
+        document: dict[str, Any] = pkgutil.resolve_name(application(service))().openapi()
     finally:  # programs that this process starts later must not get these variables
         os.environ.clear()
         os.environ.update(before)

@@ -19,13 +19,7 @@ from gateway.settings import Settings
 def create_app(settings: Settings | None = None, transports: Mapping[str, AsyncBaseTransport] | None = None) -> FastAPI:
     """The application. In tests, `transports` (by the service's name) replace the network."""
     settings = settings or read(Settings)
-    urls = {
-        "catalogo": settings.catalogo_url,
-        "pessoas": settings.pessoas_url,
-        "servicos": settings.servicos_url,
-        "solicitacoes": settings.solicitacoes_url,
-    }
-    remotes = neighbours(urls, settings, transports)
+    remotes = neighbours(settings.urls, settings, transports)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:

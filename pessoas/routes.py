@@ -1,15 +1,32 @@
-"""The REST routes of pessoas."""
+"""The REST routes of pessoas, and the application that serves them."""
 
+from fastapi import FastAPI
+
+from chassis import service
+from chassis.db.columns import columns_of
+from chassis.db.repository import Repository
 from chassis.rest.collection import Collection
-from chassis.service import repository_factory
-from pessoas.models import PessoaPublic, PessoaWrite
-from pessoas.repository import PessoaRepository
+from chassis.settings import DatabaseSettings, read
+from pessoas.models import Pessoa, PessoaPublic, PessoaWrite
+
+
+class PessoaRepository(Repository):
+    noun = "pessoa"
+    label = "pessoa"
+    table = source = "pessoa"
+    fields, select, row = columns_of(Pessoa, PessoaPublic)
+
 
 pessoas = Collection(
     "/api/pessoas/",
-    repository_factory(PessoaRepository),
+    service.repository_factory(PessoaRepository),
     PessoaRepository,
     public=PessoaPublic,
     write=PessoaWrite,
     example={"id": 1, "nome_pessoa": "João Silva"},
 )
+
+
+def create_app(settings: DatabaseSettings | None = None) -> FastAPI:
+    description = "Pessoas: who asks for servicos."
+    return service.build("pessoas", description, settings or read(DatabaseSettings), (pessoas,))

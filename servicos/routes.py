@@ -1,15 +1,32 @@
-"""The REST routes of servicos."""
+"""The REST routes of servicos, and the application that serves them."""
 
+from fastapi import FastAPI
+
+from chassis import service
+from chassis.db.columns import columns_of
+from chassis.db.repository import Repository
 from chassis.rest.collection import Collection
-from chassis.service import repository_factory
-from servicos.models import ServicoPublic, ServicoWrite
-from servicos.repository import ServicoRepository
+from chassis.settings import DatabaseSettings, read
+from servicos.models import Servico, ServicoPublic, ServicoWrite
+
+
+class ServicoRepository(Repository):
+    noun = "servico"
+    label = "serviço"
+    table = source = "servico"
+    fields, select, row = columns_of(Servico, ServicoPublic)
+
 
 servicos = Collection(
     "/api/servicos/",
-    repository_factory(ServicoRepository),
+    service.repository_factory(ServicoRepository),
     ServicoRepository,
     public=ServicoPublic,
     write=ServicoWrite,
     example={"id": 1, "nome_servico": "Reparo de Hardware"},
 )
+
+
+def create_app(settings: DatabaseSettings | None = None) -> FastAPI:
+    description = "Servicos: what can be asked for."
+    return service.build("servicos", description, settings or read(DatabaseSettings), (servicos,))

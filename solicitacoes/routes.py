@@ -1,18 +1,34 @@
-"""The REST routes of solicitacoes. References are checked when a solicitacao is written, and shown when it is read."""
+"""The REST routes of solicitacoes, and the application that serves them.
+
+References are checked when a solicitacao is written, and shown when it is read; both ask the three other services.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fastapi import FastAPI
+from httpx2 import AsyncBaseTransport
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chassis import service
+from chassis.db.columns import columns_of
+from chassis.db.repository import Repository
 from chassis.errors import FieldError
+from chassis.neighbours.remote import neighbours
 from chassis.rest.collection import Collection, json_response
-from chassis.service import repository_factory
+from chassis.settings import read
 from chassis.web.conditional import not_modified
 from solicitacoes.coordinator import Coordinator
-from solicitacoes.models import SolicitacaoPublic, SolicitacaoView, SolicitacaoWrite
-from solicitacoes.repository import SolicitacaoRepository
+from solicitacoes.models import Solicitacao, SolicitacaoPublic, SolicitacaoView, SolicitacaoWrite
+from solicitacoes.settings import Settings
+
+
+class SolicitacaoRepository(Repository):
+    noun = "solicitacao"
+    label = "solicitação"
+    table = source = "solicitacao"
+    fields, select, row = columns_of(Solicitacao, SolicitacaoPublic)
 
 
 class Solicitacoes(Collection):
@@ -34,7 +50,7 @@ class Solicitacoes(Collection):
 
 solicitacoes = Solicitacoes(
     "/api/solicitacoes/",
-    repository_factory(SolicitacaoRepository),
+    service.repository_factory(SolicitacaoRepository),
     SolicitacaoRepository,
     public=SolicitacaoPublic,
     write=SolicitacaoWrite,
@@ -60,3 +76,13 @@ solicitacoes = Solicitacoes(
         },
     ),
 )
+
+
+def create_app(settings: Settings | None = None, transports: Mapping[str, AsyncBaseTransport] | None = None) -> FastAPI:
+    """The application. In tests, `transports` (by the neighbour's name) replace the network."""
+    settings = settings or read(Settings)
+    remotes = neighbours(settings.urls, settings, transports)
+    description = "Solicitacoes: which pessoa asked for which servico on which produto."
+    app = service.build("solicitacoes", description, settings, (solicitacoes,), neighbours=tuple(remotes.values()))
+    app.state.coordinator = Coordinator(remotes)
+    return app

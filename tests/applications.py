@@ -4,6 +4,8 @@ calls each of them by ASGI."""
 from __future__ import annotations
 
 import asyncio
+import pkgutil
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -11,37 +13,43 @@ from typing import Any, Self
 import httpx2
 from fastapi import FastAPI
 
-import catalogo.app
 import gateway.app
 import gateway.settings
-import pessoas.app
-import servicos.app
-import solicitacoes.app
-from chassis.settings import DatabaseSettings
+from chassis.neighbours.dialect import DialectClient
+from chassis.serve import application
+from chassis.settings import settings_of
+from deploy.topology import SERVICES
 from tests.neighbours import Call, ServiceNetwork, on_a_socket
 
 URL = "http://{}.test"
-SERVICE_APPS = {
-    "catalogo": catalogo.app.create_app,
-    "pessoas": pessoas.app.create_app,
-    "servicos": servicos.app.create_app,
-}
 
 
 @dataclass
 class Services:
     """A client for each service, and all requests that have reached the services."""
 
-    catalogo: httpx2.AsyncClient
-    pessoas: httpx2.AsyncClient
-    servicos: httpx2.AsyncClient
-    solicitacoes: httpx2.AsyncClient
+    clients: dict[str, httpx2.AsyncClient]
     networks: dict[str, ServiceNetwork]
     calls: list[Call] = field(default_factory=list[Call])
 
     def client(self, name: str) -> httpx2.AsyncClient:
-        found: httpx2.AsyncClient = getattr(self, name)
-        return found
+        return self.clients[name]
+
+    @property
+    def catalogo(self) -> httpx2.AsyncClient:
+        return self.clients["catalogo"]
+
+    @property
+    def pessoas(self) -> httpx2.AsyncClient:
+        return self.clients["pessoas"]
+
+    @property
+    def servicos(self) -> httpx2.AsyncClient:
+        return self.clients["servicos"]
+
+    @property
+    def solicitacoes(self) -> httpx2.AsyncClient:
+        return self.clients["solicitacoes"]
 
     def cut(self, *names: str) -> None:
         """These services can no longer be reached by the gateway and by each other."""
@@ -79,7 +87,7 @@ class Applications:
 
     @classmethod
     async def start(cls, stack: AsyncExitStack, database_urls: dict[str, str], **common: Any) -> Self:
-        """`common` are settings of all five."""
+        """`common` are settings of every process."""
         calls: list[Call] = []
 
         async def serve(name: str, app: FastAPI) -> None:
@@ -91,23 +99,21 @@ class Applications:
         common_settings: dict[str, Any] = {"log_level": "ERROR", "retry_budget": 0, "breaker_share": 0, **common}
         common_settings |= {"neighbour_timeout": 30, "operation_timeout": 60}
 
-        def settings(name: str) -> dict[str, Any]:
-            return {"database_url": database_urls[name], **common_settings}
-
         def urls() -> dict[str, Any]:
             return {f"{name}_url": network.url for name, network in networks.items()}
 
         networks: dict[str, ServiceNetwork] = {}
-        for name, create_app in SERVICE_APPS.items():
-            await serve(name, create_app(DatabaseSettings(**settings(name))))
-        coordinator = solicitacoes.app.create_app(solicitacoes.app.Settings(**settings("solicitacoes"), **urls()))
-        await serve("solicitacoes", coordinator)
+        callers: list[tuple[str, DialectClient]] = []
+        for service in SERVICES:  # in the order of the table, in which a service comes after those that it asks
+            create_app: Callable[..., FastAPI] = pkgutil.resolve_name(application(service.name))
+            given: dict[str, Any] = {"database_url": database_urls[service.name], **common_settings, **urls()}
+            app = create_app(settings_of(service.name)(**given))
+            callers += app.state.coordinator.remotes.items() if service.asks else ()
+            await serve(service.name, app)
         gateway_app = gateway.app.create_app(gateway.settings.Settings(**common_settings, **urls()))
         await stack.enter_async_context(gateway_app.router.lifespan_context(gateway_app))
-        for name, network in networks.items():
-            network.callers.append(gateway_app.state.graphql.remotes[name])
-            if name in SERVICE_APPS:
-                network.callers.append(coordinator.state.coordinator.remotes[name])
+        for name, caller in (*callers, *gateway_app.state.graphql.remotes.items()):
+            networks[name].callers.append(caller)
 
         async def client(name: str, app: FastAPI) -> httpx2.AsyncClient:
             transport = httpx2.ASGITransport(app=app)
@@ -117,13 +123,13 @@ class Applications:
 
         clients = {name: await client(name, network.app) for name, network in networks.items()}
         return cls(
-            Services(**clients, networks=networks, calls=calls),
+            Services(clients, networks, calls),
             Gateway(await client("gateway", gateway_app)),
             gateway_app,
         )
 
     def clients(self) -> list[httpx2.AsyncClient]:
-        """A client for each of the five."""
+        """A client for each process."""
         return [self.gateway.client, *(self.services.client(name) for name in self.services.networks)]
 
     async def ready(self) -> None:

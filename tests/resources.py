@@ -1,31 +1,47 @@
-"""The five resources in one list, so that the tests of the common dialect try every rule on each."""
+"""Every collection of every service, so that the tests of the common dialect try every rule on each.
+
+They are read from the services' OpenAPI documents, so a new service needs no line here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 
+from deploy import topology, write_openapi
 from tests import builders
 from tests.applications import Services
 
 Body = dict[str, Any]
+NAME = "Conceição"
 
 
 @dataclass(frozen=True)
 class Resource:
-    """`body` makes the body of a POST and creates every row to which it refers; `name` is the resource's name field, if
-    it has one."""
+    """One collection. `noun` is the word for one row, as in `pessoa_id`; `example` is the body of a POST as the
+    document shows it; `name` is the name field, if there is one."""
 
     service: str
     path: str
-    body: Callable[[Services], Awaitable[Body]]
+    noun: str
+    example: Body
     name: str | None
 
     def client(self, services: Services) -> httpx2.AsyncClient:
         return services.client(self.service)
+
+    async def body(self, services: Services) -> Body:
+        """The body of a POST. Every row to which it refers is created."""
+        body = self.example | ({self.name: NAME} if self.name else {})
+        for member in body:
+            for referred in ALL:
+                if member == f"{referred.noun}_id":
+                    body[member] = (await referred.add(services))["id"]
+        return body
 
     async def add(self, services: Services) -> Body:
         return await builders.add(services, self.service, self.path, await self.body(services))
@@ -39,32 +55,18 @@ class Resource:
         return rows[0] if rows else None
 
 
-async def _produto(services: Services) -> Body:
-    return {"nome_produto": "Notebook", "categoria_id": (await builders.categoria(services))["id"]}
+def _resources(service: str) -> Iterator[Resource]:
+    document = json.loads(write_openapi.path(service).read_text())
+    for path in document["paths"]:
+        if path.startswith("/api/") and path.endswith("}/"):
+            collection = path.rpartition("{")[0]
+            [content] = document["paths"][collection]["post"]["requestBody"]["content"].values()
+            noun = content["schema"]["$ref"].rpartition("/")[2].removesuffix("Write").lower()
+            name = next((member for member in content["example"] if member.startswith("nome_")), None)
+            yield Resource(service, collection, noun, content["example"], name)
 
 
-async def _solicitacao(services: Services) -> Body:
-    return {
-        "servico_id": (await builders.servico(services))["id"],
-        "pessoa_id": (await builders.pessoa(services))["id"],
-        "produto_id": (await builders.produto(services))["id"],
-    }
-
-
-def _named_body(field: str) -> Callable[[Services], Awaitable[Body]]:
-    async def body(_services: Services) -> Body:
-        return {field: "Conceição"}
-
-    return body
-
-
-CATEGORIAS = Resource("catalogo", "/api/categorias/", _named_body("nome_categoria"), "nome_categoria")
-PRODUTOS = Resource("catalogo", "/api/produtos/", _produto, "nome_produto")
-PESSOAS = Resource("pessoas", "/api/pessoas/", _named_body("nome_pessoa"), "nome_pessoa")
-SERVICOS = Resource("servicos", "/api/servicos/", _named_body("nome_servico"), "nome_servico")
-SOLICITACOES = Resource("solicitacoes", "/api/solicitacoes/", _solicitacao, None)
-
-ALL = (CATEGORIAS, PRODUTOS, PESSOAS, SERVICOS, SOLICITACOES)
+ALL = tuple(resource for service in topology.SERVICES for resource in _resources(service.name))
 NAMED = tuple(resource for resource in ALL if resource.name)
 """Those with a name field."""
 
@@ -72,3 +74,9 @@ NAMED = tuple(resource for resource in ALL if resource.name)
 def short_name(resource: Resource) -> str:
     """The id of this resource in pytest's output."""
     return resource.path.split("/")[2]
+
+
+CATEGORIAS, PRODUTOS, PESSOAS, SERVICOS, SOLICITACOES = (
+    next(resource for resource in ALL if short_name(resource) == name)
+    for name in ("categorias", "produtos", "pessoas", "servicos", "solicitacoes")
+)

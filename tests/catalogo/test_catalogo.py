@@ -6,7 +6,7 @@ from tests.resources import PRODUTOS
 
 
 async def test_deleting_a_categoria_deletes_its_produtos(services: Services) -> None:
-    row = await PRODUTOS.add(services)
+    row = await builders.produto(services)
 
     await services.catalogo.delete(f"/api/categorias/{row['categoria']['id']}/")
 
@@ -14,7 +14,7 @@ async def test_deleting_a_categoria_deletes_its_produtos(services: Services) -> 
 
 
 async def test_a_produto_shows_its_categoria_and_is_written_with_its_id(services: Services) -> None:
-    row = await PRODUTOS.add(services)
+    row = await builders.produto(services)
 
     assert row == {
         "id": row["id"],
@@ -24,7 +24,7 @@ async def test_a_produto_shows_its_categoria_and_is_written_with_its_id(services
 
 
 async def test_a_produto_written_back_with_another_categoria_shown_is_refused_by_name(services: Services) -> None:
-    row = await PRODUTOS.add(services)
+    row = await builders.produto(services)
     row["categoria"]["nome_categoria"] = "Outra"
 
     answer = await services.catalogo.put(PRODUTOS.at(row), json=row)

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 import gateway.app
 import gateway.settings
-import pessoas.app
+import pessoas.routes
 from chassis.settings import DatabaseSettings
 from tests import builders
 from tests.applications import Services
@@ -37,7 +37,7 @@ async def processes(
     front = gateway.settings.Settings.model_validate({**common, **NEIGHBOURS})
     async with AsyncExitStack() as stack:
         yield {
-            "pessoas": await stack.enter_async_context(serving(pessoas.app.create_app(service))),
+            "pessoas": await stack.enter_async_context(serving(pessoas.routes.create_app(service))),
             "gateway": await stack.enter_async_context(serving(gateway.app.create_app(front))),
         }
 
@@ -162,7 +162,7 @@ async def test_a_body_that_takes_longer_than_any_request_may_is_too_slow(
 ) -> None:
     asked = {"log_level": "ERROR", "operation_timeout": 0.3, "database_url": database_urls["pessoas"], **NEIGHBOURS}
     if process == "pessoas":
-        app = pessoas.app.create_app(DatabaseSettings.model_validate(asked))
+        app = pessoas.routes.create_app(DatabaseSettings.model_validate(asked))
     else:
         app = gateway.app.create_app(gateway.settings.Settings.model_validate(asked))
     async with serving(app) as served:

@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
-import pessoas.app
+import pessoas.routes
 from chassis.db.database import Database, Transaction
 from chassis.db.idempotency import keep_forgetting
 from chassis.db.migrate import upgrade
@@ -46,7 +46,7 @@ def server(tmp_path: Path) -> Iterator[Cluster]:
 
 @pytest.fixture
 def app(server: Cluster) -> FastAPI:
-    return pessoas.app.create_app(
+    return pessoas.routes.create_app(
         DatabaseSettings.model_validate(
             {"database_url": server.url("pessoas"), "database_timeout": 0.5, "log_level": "ERROR"}
         )
@@ -320,7 +320,7 @@ async def test_a_database_that_cannot_be_reached_is_one_warning_with_the_cause(
 ) -> None:
     url = "postgresql://" + place.format(password=PASSWORD, host=HOST, port=server.port, closed=free_ports(1))
     settings = {"database_url": url, "database_timeout": 0.5, "log_level": "ERROR"}
-    app = pessoas.app.create_app(DatabaseSettings.model_validate(settings))
+    app = pessoas.routes.create_app(DatabaseSettings.model_validate(settings))
     async with (
         app.router.lifespan_context(app),
         httpx2.AsyncClient(transport=transport(app), base_url="http://pessoas.test", timeout=PATIENCE) as client,

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 import gateway.app
 import gateway.settings
-import pessoas.app
+import pessoas.routes
 from chassis.settings import DatabaseSettings
 from tests import builders
 from tests.applications import Services
@@ -72,7 +72,7 @@ async def service(services: Services, database_urls: dict[str, str]) -> AsyncIte
     """The pessoas service behind its real server, with two connections to the database and very long time-outs."""
     await builders.pessoa(services)
     settings = {"database_url": database_urls["pessoas"], "database_pool_size": POOL, "database_timeout": LONG}
-    app = pessoas.app.create_app(DatabaseSettings.model_validate({**settings, "log_level": "ERROR"}))
+    app = pessoas.routes.create_app(DatabaseSettings.model_validate({**settings, "log_level": "ERROR"}))
     with psycopg.connect(database_urls["pessoas"], autocommit=True) as connection:
         before = connection.execute("SELECT clock_timestamp()").fetchone()
 

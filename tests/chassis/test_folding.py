@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from alembic import command
 
-import pessoas.app
+import pessoas.routes
 from chassis.db import migrate
 from chassis.db.database import Database
 from chassis.db.folding import BATCH, fold_older_rows, keep_folding
@@ -166,7 +166,7 @@ async def test_what_old_code_writes_while_and_after_rows_are_folded_is_folded_by
     new = old.add("Jose\u0301 da 2ª via")
     assert stored(url)[0] == ("2ª via", "2ª via", 1)
 
-    app = pessoas.app.create_app(settings(url))
+    app = pessoas.routes.create_app(settings(url))
     transport = httpx2.ASGITransport(app=app)
     async with (
         app.router.lifespan_context(app),
@@ -207,7 +207,7 @@ async def test_folding_waits_for_nobody_who_is_writing_and_loses_nothing_of_it(u
 
 async def test_a_process_says_by_which_fold_it_writes_and_has_nothing_to_fold_anew(url: str) -> None:
     migrate.upgrade("pessoas", url)
-    app = pessoas.app.create_app(settings(url))
+    app = pessoas.routes.create_app(settings(url))
     transport = httpx2.ASGITransport(app=app)
     async with (
         app.router.lifespan_context(app),
@@ -227,7 +227,7 @@ async def test_a_cursor_of_before_the_migration_goes_on_after_it(url: str, old: 
     before = cursor("nome_pessoa", "2ª via", 2)
     migrate.upgrade("pessoas", url)
 
-    app = pessoas.app.create_app(settings(url))
+    app = pessoas.routes.create_app(settings(url))
     transport = httpx2.ASGITransport(app=app)
     async with (
         app.router.lifespan_context(app),

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from chassis.settings import DatabaseSettings
 from chassis.web import documentation
 from deploy.postgres import free_ports
-from pessoas.app import create_app
+from pessoas.routes import create_app
 from tests import builders
 from tests.applications import Applications, Services
 from tests.chassis.peers import serving

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-import pessoas.app
+import pessoas.routes
 from chassis.db.database import Database
 from chassis.db.idempotency import BATCH, forget_expired, keep_forgetting
 from chassis.settings import DatabaseSettings
@@ -120,7 +120,7 @@ async def test_a_service_that_nobody_writes_to_forgets_answers_whose_time_is_ove
     url = database_urls["pessoas"]
     add_answers(url, 1, hours=25)
     add_answers(url, 2, hours=23)
-    quiet = pessoas.app.create_app(DatabaseSettings.model_validate({"database_url": url, "log_level": "ERROR"}))
+    quiet = pessoas.routes.create_app(DatabaseSettings.model_validate({"database_url": url, "log_level": "ERROR"}))
 
     async with quiet.router.lifespan_context(quiet):
         await until_left(url, 2)

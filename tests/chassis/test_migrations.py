@@ -12,7 +12,7 @@ import httpx2
 import psycopg
 import pytest
 
-import pessoas.app
+import pessoas.routes
 from chassis.db.migrate import NotMigrated, upgrade
 from chassis.db.revisions import head
 from chassis.settings import DatabaseSettings
@@ -79,7 +79,7 @@ def outcome(directory: Path, url: str) -> tuple[int, str, str]:
 
 async def answers(url: str, *paths: str) -> list[httpx2.Response]:
     """The answer of this code's pessoas with that database."""
-    app = pessoas.app.create_app(DatabaseSettings.model_validate({"database_url": url, "log_level": "ERROR"}))
+    app = pessoas.routes.create_app(DatabaseSettings.model_validate({"database_url": url, "log_level": "ERROR"}))
     transport = httpx2.ASGITransport(app=app)
     async with (
         app.router.lifespan_context(app),

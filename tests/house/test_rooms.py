@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from deploy import topology
 from deploy.local import ROOT
 
-PRODUCT = ("chassis", "gateway", "deploy", "catalogo", "pessoas", "servicos", "solicitacoes")
+SERVICES = [service.name for service in topology.SERVICES]
+PRODUCT = ("chassis", "gateway", "deploy", *SERVICES)
 THE_DOMAINS_OWN = {"gateway.schema"}
 """A solicitacao has a pessoa, and a pessoa solicitacoes: the types of the domain refer to one another."""
 MODULES = {
@@ -74,7 +76,7 @@ def test_every_room_of_the_chassis_says_at_its_door_what_it_is_for(room: Path) -
 
 @pytest.mark.parametrize("file", sorted((ROOT / "chassis").rglob("*.py")), ids=lambda file: file.name)
 def test_the_chassis_names_no_service_and_no_graphql(file: Path) -> None:
-    names = re.findall(r"catalogo|pessoas|servicos|solicitacoes|graphql|strawberry", file.read_text(), re.IGNORECASE)
+    names = re.findall("|".join((*SERVICES, "graphql", "strawberry")), file.read_text(), re.IGNORECASE)
 
     assert names == []
 

@@ -1,1 +1,0 @@
-"""The service catalogo: categorias, and the produtos in them."""

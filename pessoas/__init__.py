@@ -1,1 +1,0 @@
-"""The service pessoas: the people who ask for servicos."""

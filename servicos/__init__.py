@@ -1,1 +1,0 @@
-"""The service servicos: what people can ask for."""
