@@ -16,6 +16,7 @@ import argparse
 import importlib
 import importlib.util
 import json
+import pkgutil
 import re
 import shlex
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from chassis import codes
 from chassis.db import metrics
 from chassis.errors import Refusal
 from chassis.observe.meters import REGISTRY
+from chassis.serve import application
 from chassis.settings import ProcessSettings
 from chassis.web import cors
 from chassis.web.validation import MESSAGES
@@ -245,7 +247,7 @@ def slug(heading: str) -> str:
 def configured() -> set[str]:
     """Every environment variable that the code and compose.yaml read."""
     for process in PROCESSES:
-        importlib.import_module(f"{process.name}.app")
+        pkgutil.resolve_name(application(process.name))
     found: set[str] = {databases.variable(service.name) for service in SERVICES}
     kinds: list[type[ProcessSettings]] = [ProcessSettings]
     for kind in kinds:
@@ -386,7 +388,7 @@ def test_the_tables_of_codes_are_the_lists() -> None:
 
 def test_the_table_of_metrics_names_what_is_counted() -> None:
     for process in PROCESSES:
-        importlib.import_module(f"{process.name}.app")
+        pkgutil.resolve_name(application(process.name))
     counters = {one.name + "_total" for one in REGISTRY.collect() if one.type == "counter"}
     others = {one.name for one in REGISTRY.collect() if one.type != "counter"}
     others |= {name for name, _ in (metrics.POOL_GAUGES | metrics.POOL_COUNTERS).values()}
