@@ -58,7 +58,7 @@ def build(
     database = Database(settings)
     revision_of_code = head(name)
     name_columns = [
-        (collection.kind.table, collection.name_field) for collection in collections if collection.name_field
+        (collection.kind.rows.table.name, collection.name_field) for collection in collections if collection.name_field
     ]
 
     @asynccontextmanager

@@ -1,9 +1,10 @@
 """The REST routes of pessoas, and the application that serves them."""
 
 from fastapi import FastAPI
+from sqlmodel import select
 
 from chassis import service
-from chassis.db.columns import columns_of
+from chassis.db.columns import Rows
 from chassis.db.repository import Repository
 from chassis.rest.collection import Collection
 from chassis.settings import DatabaseSettings, read
@@ -13,8 +14,7 @@ from pessoas.models import Pessoa, PessoaPublic, PessoaWrite
 class PessoaRepository(Repository):
     noun = "pessoa"
     label = "pessoa"
-    table = source = "pessoa"
-    fields, select, row = columns_of(Pessoa, PessoaPublic)
+    rows = Rows(select(Pessoa), PessoaPublic)
 
 
 pessoas = Collection(

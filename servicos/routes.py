@@ -1,9 +1,10 @@
 """The REST routes of servicos, and the application that serves them."""
 
 from fastapi import FastAPI
+from sqlmodel import select
 
 from chassis import service
-from chassis.db.columns import columns_of
+from chassis.db.columns import Rows
 from chassis.db.repository import Repository
 from chassis.rest.collection import Collection
 from chassis.settings import DatabaseSettings, read
@@ -13,8 +14,7 @@ from servicos.models import Servico, ServicoPublic, ServicoWrite
 class ServicoRepository(Repository):
     noun = "servico"
     label = "serviço"
-    table = source = "servico"
-    fields, select, row = columns_of(Servico, ServicoPublic)
+    rows = Rows(select(Servico), ServicoPublic)
 
 
 servicos = Collection(

@@ -8,11 +8,12 @@ from typing import Any
 
 from fastapi import FastAPI
 from httpx2 import AsyncBaseTransport
+from sqlmodel import select
 from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis import service
-from chassis.db.columns import columns_of
+from chassis.db.columns import Rows
 from chassis.db.repository import Repository
 from chassis.errors import FieldError
 from chassis.neighbours.remote import neighbours
@@ -27,8 +28,7 @@ from solicitacoes.settings import Settings
 class SolicitacaoRepository(Repository):
     noun = "solicitacao"
     label = "solicitação"
-    table = source = "solicitacao"
-    fields, select, row = columns_of(Solicitacao, SolicitacaoPublic)
+    rows = Rows(select(Solicitacao), SolicitacaoPublic)
 
 
 class Solicitacoes(Collection):

@@ -1,40 +1,60 @@
-"""What a collection asks of its table, read from what the columns of its model say."""
+"""What a collection asks of its tables, read from a `select()` and from what the columns of its models say."""
 
 from collections.abc import Callable
 from itertools import count
 from typing import Any, cast
 
+from psycopg.rows import args_row
 from pydantic import BaseModel
 from sqlalchemy import Column, Table
 from sqlmodel import SQLModel
 
-from chassis.db.filters import Field, Fields
+from chassis.db.filters import Field
+from chassis.db.statements import AnySelect, Conversion, result_conversion
 
 RowDict = dict[str, Any]
 """The representation of one row."""
 
 
-def columns_of(
-    model: type[SQLModel], public: type[BaseModel], **joined: tuple[type[SQLModel], type[BaseModel]]
-) -> tuple[Fields, str, Callable[..., RowDict]]:
-    """How the rows of `model` are asked for and shown: the fields to filter and order by, the columns to select, and a
-    function that makes the representation of their values. The id comes first.
+class Rows:
+    """The rows of one resource: where they come from, by what they can be asked for, and how they are shown.
 
-    The representation shows the members of `public` that are columns. `joined` names its members that are rows of
-    another table, each with that table's model and representation. Clients may filter by their fields, but not order.
+    `statement` selects the resource's model, and after it the models of the joined rows that are shown within, as in
+    `select(Produto, Categoria).join(Categoria)`. A representation has the members of `public` that are columns of the
+    resource's model. A member that is an object shows the row whose model inherits from the member's type.
     """
-    prefix = f"{_table(model).name}." if joined else ""
-    fields, shown = _fields(model, prefix), _shown(model, public)
-    select = [prefix + name for name in shown]
-    objects: dict[str, list[str]] = {}
-    for member, (their_model, their_public) in joined.items():
-        their_prefix = f"{_table(their_model).name}."
-        objects[member] = _shown(their_model, their_public)
-        select += [their_prefix + name for name in objects[member]]
-        for name, field in _fields(their_model, their_prefix).items():
-            if name != "id":
-                fields[name] = Field(field.kind, field.sql, field.folded)
-    return fields, ", ".join(select), staticmethod(_row(shown, objects))
+
+    def __init__(self, statement: AnySelect, public: type[BaseModel]) -> None:
+        model, *joined = [described["entity"] for described in statement.column_descriptions]
+        shown = _shown(model, public)
+        objects = {
+            member: _shown(other, info.annotation)
+            for member, info in public.model_fields.items()
+            for other in joined
+            if isinstance(info.annotation, type) and issubclass(other, info.annotation)
+        }
+        self.table = _table(model)
+        self.id: Column[Any] = self.table.c.id
+        self.joined = [_table(other) for other in joined]
+        columns = [*shown, *(column for inner in objects.values() for column in inner)]
+        self.select: AnySelect = statement.with_only_columns(*columns)
+        """Selects the columns of the representation; the resource's own id comes first."""
+        self.width = len(columns)
+        self.row: Callable[..., RowDict] = _row(shown, objects)
+        """Makes the representation of the values of one row of `select`."""
+        self.row_factory = args_row(self.row)
+        """The same for psycopg."""
+        self.fields = _fields(model)
+        """By which clients may filter and order. They may filter by the fields of joined rows, but not order."""
+        for other in joined:
+            for name, field in _fields(other).items():
+                if name != "id":
+                    self.fields[name] = Field(field.kind, field.sql, field.folded)
+        self.references = {
+            str(key.name): (key.elements[0].parent.name, key.referred_table)
+            for key in self.table.foreign_key_constraints
+        }
+        """The foreign keys: each constraint's name, with its column and the table that it refers to."""
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -46,29 +66,40 @@ def _columns(model: type[SQLModel]) -> list[Column[Any]]:
     return sorted(_table(model).columns, key=lambda column: column.name != "id")
 
 
-def _shown(model: type[SQLModel], public: type[BaseModel]) -> list[str]:
-    return [column.name for column in _columns(model) if column.name in public.model_fields]
+def _shown(model: type[SQLModel], public: type[BaseModel]) -> list[Column[Any]]:
+    return [column for column in _columns(model) if column.name in public.model_fields]
 
 
-def _fields(model: type[SQLModel], prefix: str) -> dict[str, Field]:
-    return {column.name: _field(column.name, prefix, **column.info) for column in _columns(model) if column.info}
+def _fields(model: type[SQLModel]) -> dict[str, Field]:
+    return {column.name: _field(column, **column.info) for column in _columns(model) if column.info}
 
 
-def _field(name: str, prefix: str, *, folded: str = "", **declared: Any) -> Field:
-    return Field(sql=prefix + name, folded=prefix + folded if folded else "", **declared)
+def _field(column: Column[Any], *, folded: str = "", **declared: Any) -> Field:
+    table = column.table.name
+    return Field(sql=f"{table}.{column.name}", folded=f"{table}.{folded}" if folded else "", **declared)
 
 
-def _row(shown: list[str], objects: dict[str, list[str]]) -> Callable[..., RowDict]:
+def _row(shown: list[Column[Any]], objects: dict[str, list[Column[Any]]]) -> Callable[..., RowDict]:
     """Makes a representation of the values of `shown`, followed by those of each object.
 
     The function is written out as source, as dataclasses do it. For two columns it is
     `lambda v0, v1: {"id": v0, "nome": v1}`. To pair names and values anew for each row takes three times as long, which
-    is a tenth of a list of 100.
+    is a tenth of a list of 100. Only the values of types that have a conversion are converted: `c1(v1)`.
     """
-    values = (f"v{n}" for n in count())
-    members = [f"{name!r}: {next(values)}" for name in shown]
-    for member, names in objects.items():
-        inner = ", ".join(f"{name!r}: {next(values)}" for name in names)
-        members.append(f"{member!r}: {{{inner}}}")
-    parameters = ", ".join(f"v{n}" for n in range(len(shown) + sum(map(len, objects.values()))))
-    return eval(f"lambda {parameters}: {{{', '.join(members)}}}")  # noqa: S307 - all names are a model's own
+    conversions: dict[str, Conversion] = {}
+    places = count()
+
+    def members(columns: list[Column[Any]]) -> list[str]:
+        return [f"{column.name!r}: {value(column)}" for column in columns]
+
+    def value(column: Column[Any]) -> str:
+        place = next(places)
+        if convert := result_conversion(column.type):
+            conversions[f"c{place}"] = convert
+            return f"c{place}(v{place})"
+        return f"v{place}"
+
+    written = members(shown)
+    written += [f"{member!r}: {{{', '.join(members(columns))}}}" for member, columns in objects.items()]
+    parameters = ", ".join(f"v{n}" for n in range(next(places)))
+    return eval(f"lambda {parameters}: {{{', '.join(written)}}}", conversions)  # noqa: S307 - all names are a model's own

@@ -22,10 +22,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis import instants
+from chassis.db.columns import RowDict
 from chassis.db.database import CONTENDED, Transaction
 from chassis.db.filters import cursor_position, orderings
 from chassis.db.idempotency import IdempotentRequest
-from chassis.db.repository import PageOfRows, Repository, RowDict
+from chassis.db.pages import PageOfRows
+from chassis.db.repository import Repository
 from chassis.errors import Contended, FieldError, Invalid, NotFound, Refusal, invalid
 from chassis.query.models import GroupedQuery, RichQuery, query_model
 from chassis.query.pagination import DEFAULT_SIZE, INT8, MAX_SIZE, adjacent_cursor, cursor
@@ -80,7 +82,7 @@ class Collection:
     ) -> None:
         self.path, self.make, self.kind, self.public, self.write = path, make, kind, public, write
         self.example, self.view = example, view
-        fields = kind.fields
+        fields = kind.rows.fields
         self.name_field = next((name for name, field in fields.items() if field.kind == "name"), None)
         self.parameters = {parameter.name: parameter for parameter in self._parameters()}
         parents = tuple(name for name, field in fields.items() if field.parent)
@@ -285,7 +287,7 @@ class Collection:
     # -- query parameters --------------------------------------------------------------------------------------
 
     def _parameters(self) -> list[parameters.Parameter]:
-        fields, mark = self.kind.fields, cursor("id", None, 100)
+        fields, mark = self.kind.rows.fields, cursor("id", None, 100)
         found = [
             parameters.integer("page_size", "Rows in the page.", 1, MAX_SIZE, DEFAULT_SIZE),
             parameters.text("cursor", "Opaque: the page after this place, from a `Link` with rel=next.", 2000, mark),
@@ -317,13 +319,13 @@ class Collection:
             field, _, operator = name.partition("__")
             if name == "search":
                 filters.setdefault(cast("str", self.name_field), {})["contains"] = value
-            elif field in self.kind.fields:
-                kind = self.kind.fields[field].kind
+            elif field in self.kind.rows.fields:
+                kind = self.kind.rows.fields[field].kind
                 filters.setdefault(field, {})[operator or ("in" if kind == "integer" else "eq")] = value
         size = given.get("page_size", MAX_BULK_IDS if "id" in given else DEFAULT_SIZE)
         ordering: str = given.get("ordering", "id")
         for name in given.keys() & {"cursor", "before"}:  # checked here, so that an error names this parameter
-            cursor_position(given[name], name, ordering.removeprefix("-"), self.kind.fields)
+            cursor_position(given[name], name, ordering.removeprefix("-"), self.kind.rows.fields)
         members: dict[str, Any] = {"ordering": ordering, "count": given.get("count", False)}
         members |= {"last": size, "before": given["before"]} if "before" in given else {"first": size}
         if "cursor" in given:
