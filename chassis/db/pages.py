@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Label, func, literal_column, select, text, true
+from sqlalchemy import ColumnElement, FromClause, Label, func, select, true
 
 from chassis.db.columns import RowDict, Rows
 from chassis.db.filters import Values, beyond, condition, cursor_position
-from chassis.db.statements import AnySelect, bigint_array
+from chassis.db.statements import AnySelect, Fragment, bigint_array, fragment
 from chassis.query.models import RichQuery
 
 OPPOSITE = str.maketrans("<>", "><")
@@ -25,25 +25,21 @@ class PageOfRows:
 
 
 class Shape(NamedTuple):
-    """All that the text of a page's statement depends on. The conditions are SQL text; an empty one is no condition."""
+    """All that the text of a page's statement depends on, but for its fragments: the filter, the cursors, the limit."""
 
     key: str
     """The column to order by, before the id."""
     descending: bool
-    limit: int
+    filtered: bool
+    after: bool
+    before: bool
     counted: bool
     parent: str
     """The column with the parent's id, when there is a page for each parent."""
-    filter: str = ""
-    after: str = ""
-    before: str = ""
-    outside_after: str = ""
-    """The rows on the other side of the cursor `after`. The page tells whether there are any."""
-    outside_before: str = ""
 
     @property
     def has_extras(self) -> bool:
-        return self.counted or bool(self.after or self.before)
+        return self.after or self.before or self.counted
 
 
 class Window:
@@ -52,29 +48,22 @@ class Window:
 
     def __init__(self, rows: Rows, query: RichQuery, parent: str = "") -> None:
         name, descending = query.ordering.removeprefix("-"), query.ordering.startswith("-")
-        members, field, id_sql = query.model_fields_set, rows.fields[name], rows.fields["id"].sql
+        members, field, fields = query.model_fields_set, rows.fields[name], rows.fields
         self.query = query
-        self.values: dict[str, Any] = {}
-        conditions: dict[str, str] = {}
-        if "filter" in members:
+        # One row more than the page, to see whether there are more. The limit is not a value: PostgreSQL plans a
+        # statement anew each time when its limit is one.
+        self.values: dict[str, Any] = {"limit": Fragment(str(query.size + 1))}
+        if filtered := "filter" in members:
             values: Values = []
-            conditions["filter"] = self._named("filter", condition(query.filter, rows.fields, values), values)
+            self.values["filter"] = Fragment(condition(query.filter, fields, values), values)
         for cursor, inside, outside in (("after", ">", "<="), ("before", "<", ">=")):
             if cursor in members:
-                position = cursor_position(getattr(query, cursor), cursor, name, rows.fields)
+                position = cursor_position(getattr(query, cursor), cursor, name, fields)
                 for term, side in ((cursor, inside), (f"outside_{cursor}", outside)):
-                    values = []
-                    sql = beyond(field, id_sql, position, side.translate(OPPOSITE) if descending else side, values)
-                    conditions[term] = self._named(term, sql, values)
-        self.shape = Shape(
-            field.key, descending != query.backward, query.size + 1, query.count, parent, **conditions
-        )  # one row more than the page, to see whether there are more
-
-    def _named(self, term: str, sql: str, values: Values) -> str:
-        """A condition with names for its values, since it may stand in the statement several times."""
-        names = [f"{term}_{n}" for n in range(len(values))]
-        self.values.update(zip(names, values, strict=True))
-        return sql.replace("::", r"\:\:").replace("%s", ":{}").format(*names)
+                    side, values = side.translate(OPPOSITE) if descending else side, []
+                    self.values[term] = Fragment(beyond(field, fields["id"].sql, position, side, values), values)
+        reverse = descending != query.backward
+        self.shape = Shape(field.key, reverse, filtered, "after" in members, "before" in members, query.count, parent)
 
     def page(self, rows: list[RowDict], extra_results: Sequence[Any]) -> PageOfRows:
         """Makes the page from `rows` and the values of `_extras`."""
@@ -119,16 +108,13 @@ def grouped_pages(rows: Rows, shape: Shape) -> AnySelect:
 
 
 def _page(rows: Rows, shape: Shape, parent: FromClause | None = None) -> AnySelect:
-    cursors = [text(condition) for condition in (shape.after, shape.before) if condition]
-    found = _matching(rows, shape, parent).where(*cursors).order_by(*_order(rows, shape))
-    # The limit is part of the text: PostgreSQL plans a statement anew each time when its limit is a parameter.
-    return found.limit(literal_column(str(shape.limit)))
+    cursors = [fragment(cursor) for cursor in ("after", "before") if getattr(shape, cursor)]
+    return _matching(rows, shape, parent).where(*cursors).order_by(*_order(rows, shape)).limit(fragment("limit"))
 
 
 def _order(rows: Rows, shape: Shape) -> list[ColumnElement[Any]]:
     key = rows.table.c[shape.key.rpartition(".")[2]]
-    columns = dict.fromkeys((key, rows.id))
-    return [column.desc() if shape.descending else column for column in columns]
+    return [column.desc() if shape.descending else column for column in dict.fromkeys((key, rows.id))]
 
 
 def _matching(rows: Rows, shape: Shape, parent: FromClause | None = None) -> AnySelect:
@@ -136,7 +122,7 @@ def _matching(rows: Rows, shape: Shape, parent: FromClause | None = None) -> Any
     found = rows.select.correlate(parent)
     if parent is not None:
         found = found.where(rows.table.c[shape.parent] == parent.c.id)
-    return found.where(text(shape.filter)) if shape.filter else found
+    return found.where(fragment("filter")) if shape.filtered else found
 
 
 def _extras(rows: Rows, shape: Shape, parent: FromClause | None = None) -> list[Label[Any]]:
@@ -144,9 +130,9 @@ def _extras(rows: Rows, shape: Shape, parent: FromClause | None = None) -> list[
     `before`, and the count. Only those that this shape needs."""
     matching = _matching(rows, shape, parent)
     found: list[ColumnElement[Any]] = [
-        matching.with_only_columns(rows.id).where(text(condition)).exists()
-        for condition in (shape.outside_after, shape.outside_before)
-        if condition
+        matching.with_only_columns(rows.id).where(fragment(f"outside_{cursor}")).exists()
+        for cursor in ("after", "before")
+        if getattr(shape, cursor)
     ]
     if shape.counted:
         found.append(matching.with_only_columns(func.count(), maintain_column_froms=True).scalar_subquery())

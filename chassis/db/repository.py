@@ -147,7 +147,7 @@ class Repository:
         """Asks for what a window shows; searches use only some of the connections."""
         statement = compiled(build, self.rows, window.shape)
         run = self.database.search if window.query.is_search else self.database.fetch
-        return await run(statement.sql, statement.values(window.values))
+        return await run(*statement.filled(window.values))
 
 
 def _by_id(rows: Rows) -> AnySelect:

@@ -6,14 +6,14 @@ text depends on. Clients choose the shapes of some statements, so the texts that
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy
 from psycopg import postgres
 from psycopg.rows import AsyncRowFactory, args_row, tuple_row
-from sqlalchemy import BigInteger, ColumnElement, Executable, Select, bindparam
+from sqlalchemy import BigInteger, BindParameter, ColumnElement, Executable, Select, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY, psycopg
-from sqlalchemy.types import TypeEngine, UserDefinedType
+from sqlalchemy.types import NullType, TypeEngine, UserDefinedType
 from sqlalchemy.util import LRUCache
 
 from chassis.db.filters import bigints
@@ -45,6 +45,18 @@ def result_conversion(column_type: TypeEngine[Any]) -> Conversion | None:
     return column_type.dialect_impl(DIALECT).result_processor(DIALECT, NUMERIC)
 
 
+class Fragment(NamedTuple):
+    """A part of a statement that is text, with values of its own. There are too many filters to compile each."""
+
+    sql: str
+    values: Sequence[Any] = ()
+
+
+def fragment(name: str) -> BindParameter[Any]:
+    """The place of a `Fragment` in a statement."""
+    return bindparam(name, type_=NullType())
+
+
 class Statement:
     """A compiled statement. Its values are given by the names of its parameters."""
 
@@ -52,11 +64,25 @@ class Statement:
         found: Any = cast("Any", statement).compile(dialect=DIALECT)
         conversions = _conversions(found)
         self.sql: str = found.string
+        self._pieces = self.sql.split("%s")
         self._parameters = [(name, conversions.get(name)) for name in found.positiontup]
 
     def values(self, given: Mapping[str, Any]) -> list[Any]:
         """The values in the order of the text, as psycopg takes them."""
         return [convert(given[name]) if convert else given[name] for name, convert in self._parameters]
+
+    def filled(self, given: Mapping[str, Any]) -> tuple[str, list[Any]]:
+        """The text and its values, where some of the parameters are fragments."""
+        texts, values = [self._pieces[0]], list[Any]()
+        for (name, convert), piece in zip(self._parameters, self._pieces[1:], strict=True):
+            value = given[name]
+            if isinstance(value, Fragment):
+                texts += (value.sql, piece)
+                values += value.values
+            else:
+                texts += ("%s", piece)
+                values.append(convert(value) if convert else value)
+        return "".join(texts), values
 
 
 @lru_cache(MAX_SHAPES)
