@@ -6,6 +6,7 @@ psycopg.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import starmap
 from typing import Any, ClassVar
 
 from psycopg import errors
@@ -44,19 +45,11 @@ class Repository:
 
     async def get(self, id: int) -> RowDict:
         """The row `id`. Raises NotFound."""
-        statement = compiled(_by_id, self.rows)
-        return self._one(
-            await self.database.fetch(statement.sql, statement.values({"row_id": id}), self.rows.row_factory), id
-        )
+        return self._one(await self._read(_by_id, row_id=id), id)
 
     async def by_ids(self, ids: Sequence[int]) -> list[RowDict]:
         """The rows that exist among `ids`, in id order, in one statement."""
-        statement = compiled(_by_ids, self.rows)
-        return (
-            await self.database.fetch(statement.sql, statement.values({"ids": ids}), self.rows.row_factory)
-            if ids
-            else []
-        )
+        return await self._read(_by_ids, ids=ids) if ids else []
 
     async def ask(self, question: AnySelect) -> list[tuple[Any, ...]]:
         """The rows of any `select()`, each as a tuple."""
@@ -80,11 +73,11 @@ class Repository:
         """The page that a query asks for, in one statement. Raises Invalid for a cursor of another ordering."""
         window, width = Window(self.rows, query), self.rows.width
         found = await self._search(page_with_extras, window)
-        if found:
-            extra_results = found[0][width:]
-        else:  # without rows the extra columns are missing: ask for them alone
-            extra_results = (await self._search(extras_alone, window))[0] if window.shape.has_extras else ()
-        return window.page([self.rows.row(*columns[:width]) for columns in found], extra_results)
+        extra_results: Sequence[Any] = ()
+        if window.shape.has_extras:  # without rows the extra columns are missing: ask for them alone
+            extra_results = found[0][width:] if found else (await self._search(extras_alone, window))[0]
+            found = [columns[:width] for columns in found]
+        return window.page(list(starmap(self.rows.row, found)), extra_results)
 
     async def pages_per_parent(self, query: GroupedQuery) -> list[tuple[int, PageOfRows]]:
         """A page for each distinct parent id of `query.per`, in the query's order; one statement."""
@@ -122,13 +115,12 @@ class Repository:
 
     async def remove(self, transaction: Transaction, id: int) -> None:
         """Deletes the row. Raises NotFound."""
-        statement = compiled(_removed, self.rows)
-        if not await transaction.fetch(statement.sql, statement.values({"row_id": id})):
+        if not await transaction.fetch(*compiled(_removed, self.rows).bound(row_id=id)):
             raise self.not_found(id)
 
     async def _write(self, transaction: Transaction, statement: Statement, values: Mapping[str, Any]) -> list[RowDict]:
         try:
-            return await transaction.fetch(statement.sql, statement.values(values), self.rows.row_factory)
+            return await transaction.fetch(*statement.bound(**values), self.rows.row_factory)
         except errors.ForeignKeyViolation as failure:
             field, referred = self.rows.references[failure.diag.constraint_name or ""]
             raise invalid(field, "NOT_FOUND", f"{referred.name} {values[field]} não existe") from failure
@@ -143,11 +135,13 @@ class Repository:
             raise self.not_found(id)
         return rows[0]
 
+    async def _read(self, build: Callable[[Rows], AnySelect], **values: Any) -> list[RowDict]:
+        return await self.database.fetch(*compiled(build, self.rows).bound(**values), self.rows.row_factory)
+
     async def _search(self, build: Callable[[Rows, Shape], AnySelect], window: Window) -> list[tuple[Any, ...]]:
         """Asks for what a window shows; searches use only some of the connections."""
-        statement = compiled(build, self.rows, window.shape)
         run = self.database.search if window.query.is_search else self.database.fetch
-        return await run(*statement.filled(window.values))
+        return await run(*compiled(build, self.rows, window.shape).filled(**window.values))
 
 
 def _by_id(rows: Rows) -> AnySelect:

@@ -4,7 +4,7 @@ To compile a statement takes longer than to run it. So a text is compiled once f
 text depends on. Clients choose the shapes of some statements, so the texts that were used last are kept, and no others.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
@@ -67,12 +67,12 @@ class Statement:
         self._pieces = self.sql.split("%s")
         self._parameters = [(name, conversions.get(name)) for name in found.positiontup]
 
-    def values(self, given: Mapping[str, Any]) -> list[Any]:
-        """The values in the order of the text, as psycopg takes them."""
-        return [convert(given[name]) if convert else given[name] for name, convert in self._parameters]
+    def bound(self, **given: Any) -> tuple[str, list[Any]]:
+        """The text, and the values in its order."""
+        return self.sql, [convert(given[name]) if convert else given[name] for name, convert in self._parameters]
 
-    def filled(self, given: Mapping[str, Any]) -> tuple[str, list[Any]]:
-        """The text and its values, where some of the parameters are fragments."""
+    def filled(self, **given: Any) -> tuple[str, list[Any]]:
+        """The same for a statement with fragments."""
         texts, values = [self._pieces[0]], list[Any]()
         for (name, convert), piece in zip(self._parameters, self._pieces[1:], strict=True):
             value = given[name]
