@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 IN_PARALLEL := -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run restart token test test-system check bench bench-rest bench-gateway format plan schema openapi fuzz fuzz-rest fuzz-plans faults attack migration release release-notes peers ready
+.PHONY: help setup run restart token test test-system check bench bench-rest bench-gateway format plan schema openapi fuzz fuzz-rest fuzz-plans faults attack migration sbom release release-notes peers ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ attack: setup ## Attack the running system, and measure how it slows others down
 
 migration: setup ## Write a new migration (SERVICE=pessoas NAME="add email")
 	$(if $(and $(SERVICE),$(NAME)),,$(error say which: make migration SERVICE=pessoas NAME="add email"))$(RUN) -m deploy.migrate_all --new $(SERVICE) "$(NAME)"
+
+sbom: setup ## Write a software bill of materials for each image into sbom/
+	$(RUN) -m deploy.sbom
 
 release: setup ## Write a new version everywhere, and date its section of the changelog (VERSION=1.1.0)
 	$(if $(VERSION),,$(error say which: make release VERSION=1.1.0))$(RUN) -m deploy.release --prepare $(VERSION)
