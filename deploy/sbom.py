@@ -24,9 +24,18 @@ LICENCE = [{"license": {"id": "Apache-2.0"}}]
 FROM_UV = ("export", "--frozen", "--no-default-groups", "--format=cyclonedx1.5", "--preview-features=sbom-export")
 
 
+def packages(process: str) -> tuple[str, ...]:
+    """How uv is asked for the packages of an image, as deploy/Dockerfile asks it."""
+    return (
+        ("--package", process)
+        if (ROOT / process / "pyproject.toml").exists()
+        else ("--package", "chassis", "--extra", "db")
+    )
+
+
 def bill(process: str) -> Document:
     """The document of the image of `process`."""
-    document = _printed(sys.executable, "deploy/bootstrap.py", "--uv", *FROM_UV, f"--package={process}")
+    document = _printed(sys.executable, "deploy/bootstrap.py", "--uv", *FROM_UV, *packages(process))
     for component in document["components"]:
         component |= _licences(component)
     image: Document = document["metadata"]["component"]

@@ -43,7 +43,7 @@ def test_a_bill_is_valid_and_names_the_image_with_its_version_and_licence(proces
 @each_process
 def test_a_bill_has_the_python_packages_that_the_image_installs_and_no_others(process: str) -> None:
     installed = ["export", "--frozen", "--no-default-groups", "--no-hashes", "--no-header", "--no-annotate"]
-    command = [sys.executable, "deploy/bootstrap.py", "--uv", *installed, "--package", process]
+    command = [sys.executable, "deploy/bootstrap.py", "--uv", *installed, *sbom.packages(process)]
     lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     names = [line.partition(" ;")[0].partition("==") for line in lines if "==" in line.partition(" ;")[0]]
 
