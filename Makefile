@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 IN_PARALLEL := -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run restart token test test-system check bench bench-rest bench-gateway format plan schema openapi fuzz fuzz-rest fuzz-plans faults attack migration sbom release release-notes peers ready
+.PHONY: help setup run restart token test test-system check bench bench-rest bench-gateway format plan render fuzz fuzz-rest fuzz-plans faults attack migration sbom release release-notes peers ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,11 +52,8 @@ bench-gateway: peers ## Measure the gateway against its peers, 15 minutes (BASE=
 plan: setup ## Show how a query is executed (ARGS=file.graphql, without it the Painel)
 	$(RUN) -m gateway.explain $(ARGS)
 
-schema: setup ## Write gateway/schema.graphql anew from the code
-	$(RUN) -m gateway.schema > gateway/schema.graphql
-
-openapi: setup ## Write every service's openapi.json anew from the code
-	$(RUN) -m deploy.write_openapi
+render: setup ## Write anew what follows from the table of processes and from the code: compose.yaml, OpenAPI, the schema, tables
+	$(RUN) -m deploy.render
 
 fuzz: fuzz-rest fuzz-plans ## Fuzz both of the following
 

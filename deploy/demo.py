@@ -167,7 +167,7 @@ def copy_into(connection: psycopg.Connection, table: Table) -> None:
 
 
 def main() -> None:
-    if rows := load(databases.urls()):
+    if rows := load(databases.urls(*{table.service: None for table in tables()})):
         print(f"loaded {rows:,} rows of demo data (DEMO=0 starts empty)")
     else:
         print("the databases are not empty: no demo data loaded")

@@ -19,7 +19,7 @@ from deploy.topology import SERVICES
 
 
 def upgrade_all() -> None:
-    for service, url in databases.urls().items():
+    for service, url in databases.urls(*(service.name for service in SERVICES)).items():
         upgrade(service, url)
 
 

@@ -1,5 +1,7 @@
-"""The table of processes: name, port, database, and the services that each one calls. The launcher and the tests read
-it, and a test compares compose.yaml with it."""
+"""The table of processes: name, port, database, and the services that each one calls.
+
+The launcher and the tests read it. `make render` writes what else follows from it, such as compose.yaml (`render.py`).
+"""
 
 from __future__ import annotations
 
@@ -10,25 +12,26 @@ from dataclasses import dataclass
 class Process:
     """One process of the system.
 
-    `port` is its public TCP port, `owns_database` says whether it has a PostgreSQL database and role of its own
-    (both named like the process), `asks` names the services whose URLs it needs (as `<NAME>_URL`).
+    `port` is its public TCP port, `asks` names the services whose URLs it needs (as `<NAME>_URL`), `owns_database` says
+    whether it has a PostgreSQL database and role of its own (both named like the process).
     """
 
     name: str
     port: int
-    owns_database: bool
     asks: tuple[str, ...] = ()
+    owns_database: bool = True
 
 
-PROCESSES = (
-    Process("catalogo", 8001, owns_database=True),
-    Process("pessoas", 8002, owns_database=True),
-    Process("servicos", 8003, owns_database=True),
-    Process("solicitacoes", 8004, owns_database=True, asks=("catalogo", "pessoas", "servicos")),
-    Process("gateway", 8000, owns_database=False, asks=("catalogo", "pessoas", "servicos", "solicitacoes")),
+SERVICES = (
+    Process("catalogo", 8001),
+    Process("pessoas", 8002),
+    Process("servicos", 8003),
+    Process("solicitacoes", 8004, asks=("catalogo", "pessoas", "servicos")),
 )
+"""A service comes after those that it asks."""
 
-SERVICES = tuple(process for process in PROCESSES if process.owns_database)
+GATEWAY = Process("gateway", 8000, asks=tuple(service.name for service in SERVICES), owns_database=False)
+PROCESSES = (*SERVICES, GATEWAY)
 
 POSTGRES_PORT = 8005
 """Where the local launcher's embedded PostgreSQL listens, on loopback only."""

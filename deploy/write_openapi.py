@@ -1,10 +1,11 @@
-"""Writes each service's OpenAPI document anew from its code: `python -m deploy.write_openapi` (`make openapi`)."""
+"""Each service's OpenAPI document, made of its code: `python -m deploy.write_openapi` writes all of them anew."""
 
 from __future__ import annotations
 
 import json
 import os
 import pkgutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,15 @@ def generated(service: str) -> dict[str, Any]:
         os.environ.clear()
         os.environ.update(before)
     return document
+
+
+def collections(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The path of each collection, with the noun of its rows as its types have it: `/api/pessoas/` and `Pessoa`."""
+    for path in document["paths"]:
+        if path.startswith("/api/") and path.endswith("}/"):
+            collection = path.rpartition("{")[0]
+            [content] = document["paths"][collection]["post"]["requestBody"]["content"].values()
+            yield collection, content["schema"]["$ref"].rpartition("/")[2].removesuffix("Write")
 
 
 def text(document: dict[str, Any]) -> str:

@@ -34,10 +34,12 @@ class Limits(settings.ProcessSettings):
 
 
 class Settings(NeighbourSettings, Limits):
+    # rendered by `make render` from deploy/topology.py
     catalogo_url: BaseUrl
     pessoas_url: BaseUrl
     servicos_url: BaseUrl
     solicitacoes_url: BaseUrl
+    # end of what is rendered
     filter_max_ids: Annotated[int, Field(ge=1, le=MAX_IDS)] = MAX_IDS
     """How many rows of another service a nested filter may match. The services return no more ids than the default."""
     introspection: Literal["on", "off"] = "on"

@@ -27,7 +27,7 @@ def object_types() -> list[GraphQLObjectType]:
 
 
 def test_the_checked_in_schema_is_the_one_that_is_served() -> None:
-    assert build().as_str() + "\n" == SDL.read_text(), "run `make schema` and review the difference"
+    assert build().as_str() + "\n" == SDL.read_text(), "run `make render` and review the difference"
 
 
 def described() -> dict[str, str | None]:

@@ -1,4 +1,4 @@
-"""compose.yaml and deploy/Dockerfile agree with deploy/topology.py."""
+"""compose.yaml, deploy/Dockerfile and the documents agree with deploy/topology.py."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def test_a_process_is_passed_every_variable_that_it_reads_and_no_other(process: 
 
 @each_process
 def test_the_configuration_names_the_readers_of_each_variable(process: Process) -> None:
-    readers = {"all five", process.name, *(["the four services"] if process.owns_database else [])}
+    readers = {"all processes", process.name, *(["the services"] if process.owns_database else [])}
     rows = [line.split("|") for line in CONFIGURATION.read_text().splitlines() if line.startswith("| `")]
     told = {
         name for row in rows if readers & set(row[2].strip().split(", ")) for name in re.findall(r"`(\w+)`", row[1])

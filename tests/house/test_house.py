@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 
 from chassis.db.migrate import config, connect
 from chassis.db.revisions import head
-from deploy import topology
+from deploy import render, topology
 from deploy.local import ROOT
 from gateway import resources
 from gateway.schema import build
@@ -69,6 +69,12 @@ def test_every_folder_that_looks_like_a_service_is_one_and_has_its_five_files() 
         missing += [f"{file} is missing" for file in files if not (ROOT / file).exists()]
 
     assert missing == []
+
+
+def test_what_is_rendered_is_up_to_date() -> None:
+    old = [str(file.relative_to(ROOT)) for file, text in render.rendered().items() if file.read_text() != text]
+
+    assert old == [], "run `make render`"
 
 
 def test_every_collection_of_every_service_is_known_to_the_gateway() -> None:

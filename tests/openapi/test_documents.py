@@ -42,7 +42,7 @@ def git(*arguments: str) -> str:
 @each_service
 def test_the_document_is_what_the_code_does(service: str) -> None:
     assert write_openapi.path(service).read_text() == write_openapi.text(write_openapi.generated(service)), (
-        "run `make openapi`"
+        "run `make render`"
     )
 
 
@@ -50,8 +50,8 @@ def test_the_document_is_what_the_code_does(service: str) -> None:
 def test_a_breaking_change_is_announced_by_a_new_major_version(service: str) -> None:
     """What was promised once under this major version is still kept.
 
-    A change that breaks clients (see `compatibility.py`) therefore needs a new major `version` in the service's
-    `app.py`, beside `make openapi` and a word in the changelog. Whatever else changes needs only `make openapi`.
+    A change that breaks clients (see `compatibility.py`) therefore needs a new major version, beside `make render` and
+    a word in the changelog. Whatever else changes needs only `make render`.
     """
     new = write_openapi.generated(service)
     same_major = [

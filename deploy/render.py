@@ -1,0 +1,188 @@
+"""Writes anew what follows from the table of processes and from the code: `python -m deploy.render` (`make render`).
+
+These are a block of each file in BLOCKS, between two comments, and the whole files that describe the interfaces. A test
+compares all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from string import Template
+from types import MappingProxyType
+from typing import Any
+
+from deploy import databases, topology, write_openapi
+from deploy.topology import PROCESSES, SERVICES, Process
+from gateway.schema import build
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATES = Path(__file__).parent / "templates"
+BLOCK = re.compile(r"(rendered by `make render`[^\n]*\n).*?([^\n]*end of what is rendered)", re.S)
+
+
+class Text(Template):
+    """A template with `@name` where the standard library has `$name`, which compose.yaml needs for itself."""
+
+    delimiter = "@"
+
+
+def filled(template: str, lists: Mapping[str, list[str]] = MappingProxyType({}), **words: object) -> str:
+    """The template with these words. Each list is written line by line, indented like its place."""
+    text = (TEMPLATES / template).read_text()
+    for name, lines in lists.items():
+        indented = r"\1{}\n" * len(lines)
+        text = re.sub(rf"( *)@{name}\n", indented.format(*lines), text)
+    return Text(text).substitute(words)
+
+
+def compose() -> str:
+    """The containers of compose.yaml, and their volumes."""
+    containers = [
+        (filled("database.yaml", name=process.name, NAME=process.name.upper()) if process.owns_database else "")
+        + container(process)
+        for process in PROCESSES
+    ]
+    volumes = "".join(f"  {service.name}-data:\n" for service in SERVICES)
+    return f"services:\n{''.join(containers)}volumes:\n{volumes}"
+
+
+def container(process: Process) -> str:
+    urls = [f"{topology.url_variable(name)}: http://{name}:{topology.by_name(name).port}" for name in process.asks]
+    awaited = [f"{name}: {{condition: service_healthy}}" for name in process.asks]
+    if process.owns_database:
+        settings = "[*service, *caller]" if process.asks else "*service"
+        urls.insert(0, f"DATABASE_URL: *{process.name}-database")
+        awaited.insert(0, f"migrate-{process.name}: {{condition: service_completed_successfully}}")
+    else:
+        settings = "*gateway"
+    lists = {"urls": urls, "awaited": awaited}
+    return filled("process.yaml", lists, name=process.name, port=process.port, settings=settings)
+
+
+def passwords() -> str:
+    return "".join(f"{service.name.upper()}_DB_PASSWORD={service.name}\n" for service in SERVICES)
+
+
+def contracts() -> str:
+    """The import contracts that name services."""
+
+    def quoted(services: Iterable[Process]) -> str:
+        return ", ".join(f'"{service.name}"' for service in services)
+
+    return filled(
+        "contracts.toml",
+        services=quoted(SERVICES),
+        strangers=" | ".join(service.name for service in SERVICES),
+        without_neighbours=quoted(service for service in SERVICES if not service.asks),
+    )
+
+
+def url_settings() -> str:
+    """The members of the gateway's settings for the services' URLs."""
+    return "".join(f"    {name}_url: BaseUrl\n" for name in topology.GATEWAY.asks)
+
+
+def table(*rows: Iterable[str]) -> str:
+    """A table in Markdown, which begins and ends with an empty line."""
+    head, *others = (f"| {' | '.join(cells)} |" for cells in rows)
+    return "\n".join(("", head, "|" + "---|" * (head.count(" | ") + 1), *others, "", ""))
+
+
+def code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def variables() -> str:
+    """The environment variables that are named after a service."""
+    asked: dict[str, list[str]] = {}
+    for service in SERVICES:
+        readers = ", ".join(sorted(process.name for process in PROCESSES if service.name in process.asks))
+        asked.setdefault(readers, []).append(topology.url_variable(service.name))
+    urls = [(code(names), readers, "required", "base URL of that service") for readers, names in asked.items()]
+    databases_of_all = code(databases.variable(service.name) for service in SERVICES)
+    passwords_of_all = code(f"{service.name.upper()}_DB_PASSWORD" for service in SERVICES)
+    return table(
+        ("variable", "read by", "default", "meaning"),
+        *urls,
+        (
+            databases_of_all,
+            "`deploy.migrate_all`, `deploy.demo`",
+            "required",
+            "its database, for programs that reach several",
+        ),
+        (
+            passwords_of_all,
+            "`compose.yaml`",
+            "the service's name",
+            "password of its database; it counts when the volume is made",
+        ),
+    )
+
+
+def scopes() -> str:
+    reads, writes = (code(f"{service.name}:{right}" for service in SERVICES) for right in ("read", "write"))
+    return table(
+        ("scope", "allows"),
+        (reads, "to read, also by `POST …/query/`"),
+        (writes, "to create, change and delete, and to see what was written"),
+    )
+
+
+def collections() -> str:
+    """The collections of every service, with the members of a row."""
+    rows: list[tuple[str, str, str]] = []
+    for service in SERVICES:
+        document = write_openapi.generated(service.name)
+        schemas = document["components"]["schemas"]
+        for path, noun in write_openapi.collections(document):
+            read, write = (members(schemas, schemas[f"{noun}{kind}"]) for kind in ("Public", "Write"))
+            rows.append((f"`:{service.port}{path}`", f"`{read}`", f"`{write}`"))
+    return table(("collection", "member as read", "members to write"), *rows)
+
+
+def members(schemas: dict[str, Any], schema: dict[str, Any]) -> str:
+    """The names of an object's members, the id first; those of an object in it are in braces."""
+    names: list[str] = []
+    for name, member in sorted(schema["properties"].items(), key=lambda one: one[0] != "id"):
+        inner = member.get("$ref", "").rpartition("/")[2]
+        names.append(f"{name}: {{{members(schemas, schemas[inner])}}}" if inner else name)
+    return ", ".join(names)
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "compose.yaml": compose,
+    ".env.example": passwords,
+    "pyproject.toml": contracts,
+    "gateway/settings.py": url_settings,
+    "docs/rest.md": collections,
+    "docs/configuration.md": variables,
+    "docs/operations.md": scopes,
+}
+
+
+def rendered() -> dict[Path, str]:
+    """Every file that is rendered, in part or as a whole, with the text that it should have."""
+    files = {ROOT / name: with_block(ROOT / name, block()) for name, block in BLOCKS.items()}
+    files |= {write_openapi.path(one.name): write_openapi.text(write_openapi.generated(one.name)) for one in SERVICES}
+    files[ROOT / "gateway" / "schema.graphql"] = build().as_str() + "\n"
+    return files
+
+
+def with_block(file: Path, block: str) -> str:
+    """The text of `file` with this block between its two comments."""
+    text, found = BLOCK.subn(lambda marks: f"{marks[1]}{block}{marks[2]}", file.read_text())
+    assert found == 1, f"{file} has no place for what is rendered"
+    return text
+
+
+def main() -> None:
+    for file, text in rendered().items():
+        if not file.exists() or file.read_text() != text:
+            file.write_text(text)
+            print(f"wrote {file.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
