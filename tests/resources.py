@@ -57,13 +57,10 @@ class Resource:
 
 def _resources(service: str) -> Iterator[Resource]:
     document = json.loads(write_openapi.path(service).read_text())
-    for path in document["paths"]:
-        if path.startswith("/api/") and path.endswith("}/"):
-            collection = path.rpartition("{")[0]
-            [content] = document["paths"][collection]["post"]["requestBody"]["content"].values()
-            noun = content["schema"]["$ref"].rpartition("/")[2].removesuffix("Write").lower()
-            name = next((member for member in content["example"] if member.startswith("nome_")), None)
-            yield Resource(service, collection, noun, content["example"], name)
+    for path, noun in write_openapi.collections(document):
+        [content] = document["paths"][path]["post"]["requestBody"]["content"].values()
+        name = next((member for member in content["example"] if member.startswith("nome_")), None)
+        yield Resource(service, path, noun.lower(), content["example"], name)
 
 
 ALL = tuple(resource for service in topology.SERVICES for resource in _resources(service.name))
