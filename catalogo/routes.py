@@ -10,7 +10,6 @@ from chassis.settings import DatabaseSettings, read
 
 categorias = Collection(
     "/api/categorias/",
-    service.repository_factory(CategoriaRepository),
     CategoriaRepository,
     public=CategoriaPublic,
     write=CategoriaWrite,
@@ -18,19 +17,13 @@ categorias = Collection(
 )
 
 
-class Produtos(Collection):
-    """The collection of produtos. A client writes `categoria_id`, and reads the whole `categoria`."""
-
-    expanded = {"categoria": "categoria_id"}
-
-
-produtos = Produtos(
+produtos = Collection(
     "/api/produtos/",
-    service.repository_factory(ProdutoRepository),
     ProdutoRepository,
     public=ProdutoPublic,
     write=ProdutoWrite,
     example={"id": 1, "nome_produto": "Notebook Dell", "categoria": {"id": 1, "nome_categoria": "Eletrônicos"}},
+    expanded={"categoria": "categoria_id"},
 )
 
 

@@ -1,33 +1,25 @@
 """A domain service: its collections over its own PostgreSQL, built on the chassis."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, Literal
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from pydantic import create_model
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from chassis.db import folding, idempotency
 from chassis.db.database import Database
-from chassis.db.repository import Repository
 from chassis.db.revisions import FIND_TABLE, READ_REVISION, Revisions, head
 from chassis.errors import Unavailable
 from chassis.identity import middleware
+from chassis.query.models import StrictModel
 from chassis.rest import openapi, operation_claims, routes
 from chassis.rest.collection import Collection
 from chassis.settings import DatabaseSettings
 from chassis.web import application as chassis_app
 from chassis.web import documentation
-
-
-def repository_factory(kind: type[Repository]) -> Callable[[Request], Repository]:
-    """Makes the function that gives a request its repository, over the process's one database."""
-
-    def repository(request: Request) -> Repository:
-        return kind(request.app.state.database)
-
-    return repository
-
 
 PUBLIC_PATHS = ("/health/", "/metrics", "/openapi.json", "/docs")
 """Paths that need no scope, since they show nothing about any person. `/`, which redirects to `/docs`, and the index at
@@ -52,6 +44,7 @@ def build(
     description: str,
     settings: DatabaseSettings,
     collections: tuple[Collection, ...],
+    routers: tuple[APIRouter, ...] = (),
     neighbours: tuple[AbstractAsyncContextManager[object], ...] = (),
 ) -> FastAPI:
     """The service's application. It starts without its database too, and is then live but not ready."""
@@ -94,18 +87,22 @@ def build(
         rates=chassis_app.rate_limit(name, settings.api_rate_limit, settings.rate_limit_url),
     )
     app.state.database = database
+    for router in routers:  # first, since `/api/pessoas/resumo/` would otherwise be a member of the collection
+        routes.add_all(app, router)
     for collection in collections:
         routes.add(app, collection)
-
     operation_claims.add_to(app)
 
     paths = {collection.path.split("/")[2]: collection.path for collection in collections}
+    members: dict[str, Any] = {collection: (Literal[path], ...) for collection, path in paths.items()}  # pyright: ignore
+    answers = openapi.answer(200, paths)
+    summary, model = "The collections and their URLs", create_model("Index", __base__=StrictModel, **members)
 
+    @app.get("/api/", operation_id="index", summary=summary, tags=["index"], response_model=model, responses=answers)
+    @app.head("/api/", include_in_schema=False)
     async def index() -> dict[str, str]:
         return paths
 
-    app.add_api_route("/api/", index, **openapi.index(paths))
-    app.add_api_route("/api/", index, methods=["HEAD"], include_in_schema=False)
     openapi.describe(app, collections, required_scope(name))
     documentation.add_to(app)
     app.add_route("/", _to_docs, include_in_schema=False)

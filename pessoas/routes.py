@@ -19,7 +19,6 @@ class PessoaRepository(Repository):
 
 pessoas = Collection(
     "/api/pessoas/",
-    service.repository_factory(PessoaRepository),
     PessoaRepository,
     public=PessoaPublic,
     write=PessoaWrite,

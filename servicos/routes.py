@@ -19,7 +19,6 @@ class ServicoRepository(Repository):
 
 servicos = Collection(
     "/api/servicos/",
-    service.repository_factory(ServicoRepository),
     ServicoRepository,
     public=ServicoPublic,
     write=ServicoWrite,

@@ -3,10 +3,9 @@
 References are checked when a solicitacao is written, and shown when it is read; both ask the three other services.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, Header
 from httpx2 import AsyncBaseTransport
 from sqlmodel import select
 from starlette.requests import Request
@@ -15,11 +14,10 @@ from starlette.responses import Response
 from chassis import service
 from chassis.db.columns import Rows
 from chassis.db.repository import Repository
-from chassis.errors import FieldError
 from chassis.neighbours.remote import neighbours
-from chassis.rest.collection import Collection, json_response
+from chassis.rest.collection import Check, Collection, View, json_response
 from chassis.settings import read
-from chassis.web.conditional import not_modified
+from chassis.web.conditional import Conditions
 from solicitacoes.coordinator import Coordinator
 from solicitacoes.models import Solicitacao, SolicitacaoPublic, SolicitacaoView, SolicitacaoWrite
 from solicitacoes.settings import Settings
@@ -31,26 +29,30 @@ class SolicitacaoRepository(Repository):
     rows = Rows(select(Solicitacao), SolicitacaoPublic)
 
 
-class Solicitacoes(Collection):
-    async def check(
-        self, request: Request, new: Mapping[str, Any], old: Mapping[str, Any] | None
-    ) -> Sequence[FieldError]:
-        coordinator: Coordinator = request.app.state.coordinator
-        return await coordinator.dangling(new, old)
-
-    async def show(self, request: Request, id: int) -> Response:
-        """The coordinator's view of one row. It has no ETag, since it shows rows of other services too."""
-        coordinator: Coordinator = request.app.state.coordinator
-        row = await self.make(request).get(id)
-        headers = {"Cache-Control": "no-cache"}
-        if not_modified(request, None):
-            return Response(status_code=304, headers=headers)
-        return json_response(await coordinator.view(row), headers=headers)
+async def coordinator_of(request: Request) -> Coordinator:
+    return request.app.state.coordinator
 
 
-solicitacoes = Solicitacoes(
+CoordinatorDep = Annotated[Coordinator, Depends(coordinator_of)]
+
+
+async def references_exist(coordinator: CoordinatorDep) -> Check:
+    return coordinator.dangling
+
+
+async def show(
+    id: int, rows: Repository, conditions: Annotated[Conditions, Header()], coordinator: CoordinatorDep
+) -> Response:
+    """The coordinator's view of one row. It has no ETag, since it shows rows of other services too."""
+    row = await rows.get(id)
+    headers = {"Cache-Control": "no-cache"}
+    if conditions.not_modified(None):
+        return Response(status_code=304, headers=headers)
+    return json_response(await coordinator.view(row), headers=headers)
+
+
+solicitacoes = Collection(
     "/api/solicitacoes/",
-    service.repository_factory(SolicitacaoRepository),
     SolicitacaoRepository,
     public=SolicitacaoPublic,
     write=SolicitacaoWrite,
@@ -61,7 +63,9 @@ solicitacoes = Solicitacoes(
         "produto_id": 1,
         "data_solicitacao": "2025-08-06T17:30:00Z",
     },
-    view=(
+    check=references_exist,
+    view=View(
+        show,
         SolicitacaoView,
         {
             "id": 1,

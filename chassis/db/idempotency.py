@@ -24,7 +24,6 @@ from chassis.db.database import Database, Transaction
 from chassis.db.repeating import repeating
 from chassis.errors import Contended, Invalid, Refusal
 from chassis.request import context
-from chassis.request.idempotency_key import key_of
 
 log = logging.getLogger("idempotency")
 
@@ -73,11 +72,12 @@ async def keep_forgetting(database: Database, every: float = SWEEP_SECONDS) -> A
 class IdempotentRequest:
     """A writing request, and the key under which it may be retried, if it has one."""
 
-    def __init__(self, request: Request, body: Any, database: Database, method: str | None = None) -> None:
-        """`method` is the method of the write, when the request itself is not the write. Raises Malformed for an
-        invalid key."""
+    def __init__(
+        self, request: Request, key: str | None, body: Any, database: Database, method: str | None = None
+    ) -> None:
+        """`method` is the method of the write, when the request itself is not the write."""
         self._database = database
-        self._key = key_of(request)
+        self._key = key
         if self._key and (subject := context.current().caller.subject):  # each caller has keys of their own
             self._key = hashlib.blake2b(f"{subject} {self._key}".encode(), digest_size=16).hexdigest()
         asks = json.dumps([method or request.method, request.url.path, body], sort_keys=True)

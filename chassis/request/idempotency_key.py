@@ -14,7 +14,11 @@ def key_of(request: Request) -> str | None:
     lines = request.headers.getlist("idempotency-key")
     if not lines:
         return None
-    key = ", ".join(lines)
+    return valid_key(", ".join(lines))
+
+
+def valid_key(key: str) -> str:
+    """`key`. Raises Malformed for an invalid one."""
     if not KEY.fullmatch(key):
         raise Malformed("Idempotency-Key deve ter de 1 a 255 caracteres ASCII visíveis")
     return key

@@ -4,20 +4,22 @@ A service declares its repository and its body model, and `Collection(...)` answ
 bodies and parameters, keyset pages with `Link` (RFC 8288), conditional requests (RFC 9110), JSON merge patch (RFC
 7396), `Idempotency-Key`, `Prefer` (RFC 7240), and a richer read by POST for programs.
 
-Endpoints take the plain request and read it with the chassis's own strict readers. `chassis.rest.openapi` describes
-what they take and answer from the same declarations.
+The endpoints are methods with typed signatures. `chassis.rest.routes` puts the types of one collection into them, and
+FastAPI describes them. A body of a write is taken as a JSON object, since only the stored row tells what is wrong with
+it.
 """
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, cast
+from typing import Annotated, Any, NamedTuple, cast
 from urllib.parse import urlencode
 
 import orjson
-from pydantic import BaseModel
+from fastapi import Header
+from pydantic import AfterValidator, BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -28,25 +30,40 @@ from chassis.db.filters import cursor_position, orderings
 from chassis.db.idempotency import IdempotentRequest
 from chassis.db.pages import PageOfRows
 from chassis.db.repository import Repository
-from chassis.errors import Contended, FieldError, Invalid, NotFound, Refusal, invalid
+from chassis.errors import Contended, FieldError, Invalid, InvalidValue, NotFound, Refusal, invalid
 from chassis.query.models import GroupedQuery, RichQuery, query_model
-from chassis.query.pagination import DEFAULT_SIZE, INT8, MAX_SIZE, adjacent_cursor, cursor
-from chassis.rest import parameters
-from chassis.text import TEXT_MAX
-from chassis.web import preferences, query_string
-from chassis.web.body import MERGE_PATCH, parse, read_json, require_object, validate
-from chassis.web.conditional import etag, not_modified, require_preconditions
+from chassis.query.pagination import DEFAULT_SIZE, INT8, adjacent_cursor, cursor
+from chassis.request.idempotency_key import valid_key
+from chassis.rest.bodies import patch_model, replace_model, result_model
+from chassis.rest.parameters import MAX_BULK_IDS, ListParameters, parameters_of
+from chassis.web import preferences
+from chassis.web.body import parse, validate
+from chassis.web.conditional import Conditions, etag
+from chassis.web.reading import INTEGER, header
 from chassis.web.validation import MAX_ERRORS, too_many_errors
 
 ID = re.compile("[1-9][0-9]{0,18}")
 """The only spelling of an id in a path, so that each row has one address."""
-MAX_BULK_IDS = 1000
 MAX_ATTEMPTS = 3
 """How often a change is tried when the row changes in between."""
 
 
 class _ChangedSinceError(Exception):
     """The row has changed since the change was checked against it, so it must be checked again."""
+
+
+def member_id(label: str) -> Callable[[str], int]:
+    """Makes the function that reads the id in a path. It raises NotFound for an integer that cannot be an id, calling
+    the row by its `label`."""
+
+    def read(text: str) -> int:
+        if ID.fullmatch(text) and (id := int(text)) <= INT8:
+            return id
+        if INTEGER.fullmatch(text):
+            raise NotFound(f"{label} {text} não existe")
+        raise InvalidValue("NOT_AN_INTEGER", "deve ser um número inteiro")
+
+    return read
 
 
 def dumps(value: Any) -> bytes:
@@ -58,63 +75,95 @@ def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | No
     return Response(dumps(value), status, headers, media_type="application/json")
 
 
+class WriteHeaders(Conditions):
+    """The headers of a write."""
+
+    idempotency_key: Annotated[str, AfterValidator(valid_key)] = header(
+        "Idempotency-Key",
+        "A retry under the same key gets the first successful answer, for 24 h.",
+        "8e03978e-40d5-43dd-bc93-6894a57f9324",
+        pattern="^[!-~]{1,255}$",
+    )
+    prefer: str = header(
+        "Prefer",
+        "`return=representation` answers with the row, `return=minimal` without it (RFC 7240). By default a `DELETE` "
+        "is minimal, and other writes are not.",
+        "return=representation",
+    )
+
+    @property
+    def preferred(self) -> str | None:
+        """What of the row the client wants in the answer."""
+        return preferences.preferred_return(self.prefer or "")
+
+
+Check = Callable[[Mapping[str, Any], Mapping[str, Any] | None], Awaitable[Sequence[FieldError]]]
+"""A service's own rule for what is written: it gets the new members and the stored row, and returns what is wrong. When
+the body is refused anyway, the new members are only those that are valid by themselves."""
+
+
+async def no_check() -> Check:
+    """The rule of a collection that has none of its own."""
+
+    async def check(_new: Mapping[str, Any], _old: Mapping[str, Any] | None) -> Sequence[FieldError]:
+        return ()
+
+    return check
+
+
+class View(NamedTuple):
+    """A service's own GET of one member: a FastAPI endpoint, the model of its answer, and an example."""
+
+    endpoint: Callable[..., Awaitable[Response]]
+    model: type[BaseModel]
+    example: Mapping[str, Any]
+
+
 class Collection:
     """One resource over HTTP.
 
-    `make` builds the repository for a request, `public` describes a row, and `write` validates what may be written.
-    `view` describes the GET of one member, with an example, when a service overrides `show`. `expanded` maps read-only
+    `kind` is its repository, `public` describes a row, and `write` what may be written. `expanded` maps read-only
     members to the writable ones that they show (`{"categoria": "categoria_id"}`), so that a client can write back what
-    it has read. A service with a rule of its own overrides `check` or `show`.
+    it has read. A service with a rule of its own gives a dependency that returns its `check`, or a `view`.
     """
-
-    expanded: Mapping[str, str] = {}
 
     def __init__(
         self,
         path: str,
-        make: Callable[[Request], Repository],
         kind: type[Repository],
         *,
         public: type[BaseModel],
         write: type[BaseModel],
         example: Mapping[str, Any],
-        view: tuple[type[BaseModel], Mapping[str, Any]] | None = None,
+        expanded: Mapping[str, str] | None = None,
+        check: Callable[..., Awaitable[Check]] = no_check,
+        view: View | None = None,
     ) -> None:
-        self.path, self.make, self.kind, self.public, self.write = path, make, kind, public, write
-        self.example, self.view = example, view
-        fields = kind.rows.fields
+        self.path, self.kind, self.public, self.write = path, kind, public, write
+        self.example, self.expanded, self.check, self.view = example, expanded or {}, check, view
+        fields, self.name = kind.rows.fields, kind.noun.capitalize()
         self.name_field = next((name for name, field in fields.items() if field.kind == "name"), None)
-        self.parameters = {parameter.name: parameter for parameter in self._parameters()}
         parents = tuple(name for name, field in fields.items() if field.parent)
         kinds = {name: field.kind for name, field in fields.items()}
-        self.query_model = query_model(kind.noun.capitalize(), kinds, orderings(fields), parents)
-
-    # -- what a service may override ---------------------------------------------------------------------------
-
-    async def check(
-        self, request: Request, new: Mapping[str, Any], old: Mapping[str, Any] | None
-    ) -> Sequence[FieldError]:
-        """Checks a service's own rule before the transaction, and returns what is wrong. When the body is refused
-        anyway, `new` has only the members that are valid by themselves."""
-        return ()
-
-    async def show(self, request: Request, id: int) -> Response:
-        """GET of one member."""
-        body = dumps(await self.make(request).get(id))
-        tag = etag(body)
-        headers = {"ETag": tag, "Cache-Control": "no-cache"}
-        if not_modified(request, tag):
-            return Response(status_code=304, headers=headers)
-        return Response(body, headers=headers, media_type="application/json")
+        self.parameters = parameters_of(self.name, fields, example)
+        self.query_model = query_model(self.name, kinds, orderings(fields), parents)
+        self.replace_model = replace_model(self.name, public, write)
+        self.patch_model = patch_model(self.name, self.replace_model)
+        self.result_model = result_model(self.name, public, self.query_model)
 
     # -- reading -----------------------------------------------------------------------------------------------
 
-    async def page(self, request: Request) -> Response:
-        given = parameters.read_all(query_string.parse_query(request.scope["query_string"]), self.parameters)
-        query = self._query_of(given)
-        if not_modified(request, None):
+    async def page(
+        self,
+        parameters: ListParameters,
+        rows: Repository,
+        conditions: Annotated[Conditions, Header()],
+        request: Request,
+    ) -> Response:
+        query = self._query_of(parameters)
+        if conditions.not_modified(None):
             return Response(status_code=304)
-        page = await self.make(request).page(query)
+        page = await rows.page(query)
         headers: dict[str, str] = {}
         if links := self._links(request, query, page):
             headers["Link"] = ", ".join(links)
@@ -122,87 +171,82 @@ class Collection:
             headers["X-Total-Count"] = str(page.count)
         return json_response(page.items, headers=headers)
 
-    async def query(self, request: Request) -> Response:
-        query = validate(self.query_model, await read_json(request))
-        repository = self.make(request)
+    async def query(self, query: RichQuery, rows: Repository) -> Response:
         if "ids" in query.model_fields_set:
-            return json_response({"items": await repository.by_ids(query.ids)})
+            return json_response({"items": await rows.by_ids(query.ids)})
         if query.select == "ids":
-            ids, more = await repository.ids(query)
+            ids, more = await rows.ids(query)
             return json_response({"ids": ids, "has_next": more})
         if isinstance(query, GroupedQuery) and "per" in query.model_fields_set:
-            groups = await repository.pages_per_parent(query)
+            groups = await rows.pages_per_parent(query)
             return json_response({"groups": [{"id": id, **_envelope(page)} for id, page in groups]})
-        return json_response(_envelope(await repository.page(query)))
+        return json_response(_envelope(await rows.page(query)))
 
-    async def get(self, request: Request) -> Response:
-        return await self.show(request, self._id(request))
+    async def get(self, id: int, rows: Repository, conditions: Annotated[Conditions, Header()]) -> Response:
+        body = dumps(await rows.get(id))
+        tag = etag(body)
+        headers = {"ETag": tag, "Cache-Control": "no-cache"}
+        if conditions.not_modified(tag):
+            return Response(status_code=304, headers=headers)
+        return Response(body, headers=headers, media_type="application/json")
 
     # -- writing -----------------------------------------------------------------------------------------------
 
-    async def create(self, request: Request) -> Response:
-        body = require_object(await read_json(request))
+    async def create(
+        self,
+        body: dict[str, Any],
+        rows: Repository,
+        check: Check,
+        headers: Annotated[WriteHeaders, Header()],
+        request: Request,
+    ) -> Response:
         unknown = [field for field in body if field not in self.write.model_fields]
         written, wrong = self._validate(body, [self._unwritable(field) for field in unknown])
-        repository = self.make(request)
         if wrong:  # no stored answer is looked for, since an invalid body never has one
-            await self._raise_if_wrong(request, wrong, written, None)
-        idempotent = IdempotentRequest(request, body, repository.database)
+            await self._raise_if_wrong(rows, check, wrong, written, None)
+        idempotent = IdempotentRequest(request, headers.idempotency_key, body, rows.database)
 
         async def attempt() -> Response:
-            require_preconditions(request, None)
-            await self._raise_if_wrong(request, [], written, None)
+            headers.require(None)
+            await self._raise_if_wrong(rows, check, [], written, None)
 
             async def work(transaction: Transaction) -> Response:
-                row = await repository.add(transaction, written)
-                return _write_response(request, row, 201, {"Location": f"{self.path}{row['id']}/"})
+                row = await rows.add(transaction, written)
+                return _write_response(headers, row, 201, {"Location": f"{self.path}{row['id']}/"})
 
             return await idempotent.transaction(work)
 
         return await idempotent.answer(attempt)
 
-    async def replace(self, request: Request) -> Response:
-        return await self._change(request, require_object(await read_json(request)), merge=False)
-
-    async def merge(self, request: Request) -> Response:
-        return await self._change(request, require_object(await read_json(request, MERGE_PATCH)), merge=True)
-
-    async def delete(self, request: Request) -> Response:
-        id, repository = self._id(request), self.make(request)
-        idempotent = IdempotentRequest(request, None, repository.database)
-
-        async def work(transaction: Transaction) -> Response:
-            row = await repository.lock(transaction, id)
-            require_preconditions(request, etag(dumps(row)))
-            await repository.remove(transaction, id)
-            preferred = preferences.preferred_return(request)
-            if preferred == "representation":
-                return json_response(row, headers=_preference_applied(preferred))
-            return Response(status_code=204, headers=_preference_applied(preferred))
-
-        return await idempotent.answer(lambda: idempotent.transaction(work))
-
-    async def _change(self, request: Request, body: dict[str, Any], *, merge: bool) -> Response:
-        id, repository = self._id(request), self.make(request)
-        idempotent = IdempotentRequest(request, body, repository.database)
+    async def replace(
+        self,
+        id: int,
+        body: dict[str, Any],
+        rows: Repository,
+        check: Check,
+        headers: Annotated[WriteHeaders, Header()],
+        request: Request,
+    ) -> Response:
+        # PUT, and PATCH, whose body is merged with what is stored
+        idempotent = IdempotentRequest(request, headers.idempotency_key, body, rows.database)
 
         async def attempt() -> Response:
-            before = await repository.get(id)
+            before = await rows.get(id)
             tag = etag(dumps(before))
-            written, wrong = self._validated_change(body, before, merge=merge)
+            written, wrong = self._validated_change(body, before, merge=request.method == "PATCH")
             # A client that has read an older version may repeat its read-only members. It must learn that the version
             # has changed, and not that these members are wrong.
             if all(error.code == "READ_ONLY" for error in wrong):
-                require_preconditions(request, tag)
-            await self._raise_if_wrong(request, wrong, written, before)
+                headers.require(tag)
+            await self._raise_if_wrong(rows, check, wrong, written, before)
 
             async def work(transaction: Transaction) -> Response:
-                stored = await repository.lock(transaction, id)
-                require_preconditions(request, etag(dumps(stored)))
+                stored = await rows.lock(transaction, id)
+                headers.require(etag(dumps(stored)))
                 if stored != before:
                     raise _ChangedSinceError
-                row = await repository.change(transaction, id, written)
-                return _write_response(request, row, 200, {})
+                row = await rows.change(transaction, id, written)
+                return _write_response(headers, row, 200, {})
 
             return await idempotent.transaction(work)
 
@@ -212,6 +256,21 @@ class Collection:
             except _ChangedSinceError:
                 continue
         raise Contended(CONTENDED)
+
+    async def delete(
+        self, id: int, rows: Repository, headers: Annotated[WriteHeaders, Header()], request: Request
+    ) -> Response:
+        idempotent = IdempotentRequest(request, headers.idempotency_key, None, rows.database)
+
+        async def work(transaction: Transaction) -> Response:
+            row = await rows.lock(transaction, id)
+            headers.require(etag(dumps(row)))
+            await rows.remove(transaction, id)
+            if headers.preferred == "representation":
+                return json_response(row, headers=_preference_applied(headers.preferred))
+            return Response(status_code=204, headers=_preference_applied(headers.preferred))
+
+        return await idempotent.answer(lambda: idempotent.transaction(work))
 
     # -- bodies ------------------------------------------------------------------------------------------------
 
@@ -253,16 +312,21 @@ class Collection:
             return {field: value for field, value in known.items() if field not in bad}, [*failure.errors, *wrong]
 
     async def _raise_if_wrong(
-        self, request: Request, wrong: Sequence[FieldError], new: RowDict, old: Mapping[str, Any] | None
+        self,
+        rows: Repository,
+        check: Check,
+        wrong: Sequence[FieldError],
+        new: RowDict,
+        old: Mapping[str, Any] | None,
     ) -> None:
         """Raises Invalid for everything that is wrong with a body: with its members, and with the rows that they refer
         to."""
         if len(wrong) > MAX_ERRORS:  # then nothing else is checked
             raise too_many_errors("corpo")
         try:
-            found = [*wrong, *await self.check(request, new, old)]
+            found = [*wrong, *await check(new, old)]
             if wrong:  # otherwise the database reports them when it writes
-                found += await self.make(request).missing_references(new)
+                found += await rows.missing_references(new)
         except Refusal:
             if not wrong:
                 raise
@@ -274,44 +338,11 @@ class Collection:
             found.sort(key=lambda error: places.get(error.field, len(places)))
             raise Invalid(f"{found[0].field}: {found[0].message}", errors=found)
 
-    def _id(self, request: Request) -> int:
-        """The id in the path. Raises Invalid when it is not an integer, and NotFound for an integer that cannot be an
-        id."""
-        text: str = request.path_params["id"]
-        if ID.fullmatch(text) and (id := int(text)) <= INT8:
-            return id
-        if parameters.INTEGER.fullmatch(text):
-            raise NotFound(f"{self.kind.label} {text} não existe")
-        raise invalid("id", "NOT_AN_INTEGER", "deve ser um número inteiro")
-
     # -- query parameters --------------------------------------------------------------------------------------
 
-    def _parameters(self) -> list[parameters.Parameter]:
-        fields, mark = self.kind.rows.fields, cursor("id", None, 100)
-        found = [
-            parameters.integer("page_size", "Rows in the page.", 1, MAX_SIZE, DEFAULT_SIZE),
-            parameters.text("cursor", "Opaque: the page after this place, from a `Link` with rel=next.", 2000, mark),
-            parameters.text("before", "Opaque: the page before this place, from a `Link` with rel=prev.", 2000, mark),
-            parameters.choice("ordering", "Ascending by a field, or descending with `-`.", orderings(fields), "id"),
-            parameters.boolean("count", "Answer `X-Total-Count`: all rows that match."),
-            parameters.integers("id", "Bulk read: these ids; absent ones are simply missing.", MAX_BULK_IDS),
-        ]
-        for name, field in fields.items():
-            if field.kind == "integer" and name != "id":
-                found.append(parameters.integers(name, f"Rows whose {name} is one of these.", MAX_BULK_IDS))
-            if name == self.name_field:
-                found.append(parameters.text(name, f"Rows whose {name} is exactly this.", 100, self.example[name]))
-                found.append(
-                    parameters.text("search", f"Part of {name}, whatever its case and accents.", TEXT_MAX, "joao")
-                )
-            if field.kind == "instant":
-                found.append(parameters.instant(name, f"Rows of exactly this {name}."))
-                found.append(parameters.instant(f"{name}__gte", f"Rows with {name} at or after this."))
-                found.append(parameters.instant(f"{name}__lte", f"Rows with {name} at or before this."))
-        return found
-
-    def _query_of(self, given: Mapping[str, Any]) -> RichQuery:
+    def _query_of(self, parameters: ListParameters) -> RichQuery:
         """The parameters of a GET as the query that a POST would bring."""
+        given: dict[str, Any] = {name: getattr(parameters, name) for name in parameters.model_fields_set}
         if "cursor" in given and "before" in given:
             raise invalid("before", "CONTRADICTION", "cursor e before não se combinam")
         filters: dict[str, dict[str, Any]] = {}
@@ -355,9 +386,9 @@ class Collection:
         return links
 
 
-def _write_response(request: Request, row: RowDict, status: int, headers: Mapping[str, str]) -> Response:
+def _write_response(given: WriteHeaders, row: RowDict, status: int, headers: Mapping[str, str]) -> Response:
     """The answer to a write: the row as it is now, or less when `Prefer` asks for less."""
-    body, preferred = dumps(row), preferences.preferred_return(request)
+    body, preferred = dumps(row), given.preferred
     headers = {**headers, "ETag": etag(body), **_preference_applied(preferred)}
     if preferred == "minimal":
         return Response(status_code=204 if status == 200 else status, headers=headers)

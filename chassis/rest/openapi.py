@@ -12,14 +12,13 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
 
 from chassis.codes import FIELDS, PROBLEMS
 from chassis.errors import TITLES
 from chassis.identity.middleware import RequiredScope
-from chassis.query.models import GroupedQuery
+from chassis.query.pagination import INT8
 from chassis.rest.collection import Collection
+from chassis.web.body import MERGE_PATCH
 
 Schema = dict[str, Any]
 
@@ -36,10 +35,6 @@ COMMON = (
 
 def ref(kind: str, name: str) -> Schema:
     return {"$ref": f"#/components/{kind}/{name}"}
-
-
-def schema_ref(model: type[BaseModel] | str) -> Schema:
-    return ref("schemas", model if isinstance(model, str) else model.__name__)
 
 
 PROBLEM: Schema = {
@@ -129,229 +124,70 @@ SECURITY: Schema = {
     }
 }
 
-READ_REFUSALS = (400, 401, 403, 406, 422, 429, 500, 503, 504)
-BODY_REFUSALS = (400, 401, 403, 406, 413, 415, 422, 429, 500, 503, 504)
-
-
-def header(name: str, description: str, example: str, schema: Schema | None = None) -> Schema:
-    """A request header as a parameter. (Its example is in the schema, like that of a query parameter.)"""
-    document = {"name": name, "in": "header", "required": False, "description": description}
-    return document | {"schema": (schema or {"type": "string"}) | {"examples": [example]}}
-
-
-PARAMETERS: dict[str, Schema] = {
-    "id": {
-        "name": "id",
-        "in": "path",
-        "required": True,
-        "description": "The id of one row.",
-        "schema": {"type": "integer", "format": "int64", "minimum": -(2**63), "maximum": 2**63 - 1},
-        "example": 1,
-    },
-    "X-Request-ID": header("X-Request-ID", "A UUID to be traced by; anything else is ignored.", TRACE_ID),
-    "If-Match": header("If-Match", "Refuse with 412 unless this is still the version.", TAG),
-    "If-None-Match": header("If-None-Match", "While this is the version, 304 to a GET and 412 to a change.", TAG),
-    "Idempotency-Key": header(
-        "Idempotency-Key",
-        "A retry under the same key gets the first successful answer, for 24 h.",
-        "8e03978e-40d5-43dd-bc93-6894a57f9324",
-        {"type": "string", "pattern": "^[!-~]{1,255}$"},
-    ),
-    "Prefer": header(
-        "Prefer",
-        "`return=representation` answers with the row, `return=minimal` without it (RFC 7240). By default a `DELETE` "
-        "is minimal, and other writes are not.",
-        "return=representation",
-    ),
+REQUEST_ID: Schema = {
+    "name": "X-Request-ID",
+    "in": "header",
+    "required": False,
+    "description": "A UUID to be traced by; anything else is ignored.",
+    "schema": {"type": "string", "examples": [TRACE_ID]},
 }
 
 
-class OperationDocs:
-    """The operations of one collection."""
-
-    def __init__(self, collection: Collection) -> None:
-        self.collection = collection
-        self.name = collection.kind.noun.capitalize()
-        self.example = dict(collection.example)
-        self.view = collection.view
-        self.body_example = {
-            field: next(
-                (self.example[shown]["id"] for shown, stands_for in collection.expanded.items() if stands_for == field),
-                self.example.get(field),
-            )
-            for field in collection.write.model_fields
-        }
-
-    def operation(self, action: str) -> dict[str, Any]:
-        """FastAPI's arguments for one route."""
-        public, name = schema_ref(self.collection.public), self.name
-        conditions = ("If-Match", "If-None-Match")
-        changed = answer(200, public, self.example, "ETag", "Idempotency-Replayed")
-        changed |= answer(204, None, None, "ETag", "Idempotency-Replayed")
-        changed["200"]["links"] = self._links("get", "replace", "merge", "delete")
-        created = answer(201, public, self.example, "ETag", "Location", "Idempotency-Replayed")
-        created["201"]["links"] = changed["200"]["links"]
-        for written in (*changed.values(), *created.values()):
-            written["headers"]["Preference-Applied"] = ref("headers", "Preference-Applied")
-        replace, patch = schema_ref(f"{name}Replace"), schema_ref(f"{name}Patch")
-        documents: dict[str, dict[str, Any]] = {
-            "page": {
-                "summary": f"A page of {name}",
-                "parameters": [parameter.openapi() for parameter in self.collection.parameters.values()],
-                "responses": answer(200, {"type": "array", "items": public}, [self.example], "Link", "X-Total-Count")
-                | answer(304)
-                | refusals(*READ_REFUSALS, 412, 414),
-            },
-            "create": {
-                "summary": f"Create a {name}",
-                "parameters": parameters("Idempotency-Key", "Prefer"),
-                "requestBody": body(schema_ref(self.collection.write), self.body_example),
-                "responses": created | refusals(*BODY_REFUSALS, 409, 412),
-            },
-            "query": {
-                "summary": f"Read {name} by ids, by filter, or top-n per parent",
-                "requestBody": body(
-                    schema_ref(self.collection.query_model), {"first": 10, "ordering": "-id", "count": True}
-                ),
-                "responses": answer(
-                    200,
-                    schema_ref(f"{name}Result"),
-                    {"items": [self.example], "has_next": False, "has_previous": False, "count": 1},
-                )
-                | refusals(*BODY_REFUSALS),
-            },
-            "get": self._get(),
-            "replace": {
-                "summary": f"Replace a {name}",
-                "parameters": parameters("id", *conditions, "Idempotency-Key", "Prefer"),
-                "requestBody": body(replace, self.body_example),
-                "responses": changed | refusals(*BODY_REFUSALS, 404, 409, 412),
-            },
-            "merge": {
-                "summary": f"Change some members of a {name} (JSON merge patch, RFC 7396)",
-                "parameters": parameters("id", *conditions, "Idempotency-Key", "Prefer"),
-                "requestBody": body(patch, self.body_example, "application/merge-patch+json", "application/json"),
-                "responses": changed | refusals(*BODY_REFUSALS, 404, 409, 412),
-            },
-            "delete": {
-                "summary": f"Delete a {name}",
-                "parameters": parameters("id", *conditions, "Idempotency-Key", "Prefer"),
-                "responses": answer(204, None, None, "Preference-Applied", "Idempotency-Replayed")
-                | answer(200, public, self.example, "Preference-Applied", "Idempotency-Replayed")
-                | refusals(*READ_REFUSALS, 404, 409, 412),
-            },
-        }
-        extra = documents[action] | {"operationId": f"{action}{name}", "tags": [name]}
-        status = 204 if action == "delete" else 201 if action == "create" else 200
-        return {"openapi_extra": extra, "status_code": status, "response_model": None}
-
-    def _get(self) -> Schema:
-        refused = refusals(*READ_REFUSALS, 404, 412)
-        if self.view:  # it shows what other services own, so it has no ETag
-            model, example = self.view
-            shown = answer(200, schema_ref(model), dict(example)) | answer(304)
-            return {"summary": f"One {self.name}", "parameters": parameters("id"), "responses": shown | refused}
-        shown = answer(200, schema_ref(self.collection.public), self.example, "ETag") | answer(304, None, None, "ETag")
-        return {
-            "summary": f"One {self.name}",
-            "parameters": parameters("id", "If-Match", "If-None-Match"),
-            "responses": shown | refused,
-        }
-
-    def _links(self, *actions: str) -> Schema:
-        """The requests that are possible next on the row of the answer."""
-        found: Schema = {}
-        for action in actions:
-            values = {"path.id": "$response.body#/id"}
-            if action != "get":
-                values["header.If-Match"] = "$response.header.ETag"
-            found[action] = {
-                "operationId": f"{action}{self.name}",
-                "description": f"{action.capitalize()} this {self.name}.",
-                "parameters": values,
-            }
-        return found
-
-    def schemas(self) -> dict[str, Schema]:
-        """The component schemas that the operations refer to."""
-        collection, name = self.collection, self.name
-        models: list[type[BaseModel]] = [collection.public, collection.write, collection.query_model]
-        if self.view:
-            models.append(self.view[0])
-        _, found = models_json_schema([(model, "validation") for model in models], ref_template=REF_TEMPLATE)
-        schemas = cast("dict[str, Schema]", _untitled(found["$defs"]))
-        public, write = schemas[collection.public.__name__], schemas[collection.write.__name__]
-        for schema in (public, write):
-            schema["additionalProperties"] = False
-        # A client may write back what it has read: a read-only member is accepted when it repeats the stored value.
-        read_only = {
-            field: {"allOf": [schema], "readOnly": True, "description": "Accepted when it repeats what is stored."}
-            for field, schema in public["properties"].items()
-            if field not in write["properties"]
-        }
-        full = write | {"properties": write["properties"] | read_only}
-        schemas[f"{name}Replace"] = full
-        schemas[f"{name}Patch"] = {member: value for member, value in full.items() if member != "required"}
-        schemas[f"{name}Result"] = self._result()
-        return schemas
-
-    def _result(self) -> Schema:
-        items = {"type": "array", "items": schema_ref(self.collection.public)}
-        ids = {"type": "array", "items": {"type": "integer", "format": "int64"}}
-        flag = {"type": "boolean"}
-        count = {"type": "integer", "minimum": 0, "description": "All rows that match, when the query asks."}
-        page = {"items": items, "has_next": flag, "has_previous": flag}
-        shapes = [
-            closed("A page", page, {"count": count}),
-            closed("A bulk read", {"items": items}),
-            closed("Ids", {"ids": ids, "has_next": flag}),
-        ]
-        if issubclass(self.collection.query_model, GroupedQuery):
-            group = closed(
-                "A page of one parent", {"id": {"type": "integer", "format": "int64"}, **page}, {"count": count}
-            )
-            shapes.append(closed("A page per parent", {"groups": {"type": "array", "items": group}}))
-        return {"description": "By what the query asked for.", "oneOf": shapes}
+def answer(
+    status: int, example: Any = None, *headers: str, model: Any = None, links: Schema | None = None
+) -> dict[int | str, Any]:
+    """One good answer, as FastAPI's argument `responses` has it. Without an example it has no content."""
+    named = {name: ref("headers", name) for name in headers}
+    found: Schema = {"description": HTTPStatus(status).phrase, "headers": named}
+    if example is not None:
+        found["content"] = {"application/json": {"example": example}}
+    if model is not None:
+        found["model"] = model
+    if links:
+        found["links"] = links
+    return {status: found}
 
 
-REF_TEMPLATE = schema_ref("{model}")["$ref"]
+def links(name: str, *actions: str) -> Schema:
+    """The requests that are possible next on the row of an answer."""
+    found: Schema = {}
+    for action in actions:
+        values = {"path.id": "$response.body#/id"}
+        if action != "get":
+            values["header.If-Match"] = "$response.header.ETag"
+        description = f"{action.capitalize()} this {name}."
+        found[action] = {"operationId": f"{action}{name}", "description": description, "parameters": values}
+    return found
 
 
-def closed(title: str, required: Schema, optional: Schema | None = None) -> Schema:
-    """An object of exactly these members."""
-    return {
-        "title": title,
-        "type": "object",
-        "required": list(required),
-        "properties": required | (optional or {}),
-        "additionalProperties": False,
-    }
-
-
-def answer(status: int, schema: Schema | None = None, example: Any = None, *headers: str) -> dict[str, Schema]:
-    """One good answer, by its status."""
-    found: Schema = {
-        "description": HTTPStatus(status).phrase,
-        "headers": {name: ref("headers", name) for name in (*headers, "X-Request-ID")},
-    }
-    if schema is not None:
-        found["content"] = {"application/json": {"schema": schema, "example": example}}
-    return {str(status): found}
-
-
-def refusals(*statuses: int) -> dict[str, Schema]:
-    return {str(status): ref("responses", _refusal_name(status)) for status in statuses}
-
-
-def parameters(*names: str) -> list[Schema]:
-    return [ref("parameters", name) for name in names]
-
-
-def body(schema: Schema, example: Any, *media_types: str) -> Schema:
-    content = {
-        media_type: {"schema": schema, "example": example} for media_type in media_types or ("application/json",)
-    }
-    return {"required": True, "content": content}
+def _complete(operation: Schema, method: str) -> None:
+    """Adds to FastAPI's description of an operation what all operations of this kind share."""
+    taken = operation.setdefault("parameters", [])
+    for parameter in taken:
+        for said in ("style", "explode"):  # OpenAPI says this beside the schema, where FastAPI has no place for it
+            if said in parameter["schema"]:
+                parameter[said] = parameter["schema"].pop(said)
+        parameter["schema"].pop("description", None)
+    places, names = {one["in"] for one in taken}, {one["name"] for one in taken}
+    statuses = [400, 401, 403, 406, 429, 500, 503, 504]
+    statuses += [404] if "path" in places else []
+    statuses += [414] if "query" in places else []
+    statuses += [409] if "Idempotency-Key" in names else []
+    statuses += [412] if "If-Match" in names else []
+    statuses += [413, 415] if "requestBody" in operation else []
+    statuses += [422] if taken or "requestBody" in operation else []
+    answers = operation["responses"]
+    if "If-None-Match" in names and method == "get":
+        answers.setdefault("304", answer(304)[304])
+    answers.pop("422", None)  # FastAPI's own
+    for good in answers.values():
+        good.setdefault("headers", {})["X-Request-ID"] = ref("headers", "X-Request-ID")
+    answers |= {str(status): ref("responses", _refusal_name(status)) for status in statuses}
+    operation["responses"] = dict(sorted(answers.items()))
+    if content := operation.get("requestBody", {}).get("content") if method == "patch" else None:
+        for media_type in MERGE_PATCH:
+            content.setdefault(media_type, next(iter(content.values())))
+    taken.append(ref("parameters", "X-Request-ID"))
 
 
 def _refusal_name(status: int) -> str:
@@ -381,31 +217,27 @@ def _refusal(status: int, name: str, noun: str, path: str) -> Schema:
     return {
         "description": TITLES[status],
         "headers": headers,
-        "content": {"application/problem+json": {"schema": schema_ref("Problem"), "example": example}},
+        "content": {"application/problem+json": {"schema": ref("schemas", "Problem"), "example": example}},
     }
 
 
-def _untitled(node: Any) -> Any:
-    """A copy without pydantic's titles, which only repeat the names."""
-    if isinstance(node, dict):
-        members = cast("Schema", node)
-        return {
-            name: _untitled(value) for name, value in members.items() if name != "title" or not isinstance(value, str)
-        }
-    return [_untitled(one) for one in cast("list[Any]", node)] if isinstance(node, list) else node
-
-
-def index(paths: dict[str, str]) -> dict[str, Any]:
-    """FastAPI's arguments for the route that lists the collections."""
-    schema = closed("Index", {name: {"const": path} for name, path in paths.items()})
-    extra = {"responses": answer(200, schema, paths) | refusals(406, 429, 500)}
-    return {
-        "summary": "The collections and their URLs",
-        "operation_id": "index",
-        "tags": ["index"],
-        "response_model": None,
-        "openapi_extra": extra,
-    }
+def _tidied(node: Any) -> Any:
+    """A copy without titles, which only repeat the names, and with integers as bounds: FastAPI makes floats of them,
+    which cannot hold the greatest id."""
+    if isinstance(node, list):
+        return [_tidied(one) for one in cast("list[Any]", node)]
+    if not isinstance(node, dict):
+        return node
+    members = cast("Schema", node)
+    tidied: Schema = {}
+    for name, value in members.items():
+        if name in ("example", "examples"):
+            tidied[name] = value
+        elif name in ("minimum", "maximum") and isinstance(value, float):
+            tidied[name] = min(int(value), INT8) if value.is_integer() else value
+        elif name != "title" or not isinstance(value, str):
+            tidied[name] = _tidied(value)
+    return tidied
 
 
 def describe(app: FastAPI, collections: tuple[Collection, ...], required_scope: RequiredScope) -> None:
@@ -419,27 +251,33 @@ def describe(app: FastAPI, collections: tuple[Collection, ...], required_scope: 
                 description=f"{app.description} {COMMON}",
                 routes=app.routes,
                 servers=[{"url": "/"}],
-                tags=[{"name": OperationDocs(one).name, "description": one.path} for one in collections]
+                tags=[{"name": one.name, "description": one.path} for one in collections]
                 + [{"name": "index", "description": "/api/"}],
+                separate_input_output_schemas=False,
             )
+            document["paths"] = _tidied(document["paths"])
             for path, operations in document["paths"].items():
                 for method, operation in operations.items():
                     if scope := required_scope(method.upper(), path):
                         operation["security"] = [{"bearer": [scope]}, {}]
-                    operation.setdefault("parameters", []).append(ref("parameters", "X-Request-ID"))
-                    operation["responses"] = dict(sorted(operation["responses"].items()))
-            schemas: dict[str, Schema] = {"Problem": PROBLEM}
-            for collection in collections:
-                schemas |= OperationDocs(collection).schemas()
+                    _complete(operation, method)
+            schemas: dict[str, Schema] = _tidied(document.get("components", {}).get("schemas", {}))
+            for own in ("ValidationError", "HTTPValidationError"):  # FastAPI's, in whose place is `Problem`
+                schemas.pop(own, None)
+            for closed in (model for one in collections for model in (one.public, one.write)):
+                schemas[closed.__name__]["additionalProperties"] = False
+            for one in collections:
+                result = schemas[one.result_model.__name__]
+                result["oneOf"] = result.pop("anyOf")
             first = collections[0]
             document["components"] = {
-                "schemas": dict(sorted(schemas.items())),
+                "schemas": dict(sorted((schemas | {"Problem": PROBLEM}).items())),
                 "responses": {
                     _refusal_name(status): _refusal(status, app.title, first.kind.noun, first.path)
                     for status in REFUSALS
                 },
                 "headers": HEADERS | {"Location": HEADERS["Location"] | {"example": f"{first.path}1/"}},
-                "parameters": PARAMETERS,
+                "parameters": {"X-Request-ID": REQUEST_ID},
                 "securitySchemes": SECURITY,
             }
             used = json.dumps(document)

@@ -14,6 +14,7 @@ from chassis.db.idempotency import IdempotentRequest
 from chassis.errors import Forbidden, Malformed, challenge
 from chassis.request import context
 from chassis.request.caller import ANYBODY
+from chassis.request.idempotency_key import key_of
 from chassis.web.body import read_body
 
 PATH = "/operations/"
@@ -49,6 +50,7 @@ def _idempotent_request(request: Request) -> IdempotentRequest:
     caller.require()
     if caller is not ANYBODY and not any(scope.endswith(":write") for scope in caller.scopes):
         raise Forbidden("falta um escopo de escrita", headers=challenge("insufficient_scope"))
-    if "idempotency-key" not in request.headers:
+    key = key_of(request)
+    if key is None:
         raise Malformed("falta a Idempotency-Key")
-    return IdempotentRequest(request, None, request.app.state.database, method="PUT")
+    return IdempotentRequest(request, key, None, request.app.state.database, method="PUT")

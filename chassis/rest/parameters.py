@@ -1,132 +1,137 @@
-"""The query parameters of a collection: how each is read from its text, and how OpenAPI describes it.
-
-They are read strictly: an unknown parameter, one that is given twice, or a value out of range is a 422 that names it.
-"""
+"""The query parameters of a collection, as a pydantic model that is derived from the kinds of its fields."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, PlainValidator, create_model
 
 from chassis import instants
-from chassis.errors import FieldError, Invalid, InvalidValue
-from chassis.query.pagination import INT8
-from chassis.text import compose
-from chassis.web.query_string import is_text
+from chassis.db.filters import Fields, orderings
+from chassis.errors import InvalidValue
+from chassis.query.models import ABSENT, StrictModel
+from chassis.query.pagination import DEFAULT_SIZE, INT8, MAX_SIZE, cursor
+from chassis.text import TEXT_MAX, compose
 
 INTEGER = re.compile(r"-?[0-9]+")
 INTEGERS = re.compile(r"-?[0-9]{1,18}(,-?[0-9]{1,18})*")
 """A list of integers that surely fit into 64 bits."""
+MAX_BULK_IDS = 1000
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """`read` turns the text into a value, or raises InvalidValue."""
-
-    name: str
-    description: str
-    schema: dict[str, Any]
-    read: Callable[[str], Any]
-    example: Any
-
-    def openapi(self) -> dict[str, Any]:
-        document: dict[str, Any] = {
-            "name": self.name,
-            "in": "query",
-            "required": False,
-            "description": self.description,
-            # In the schema: documentation pages send a parameter's own example with every request, and the examples of
-            # all parameters together are contradictory.
-            "schema": self.schema | {"examples": [self.example]},
-        }
-        return document | ({"style": "form", "explode": False} if self.schema["type"] == "array" else {})
+def parameter(description: str, example: Any, default: Any = None) -> Any:
+    """A member of a model of parameters."""
+    # The example is in the schema: documentation pages send a parameter's own example with every request, and the
+    # examples of all parameters together are contradictory.
+    return Field(default, description=description, examples=[example])
 
 
-def read_all(given: Iterable[tuple[str, str]], known: Mapping[str, Parameter]) -> dict[str, Any]:
-    """The value of every given parameter. Raises Invalid, which names each one at fault."""
-    values: dict[str, Any] = {}
-    wrong: list[FieldError] = []
-    for name, text in given:
-        if name not in known:
-            shown = name.encode(errors="replace").decode()
-            wrong.append(FieldError(shown, "UNKNOWN_PARAMETER", "parâmetro desconhecido"))
-        elif not is_text(text):
-            wrong.append(FieldError(name, "INVALID_CHARACTER", "não é UTF-8 válido"))
-        elif name in values:
-            wrong.append(FieldError(name, "REPEATED_PARAMETER", "parâmetro repetido"))
-        else:
-            try:
-                values[name] = known[name].read(text)
-            except InvalidValue as failure:
-                values[name] = None
-                wrong.append(FieldError(name, failure.code, failure.message))
-    if wrong:
-        raise Invalid(f"{wrong[0].field}: {wrong[0].message}", errors=wrong)
-    return values
+def text(at_most: int) -> Any:
+    """A text of at most so many characters in NFC, which is what it is turned into."""
+    schema = {"type": "string", "maxLength": at_most, "pattern": "^[^\\u0000]*$"}
+    return Annotated[str, AfterValidator(lambda text: compose(text, at_most)), Field(json_schema_extra=schema)]
 
 
-def read_integer(text: str, low: int = -INT8 - 1, high: int = INT8) -> int:
-    """Reads an integer in decimal digits. Raises InvalidValue."""
+def between(low: int, high: int) -> Any:
+    """An integer with both bounds, which its error names together."""
+    schema = {"type": "integer", "minimum": low, "maximum": high}
+    return Annotated[int, AfterValidator(lambda value: _between(low, high, value)), Field(json_schema_extra=schema)]
+
+
+def choice(options: tuple[str, ...]) -> Any:
+    """One of these texts."""
+
+    def check(value: str) -> str:
+        if value not in options:
+            raise InvalidValue("INVALID_CHOICE", f"deve ser um de: {', '.join(options)}")
+        return value
+
+    return Annotated[str, AfterValidator(check), Field(json_schema_extra={"type": "string", "enum": list(options)})]
+
+
+def several(read: Callable[[str], list[Any]], item: Mapping[str, Any]) -> Any:
+    """Up to a thousand values in one parameter, separated by commas."""
+
+    def split(text: str) -> list[Any]:
+        if text.count(",") >= MAX_BULK_IDS:
+            raise InvalidValue("TOO_MANY", f"no máximo {MAX_BULK_IDS} valores")
+        return read(text)
+
+    schema = {"type": "array", "items": item, "minItems": 1, "maxItems": MAX_BULK_IDS}
+    # Not annotated as a list, since FastAPI would read each value of a list from a parameter of its own.
+    return Annotated[Any, PlainValidator(split), Field(json_schema_extra=schema | {"style": "form", "explode": False})]
+
+
+def _read_integers(text: str) -> list[int]:
+    if INTEGERS.fullmatch(text):  # all at once: reading them one by one would cost a bulk read as much as its SQL
+        return list(map(int, text.split(",")))
+    return [_read_integer(part) for part in text.split(",")]
+
+
+def _read_integer(text: str) -> int:
     if not INTEGER.fullmatch(text):
         raise InvalidValue("NOT_AN_INTEGER", "deve ser um número inteiro")
     value = int(text) if len(text) <= 20 else INT8 + 1  # a longer text is out of range, and could take long to convert
+    return _between(-INT8 - 1, INT8, value)
+
+
+def _between(low: int, high: int, value: int) -> int:
     if not low <= value <= high:
         raise InvalidValue("OUT_OF_RANGE", f"deve estar entre {low} e {high}")
     return value
 
 
-def integer(name: str, description: str, low: int, high: int, default: int) -> Parameter:
-    schema = {"type": "integer", "minimum": low, "maximum": high, "default": default}
-    return Parameter(name, description, schema, lambda text: read_integer(text, low, high), default)
+def _read_instant(text: str) -> str:
+    instants.read(text)
+    return text  # the filter reads it again, as for a POST
 
 
-def integers(name: str, description: str, at_most: int) -> Parameter:
-    """Several integers in one parameter, separated by commas."""
-
-    def read(text: str) -> list[int]:
-        if text.count(",") >= at_most:
-            raise InvalidValue("TOO_MANY", f"no máximo {at_most} valores")
-        if INTEGERS.fullmatch(text):  # all at once: reading them one by one would cost a bulk read as much as its SQL
-            return list(map(int, text.split(",")))
-        return [read_integer(part) for part in text.split(",")]
-
-    item = {"type": "integer", "format": "int64", "minimum": -INT8 - 1, "maximum": INT8}
-    schema = {"type": "array", "items": item, "minItems": 1, "maxItems": at_most}
-    return Parameter(name, description, schema, read, [1, 2, 3])
+INTEGERS_TYPE = several(_read_integers, {"type": "integer", "format": "int64", "minimum": -INT8 - 1, "maximum": INT8})
+INSTANT_SCHEMA = {"type": "string", "format": "date-time"}
+INSTANT_TYPE = Annotated[str, PlainValidator(_read_instant), Field(json_schema_extra=INSTANT_SCHEMA)]
 
 
-def choice(name: str, description: str, options: tuple[str, ...], default: str) -> Parameter:
-    def read(text: str) -> str:
-        if text not in options:
-            raise InvalidValue("INVALID_CHOICE", f"deve ser um de: {', '.join(options)}")
-        return text
+class ListParameters(StrictModel):
+    """The query parameters that every collection has, as they are read."""
 
-    schema = {"type": "string", "enum": list(options), "default": default}
-    return Parameter(name, description, schema, read, options[-1])
-
-
-def boolean(name: str, description: str) -> Parameter:
-    def read(text: str) -> bool:
-        if text not in ("true", "false"):
-            raise InvalidValue("NOT_A_BOOLEAN", "deve ser true ou false")
-        return text == "true"
-
-    return Parameter(name, description, {"type": "boolean", "default": False}, read, True)
+    page_size: int = DEFAULT_SIZE
+    cursor: str = ABSENT
+    before: str = ABSENT
+    ordering: str = "id"
+    count: bool = False
+    id: Any = ABSENT
 
 
-def text(name: str, description: str, at_most: int, example: str) -> Parameter:
-    def read(text: str) -> str:
-        if "\0" in text:
-            raise InvalidValue("INVALID_CHARACTER", "contém caracteres não permitidos")
-        return compose(text, at_most)
-
-    schema = {"type": "string", "maxLength": at_most, "pattern": "^[^\\u0000]*$"}
-    return Parameter(name, description, schema, read, example)
-
-
-def instant(name: str, description: str) -> Parameter:
-    def read(text: str) -> str:
-        instants.read(text)
-        return text  # the filter reads it again, as for a POST
-
-    return Parameter(name, description, {"type": "string", "format": "date-time"}, read, "2026-01-31T12:00:00Z")
+def parameters_of(noun: str, fields: Fields, example: Mapping[str, Any]) -> type[ListParameters]:
+    """The model of one collection's query parameters: those that every collection has, and those of its fields."""
+    offered, mark = orderings(fields), cursor("id", None, 100)
+    after = "Opaque: the page after this place, from a `Link` with rel=next."
+    before = "Opaque: the page before this place, from a `Link` with rel=prev."
+    members: dict[str, Any] = {
+        "page_size": (between(1, MAX_SIZE), parameter("Rows in the page.", DEFAULT_SIZE, DEFAULT_SIZE)),
+        "cursor": (text(2000), parameter(after, mark)),
+        "before": (text(2000), parameter(before, mark)),
+        "count": (bool, parameter("Answer `X-Total-Count`: all rows that match.", True, False)),
+        "ordering": (
+            choice(offered),
+            parameter("Ascending by a field, or descending with `-`.", offered[-1], "id"),
+        ),
+        "id": (INTEGERS_TYPE, parameter("Bulk read: these ids; absent ones are simply missing.", [1, 2, 3])),
+    }
+    for name, field in fields.items():
+        match field.kind:
+            case "integer" if name != "id":
+                members[name] = (INTEGERS_TYPE, parameter(f"Rows whose {name} is one of these.", [1, 2, 3]))
+            case "name" if field.ordered:
+                members[name] = (text(100), parameter(f"Rows whose {name} is exactly this.", example[name]))
+                members["search"] = (
+                    text(TEXT_MAX),
+                    parameter(f"Part of {name}, whatever its case and accents.", "joao"),
+                )
+            case "instant":
+                for suffix, said in (("", "of exactly"), ("__gte", "at or after"), ("__lte", "at or before")):
+                    described = parameter(f"Rows {said} this {name}.", "2026-01-31T12:00:00Z")
+                    members[name + suffix] = (INSTANT_TYPE, described)
+            case _:
+                pass
+    return create_model(f"{noun}Parameters", __base__=ListParameters, **members)

@@ -21,6 +21,7 @@ from chassis.web.body import read_body
 from chassis.web.middleware import RequestMiddleware
 from chassis.web.options import OptionsRoute, allow_header
 from chassis.web.problem import broken, problem
+from chassis.web.reading import StrictRoute
 
 if TYPE_CHECKING:
     from chassis.identity.keys import KeySet
@@ -104,6 +105,7 @@ def build(
         redoc_url=None,
         **more,
     )
+    app.router.route_class = StrictRoute
     app.router.routes.insert(0, OptionsRoute(app.router.routes))
     health.add_to(app, *([keys.ready] if keys else []), *([ready] if ready else []))
     scrape.add_to(app, settings.metrics_dir)

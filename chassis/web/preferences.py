@@ -2,14 +2,11 @@
 
 from typing import Literal
 
-from starlette.requests import Request
-
-from chassis.request.headers import combined, parameter, parts
+from chassis.request.headers import parameter, parts
 
 
-def preferred_return(request: Request) -> Literal["minimal", "representation"] | None:
+def preferred_return(prefer: str) -> Literal["minimal", "representation"] | None:
     """The preferred value of `return`. None when there is none, or an unknown one. The first of several counts."""
-    prefer = combined(request.scope["headers"]).get(b"prefer", b"").decode("latin-1")
     for preference in parts(prefer, ","):
         name, value = parameter((parts(preference, ";") or [""])[0])
         if name == "return":

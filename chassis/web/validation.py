@@ -1,5 +1,8 @@
 """Turns pydantic's errors into the refusal that names each field, with our stable codes and Portuguese messages."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
 from pydantic import ValidationError
 
 from chassis.errors import FieldError, Invalid, InvalidValue, over_limit
@@ -22,6 +25,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "too_long": ("TOO_MANY", "deve ter no máximo {max_length} itens"),
     "too_short": ("TOO_FEW", "deve ter pelo menos {min_length} item"),
     "bool_type": ("NOT_A_BOOLEAN", "deve ser true ou false"),
+    "bool_parsing": ("NOT_A_BOOLEAN", "deve ser true ou false"),
     "list_type": ("NOT_A_LIST", "deve ser uma lista"),
     "literal_error": ("INVALID_CHOICE", "deve ser um de: {expected}"),
     "enum": ("INVALID_CHOICE", "deve ser um de: {expected}"),
@@ -43,8 +47,13 @@ def refuse_fields(failure: ValidationError, prefix: str = "") -> Invalid:
     """pydantic's failure as the 422 that names every field, in Portuguese."""
     if failure.error_count() > MAX_ERRORS:
         return too_many_errors(prefix or "corpo")
+    return refuse(field_errors(failure.errors(include_url=False), prefix))
+
+
+def field_errors(errors: Iterable[Mapping[str, Any]], prefix: str = "") -> list[FieldError]:
+    """pydantic's errors as ours."""
     errors_found: list[FieldError] = []
-    for error in failure.errors(include_url=False, include_input=True):
+    for error in errors:
         field = ".".join([prefix, *map(str, error["loc"])] if prefix else map(str, error["loc"])) or "corpo"
         if error["input"] is None and error["type"] != "missing":
             errors_found.append(FieldError(field, "NULL", "não pode ser nulo"))
@@ -55,6 +64,11 @@ def refuse_fields(failure: ValidationError, prefix: str = "") -> Invalid:
             continue
         code, message = MESSAGES.get(error["type"], ("INVALID", "valor inválido"))
         errors_found.append(FieldError(field, code, message.format(**error.get("ctx", {}))))
-    first = errors_found[0]
+    return errors_found
+
+
+def refuse(errors: Sequence[FieldError]) -> Invalid:
+    """The 422 that names every field of `errors`."""
+    first = errors[0]
     code = "LIMIT_EXCEEDED" if first.code == "LIMIT_EXCEEDED" else None
-    return Invalid(f"{first.field}: {first.message}", code=code, errors=errors_found)
+    return Invalid(f"{first.field}: {first.message}", code=code, errors=errors)

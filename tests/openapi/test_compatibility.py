@@ -24,13 +24,17 @@ def page_size(document: Document) -> Any:
     return document["paths"][COLLECTION]["get"]["parameters"][0]["schema"]
 
 
+def if_match(document: Document) -> Any:
+    return next(one for one in document["paths"][MEMBER]["put"]["parameters"] if one.get("name") == "If-Match")
+
+
 BREAKS: list[tuple[Change, str]] = [
     (lambda d: d["paths"].pop(MEMBER), "GET /api/produtos/{id}/: is gone"),
     (lambda d: d["paths"][MEMBER].pop("patch"), "PATCH /api/produtos/{id}/: is gone"),
     (lambda d: d["paths"][MEMBER]["get"]["responses"].pop("304"), "GET /api/produtos/{id}/: 304 is gone"),
     (lambda d: d["paths"][COLLECTION]["get"]["parameters"].pop(0), "parameter query page_size is gone"),
     (lambda d: page_size(d).update(maximum=500), "parameter query page_size: maximum is lowered"),
-    (lambda d: d["components"]["parameters"]["If-Match"].update(required=True), "header If-Match is required"),
+    (lambda d: if_match(d).update(required=True), "header If-Match is required"),
     (lambda d: schema(d, "ProdutoPublic")["properties"].pop("categoria"), "200[]: categoria is gone"),
     (lambda d: schema(d, "CategoriaPublic")["required"].remove("id"), ": id may be missing"),
     (lambda d: schema(d, "ProdutoPublic")["properties"]["id"].update(type="string"), ": id: type is another"),
