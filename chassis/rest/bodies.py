@@ -25,7 +25,7 @@ def replace_model(noun: str, public: type[BaseModel], write: type[BaseModel]) ->
         description="Accepted when it repeats what is stored.",
         json_schema_extra={"readOnly": True},
     )
-    members = {name: (field.annotation, field) for name, field in write.model_fields.items()}
+    members: dict[str, Any] = {name: (field.annotation, field) for name, field in write.model_fields.items()}
     for name, field in public.model_fields.items():
         members.setdefault(name, (Annotated[field.annotation, field], read_only))
     return _closed(f"{noun}Replace", write.__doc__, members)

@@ -26,16 +26,20 @@ def parameter(description: str, example: Any, default: Any = None) -> Any:
     return Field(default, description=description, examples=[example])
 
 
+def described(kind: Any, validator: Any, **schema: Any) -> Any:
+    """The type `kind` with a validator, and what JSON Schema says of the values that it accepts."""
+    return Annotated[kind, validator, Field(json_schema_extra=schema)]
+
+
 def text(at_most: int) -> Any:
     """A text of at most so many characters in NFC, which is what it is turned into."""
-    schema = {"type": "string", "maxLength": at_most, "pattern": "^[^\\u0000]*$"}
-    return Annotated[str, AfterValidator(lambda text: compose(text, at_most)), Field(json_schema_extra=schema)]
+    validator = AfterValidator(lambda text: compose(text, at_most))
+    return described(str, validator, maxLength=at_most, pattern="^[^\\u0000]*$")
 
 
 def between(low: int, high: int) -> Any:
     """An integer with both bounds, which its error names together."""
-    schema = {"type": "integer", "minimum": low, "maximum": high}
-    return Annotated[int, AfterValidator(lambda value: _between(low, high, value)), Field(json_schema_extra=schema)]
+    return described(int, AfterValidator(lambda value: _between(low, high, value)), minimum=low, maximum=high)
 
 
 def choice(options: tuple[str, ...]) -> Any:
@@ -46,7 +50,7 @@ def choice(options: tuple[str, ...]) -> Any:
             raise InvalidValue("INVALID_CHOICE", f"deve ser um de: {', '.join(options)}")
         return value
 
-    return Annotated[str, AfterValidator(check), Field(json_schema_extra={"type": "string", "enum": list(options)})]
+    return described(str, AfterValidator(check), enum=list(options))
 
 
 def several(read: Callable[[str], list[Any]], item: Mapping[str, Any]) -> Any:
@@ -59,7 +63,7 @@ def several(read: Callable[[str], list[Any]], item: Mapping[str, Any]) -> Any:
 
     schema = {"type": "array", "items": item, "minItems": 1, "maxItems": MAX_BULK_IDS}
     # Not annotated as a list, since FastAPI would read each value of a list from a parameter of its own.
-    return Annotated[Any, PlainValidator(split), Field(json_schema_extra=schema | {"style": "form", "explode": False})]
+    return described(Any, PlainValidator(split), **schema, style="form", explode=False)
 
 
 def _read_integers(text: str) -> list[int]:
@@ -87,8 +91,7 @@ def _read_instant(text: str) -> str:
 
 
 INTEGERS_TYPE = several(_read_integers, {"type": "integer", "format": "int64", "minimum": -INT8 - 1, "maximum": INT8})
-INSTANT_SCHEMA = {"type": "string", "format": "date-time"}
-INSTANT_TYPE = Annotated[str, PlainValidator(_read_instant), Field(json_schema_extra=INSTANT_SCHEMA)]
+INSTANT_TYPE = described(str, PlainValidator(_read_instant), type="string", format="date-time")
 
 
 class ListParameters(StrictModel):
@@ -112,10 +115,7 @@ def parameters_of(noun: str, fields: Fields, example: Mapping[str, Any]) -> type
         "cursor": (text(2000), parameter(after, mark)),
         "before": (text(2000), parameter(before, mark)),
         "count": (bool, parameter("Answer `X-Total-Count`: all rows that match.", True, False)),
-        "ordering": (
-            choice(offered),
-            parameter("Ascending by a field, or descending with `-`.", offered[-1], "id"),
-        ),
+        "ordering": (choice(offered), parameter("Ascending by a field, or descending with `-`.", offered[-1], "id")),
         "id": (INTEGERS_TYPE, parameter("Bulk read: these ids; absent ones are simply missing.", [1, 2, 3])),
     }
     for name, field in fields.items():
@@ -124,14 +124,12 @@ def parameters_of(noun: str, fields: Fields, example: Mapping[str, Any]) -> type
                 members[name] = (INTEGERS_TYPE, parameter(f"Rows whose {name} is one of these.", [1, 2, 3]))
             case "name" if field.ordered:
                 members[name] = (text(100), parameter(f"Rows whose {name} is exactly this.", example[name]))
-                members["search"] = (
-                    text(TEXT_MAX),
-                    parameter(f"Part of {name}, whatever its case and accents.", "joao"),
-                )
+                said = parameter(f"Part of {name}, whatever its case and accents.", "joao")
+                members["search"] = (text(TEXT_MAX), said)
             case "instant":
-                for suffix, said in (("", "of exactly"), ("__gte", "at or after"), ("__lte", "at or before")):
-                    described = parameter(f"Rows {said} this {name}.", "2026-01-31T12:00:00Z")
-                    members[name + suffix] = (INSTANT_TYPE, described)
+                for suffix, when in (("", "of exactly"), ("__gte", "at or after"), ("__lte", "at or before")):
+                    said = parameter(f"Rows {when} this {name}.", "2026-01-31T12:00:00Z")
+                    members[name + suffix] = (INSTANT_TYPE, said)
             case _:
                 pass
     return create_model(f"{noun}Parameters", __base__=ListParameters, **members)

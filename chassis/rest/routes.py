@@ -143,7 +143,8 @@ def add_all(app: FastAPI, router: APIRouter) -> None:
             given["path"] = route.path.rstrip("/") + "/"
         app.router.add_api_route(**given)
         if route.methods == {"GET"}:
-            app.router.add_api_route(**given | {"methods": ["HEAD"], "include_in_schema": False})
+            given |= {"methods": ["HEAD"], "include_in_schema": False}
+            app.router.add_api_route(**given)
 
 
 def with_types(

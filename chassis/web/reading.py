@@ -59,7 +59,7 @@ NOT_GIVEN: Any = object()
 
 def header(name: str, description: str, example: str, **schema: Any) -> Any:
     """A member of a model of headers: a header that may be absent."""
-    extra = {"examples": [example], **schema}
+    extra: dict[str, Any] = {"examples": [example], **schema}
     return Field(None, alias=name, description=description, json_schema_extra=extra)
 
 
@@ -88,10 +88,11 @@ class Inputs:
 
     def __init__(self, route: APIRoute) -> None:
         tree = list(_tree(route.dependant))
-        self._path_fields = [field for one in tree for field in one.path_params]
-        self._query_fields = [field for one in tree for field in one.query_params]
-        self._header_fields = [field for one in tree for field in one.header_params]
-        self._path, self._query, headers = map(_declared, (self._path_fields, self._query_fields, self._header_fields))
+        path = [field for one in tree for field in one.path_params]
+        query = [field for one in tree for field in one.query_params]
+        taken = [field for one in tree for field in one.header_params]
+        self._readers = _readers(path), _readers(query), _readers(taken)
+        self._path, self._query, headers = _declared(path), _declared(query), _declared(taken)
         self._headers = [(name, name.replace("_", "-").lower().encode(), one.check) for name, one in headers.items()]
         self._body = route.body_field and _adapter(route.body_field)
         self._body_required = route.body_field is not None and route.body_field.field_info.is_required()
@@ -144,28 +145,43 @@ class Inputs:
         if wrong:
             bad = {one.field for one in wrong}
             known = {name: text for name, text in query.items() if name in self._query}
-            _, errors = values_of(self._path_fields, path)
-            errors += values_of(self._query_fields, known)[1] + values_of(self._header_fields, headers)[1]
+            errors: list[Any] = []
+            for readers, texts in zip(self._readers, (path, known, headers), strict=True):
+                values_of(readers, texts, errors)
             raise given.refuse([*wrong, *(one for one in field_errors(errors) if one.field not in bad)])
         return given
 
 
-def values_of(fields: Iterable[ModelField], texts: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:
-    """The values of `texts` by the types of `fields`, and pydantic's errors."""
+class Reader(NamedTuple):
+    """Reads one argument of an endpoint: a parameter with a `name` of its own, or a model of several."""
+
+    field: ModelField
+    name: str | None
+    validate: Callable[[Any], Any]
+
+
+def _readers(fields: Iterable[ModelField]) -> list[Reader]:
+    return [
+        Reader(field, None if _is_model(field) else field.alias, _adapter(field).validator.validate_python)
+        for field in fields
+    ]
+
+
+def values_of(readers: Iterable[Reader], texts: Mapping[str, Any], errors: list[Any]) -> dict[str, Any]:
+    """The arguments that `readers` read from `texts`. Appends pydantic's errors to `errors`."""
     values: dict[str, Any] = {}
-    errors: list[Any] = []
-    for field in fields:
-        name, found = field.alias, []
-        if _is_model(field):
-            values[field.name], found = field.validate(texts)
-        elif name in texts:
-            values[field.name], found = field.validate(texts[name], loc=(name,))
+    for field, name, validate in readers:
+        if name is None or name in texts:
+            try:
+                values[field.name] = validate(texts if name is None else texts[name])
+            except ValidationError as failure:
+                place = () if name is None else (name,)
+                errors += [{**one, "loc": (*place, *one["loc"])} for one in failure.errors(include_url=False)]
         elif field.field_info.is_required():
-            found = [{"type": "missing", "loc": (name,), "input": None}]
+            errors.append({"type": "missing", "loc": (name,), "input": None})
         else:
             values[field.name] = field.default
-        errors += found
-    return values, errors
+    return values
 
 
 class ReadRequest(Request):
@@ -234,7 +250,7 @@ def _solver(dependant: Dependant) -> Callable[..., Any]:
     assert not any(unknown), f"{dependant.call} takes what FastRoute does not know"
     assert len(dependant.body_params) < 2, f"{dependant.call} has several bodies"
     needed = [(one.name, one.call, _solver(one)) for one in dependant.dependencies]
-    path, query, headers = dependant.path_params, dependant.query_params, dependant.header_params
+    path, query, headers = map(_readers, (dependant.path_params, dependant.query_params, dependant.header_params))
     takes_body, takes_request = [one.name for one in dependant.body_params], dependant.request_param_name
 
     async def solve(request: Request, body: Any, given: Given, errors: list[Any]) -> dict[str, Any]:
@@ -244,11 +260,12 @@ def _solver(dependant: Dependant) -> Callable[..., Any]:
             found = await arguments(request, body, given, errors)
             if len(errors) == before and call:
                 values[name or ""] = await call(**found)
-        for fields, texts in ((path, given.path), (query, given.query), (headers, given.headers)):
-            if fields:
-                found, wrong = values_of(fields, texts)
-                values |= found
-                errors += wrong
+        if path:
+            values |= values_of(path, given.path, errors)
+        if query:
+            values |= values_of(query, given.query, errors)
+        if headers:
+            values |= values_of(headers, given.headers, errors)
         for name in takes_body:
             values[name] = body
         if takes_request:
@@ -270,7 +287,9 @@ def _is_model(field: ModelField) -> bool:
 
 
 def _adapter(field: ModelField) -> TypeAdapter[Any]:
-    return TypeAdapter(Annotated[(field.field_info.annotation, *field.field_info.metadata, None)])
+    info = field.field_info
+    kind: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation  # pyright: ignore
+    return TypeAdapter(kind)
 
 
 def _validated(adapter: TypeAdapter[Any], value: Any) -> Any:
