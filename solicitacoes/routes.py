@@ -3,6 +3,7 @@
 References are checked when a solicitacao is written, and shown when it is read; both ask the three other services.
 """
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Header
