@@ -87,7 +87,7 @@ def build(
         rates=chassis_app.rate_limit(name, settings.api_rate_limit, settings.rate_limit_url),
     )
     app.state.database = database
-    for router in routers:  # first, since `/api/pessoas/resumo/` would otherwise be a member of the collection
+    for router in routers:  # first, since a path below a collection would otherwise name a member
         routes.add_all(app, router)
     for collection in collections:
         routes.add(app, collection)

@@ -59,8 +59,9 @@ def _resources(service: str) -> Iterator[Resource]:
     document = json.loads(write_openapi.path(service).read_text())
     for path, noun in write_openapi.collections(document):
         [content] = document["paths"][path]["post"]["requestBody"]["content"].values()
-        name = next((member for member in content["example"] if member.startswith("nome_")), None)
-        yield Resource(service, path, noun.lower(), content["example"], name)
+        [example] = content["schema"]["examples"]
+        name = next((member for member in example if member.startswith("nome_")), None)
+        yield Resource(service, path, noun.lower(), example, name)
 
 
 ALL = tuple(resource for service in topology.SERVICES for resource in _resources(service.name))
