@@ -35,11 +35,10 @@ def generated(service: str) -> dict[str, Any]:
 
 def collections(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The path of each collection, with the noun of its rows as its types have it: `/api/pessoas/` and `Pessoa`."""
-    for path in document["paths"]:
-        if path.startswith("/api/") and path.endswith("}/"):
-            collection = path.rpartition("{")[0]
-            [content] = document["paths"][collection]["post"]["requestBody"]["content"].values()
-            yield collection, content["schema"]["$ref"].rpartition("/")[2].removesuffix("Write")
+    for path, operations in document["paths"].items():
+        action = operations.get("get", {}).get("operationId", "")
+        if action.startswith("page"):
+            yield path, action.removeprefix("page")
 
 
 def text(document: dict[str, Any]) -> str:
