@@ -6,12 +6,15 @@ the field's resolver for the reference executor, its part of a plan, and its cos
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from strawberry.types.field import StrawberryField
 
 from gateway.resources import AnyResource
 
+FindResource = Callable[[], AnyResource]
+"""Finds the resource that a field leads to. The field's type, which says it, may be defined after the field."""
 ConvertArguments = Callable[[dict[str, Any], StrawberryField], dict[str, Any]]
 """Turns the arguments that graphql-core has coerced into the arguments that the field's resolver takes."""
 
@@ -29,7 +32,11 @@ class LinkByKey:
     """Declares a link: the value is the row of `resource` whose id is the parent's attribute `key`."""
 
     key: str
-    resource: AnyResource
+    find_resource: FindResource
+
+    @cached_property
+    def resource(self) -> AnyResource:
+        return self.find_resource()
 
 
 @dataclass(frozen=True)
@@ -56,10 +63,14 @@ class ConnectionOf:
     arguments as a resolver takes them.
     """
 
-    resource: AnyResource
+    find_resource: FindResource
     build_query: Callable[..., Awaitable[dict[str, Any]]]
     convert: ConvertArguments
     field: str | None = None
+
+    @cached_property
+    def resource(self) -> AnyResource:
+        return self.find_resource()
 
 
 @dataclass(frozen=True)

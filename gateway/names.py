@@ -1,5 +1,12 @@
 """Translates names: REST has `nome_pessoa` where GraphQL has `nomePessoa`."""
 
+import re
+
+
+def snake(name: str) -> str:
+    """The snake_case form of a type's name: `nota_fiscal` for `NotaFiscal`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
 
 def camel(name: str) -> str:
     """The camelCase form of a snake_case name: `nomePessoa` for `nome_pessoa`.

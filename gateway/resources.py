@@ -1,4 +1,4 @@
-"""The five resources that the gateway reads and writes: their service, their path, and the decoders of their answers.
+"""A resource that the gateway reads and writes: its service, its path, and the decoders of the answers.
 
 A decoder also checks that an answer contains what was asked for: only the requested rows, each once, and not too many.
 Otherwise it raises ValueError, which `chassis.neighbours.remote` treats as an invalid answer of the service.
@@ -16,7 +16,6 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from chassis.query.pagination import DEFAULT_SIZE, MAX_IDS
-from gateway import rows
 from gateway.rows import BulkAnswer, Groups, Ids, Page, Row
 
 R = TypeVar("R", bound=Row)
@@ -139,11 +138,5 @@ def matching_ids(content: bytes) -> Ids:
         raise ValueError("more ids than there may be, or ids that come twice")
     return found
 
-
-CATEGORIAS = Resource("catalogo", "/api/categorias/", rows.Categoria)
-PRODUTOS = Resource("catalogo", "/api/produtos/", rows.Produto)
-PESSOAS = Resource("pessoas", "/api/pessoas/", rows.Pessoa)
-SERVICOS = Resource("servicos", "/api/servicos/", rows.Servico)
-SOLICITACOES = Resource("solicitacoes", "/api/solicitacoes/", rows.Solicitacao)
 
 AnyResource = Resource[Any]

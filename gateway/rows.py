@@ -21,34 +21,6 @@ class Row(Struct, gc=False):
     id: RowId
 
 
-class Categoria(Row):
-    nome_categoria: str
-
-
-class Produto(Row):
-    nome_produto: str
-    categoria: Categoria
-
-    @property
-    def categoria_id(self) -> int:
-        return self.categoria.id
-
-
-class Pessoa(Row):
-    nome_pessoa: str
-
-
-class Servico(Row):
-    nome_servico: str
-
-
-class Solicitacao(Row):
-    servico_id: RowId
-    pessoa_id: RowId
-    produto_id: RowId
-    data_solicitacao: str
-
-
 class BulkAnswer(Struct, Generic[R]):
     """The answer to a bulk read."""
 

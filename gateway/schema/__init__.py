@@ -1,23 +1,52 @@
 """The schema of the gateway, joined from the parts that each service owns."""
 
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
 import strawberry
 from graphql import GraphQLSchema
 
-from gateway.schema.catalogo import CategoriaMutation, CategoriaQuery, ProdutoMutation, ProdutoQuery
 from gateway.schema.codes import CodigoExtensions
-from gateway.schema.pessoas import PessoaMutation, PessoaQuery
+from gateway.schema.connection import queries
+from gateway.schema.fields import made_type
+from gateway.schema.mutations import mutations
 from gateway.schema.scalars import CONFIG
-from gateway.schema.servicos import ServicoMutation, ServicoQuery
-from gateway.schema.solicitacoes import SolicitacaoMutation, SolicitacaoQuery
+
+FIRST = ("solicitacoes", "pessoas", "servicos")
+"""The modules whose fields come first in `Query` and `Mutation`. The others follow in alphabetical order."""
+
+
+def _resources() -> list[type]:
+    """The types with a `collection`, of each module, in the order that their fields have in `Query`."""
+    names = sorted(one.name for one in iter_modules(__path__) if not one.name.startswith("_"))
+    names.sort(key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
+    modules = [import_module(f"{__name__}.{name}") for name in names]
+    return [
+        kind
+        for module in modules
+        for kind in vars(module).values()
+        if isinstance(kind, type) and kind.__module__ == module.__name__ and "collection" in vars(kind)
+    ]
+
+
+RESOURCES = _resources()
+
+
+def _joined(fields_of_each: Callable[[type], Mapping[str, tuple[Any, Any]]]) -> type[object]:
+    """A type with the fields of all resources."""
+    members = {name: member for kind in RESOURCES for name, member in fields_of_each(kind).items()}
+    return strawberry.type(made_type("Joined", members))
 
 
 @strawberry.type(description="O que se pode ler.")
-class Query(SolicitacaoQuery, PessoaQuery, ServicoQuery, ProdutoQuery, CategoriaQuery):
+class Query(_joined(queries)):
     pass
 
 
 @strawberry.type(description="O que se pode mudar. Várias mutações em uma operação acontecem na ordem escrita.")
-class Mutation(SolicitacaoMutation, PessoaMutation, ServicoMutation, ProdutoMutation, CategoriaMutation):
+class Mutation(_joined(mutations)):
     pass
 
 

@@ -1,13 +1,19 @@
-"""Relay cursor connections over keyset pages, for all five types, at the root and below a parent."""
+"""Relay cursor connections over keyset pages, for all resources, at the root and below a parent."""
 
-from collections.abc import Awaitable, Callable, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
+from functools import cache
 from typing import Annotated, Any, Generic, TypeVar, cast
 
 import strawberry
 from graphql import GraphQLResolveInfo
 from strawberry import UNSET
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.field import StrawberryField
+from strawberry.types.fields.resolver import StrawberryResolver
 
 from chassis.errors import invalid, over_limit
 from chassis.query.models import MAX_FILTER_TERMS
@@ -16,22 +22,28 @@ from gateway.context import Info
 from gateway.declarations import ConnectionOf
 from gateway.execution.selection import selected_fields
 from gateway.loaders import Loaders
-from gateway.resources import AnyResource
+from gateway.names import snake
 from gateway.rows import Page
-from gateway.schema.filters import rest_filter
-from gateway.schema.scalars import python_arguments
+from gateway.schema.fields import collection_of, fields_of, resource_of, target_of, value_type
+from gateway.schema.filters import filter_of, rest_filter
+from gateway.schema.links import row_by_id
+from gateway.schema.scalars import Instante, python_arguments
+from gateway.schema.words import Words, sentence, words
 
 N = TypeVar("N")
 LONGEST_CURSOR = 2000
 """How many characters a cursor may have. A longer one is invalid."""
 
-First = Annotated[
-    int | None,
-    strawberry.argument(description=f"Quantos itens, a partir do início (padrão {DEFAULT_SIZE}, máximo {MAX_SIZE})."),
-]
-After = Annotated[str | None, strawberry.argument(description="Cursor: só o que vem depois dele.")]
-Last = Annotated[int | None, strawberry.argument(description=f"Quantos itens, a partir do fim (máximo {MAX_SIZE}).")]
-Before = Annotated[str | None, strawberry.argument(description="Cursor: só o que vem antes dele.")]
+FIRST = f"Quantos itens, a partir do início (padrão {DEFAULT_SIZE}, máximo {MAX_SIZE})."
+LAST = f"Quantos itens, a partir do fim (máximo {MAX_SIZE})."
+PAGE_ARGUMENTS: dict[str, Any] = {
+    "first": Annotated[int | None, strawberry.argument(description=FIRST)],
+    "after": Annotated[str | None, strawberry.argument(description="Cursor: só o que vem depois dele.")],
+    "last": Annotated[int | None, strawberry.argument(description=LAST)],
+    "before": Annotated[str | None, strawberry.argument(description="Cursor: só o que vem antes dele.")],
+}
+FILTER = strawberry.argument(description=f"Só os itens que satisfazem isto: no máximo {MAX_FILTER_TERMS} condições.")
+ORDER = strawberry.argument(description="A ordem; empates, pelo id.")
 
 
 @dataclass
@@ -111,63 +123,91 @@ class Connection(Generic[N]):
     total_count: int = strawberry.field(description="Quantos itens há na lista inteira, com o mesmo filtro.")
 
 
-def ordering(order: str, description: str) -> Any:
-    """A value of an enum of orders. `order` is the services' name for it: a field, with `-` for descending order."""
-    return strawberry.enum_value(order, description=description)
-
-
-def root_connection(resource: AnyResource, filters: type, orders: type[Enum], description: str) -> Any:
+def root_connection(kind: type) -> Any:
     """A connection over a whole collection, for the Query type."""
-
-    async def resolve(_root: Any, loaders: Loaders, query: dict[str, Any]) -> Page[Any]:
-        return await loaders.page(resource, query)
-
-    return _connection_field(
-        resolve, ConnectionOf(resource, _build_query, python_arguments), filters, orders, description
-    )
+    return _connection_field(None, sentence(f"{collection_of(kind).many}, em páginas"))
 
 
-def child_connection(field: str, resource: AnyResource, filters: type, orders: type[Enum], description: str) -> Any:
-    """A connection over the rows of `resource` whose `field` is the parent's id. A page of parents shares one call."""
-
-    async def resolve(root: Any, loaders: Loaders, query: dict[str, Any]) -> Page[Any]:
-        return await loaders.child_page(resource, field, root.id, query)
-
-    return _connection_field(
-        resolve, ConnectionOf(resource, _build_query, python_arguments, field), filters, orders, description
-    )
+def child_connection(key: str, description: str) -> Any:
+    """A connection over the rows whose `key` is the parent's id. A page of parents shares one call."""
+    return _connection_field(key, description)
 
 
-Resolve = Callable[[Any, Loaders, dict[str, Any]], Awaitable[Page[Any]]]
+def _connection_field(key: str | None, description: str) -> Any:
+    declared = ConnectionOf(lambda: resource_of(target_of(made)), _build_query, python_arguments, key)
 
-
-def _connection_field(
-    resolve: Resolve, declared: ConnectionOf, filters: type, orders: type[Enum], description: str
-) -> Any:
-    """The Strawberry field of a connection. Connections differ only in the types of their filter and their order."""
-    first_order = next(iter(orders))
-    filter_text = f"Só os itens que satisfazem isto: no máximo {MAX_FILTER_TERMS} condições."
-    filter_type = Annotated[filters | None, strawberry.argument(description=filter_text)]
-    order_type = Annotated[orders, strawberry.argument(description="A ordem; empates, pelo id.")]
-
-    async def resolver(
-        root: Any,
-        info: Info,
-        first: First = UNSET,
-        after: After = UNSET,
-        last: Last = UNSET,
-        before: Before = UNSET,
-        filter: Any = UNSET,
-        order_by: Any = first_order,
-    ) -> Any:
+    async def resolve(root: Any, info: Info, **arguments: Any) -> Any:
         # Strawberry has no public name for what graphql-core tells a resolver.
         selected = selected_fields(cast("GraphQLResolveInfo[Any]", getattr(info, "_raw_info")))  # noqa: B009
-        loaders = info.context.loaders
-        query = await _build_query(loaders, selected, first, after, last, before, filter, order_by)
-        return ConnectionSource(await resolve(root, loaders, query), query["ordering"].removeprefix("-"))
+        loaders, resource = info.context.loaders, declared.resource
+        query = await _build_query(loaders, selected, **arguments)
+        if key is None:
+            page = await loaders.page(resource, query)
+        else:
+            page = await loaders.child_page(resource, key, root.id, query)
+        return ConnectionSource(page, query["ordering"].removeprefix("-"))
 
-    resolver.__annotations__ |= {"filter": filter_type, "order_by": order_type}
-    return strawberry.field(resolver=resolver, description=description, metadata={"declaration": declared})
+    resolver = StrawberryResolver(resolve)
+    made = ConnectionField(base_resolver=resolver, description=description, metadata={"declaration": declared})
+    return made
+
+
+class ConnectionField(StrawberryField):
+    """The Strawberry field of a connection. The types of its filter and its order follow from the type of its rows,
+    which may be defined after the field. So its arguments are made when the schema is built."""
+
+    @property
+    def arguments(self) -> list[StrawberryArgument]:
+        if self._arguments is None:
+            rows = target_of(self)
+            orders = order_of(rows)
+            types = {"filter": Annotated[filter_of(rows) | None, FILTER], "order_by": Annotated[orders, ORDER]}
+            defaults = {"order_by": next(iter(orders))}
+            self._arguments = [
+                StrawberryArgument(name, None, StrawberryAnnotation(kind), default=defaults.get(name, UNSET))
+                for name, kind in (PAGE_ARGUMENTS | types).items()
+            ]
+        return self._arguments
+
+    @arguments.setter
+    def arguments(self, value: list[StrawberryArgument]) -> None:
+        self._arguments = value
+
+
+@cache
+def order_of(kind: type) -> type[Enum]:
+    """The orders of a list of these rows: `NOME_PESSOA_ASC` and so on. Each value is the service's name for it."""
+    orders: dict[str, Any] = {}
+    for one in fields_of(kind):
+        name, declared = one.python_name, one.metadata.get("row")
+        if name == "id" or (declared and declared.order):
+            noun = words(declared.noun if declared else "o id")
+            first, last = _directions(value_type(one)[0], noun)
+            by = sentence(noun.by_the)[:-1]
+            orders[f"{name.upper()}_ASC"] = strawberry.enum_value(name, description=f"{by}, {first}.")
+            orders[f"{name.upper()}_DESC"] = strawberry.enum_value(f"-{name}", description=f"{by}, {last}.")
+    made = cast("type[Enum]", Enum(f"{kind.__name__}Order", orders))
+    _, many = collection_of(kind).many.split(" ", 1)
+    return strawberry.enum(made, description=f"A ordem de uma lista de {many}.")
+
+
+def _directions(kind: Any, noun: Words) -> tuple[str, str]:
+    """What an ascending and a descending order of such values is called."""
+    if kind is str:
+        return "de A a Z", "de Z a A"
+    if kind in (Instante, date):
+        return noun.oldest_first, noun.newest_first
+    return noun.ascending, noun.descending
+
+
+@cache
+def queries(kind: type) -> Mapping[str, tuple[Any, Any]]:
+    """The fields of `Query` for a resource: one row, and the connection over all."""
+    plural = collection_of(kind).path.split("/")[-2]
+    return {
+        snake(kind.__name__): (cast("Any", kind) | None, row_by_id(kind)),
+        plural: (Connection[cast("Any", kind)] | None, root_connection(kind)),
+    }
 
 
 async def _build_query(

@@ -13,50 +13,52 @@ from chassis.query.models import FILTER_BOUNDS, MAX_FILTER_TERMS, NameFilter, ex
 from chassis.query.pagination import MAX_IDS
 from chassis.text import TEXT_MAX
 from chassis.web.validation import refuse_fields
+from gateway.declarations import EmbeddedObject, LinkByKey
 from gateway.loaders import Loaders
 from gateway.names import camel
 from gateway.resources import AnyResource
+from gateway.schema.fields import RowField, collection_of, fields_of, target_of
 from gateway.schema.scalars import Instante, int_id, int_ids
+from gateway.schema.words import words
 
 LENGTH = f"de até {TEXT_MAX} caracteres"
+CONTAINS = f"Contém este trecho, {LENGTH}, sem distinguir maiúsculas nem acentos."
+STARTS_WITH = f"Começa com este trecho, {LENGTH}, sem distinguir maiúsculas nem acentos."
+ONE_OF = f"Um destes, no máximo {MAX_IDS}; de uma lista vazia, nenhum."
 AND = "Todas devem valer; uma lista vazia vale sempre."
 OR = "Uma ao menos deve valer; uma lista vazia nunca vale."
 NOT = "Não deve valer."
 
 
+def operator(description: str, *, name: str | None = None, search: bool = False) -> Any:
+    """A member of a filter. With `search`, the service may have to look through all rows, which the cost counts."""
+    metadata = {"search": True} if search else {}
+    return strawberry.field(default=UNSET, name=name, description=description, metadata=metadata)
+
+
 @strawberry.input(description="Condições sobre um id; todas as que forem dadas devem valer.")
 class IdFilter:
-    eq: strawberry.ID | None = strawberry.field(default=UNSET, description="Igual a.")
-    in_: list[strawberry.ID] | None = strawberry.field(
-        default=UNSET, name="in", description=f"Um destes, no máximo {MAX_IDS}; de uma lista vazia, nenhum."
-    )
+    eq: strawberry.ID | None = operator("Igual a.")
+    in_: list[strawberry.ID] | None = operator(ONE_OF, name="in")
 
 
 @strawberry.input(description="Condições sobre um nome; todas as que forem dadas devem valer.")
 class NomeFilter:
-    eq: str | None = strawberry.field(default=UNSET, description=f"Exatamente este nome, {LENGTH}.")
-    in_: list[str] | None = strawberry.field(
-        default=UNSET,
-        name="in",
-        description=f"Exatamente um destes nomes, no máximo {MAX_IDS}, cada um {LENGTH}; de uma lista vazia, nenhum.",
+    eq: str | None = operator(f"Exatamente este nome, {LENGTH}.")
+    in_: list[str] | None = operator(
+        f"Exatamente um destes nomes, no máximo {MAX_IDS}, cada um {LENGTH}; de uma lista vazia, nenhum.", name="in"
     )
-    contains: str | None = strawberry.field(
-        default=UNSET,
-        description=f"Contém este trecho, {LENGTH}, sem distinguir maiúsculas nem acentos.",
-        metadata={"search": True},
-    )
-    starts_with: str | None = strawberry.field(
-        default=UNSET, description=f"Começa com este trecho, {LENGTH}, sem distinguir maiúsculas nem acentos."
-    )
+    contains: str | None = operator(CONTAINS, search=True)
+    starts_with: str | None = operator(STARTS_WITH)
 
 
 @strawberry.input(description="Condições sobre uma data e hora; todas as que forem dadas devem valer.")
 class DataHoraFilter:
-    eq: Instante | None = strawberry.field(default=UNSET, description="Exatamente neste instante.")
-    gt: Instante | None = strawberry.field(default=UNSET, description="Depois de.")
-    gte: Instante | None = strawberry.field(default=UNSET, description="Neste instante ou depois.")
-    lt: Instante | None = strawberry.field(default=UNSET, description="Antes de.")
-    lte: Instante | None = strawberry.field(default=UNSET, description="Neste instante ou antes.")
+    eq: Instante | None = operator("Exatamente neste instante.")
+    gt: Instante | None = operator("Depois de.")
+    gte: Instante | None = operator("Neste instante ou depois.")
+    lt: Instante | None = operator("Antes de.")
+    lte: Instante | None = operator("Neste instante ou antes.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +77,46 @@ class JoinedFilter:
     """
 
     names: Mapping[str, str]
+
+
+_FILTERS: dict[type, type] = {}
+
+
+def filter_of(kind: type) -> type:
+    """The input with the conditions on a resource: on its id, on its fields and links, and `and`, `or` and `not`.
+
+    The class is remembered before its members are made, because these may lead back to it.
+    """
+    if kind in _FILTERS:
+        return _FILTERS[kind]
+    made: Any = type(f"{kind.__name__}Filter", (), {"__annotations__": {}})
+    _FILTERS[kind] = made
+
+    def condition(name: str, on: Any, description: str, alias: str | None = None, nested: Any = None) -> None:
+        metadata = {"nested": nested} if nested else {}
+        made.__annotations__[name] = on | None
+        setattr(made, name, strawberry.field(default=UNSET, name=alias, description=description, metadata=metadata))
+
+    condition("id", IdFilter, "Condições sobre o id.")
+    for one in fields_of(kind):
+        name, noun = one.python_name, one.metadata.get("noun", "")
+        match one.metadata.get("row") or one.metadata.get("declaration"):
+            case RowField(filter=type() as operators) as declared:
+                condition(name, operators, f"Condições sobre {declared.noun}.")
+            case LinkByKey() as declared:
+                nested = NestedFilter(declared.resource, declared.key)
+                condition(name, filter_of(target_of(one)), f"Condições sobre {noun}.", nested=nested)
+            case EmbeddedObject():
+                nested = JoinedFilter({"id": f"{name}_id"})
+                condition(f"{name}_id", IdFilter, f"Condições sobre o id {words(noun).of_the}.")
+                condition(name, filter_of(target_of(one)), f"Condições sobre {noun}.", nested=nested)
+            case _:
+                pass
+    condition("and_", list[made], AND, alias="and")
+    condition("or_", list[made], OR, alias="or")
+    condition("not_", made, NOT, alias="not")
+    description = f"Condições sobre {words(collection_of(kind).one).one}; todas as que forem dadas devem valer."
+    return strawberry.input(made, description=description)
 
 
 async def rest_filter(given: Any, loaders: Loaders) -> dict[str, Any]:

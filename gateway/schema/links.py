@@ -11,32 +11,45 @@ import strawberry
 
 from gateway.context import Info
 from gateway.declarations import EmbeddedObject, LinkByKey, RowById
-from gateway.resources import AnyResource
+from gateway.schema.fields import collection_of, resource_of, target_of
 from gateway.schema.scalars import int_id, python_arguments
+from gateway.schema.words import sentence, words
 
 ById = Annotated[strawberry.ID, strawberry.argument(description="O id.")]
 
 
-def link(key: str, to: AnyResource, description: str) -> Any:
-    """The row of `to` whose id is the parent's `key`; null when it no longer exists."""
+def link(key: str, noun: str) -> Any:
+    """The row of another collection whose id is the parent's `key`; null when it no longer exists.
+
+    The type of the row is the field's own. Filters can have conditions on the row. `noun` names it: `a pessoa`.
+    """
+    declared = LinkByKey(key, lambda: resource_of(target_of(made)))
 
     def resolve(root: Any, info: Info) -> Any:
-        return info.context.loaders.row(to, getattr(root, key))
+        return info.context.loaders.row(declared.resource, getattr(root, key))
 
-    return strawberry.field(resolver=resolve, description=description, metadata={"declaration": LinkByKey(key, to)})
+    made = strawberry.field(
+        resolver=resolve,
+        description=sentence(f"{noun}; null se já não existe"),
+        metadata={"declaration": declared, "noun": noun},
+    )
+    return made
 
 
-def embedded_object(attribute: str, description: str) -> Any:
-    """An object that is part of the parent's row, as its `attribute`."""
-    return strawberry.field(description=description, metadata={"declaration": EmbeddedObject(attribute)})
+def embedded_object(attribute: str, noun: str, description: str) -> Any:
+    """An object that is part of the parent's row, as its `attribute`. Clients write its id, and filter by both."""
+    return strawberry.field(description=description, metadata={"declaration": EmbeddedObject(attribute), "noun": noun})
 
 
-def row_by_id(resource: AnyResource, description: str) -> Any:
-    """One row by its id, for the Query type; null when there is none."""
-    read = partial(int_id, field="id")
-    declared = RowById(resource, read, python_arguments)
+def row_by_id(kind: type) -> Any:
+    """One row of a resource by its id, for the Query type; null when there is none."""
+    resource, read = resource_of(kind), partial(int_id, field="id")
 
     def resolve(root: Any, info: Info, id: ById) -> Any:
         return info.context.loaders.row(resource, read(id))
 
-    return strawberry.field(resolver=resolve, description=description, metadata={"declaration": declared})
+    return strawberry.field(
+        resolver=resolve,
+        description=sentence(f"{words(collection_of(kind).one).one} pelo id; null se não existe"),
+        metadata={"declaration": RowById(resource, read, python_arguments)},
+    )

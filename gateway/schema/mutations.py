@@ -1,25 +1,23 @@
-"""What all mutations share: an input becomes a REST body, and a refusal that can be corrected becomes `errors`."""
+"""The mutations of a resource. A refusal that can be corrected becomes `errors` in the payload."""
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cache
+from typing import Annotated, Any, cast
 
 import strawberry
-from pydantic import TypeAdapter, ValidationError
-from strawberry import UNSET
 
 from chassis.errors import DeadlineExceeded, FieldError, Invalid, NotFound, Unavailable
-from chassis.text import Name
-from chassis.web.validation import refuse_fields
 from gateway.context import CORRECTABLE, Context, Info
 from gateway.declarations import MutationOutcome, MutationWrite, PayloadErrors, PayloadRow
-from gateway.names import camel
+from gateway.names import camel, snake
 from gateway.resources import AnyResource
 from gateway.schema.codes import CodigoErro, known_code
+from gateway.schema.fields import collection_of, made_type, resource_of
+from gateway.schema.inputs import create_input, errors_of, rest_body, update_input
 from gateway.schema.links import ById
 from gateway.schema.scalars import int_id, python_arguments
-
-NAME_ADAPTER = TypeAdapter[str](Name)
+from gateway.schema.words import sentence, words
 
 
 @strawberry.type(description="Um erro que quem chamou pode corrigir.")
@@ -36,17 +34,39 @@ class Payload:
     )
 
 
-def payload_row(description: str) -> Any:
-    """The payload's object: the written row."""
-    return strawberry.field(resolver=_outcome_row, description=description, metadata={"declaration": PayloadRow()})
+@cache
+def mutations(kind: type) -> Mapping[str, tuple[Any, Any]]:
+    """The fields of `Mutation` for a resource: it can be created, updated and deleted."""
+    name, one = snake(kind.__name__), words(collection_of(kind).one)
+    created = _payload(kind, "Criar", f"criar {one.one}", f"{one.the} {one.created}")
+    updated = _payload(kind, "Atualizar", f"atualizar {one.one}", f"{one.the} como ficou")
+    deleted = _payload(kind, "Excluir", f"excluir {one.one}", f"{one.the} que foi {one.deleted}")
+    return {
+        f"criar_{name}": (created, _creates(kind, f"Cria {one.one}.")),
+        f"atualizar_{name}": (updated, _updates(kind, f"Muda o que for dado de {one.one}.")),
+        f"excluir_{name}": (deleted, _deletes(kind, f"Exclui {one.one}.")),
+    }
+
+
+def _payload(kind: type, verb: str, done: str, row: str) -> Any:
+    """The type of a mutation's payload, or null. Its object is the written row."""
+    shown = strawberry.field(
+        resolver=_outcome_row,
+        description=sentence(f"{row}; null se houve erros"),
+        metadata={"declaration": PayloadRow()},
+    )
+    members = {snake(kind.__name__): (cast("Any", kind) | None, shown)}
+    made = made_type(f"{verb}{kind.__name__}Payload", members, Payload)
+    return cast("Any", strawberry.type(made, description=f"O resultado de {done}.")) | None
 
 
 def _outcome_row(root: Any) -> Any:
     return root.row
 
 
-def creates(resource: AnyResource, given: type, description: str) -> Any:
+def _creates(kind: type, description: str) -> Any:
     """A mutation that sends its input with POST."""
+    resource = resource_of(kind)
 
     async def write(context: Context, input: Any) -> MutationOutcome:
         return await _write(context, resource, "POST", None, input)
@@ -54,12 +74,13 @@ def creates(resource: AnyResource, given: type, description: str) -> Any:
     async def resolve(root: Any, info: Info, input: Any) -> Any:
         return await write(info.context, input)
 
-    resolve.__annotations__["input"] = Annotated[given, strawberry.argument(description="Os campos.")]
+    resolve.__annotations__["input"] = Annotated[create_input(kind), strawberry.argument(description="Os campos.")]
     return _mutation(resolve, write, description)
 
 
-def updates(resource: AnyResource, given: type, description: str) -> Any:
+def _updates(kind: type, description: str) -> Any:
     """A mutation that sends the members of its input that are given, with PATCH."""
+    resource = resource_of(kind)
 
     async def write(context: Context, id: str, input: Any) -> MutationOutcome:
         return await _write(context, resource, "PATCH", id, input)
@@ -67,12 +88,13 @@ def updates(resource: AnyResource, given: type, description: str) -> Any:
     async def resolve(root: Any, info: Info, id: ById, input: Any) -> Any:
         return await write(info.context, id, input)
 
-    resolve.__annotations__["input"] = Annotated[given, strawberry.argument(description="O que mudar.")]
+    resolve.__annotations__["input"] = Annotated[update_input(kind), strawberry.argument(description="O que mudar.")]
     return _mutation(resolve, write, description)
 
 
-def deletes(resource: AnyResource, description: str) -> Any:
+def _deletes(kind: type, description: str) -> Any:
     """A mutation that sends DELETE. Its payload has the deleted row."""
+    resource = resource_of(kind)
 
     async def write(context: Context, id: str) -> MutationOutcome:
         return await _write(context, resource, "DELETE", id, None)
@@ -97,11 +119,11 @@ async def _write(context: Context, resource: AnyResource, method: str, id: str |
     headers = {"Idempotency-Key": context.next_key(), "Prefer": "return=representation"}
     loaders = context.loaders
     remote = loaders.remote(resource, "write")
-    body, invalid_ids = _body(given)
+    body, invalid_ids = rest_body(given)
     try:
         row_id = None if id is None else int_id(id, "id")
     except Invalid as error:
-        return _refused(given, [*error.errors, *invalid_ids], _body_errors(body))
+        return _refused(given, [*error.errors, *invalid_ids], errors_of(given))
     path = resource.path if row_id is None else f"{resource.path}{row_id}/"
     loaders.forget()
     try:
@@ -116,42 +138,6 @@ async def _write(context: Context, resource: AnyResource, method: str, id: str |
     finally:
         loaders.forget()
     return MutationOutcome(row, [])
-
-
-def _body(given: Any) -> tuple[dict[str, Any] | None, list[FieldError]]:
-    """The members that were given, by their REST names, and an error for each invalid id among them.
-
-    An invalid id is sent as an empty text. So the service refuses the write and reports all other errors as well, among
-    them ids without a row, which only the service can find.
-    """
-    if given is None:
-        return None, []
-    body: dict[str, Any] = {}
-    invalid_ids: list[FieldError] = []
-    for field in dataclasses.fields(given):
-        value = getattr(given, field.name)
-        if value is UNSET:
-            continue
-        if field.name.endswith("_id") and value is not None:
-            try:
-                value = int_id(value, field.name)
-            except Invalid as error:
-                value = ""
-                invalid_ids += error.errors
-        body[field.name] = value
-    return body, invalid_ids
-
-
-def _body_errors(body: dict[str, Any] | None) -> list[FieldError]:
-    """The errors in the names and nulls of an input that cannot be sent because the row's id is invalid."""
-    errors: list[FieldError] = []
-    for field, value in (body or {}).items():
-        try:
-            if value is None or field.startswith("nome_"):
-                NAME_ADAPTER.validate_python(value)
-        except ValidationError as failure:
-            errors += refuse_fields(failure, field).errors
-    return errors
 
 
 def _refused(given: Any, invalid_ids: Sequence[FieldError], others: Sequence[FieldError] = ()) -> MutationOutcome:

@@ -8,7 +8,8 @@ import httpx2
 import pytest
 
 from gateway.loaders import Loaders
-from gateway.resources import PESSOAS
+from gateway.schema.fields import resource_of
+from gateway.schema.pessoas import Pessoa
 from tests import builders
 from tests.applications import Applications, Gateway, Services
 
@@ -163,10 +164,10 @@ async def test_a_request_that_has_ended_leaves_nothing_to_the_garbage_collector(
     applications: Applications, services: Services
 ) -> None:
     loaders = Loaders(applications.gateway_app.state.graphql.remotes)
-    await loaders.rows(PESSOAS, {1}, batched=False)
-    await loaders.rows(PESSOAS, {1}, batched=True)
-    await loaders.row(PESSOAS, 1)
-    await loaders.page(PESSOAS, {"first": 1})
+    await loaders.rows(resource_of(Pessoa), {1}, batched=False)
+    await loaders.rows(resource_of(Pessoa), {1}, batched=True)
+    await loaders.row(resource_of(Pessoa), 1)
+    await loaders.page(resource_of(Pessoa), {"first": 1})
     remains = weakref.ref(loaders)
     gc.disable()
     try:

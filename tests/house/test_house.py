@@ -13,8 +13,8 @@ from chassis.db.migrate import config, connect
 from chassis.db.revisions import head
 from deploy import render, topology
 from deploy.local import ROOT
-from gateway import resources
-from gateway.schema import build
+from gateway.schema import RESOURCES, build
+from gateway.schema.fields import collection_of
 
 SERVICES = [service.name for service in topology.SERVICES]
 PUBLIC_HOSTS = {"pypi.org", "files.pythonhosted.org", "registry.npmjs.org"}
@@ -78,7 +78,7 @@ def test_what_is_rendered_is_up_to_date() -> None:
 
 
 def test_every_collection_of_every_service_is_known_to_the_gateway() -> None:
-    known = {resource.path for resource in vars(resources).values() if isinstance(resource, resources.Resource)}
+    known = {collection_of(kind).path for kind in RESOURCES}
     offered = {
         path
         for name in SERVICES
