@@ -5,7 +5,7 @@ from typing import ClassVar
 import strawberry
 
 from gateway.schema.connection import Connection, child_connection
-from gateway.schema.fields import Collection, field
+from gateway.schema.fields import ServiceCollection, field
 from gateway.schema.filters import NomeFilter
 from gateway.schema.links import embedded_object
 from gateway.schema.solicitacoes import Solicitacao
@@ -13,7 +13,7 @@ from gateway.schema.solicitacoes import Solicitacao
 
 @strawberry.type(description="Aquilo sobre o que se solicita um serviço.")
 class Produto:
-    collection: ClassVar = Collection("catalogo", "/api/produtos/", "o produto", "os produtos")
+    collection: ClassVar = ServiceCollection("catalogo", "/api/produtos/", "o produto", "os produtos")
 
     id: strawberry.ID = strawberry.field(description="O id, único entre os produtos.")
     nome_produto: str = field("o nome", filter=NomeFilter, order=True, rule=": de 1 a 100 caracteres")
@@ -23,7 +23,7 @@ class Produto:
 
 @strawberry.type(description="Um grupo de produtos.")
 class Categoria:
-    collection: ClassVar = Collection("catalogo", "/api/categorias/", "a categoria", "as categorias")
+    collection: ClassVar = ServiceCollection("catalogo", "/api/categorias/", "a categoria", "as categorias")
 
     id: strawberry.ID = strawberry.field(description="O id, único entre as categorias.")
     nome_categoria: str = field("o nome", filter=NomeFilter, order=True, rule=": de 1 a 100 caracteres")

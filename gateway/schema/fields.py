@@ -40,7 +40,7 @@ IN_ROWS: Mapping[Any, Any] = {strawberry.ID: RowId, int: GRAPHQL_INT}
 
 
 @dataclass(frozen=True)
-class Collection:
+class ServiceCollection:
     """The collection that a type's rows are in: its service, its path there, and what it is called in Portuguese.
 
     `one` and `many` have their articles: `a pessoa`, `as pessoas`.
@@ -83,7 +83,7 @@ def field(
     )
 
 
-def collection_of(kind: type) -> Collection:
+def collection_of(kind: type) -> ServiceCollection:
     """The collection that a resource's type declares."""
     return vars(kind)["collection"]
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import strawberry
 from strawberry import lazy
 
-from gateway.schema.fields import Collection, field
+from gateway.schema.fields import ServiceCollection, field
 from gateway.schema.filters import DataHoraFilter, IdFilter
 from gateway.schema.links import link
 from gateway.schema.scalars import Instante
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # these modules import this one; Strawberry finds their types
 
 @strawberry.type(description="Um pedido: uma pessoa pede um serviço sobre um produto.")
 class Solicitacao:
-    collection: ClassVar = Collection("solicitacoes", "/api/solicitacoes/", "a solicitação", "as solicitações")
+    collection: ClassVar = ServiceCollection("solicitacoes", "/api/solicitacoes/", "a solicitação", "as solicitações")
 
     id: strawberry.ID = strawberry.field(description="O id, único entre as solicitações.")
     data_solicitacao: Instante = field(
