@@ -29,13 +29,15 @@ test: setup ## Run the tests in parallel, 7 minutes (ARGS="tests/pessoas -k nome
 test-system: setup ## Run the tests that need minutes or other programs (ARGS=tests/faults)
 	$(RUN) -m pytest -m system $(ARGS)
 
-check: setup ## Check formatting, lint, types, import contracts, safe migrations, and the lock
+check: setup ## Check formatting, lint, types, import contracts, safe migrations, the lock, and the pipeline
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/pyright
 	.venv/bin/lint-imports
 	$(RUN) -m deploy.lint_migrations
 	$(RUN) deploy/bootstrap.py --uv lock --check
+	.venv/bin/jactionlint --shellcheck=
+	.venv/bin/zizmor --offline --quiet --persona=auditor .github
 
 format: setup ## Format the code and fix what the linter can fix
 	.venv/bin/ruff format

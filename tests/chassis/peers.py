@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from chassis.process.connection import HttpConnection
 from chassis.process.server import Server
 from chassis.settings import ServerSettings
@@ -22,6 +24,23 @@ async def until(condition: Callable[[], bool], what: str) -> None:
         while not condition():  # noqa: ASYNC110 # there is no event to wait for
             await asyncio.sleep(0.01)
     assert condition(), what
+
+
+def is_ours(address: str) -> bool:
+    """Whether this machine has `address`."""
+    with socket.socket() as trial:
+        try:
+            trial.bind((address, 0))
+        except OSError:
+            return False
+        return True
+
+
+with_more_addresses = pytest.mark.skipif(
+    not (is_ours("127.0.0.2") and is_ours("127.0.0.3")),
+    reason="127.0.0.2 and 127.0.0.3 are not this machine: on macOS `.ci/run` adds them, with `sudo ifconfig lo0 alias`",
+)
+"""For tests with peers at several addresses: Linux has all of 127.0.0.0/8, and macOS only what was added."""
 
 
 @dataclass

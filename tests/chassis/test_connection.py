@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -19,7 +18,7 @@ from chassis.observe.metrics import Requests
 from chassis.process.connection import MAX_HEAD_BYTES, MAX_HEADERS, MAX_PIPELINED, MAX_TARGET_BYTES
 from chassis.request.addresses import network
 from chassis.web.middleware import RequestMiddleware
-from tests.chassis.peers import Peer, ServedApplication, serving, until
+from tests.chassis.peers import Peer, ServedApplication, serving, until, with_more_addresses
 from tests.listener import Logged
 
 LARGE = 8_000_000
@@ -300,7 +299,7 @@ async def test_nonsense_after_a_request_does_not_spoil_its_answer(served: Served
     assert await peer.reader.read() == b""
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
+@with_more_addresses
 async def test_one_address_has_at_most_half_of_the_connections(served: ServedApplication) -> None:
     greedy = [await served.peer() for _ in range(10)]
     refused = await served.peer()
@@ -318,7 +317,7 @@ async def test_one_address_has_at_most_half_of_the_connections(served: ServedApp
     assert (await again.answer()).status == 200
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
+@with_more_addresses
 async def test_where_all_connections_are_taken_one_at_rest_of_who_has_most_gives_way(served: ServedApplication) -> None:
     crowd = [await served.peer(address) for address in ("127.0.0.2", "127.0.0.3") for _ in range(10)]
     newcomer = Peer(*await asyncio.open_connection("127.0.0.1", served.port))
@@ -332,7 +331,7 @@ async def test_where_all_connections_are_taken_one_at_rest_of_who_has_most_gives
     newcomer.hang_up()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
+@with_more_addresses
 async def test_a_request_on_its_way_gives_way_to_a_newcomer_too_and_is_told(served: ServedApplication) -> None:
     crowd = [await served.peer(address) for address in ("127.0.0.2", "127.0.0.3") for _ in range(10)]
     for peer in crowd:
@@ -345,7 +344,7 @@ async def test_a_request_on_its_way_gives_way_to_a_newcomer_too_and_is_told(serv
     assert served.state.refused == {503: 1}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
+@with_more_addresses
 async def test_where_all_connections_are_at_work_a_newcomer_is_refused(echo: Echo) -> None:
     async with serving(echo, max_connections=4, max_concurrency=9) as served:
         crowd = [await served.peer(address) for address in ("127.0.0.2", "127.0.0.3") for _ in range(2)]
@@ -358,7 +357,7 @@ async def test_where_all_connections_are_at_work_a_newcomer_is_refused(echo: Ech
         assert {(await peer.answer()).status for peer in crowd} == {200}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
+@with_more_addresses
 async def test_of_those_who_read_nothing_who_leaves_most_is_cut_off(echo: Echo) -> None:
     async with serving(echo, max_unread_bytes=2 * LARGE) as served:
         deaf = [await served.peer("127.0.0.2") for _ in range(2)]
@@ -423,7 +422,7 @@ async def test_beyond_its_concurrency_a_process_refuses_at_once_and_stays_visibl
     assert "/a" not in echo.begun[:3]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
+@with_more_addresses
 async def test_one_address_cannot_take_every_place_at_work(echo: Echo) -> None:
     front = RequestMiddleware(echo, 1_000_000, 5.0, Requests([]))
     async with serving(front, max_concurrency=3) as served:
@@ -509,7 +508,7 @@ async def test_who_does_not_read_an_answer_holds_no_place_with_the_next_request(
     assert (await other.answer()).status == 200
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
+@with_more_addresses
 async def test_where_there_is_no_room_for_a_body_whoever_sends_most_is_turned_away(echo: Echo) -> None:
     front = RequestMiddleware(echo, 10_000, 5.0, Requests([]))
 

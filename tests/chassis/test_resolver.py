@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import sys
 import threading
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -25,7 +24,7 @@ from chassis.neighbours.default_transport import DefaultTransport
 from chassis.neighbours.resolver import ResolvingLoop
 from chassis.neighbours.transport import AnswerMemory, ConnectFailed, OutgoingRequest
 from deploy.postgres import Cluster
-from tests.chassis.peers import until
+from tests.chassis.peers import until, with_more_addresses
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"
 MUTE = "mute.test"
@@ -152,7 +151,7 @@ def test_known_addresses_are_used_while_the_name_server_is_mute(monkeypatch: pyt
     assert names.asked[MUTE] == 2, "one look-up is under way, and nobody waits for it"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
+@with_more_addresses
 def test_addresses_that_change_are_found() -> None:
     names = NameServer("127.0.0.2")
 
@@ -175,7 +174,7 @@ def test_addresses_that_change_are_found() -> None:
     names.run(test)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is not this machine")
+@with_more_addresses
 @pytest.mark.parametrize("dead", ["refuses", "is mute"])
 def test_the_next_address_is_tried_where_one_takes_no_connection_and_comes_first_then(dead: str) -> None:
     names = NameServer("127.0.0.2", "127.0.0.1")

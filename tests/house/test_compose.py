@@ -111,7 +111,7 @@ def test_an_image_is_built_from_the_one_recipe_for_its_process(process: Process)
 @each_service
 def test_a_database_has_the_name_the_role_and_the_volume_of_its_service(service: Process) -> None:
     database = CONTAINERS[f"{service.name}-db"]
-    assert database["image"] == "postgres:18"
+    assert re.fullmatch(r"postgres:18(@sha256:[0-9a-f]{64})?", database["image"])
     assert database["volumes"] == [f"{service.name}-data:/var/lib/postgresql"]
     assert environment(f"{service.name}-db") == {
         "POSTGRES_USER": service.name,
