@@ -55,6 +55,10 @@ class Repository:
         """The rows of any `select()`, each as a tuple."""
         return await self.database.fetch(*text_and_values(question), tuples_of(question))
 
+    async def find(self, question: AnySelect) -> list[RowDict]:
+        """The representations of the rows of a `select()` that was made from `rows.select`."""
+        return await self.database.fetch(*text_and_values(question), self.rows.row_factory)
+
     async def missing_references(self, written: Mapping[str, Any]) -> list[FieldError]:
         """An error for each reference in `written` to a row that does not exist, as the foreign keys would report if
         `written` could be stored."""
