@@ -3,9 +3,12 @@ does not start, and names the variable."""
 
 import os
 import re
+import ssl
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -13,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     DirectoryPath,
     Field,
+    FilePath,
     HttpUrl,
     PostgresDsn,
     ValidationError,
@@ -186,9 +190,52 @@ class DatabaseSettings(ProcessSettings):
         return max(0, self.max_concurrency * 2 // 3 - self.searches)
 
 
-class NeighbourSettings(ProcessSettings):
-    """How long a process waits for the services that it calls, and how often it retries."""
+def _certificate(value: Path | None, info: ValidationInfo) -> Path | None:
+    """The client certificate, if it and its key can be used."""
+    key = info.data.get("neighbour_key")
+    if value is None and key is not None:
+        raise PydanticCustomError("required", "required with NEIGHBOUR_KEY")
+    if value is not None:
+        _loaded(lambda context: context.load_cert_chain(value, key, password=b""))
+    return value
 
+
+def _authority(value: Path) -> Path:
+    _loaded(lambda context: context.load_verify_locations(value))
+    return value
+
+
+def _loaded(load: Callable[[ssl.SSLContext], None]) -> None:
+    """Raises an error for the user when `load` cannot read its files."""
+    try:
+        load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    except (OSError, ValueError) as failure:  # an SSLError is an OSError
+        raise PydanticCustomError("pem", "cannot be used: {reason}", {"reason": str(failure)}) from None
+
+
+PROXY = re.compile(r"(https?://[^\s/?#]+/?)?")
+
+
+def _proxy(value: str) -> str:
+    """The URL of a proxy; empty when there is none."""
+    if not PROXY.fullmatch(value):
+        raise PydanticCustomError("proxy", "must be http://host:port or https://host:port")
+    return value
+
+
+class NeighbourSettings(ProcessSettings):
+    """How a process calls other services: how long it waits, how often it retries, and over which connections."""
+
+    neighbour_proxy: Annotated[str, AfterValidator(_proxy)] = ""
+    """The proxy that all calls go through, with its user and password if it needs them."""
+    neighbour_http: Literal["1.1", "2"] = "1.1"
+    """With 2, HTTP/2 is spoken with https neighbours that offer it."""
+    neighbour_ca: Annotated[FilePath, AfterValidator(_authority)] | None = None
+    """PEM file of the authorities whose certificates an https neighbour may have; by default those of the system."""
+    neighbour_key: FilePath | None = None
+    """PEM file of the certificate's key, if it is not in the certificate's file. It has no password."""
+    neighbour_certificate: Annotated[FilePath | None, AfterValidator(_certificate), Field(validate_default=True)] = None
+    """PEM file of the certificate that this process shows to an https neighbour that asks for one."""
     neighbour_timeout: Annotated[float, Field(gt=0, le=60)] = 2.0
     """Seconds that one attempt may take."""
     neighbour_connections: Annotated[int, Field(ge=1, le=1000)] = 64
@@ -202,6 +249,13 @@ class NeighbourSettings(ProcessSettings):
     """Retries, as a share of the calls; 0 means none."""
     breaker_share: Annotated[float, Field(ge=0, le=1)] = 0.5
     """The share of failed calls that opens the circuit breaker; 0 means that it never opens."""
+
+    def tls_context(self) -> ssl.SSLContext:
+        """Which neighbours are trusted, and the certificate that is shown to them. The files are read here once."""
+        context = ssl.create_default_context(cafile=self.neighbour_ca)
+        if self.neighbour_certificate:
+            context.load_cert_chain(self.neighbour_certificate, self.neighbour_key)
+        return context
 
     @property
     def connections_of_a_worker(self) -> int:

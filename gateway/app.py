@@ -1,10 +1,9 @@
 """Builds the gateway's application: GraphQL over four services."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
-from httpx2 import AsyncBaseTransport
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
@@ -16,10 +15,10 @@ from gateway.execution.operation import Executor
 from gateway.settings import Settings
 
 
-def create_app(settings: Settings | None = None, transports: Mapping[str, AsyncBaseTransport] | None = None) -> FastAPI:
-    """The application. In tests, `transports` (by the service's name) replace the network."""
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application, with its settings from the environment if none are given."""
     settings = settings or read(Settings)
-    remotes = neighbours(settings.urls, settings, transports)
+    remotes = neighbours(settings.urls, settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:

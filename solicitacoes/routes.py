@@ -3,11 +3,9 @@
 References are checked when a solicitacao is written, and shown when it is read; both ask the three other services.
 """
 
-from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Header
-from httpx2 import AsyncBaseTransport
 from sqlmodel import select
 from starlette.requests import Request
 from starlette.responses import Response
@@ -83,10 +81,9 @@ solicitacoes = Collection(
 )
 
 
-def create_app(settings: Settings | None = None, transports: Mapping[str, AsyncBaseTransport] | None = None) -> FastAPI:
-    """The application. In tests, `transports` (by the neighbour's name) replace the network."""
+def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or read(Settings)
-    remotes = neighbours(settings.urls, settings, transports)
+    remotes = neighbours(settings.urls, settings)
     description = "Solicitacoes: which pessoa asked for which servico on which produto."
     app = service.build("solicitacoes", description, settings, (solicitacoes,), neighbours=tuple(remotes.values()))
     app.state.coordinator = Coordinator(remotes)

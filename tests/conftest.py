@@ -24,6 +24,7 @@ from tests.databases import SharedDatabase
 from tests.deploy.processes import WAIT_SECONDS
 from tests.issuer import Issuer
 from tests.listener import Logged
+from tests.neighbours import SCRIPTED, on_a_socket
 from tests.system import System, free_offset
 
 pytest_plugins = ["tests.skips"]
@@ -82,6 +83,19 @@ async def applications(database_urls: dict[str, str]) -> AsyncIterator[Applicati
     """The four services and the gateway, as they are deployed, but without sockets between them."""
     async with AsyncExitStack() as stack:
         yield await Applications.start(stack, database_urls)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def scripted_server() -> AsyncIterator[None]:
+    async with on_a_socket(SCRIPTED):
+        yield
+
+
+@pytest_asyncio.fixture
+async def scripted(scripted_server: None) -> AsyncIterator[None]:
+    """Neighbours that answer by a script, for clients that `tests.neighbours.remote` makes."""
+    yield
+    await SCRIPTED.forget()
 
 
 @pytest.fixture(scope="session")

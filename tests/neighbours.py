@@ -16,6 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis.neighbours.default_transport import DefaultTransport
 from chassis.neighbours.dialect import DialectClient
+from chassis.neighbours.remote import Remote
+from chassis.settings import NeighbourSettings
 from tests.chassis.peers import ServedApplication, serving
 
 Disturbance = Callable[[httpx2.Request, httpx2.Response], httpx2.Response]
@@ -122,6 +124,13 @@ class ScriptedNeighbours(Neighbour):
         self._scripts.append(script)
         return f"http://127.0.0.1:{self.served.port}/{len(self._scripts) - 1}"
 
+    async def forget(self) -> None:
+        """Closes the connections of all callers, and forgets them and their neighbours."""
+        for caller in self.callers:
+            await caller.transport.close()
+        self.callers.clear()
+        self._scripts.clear()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
@@ -133,6 +142,17 @@ class ScriptedNeighbours(Neighbour):
         except httpx2.TransportError as failure:
             await self.lose(failure, scope)
         await _send(answer, send)
+
+
+SCRIPTED = ScriptedNeighbours()
+"""The fixture `scripted` serves it."""
+
+
+def remote(script: Script, name: str = "pessoas", **settings: Any) -> Remote:
+    """A client of a new neighbour that answers by `script`."""
+    made = Remote(name, SCRIPTED.url(script), NeighbourSettings(**settings))
+    SCRIPTED.callers.append(made)
+    return made
 
 
 async def _request(scope: Scope, receive: Receive, base_url: str, path: bytes) -> httpx2.Request:
@@ -150,10 +170,12 @@ async def _request(scope: Scope, receive: Receive, base_url: str, path: bytes) -
 
 async def _send(answer: httpx2.Response, send: Send) -> None:
     headers = [(name.lower(), value) for name, value in answer.headers.raw if name.lower() != b"content-length"]
-    if answer.status_code not in (204, 304):
-        headers.append((b"content-length", b"%d" % len(answer.content)))
+    bodiless = answer.status_code in (204, 304)
+    content = b"" if bodiless else answer.content
+    if not bodiless:
+        headers.append((b"content-length", b"%d" % len(content)))
     await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.content})
+    await send({"type": "http.response.body", "body": content})
 
 
 @asynccontextmanager

@@ -42,13 +42,14 @@ INTERIM = re.compile(rb"HTTP/1\.[01] 1\d\d ")
 
 
 class DefaultTransport:
-    """Sends requests to the one server that `base_url` names."""
+    """Sends requests to the one server that `base_url` names. An https URL needs `tls`: which certificates are trusted,
+    and which one is shown."""
 
-    def __init__(self, base_url: str, answer_memory: AnswerMemory) -> None:
+    def __init__(self, base_url: str, answer_memory: AnswerMemory, tls: ssl.SSLContext | None = None) -> None:
         url = urlsplit(base_url)
         self._host = url.hostname or ""
         self._port = url.port or (443 if url.scheme == "https" else 80)
-        self._tls = ssl.create_default_context() if url.scheme == "https" else None
+        self._tls = tls
         self._prefix = url.path
         self._head = f"host: {url.netloc.rpartition('@')[2]}\r\naccept: application/json\r\n"
         self.pool = Pool(answer_memory)

@@ -20,7 +20,6 @@ from email.utils import parsedate
 from types import TracebackType
 from typing import Self, TypeVar
 
-import httpx2
 import msgspec
 
 from chassis.bulkhead import Bulkhead, BulkheadShare, FullError
@@ -42,7 +41,6 @@ from chassis.neighbours.transport import (
     AnswerMemoryFull,
     AnswerTimeout,
     ConnectFailed,
-    HttpxTransport,
     OutgoingRequest,
     StaleConnection,
     Transport,
@@ -84,16 +82,14 @@ PROBLEM = msgspec.json.Decoder(Problem)
 
 
 class DialectClient:
-    """Calls one neighbour. `settings` say how long it waits and how often it retries. A given `transport` replaces the
-    network. `answer_memory` is the memory that this neighbour's answers share with those of others."""
+    """Calls one neighbour. `settings` say by which transport, how long it waits, and how often it retries.
+    `answer_memory` is the memory that this neighbour's answers share with those of others."""
 
     def __init__(
         self,
         name: str,
         base_url: str,
         settings: NeighbourSettings | None = None,
-        *,
-        transport: httpx2.AsyncBaseTransport | None = None,
         answer_memory: AnswerMemory | None = None,
     ) -> None:
         settings = settings or NeighbourSettings()
@@ -108,11 +104,7 @@ class DialectClient:
         """Every search needs one of its slots, which are half of all: slow searches must leave some to reads by id."""
         self.breaker = Breaker(name, settings.breaker_share, self._is_ready)
         answer_memory = answer_memory or AnswerMemory(settings.max_answers_bytes)
-        self.transport: Transport = (
-            HttpxTransport(base_url, transport, answer_memory)
-            if transport
-            else DefaultTransport(base_url, answer_memory)
-        )
+        self.transport = make_transport(base_url, settings, answer_memory)
         self._retry_ratio = settings.retry_budget
         self._retry_tokens = MAX_RETRY_TOKENS if settings.retry_budget else 0.0
         self.calls = metrics.Calls(name)
@@ -293,6 +285,22 @@ class DialectClient:
         except TransportError:
             return False
         return answer.status == 200
+
+
+def make_transport(base_url: str, settings: NeighbourSettings, answer_memory: AnswerMemory) -> Transport:
+    """Our own client; httpx2 where a proxy or HTTP/2 is asked for, which our own does not do."""
+    if settings.neighbour_proxy or settings.neighbour_http == "2":
+        # httpx2 and its libraries are loaded only where they are used
+        from chassis.neighbours.httpx_transport import HttpxTransport
+
+        return HttpxTransport(
+            base_url,
+            answer_memory,
+            settings.tls_context(),
+            proxy=settings.neighbour_proxy,
+            http2=settings.neighbour_http == "2",
+        )
+    return DefaultTransport(base_url, answer_memory, settings.tls_context() if base_url.startswith("https:") else None)
 
 
 def _with_retry_after(refusal: Refusal, answer: Answer) -> Refusal:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-import httpx2
 import orjson
 
 from chassis.neighbours.dialect import DialectClient
@@ -24,11 +23,9 @@ class Remote(DialectClient):
         name: str,
         base_url: str,
         settings: NeighbourSettings | None = None,
-        *,
-        transport: httpx2.AsyncBaseTransport | None = None,
         answer_memory: AnswerMemory | None = None,
     ) -> None:
-        super().__init__(name, base_url, settings, transport=transport, answer_memory=answer_memory)
+        super().__init__(name, base_url, settings, answer_memory)
         self.shared_reads: dict[ReadKey, SharedRead[Any]] = {}
         """Running reads that an identical read may join."""
         self._writes = 0
@@ -102,18 +99,10 @@ class Remote(DialectClient):
             self._writes += 1  # also when its outcome is not known
 
 
-def neighbours(
-    urls: Mapping[str, str],
-    settings: NeighbourSettings,
-    transports: Mapping[str, httpx2.AsyncBaseTransport] | None = None,
-) -> dict[str, Remote]:
+def neighbours(urls: Mapping[str, str], settings: NeighbourSettings) -> dict[str, Remote]:
     """The clients for all neighbours of a process, by name. Their answers share one answer memory."""
     answer_memory = AnswerMemory(settings.max_answers_bytes)
-    given_transports = transports or {}
-    return {
-        name: Remote(name, url, settings, transport=given_transports.get(name), answer_memory=answer_memory)
-        for name, url in urls.items()
-    }
+    return {name: Remote(name, url, settings, answer_memory) for name, url in urls.items()}
 
 
 def _success_status(method: str, headers: Mapping[str, str]) -> int:

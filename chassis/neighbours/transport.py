@@ -1,15 +1,12 @@
 """What the REST dialect needs from the network: one request goes in, and one answer or one failure comes out.
 
-Processes use `chassis.neighbours.default_transport`. `HttpxTransport` uses any httpx2 transport instead: tests pass one
-that stands for a neighbour, and a deployment that needs proxies or HTTP/2 can do the same.
+`default_transport.py` does this with a small client of our own. Where the configuration asks for a proxy or for HTTP/2,
+`httpx_transport.py` does it with httpx2.
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
-
-import httpx2
 
 MAX_ANSWER_BYTES = 20_000_000
 """A longer answer is refused. This is hardly more than the longest answer of our dialect: 100,000 rows with the largest
@@ -154,92 +151,3 @@ class Transport(Protocol):
         was sent, since there is no idle connection."""
 
     async def close(self) -> None: ...
-
-
-class HttpxReceiver:
-    """Receives an answer in a task that `timeout` limits."""
-
-    def __init__(self, timeout: asyncio.Timeout) -> None:
-        self.held_bytes = 0
-        self.failure: TransportError | None = None
-        """Why the answer was dropped."""
-        self._timeout = timeout
-
-    def fail(self, failure: TransportError) -> None:
-        self.failure = failure
-        if not self._timeout.expired():
-            self._timeout.reschedule(0)  # a time in the past, so that the task is ended now
-
-
-class HttpxTransport:
-    """Sends requests by an httpx2 transport."""
-
-    def __init__(self, base_url: str, transport: httpx2.AsyncBaseTransport, answer_memory: AnswerMemory) -> None:
-        self._base_url, self._transport, self._answer_memory = base_url, transport, answer_memory
-
-    async def send(
-        self,
-        request: OutgoingRequest,
-        headers: str,
-        *,
-        seconds: float,
-        repeatable: bool,
-    ) -> Answer:
-        url = self._base_url + request.path
-        fields = dict(line.split(": ", 1) for line in headers.split("\r\n")[:-1])
-        sent = httpx2.Request(request.method, url, headers=fields, content=request.content)
-        timeout = asyncio.timeout(seconds)
-        receiver = HttpxReceiver(timeout)
-        try:
-            async with timeout:
-                response = await self._transport.handle_async_request(sent)
-                assert isinstance(response.stream, httpx2.AsyncByteStream)
-                content = bytearray()
-                try:
-                    async for chunk in response.stream:
-                        content += chunk
-                        if len(content) > MAX_ANSWER_BYTES:
-                            raise GarbledAnswer(f"more than {MAX_ANSWER_BYTES} bytes")
-                        self._answer_memory.add(receiver, len(chunk))
-                        if receiver.failure:
-                            raise receiver.failure
-                finally:
-                    self._answer_memory.release(receiver)
-                    await response.aclose()
-        except (TimeoutError, httpx2.TimeoutException) as failure:
-            raise receiver.failure or AnswerTimeout(f"no answer within {seconds:.3f} s") from failure
-        except httpx2.ConnectError as failure:
-            raise ConnectFailed(str(failure)) from failure
-        except httpx2.RemoteProtocolError as failure:
-            raise GarbledAnswer(str(failure)) from failure
-        except (httpx2.TransportError, httpx2.InvalidURL) as failure:
-            raise ConnectionLost(str(failure)) from failure
-        except asyncio.CancelledError as failure:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            # nobody here cancelled it, so the caller who waits must be told
-            raise ConnectionLost("the transport gave it up") from failure
-        retry_after = response.headers.get("retry-after", "") if response.status_code >= 400 else ""
-        return Answer(response.status_code, bytes(content), retry_after)
-
-    def begin(
-        self,
-        request: OutgoingRequest,
-        headers: str,
-        *,
-        seconds: float,
-        on_end: OnEnd,
-    ) -> "asyncio.Task[None]":
-        async def exchange() -> None:
-            outcome: Answer | Exception
-            try:
-                outcome = await self.send(request, headers, seconds=seconds, repeatable=True)
-            except Exception as failure:  # whoever waits is told, whatever it is
-                outcome = failure
-            on_end(outcome)
-
-        return asyncio.ensure_future(exchange())
-
-    async def close(self) -> None:
-        await self._transport.aclose()

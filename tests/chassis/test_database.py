@@ -23,10 +23,11 @@ from chassis.db.migrate import upgrade
 from chassis.errors import DeadlineExceeded, NotFound, Refusal
 from chassis.neighbours.remote import Remote
 from chassis.request import deadline
-from chassis.settings import DatabaseSettings, NeighbourSettings
+from chassis.settings import DatabaseSettings
 from deploy.postgres import HOST, Cluster, free_ports
 from tests import builders
 from tests.applications import Gateway, Services
+from tests.neighbours import ServiceNetwork, on_a_socket
 from tests.resources import PESSOAS
 
 PATIENCE = 60
@@ -161,17 +162,15 @@ async def test_a_database_that_is_not_migrated_is_not_ready(server: Cluster, cli
     assert (old.status_code, empty.status_code) == (503, 503)
 
 
-async def test_a_frozen_database_is_the_services_failure_and_opens_the_breaker(
-    server: Cluster, app: FastAPI, client: httpx2.AsyncClient
-) -> None:
-    assert await add(client) == 201
-    path = f"{PESSOAS.path}1/"
-    async with Remote("pessoas", "http://pessoas.test", NeighbourSettings(), transport=transport(app)) as asking:
+async def test_a_frozen_database_is_the_services_failure_and_opens_the_breaker(server: Cluster, app: FastAPI) -> None:
+    service = ServiceNetwork("pessoas", app, [])
+    async with on_a_socket(service), Remote("pessoas", service.url) as asking:
+        await asking.write("POST", PESSOAS.path, orjson.loads, {"nome_pessoa": "Ana"})
         frozen = backends(server)
         for process in frozen:
             process.suspend()
         try:
-            reads = [asking.read(f"{path}?n={n}", orjson.loads) for n in range(20)]
+            reads = [asking.read(f"{PESSOAS.path}1/?n={n}", orjson.loads) for n in range(20)]
             refused = await asyncio.gather(*reads, return_exceptions=True)
             opened = asking.breaker.openings
         finally:
@@ -180,10 +179,6 @@ async def test_a_frozen_database_is_the_services_failure_and_opens_the_breaker(
 
         assert {isinstance(one, Refusal) for one in refused} == {True}
         assert opened == 1
-
-
-def transport(app: FastAPI) -> httpx2.AsyncBaseTransport:
-    return httpx2.ASGITransport(app=app)
 
 
 # -- what others hold ----------------------------------------------------------------------------------------------
@@ -321,9 +316,10 @@ async def test_a_database_that_cannot_be_reached_is_one_warning_with_the_cause(
     url = "postgresql://" + place.format(password=PASSWORD, host=HOST, port=server.port, closed=free_ports(1))
     settings = {"database_url": url, "database_timeout": 0.5, "log_level": "ERROR"}
     app = pessoas.routes.create_app(DatabaseSettings.model_validate(settings))
+    transport = httpx2.ASGITransport(app=app)
     async with (
         app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport(app), base_url="http://pessoas.test", timeout=PATIENCE) as client,
+        httpx2.AsyncClient(transport=transport, base_url="http://pessoas.test", timeout=PATIENCE) as client,
     ):
         answers = [await client.get(path) for path in (PESSOAS.path, "/health/ready") for _ in range(3)]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
 import signal
 import subprocess
@@ -18,15 +17,14 @@ import httpx2
 import orjson
 import pytest
 
-from chassis.neighbours.remote import Remote
 from chassis.observe import metrics
-from chassis.settings import NeighbourSettings
 from chassis.version import VERSION
 from deploy.local import ROOT
 from deploy.postgres import free_ports
 from tests import builders
 from tests.applications import Services
 from tests.deploy.processes import eventually
+from tests.neighbours import remote
 from tests.resources import PESSOAS
 from tests.scraped import Scrape, parsed, scrape
 
@@ -96,14 +94,6 @@ async def test_hostile_paths_and_methods_add_no_series(services: Services) -> No
 READ = ("/api/pessoas/1/", orjson.loads)
 
 
-def asking(name: str, answer: Any, **settings: Any) -> Remote:
-    async def handle(request: httpx2.Request) -> httpx2.Response:
-        await asyncio.sleep(0)
-        return await answer(request) if inspect.iscoroutinefunction(answer) else answer(request)
-
-    return Remote(name, "http://x.test", NeighbourSettings(**settings), transport=httpx2.MockTransport(handle))
-
-
 async def settled(*calls: Any) -> list[Any]:
     return await asyncio.gather(*calls, return_exceptions=True)
 
@@ -125,13 +115,14 @@ def absent(_request: httpx2.Request) -> httpx2.Response:
     return httpx2.Response(404, json={"code": "NOT_FOUND", "detail": "não há"})
 
 
+@pytest.mark.usefixtures("scripted")
 @pytest.mark.parametrize(
     ("answer", "outcome"), [(good, "ok"), (absent, "refused"), (cut, "unavailable"), (never, "timeout")]
 )
 async def test_a_call_is_counted_by_what_became_of_it(services: Services, answer: Any, outcome: str) -> None:
     name = f"counted-{outcome}"
 
-    await settled(asking(name, answer, retry_budget=0, neighbour_timeout=0.05).read(*READ))
+    await settled(remote(answer, name, retry_budget=0, neighbour_timeout=0.05 if answer is never else 30).read(*READ))
 
     found = await scrape(services.pessoas)
     assert found.value("downstream_calls_total", service=name) == 1
@@ -139,8 +130,9 @@ async def test_a_call_is_counted_by_what_became_of_it(services: Services, answer
     assert found.value("downstream_call_duration_seconds_count", service=name) == 1
 
 
+@pytest.mark.usefixtures("scripted")
 async def test_a_call_that_nobody_waits_for_any_more_is_counted_as_cancelled(services: Services) -> None:
-    call = asyncio.create_task(asking("left", never).read(*READ))
+    call = asyncio.create_task(remote(never, "left").read(*READ))
     await asyncio.sleep(0.01)
 
     call.cancel()
@@ -150,9 +142,10 @@ async def test_a_call_that_nobody_waits_for_any_more_is_counted_as_cancelled(ser
     assert found.value("downstream_calls_total", service="left", outcome="cancelled") == 1
 
 
+@pytest.mark.usefixtures("scripted")
 async def test_retries_and_shared_reads_are_counted(services: Services) -> None:
-    await settled(asking("retried", cut).read(*READ))
-    shared = asking("shared", good)
+    await settled(remote(cut, "retried").read(*READ))
+    shared = remote(good, "shared")
     await settled(*(shared.read(*READ) for _ in range(5)))
 
     found = await scrape(services.pessoas)
@@ -163,14 +156,15 @@ async def test_retries_and_shared_reads_are_counted(services: Services) -> None:
     assert found.value("downstream_calls_total", service="shared") == 1
 
 
+@pytest.mark.usefixtures("scripted")
 async def test_the_breaker_and_the_bulkhead_show_how_they_are(services: Services) -> None:
-    async with asking("broken", cut, retry_budget=0) as broken:
+    async with remote(cut, "broken", retry_budget=0) as broken:
         await settled(*(broken.read(f"/{n}/", orjson.loads) for n in range(10)))
         found = await scrape(services.pessoas)
     assert found.value("breaker_open", service="broken") == 1
     assert found.value("breaker_openings_total", service="broken") == 1
 
-    async with asking("crowded", never, neighbour_connections=2) as crowded:
+    async with remote(never, "crowded", neighbour_connections=2) as crowded:
         calls = [asyncio.create_task(crowded.read(f"/{n}/", orjson.loads)) for n in range(5)]
         await asyncio.sleep(0.01)
         found = await scrape(services.pessoas)

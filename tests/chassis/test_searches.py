@@ -28,6 +28,7 @@ from chassis.query.models import RichQuery, query_model
 from chassis.settings import DatabaseSettings, NeighbourSettings
 from deploy.postgres import Cluster
 from solicitacoes.routes import solicitacoes
+from tests.neighbours import ServiceNetwork, on_a_socket
 from tests.resources import PESSOAS
 
 POOL = 4
@@ -59,7 +60,7 @@ def database_url(cluster: Cluster) -> str:
     return url
 
 
-Make = Callable[..., Awaitable[FastAPI]]
+Make = Callable[..., Awaitable[ServiceNetwork]]
 
 
 @pytest_asyncio.fixture
@@ -67,11 +68,11 @@ async def make(database_url: str) -> AsyncIterator[Make]:
     """Starts a pessoas service whose searches are slow, with these settings."""
     async with AsyncExitStack() as stack:
 
-        async def started(**settings: Any) -> FastAPI:
+        async def started(**settings: Any) -> ServiceNetwork:
             given = {"database_url": database_url, "log_level": "ERROR", "database_pool_size": POOL, **settings}
-            app = pessoas.routes.create_app(DatabaseSettings.model_validate(given))
-            await stack.enter_async_context(app.router.lifespan_context(app))
-            return app
+            service = ServiceNetwork("pessoas", pessoas.routes.create_app(DatabaseSettings.model_validate(given)), [])
+            await stack.enter_async_context(on_a_socket(service))
+            return service
 
         yield started
 
@@ -93,10 +94,10 @@ async def ended(*tasks: asyncio.Task[Any]) -> None:
 
 
 async def test_reads_by_id_are_answered_while_more_searches_run_than_there_are_connections(make: Make) -> None:
-    app = await make(database_timeout=LONG, operation_timeout=LONG)
-    async with calling(app) as client, asyncio.timeout(30):
+    service = await make(database_timeout=LONG, operation_timeout=LONG)
+    async with calling(service.app) as client, asyncio.timeout(30):
         searches = [asyncio.create_task(client.get(PESSOAS.path, params={"search": f"x{n}"})) for n in range(3 * POOL)]
-        stats = app.state.database.stats
+        stats = service.app.state.database.stats
         await until(lambda: stats()["searches_busy"] + stats()["searches_waiting"] == len(searches))
 
         answers = [await read(client) for read in READS for _ in range(3)]
@@ -110,8 +111,8 @@ async def test_reads_by_id_are_answered_while_more_searches_run_than_there_are_c
 
 
 async def test_a_search_too_slow_is_told_to_ask_for_less_and_one_too_many_to_come_later(make: Make) -> None:
-    app = await make(database_timeout=0.8)
-    async with calling(app) as client:
+    service = await make(database_timeout=0.8)
+    async with calling(service.app) as client:
         many = [client.post(f"{PESSOAS.path}query/", json={"filter": FILTER, "select": "ids"}) for _ in range(3 * POOL)]
 
         answers = await asyncio.gather(*many)
@@ -125,9 +126,9 @@ async def test_a_search_too_slow_is_told_to_ask_for_less_and_one_too_many_to_com
 
 
 async def test_searches_that_wait_leave_a_third_of_all_places_to_others(make: Make) -> None:
-    app = await make(database_timeout=LONG, operation_timeout=LONG, max_concurrency=12)
-    async with calling(app) as client, asyncio.timeout(30):
-        stats = app.state.database.stats
+    service = await make(database_timeout=LONG, operation_timeout=LONG, max_concurrency=12)
+    async with calling(service.app) as client, asyncio.timeout(30):
+        stats = service.app.state.database.stats
         searches = [asyncio.create_task(client.get(PESSOAS.path, params={"search": f"x{n}"})) for n in range(12)]
         await until(lambda: sum(search.done() for search in searches) == 4)
 
@@ -149,8 +150,8 @@ FILTER = {"nome_pessoa": {"contains": "x"}}
 
 
 async def test_no_number_of_slow_searches_opens_the_breaker_of_those_who_read_by_id(make: Make) -> None:
-    app = await make(database_timeout=0.4)
-    async with Remote("pessoas", "http://pessoas.test", NeighbourSettings(), transport=transport(app)) as asking:
+    service = await make(database_timeout=0.4)
+    async with Remote("pessoas", service.url) as asking:
         for n in range(3):
             searches = [
                 asking.read(f"{PESSOAS.path}?search={n}x{one}", orjson.loads, search=True) for one in range(4 * POOL)
@@ -165,19 +166,19 @@ async def test_no_number_of_slow_searches_opens_the_breaker_of_those_who_read_by
 
 
 async def test_a_search_is_told_that_it_is_too_slow_by_its_owner_before_the_caller_gives_it_up(make: Make) -> None:
-    app = await make(database_timeout=4)
+    service = await make(database_timeout=4)
     settings = NeighbourSettings(neighbour_timeout=4)
-    async with Remote("pessoas", "http://pessoas.test", settings, transport=transport(app)) as asking:
+    async with Remote("pessoas", service.url, settings) as asking:
         refusal = await outcome(asking.read(f"{PESSOAS.path}?search=x", orjson.loads, search=True))
 
     assert (type(refusal), refusal.detail) == (DeadlineExceeded, TOO_SLOW)
 
 
 async def test_in_graphql_the_slow_search_is_a_time_out_and_the_rest_is_answered(make: Make) -> None:
-    app = await make(database_timeout=0.4)
-    urls = dict.fromkeys(("catalogo_url", "pessoas_url", "servicos_url", "solicitacoes_url"), "http://pessoas.test")
+    service = await make(database_timeout=0.4)
+    urls = dict.fromkeys(("catalogo_url", "pessoas_url", "servicos_url", "solicitacoes_url"), service.url)
     settings = gateway.settings.Settings.model_validate({**urls, "log_level": "ERROR"})
-    front = gateway.app.create_app(settings, {"pessoas": transport(app)})
+    front = gateway.app.create_app(settings)
     query = '{ pessoa(id: 1) { id } pessoas(filter: {nomePessoa: {contains: "x"}}) { nodes { id } } }'
     async with front.router.lifespan_context(front), calling(front) as client:
         answer = (await client.post("/graphql", json={"query": query})).json()
@@ -186,10 +187,6 @@ async def test_in_graphql_the_slow_search_is_a_time_out_and_the_rest_is_answered
     [error] = answer["errors"]
     assert (error["message"], error["path"]) == (TOO_SLOW, ["pessoas"])
     assert error["extensions"] == {"code": "TIMEOUT", "service": "pessoas"}
-
-
-def transport(app: FastAPI) -> httpx2.AsyncBaseTransport:
-    return httpx2.ASGITransport(app=app)
 
 
 NAMED = query_model("Pessoa", {"id": "integer", "nome": "name"}, ("id", "nome"), ())
