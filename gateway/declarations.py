@@ -2,13 +2,16 @@
 
 A field of the Strawberry schema carries its declaration as `metadata["declaration"]`. Three things are made from it:
 the field's resolver for the reference executor, its part of a plan, and its cost.
+
+A field without a declaration is a column of its type's rows, or it has a resolver of its own, which a plan calls.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
+from graphql import GraphQLField
 from strawberry.types.field import StrawberryField
 
 from gateway.resources import AnyResource
@@ -92,3 +95,23 @@ class PayloadErrors:
 
 
 Declaration = LinkByKey | EmbeddedObject | RowById | ConnectionOf | MutationWrite | PayloadRow | PayloadErrors
+
+
+def strawberry_field(definition: GraphQLField) -> StrawberryField:
+    """The Strawberry field that a field of the schema was made from."""
+    return definition.extensions["strawberry-definition"]
+
+
+def declaration_of(definition: GraphQLField) -> Declaration | None:
+    """The field's declaration, if it has one."""
+    return cast("Declaration | None", strawberry_field(definition).metadata.get("declaration"))
+
+
+def is_resolved(definition: GraphQLField) -> bool:
+    """Whether the field's resolver must be called to get its value.
+
+    That is so for a resolver that somebody wrote for this field, and also wherever an extension or a permission stands
+    before the value, since only the resolver runs them.
+    """
+    field = strawberry_field(definition)
+    return bool(field.extensions) or (declaration_of(definition) is None and not field.is_basic_field)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphql import GraphQLError
+from strawberry.exceptions import StrawberryGraphQLError
 
 from chassis.errors import (
     Conflict,
@@ -126,10 +127,26 @@ def origin_of(error: GraphQLError) -> BaseException | None:
     return origin
 
 
+def code_of_error(error: GraphQLError) -> str:
+    """The code for an error of an operation.
+
+    A resolver may raise a GraphQLError with a code of the closed list in its extensions. Without one, the error of a
+    Strawberry permission class is FORBIDDEN.
+    """
+    origin = origin_of(error)
+    if origin is None and error.path:
+        given = (error.extensions or {}).get("code")
+        if given in EXTENSIONS:
+            return given
+        if type(error.original_error) is StrawberryGraphQLError:
+            return "FORBIDDEN"
+    return code_of(origin)
+
+
 def formatted(error: GraphQLError) -> dict[str, Any]:
     """One error as the response carries it."""
     origin = origin_of(error)
-    code = code_of(origin)
+    code = code_of_error(error)
     found: dict[str, Any] = {"message": origin.detail if isinstance(origin, Refusal) else in_portuguese(error.message)}
     extensions: dict[str, Any] = {"code": code}
     if code == "INTERNAL":
@@ -171,6 +188,6 @@ def log_faults(errors: list[GraphQLError]) -> None:
     """
     seen = set[int]()
     for error in errors:
-        if code_of(origin := origin_of(error)) == "INTERNAL" and id(origin) not in seen:
+        if code_of_error(error) == "INTERNAL" and id(origin := origin_of(error) or error) not in seen:
             seen.add(id(origin))
             log.error("resolver failed", exc_info=origin, extra={"path": error.path})

@@ -1,7 +1,8 @@
 """The loaders of one request. They collect the ids of one event-loop tick into one bulk read, and read no id twice.
 
-There are two interfaces to the same reads. The reference executor asks for one id at a time and gets a future
-(`KeyLoader`, with aiodataloader). A plan asks for a whole set of ids at once (`KeySetLoader`).
+There are two interfaces to the same reads. A resolver asks for one id at a time and gets a future (`KeyLoader`, with
+aiodataloader). A plan asks for a whole set of ids at once (`KeySetLoader`). The first asks the second, so that what one
+of them has read is not read again by the other.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from aiodataloader import DataLoader
 
+from chassis.errors import over_limit
 from chassis.neighbours.remote import Remote
 from chassis.neighbours.shared_read import PendingRead
 from chassis.query.pagination import MAX_IDS, MAX_PARENTS
@@ -19,7 +21,8 @@ from chassis.request import context
 from chassis.request.caller import ANYBODY
 from gateway import metrics
 from gateway.resources import AnyResource, Resource, ServiceQuery, matching_ids
-from gateway.rows import BulkAnswer, Ids, Page, Row
+from gateway.rows import BulkAnswer, Ids, Page, Row, int_id
+from gateway.settings import LARGEST_COUNT
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
@@ -28,15 +31,15 @@ Fetch = Callable[[list[int]], Awaitable[Mapping[int, Any]]]
 
 
 class KeyLoader(DataLoader[int, Any]):
-    """Loads one key at a time for the reference executor. The result is None for a key without a row."""
+    """Loads one key at a time, for resolvers. The result is None for a key without a row."""
 
-    def __init__(self, fetch: Fetch, batch_size: int) -> None:
-        super().__init__(max_batch_size=batch_size)
-        self._fetch = fetch
+    def __init__(self, get: Callable[[list[int]], Awaitable["RowsByKey"]]) -> None:
+        super().__init__()
+        self._get = get
 
     async def batch_load_fn(self, keys: list[int]) -> list[Any]:
-        found = await self._fetch(keys)
-        return [found.get(key) for key in keys]
+        found = await self._get(keys)
+        return [found.failed[key] if key in found.failed else found.rows.get(key) for key in keys]
 
 
 @dataclass(slots=True)
@@ -148,14 +151,19 @@ class Loaders:
         self._remotes = remotes
         self._caller = context.current().caller
         self.filter_max_ids = filter_max_ids
+        self.requests_left = LARGEST_COUNT
+        """How many more requests may be sent to the services. An operation's cost bounds it."""
         self._remembered: dict[tuple[str, ...], Any] = {}
         self._open_reads: set[asyncio.Future[Any] | PendingRead[Any]] = set()
         self._ended = False
 
-    def row(self, resource: Resource[R], id: int) -> "asyncio.Future[R | None]":
-        """The row with this id, or None. It is a future, so that a resolver need not be a coroutine."""
-        make = lambda: KeyLoader(self._cancellable(self._by_id(resource)), MAX_IDS)  # noqa: E731
-        return self._remember(("one", resource.path), make).load(id)
+    def row(self, resource: Resource[R], id: int | str) -> "asyncio.Future[R | None]":
+        """The row with this id, or None. It is a future, so that a resolver need not be a coroutine.
+
+        Raises Invalid for a text that is no id.
+        """
+        make = lambda: KeyLoader(self._cancellable(self._row_sets(resource)))  # noqa: E731
+        return self._remember(("one", resource.path), make).load(id if isinstance(id, int) else int_id(id, "id"))
 
     def rows(self, resource: AnyResource, keys: set[int], *, batched: bool) -> "Awaitable[RowList | BulkAnswer[Any]]":
         """Starts to read these rows. Awaiting the result raises the error if none of them could be read.
@@ -174,19 +182,20 @@ class Loaders:
         return reading
 
     async def _batched_rows(self, resource: AnyResource, keys: set[int]) -> RowList:
-        found = await self._remember(("many", resource.path), lambda: KeySetLoader(self._by_id(resource), MAX_IDS)).get(
-            keys
-        )
+        found = await self._row_sets(resource).get(keys)
         return RowList(list(found.rows.values()), found.failed)
 
+    def _row_sets(self, resource: AnyResource) -> KeySetLoader:
+        """The loader of rows for whole sets of ids."""
+        return self._remember(("many", resource.path), lambda: KeySetLoader(self._by_id(resource), MAX_IDS))
+
     def child_page(
-        self, resource: Resource[R], field: str, parent: int, query: ServiceQuery
+        self, resource: Resource[R], field: str, parent: int | str, query: ServiceQuery
     ) -> "asyncio.Future[Page[R]]":
-        """The page of the rows whose `field` is `parent`, as a future."""
+        """The page of the rows whose `field` is `parent`, as a future. Raises Invalid for a text that is no id."""
         key = ("children", resource.path, field, json.dumps(query, sort_keys=True))
-        return self._remember(
-            key, lambda: KeyLoader(self._cancellable(self._per_parent(resource, field, query)), MAX_PARENTS)
-        ).load(parent)
+        make = lambda: KeyLoader(self._cancellable(self.child_pages(resource, field, query)))  # noqa: E731
+        return self._remember(key, make).load(parent if isinstance(parent, int) else int_id(parent, "id"))
 
     def child_pages(self, resource: AnyResource, field: str, query: ServiceQuery) -> KeySetLoader:
         """The loader of pages for whole sets of parents."""
@@ -211,10 +220,14 @@ class Loaders:
     def remote(self, resource: AnyResource, right: Literal["read", "write"] = "read") -> Remote:
         """The service that owns `resource`. Every read and write of the resource gets it here.
 
-        Raises Forbidden, before anything is sent, if the caller lacks the right.
+        Raises Forbidden, before anything is sent, if the caller lacks the right, and Invalid if the operation has sent
+        as many requests as its cost allows.
         """
         if self._caller is not ANYBODY:
             self._caller.require(f"{resource.service}:{right}")
+        if self.requests_left <= 0:
+            raise over_limit(resource.service, "esta operação já fez todos os pedidos que o seu custo permite")
+        self.requests_left -= 1
         return self._remotes[resource.service]
 
     def forget(self) -> None:
@@ -234,16 +247,20 @@ class Loaders:
         self._open_reads.clear()
         self._remembered.clear()
 
-    def _cancellable(self, fetch: Fetch) -> Fetch:
-        """The same fetch, run so that `cancel_reads` can cancel its task."""
+    def cancel_at_end(self, task: asyncio.Future[Any]) -> None:
+        """Cancels this task too when the request ends, if it has not ended by then."""
+        self._open_reads.add(task)
 
-        async def cancellable(keys: list[int]) -> Mapping[int, Any]:
+    def _cancellable(self, loader: KeySetLoader) -> Callable[[list[int]], Awaitable[RowsByKey]]:
+        """The loader's `get`, run so that `cancel_reads` can cancel its task."""
+
+        async def cancellable(keys: list[int]) -> RowsByKey:
             task = asyncio.current_task()
             if task is None or self._ended:
                 raise asyncio.CancelledError
             self._open_reads.add(task)
             try:
-                return await fetch(keys)
+                return await loader.get(keys)
             finally:
                 self._open_reads.discard(task)
 

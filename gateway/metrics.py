@@ -1,4 +1,4 @@
-"""The gateway's own metrics: operations, how they were executed, and how often the caches had them."""
+"""The gateway's own metrics: operations, and how often the caches had them."""
 
 import re
 import time
@@ -8,12 +8,10 @@ from graphql import GraphQLError, OperationDefinitionNode
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
 from chassis.observe.meters import Counter, Histogram, MetricsReader, Number
-from gateway.errors import code_of, origin_of
+from gateway.errors import code_of_error
 
 OPERATIONS = Counter("graphql_operations_total", "Operations by what became of them.", ("operation", "type", "outcome"))
 OPERATION_SECONDS = Histogram("graphql_operation_duration_seconds", "Time of one operation.", ("operation", "type"))
-EXECUTIONS = Counter("graphql_executions_total", "Operations by what executed them.", ("by",))
-BY_PLAN, BY_REFERENCE = EXECUTIONS.labels("plan"), EXECUTIONS.labels("reference")
 PLANS = Counter("graphql_plan_cache_requests_total", "Plans by whether they were remembered.", ("result",))
 PLAN_HIT, PLAN_MISS = PLANS.labels("hit"), PLANS.labels("miss")
 DOCUMENTS, DOCUMENT_MISSES = Number(), Number()
@@ -30,8 +28,8 @@ LONGEST_NAME = 100
 REFUSALS = frozenset(
     {"BAD_USER_INPUT", "NOT_FOUND", "CONFLICT", "UNAUTHENTICATED", "FORBIDDEN", "RATE_LIMITED", "LIMIT_EXCEEDED"}
 )
-ALL_NULL = re.compile(rb'\{(?:"\w+":null,?)*\}')
-"""Matches data whose root fields are all null."""
+ALL_NULL = re.compile(rb'null|\{(?:"\w+":null,?)*\}')
+"""Matches data that is null, or whose root fields are all null."""
 
 
 class _OperationMeters:
@@ -79,7 +77,7 @@ def outcome(data: bytes | None, errors: Sequence[GraphQLError]) -> str:
     """
     if data is not None and not ALL_NULL.fullmatch(data):
         return "partial"
-    return "refused" if all(code_of(origin_of(error)) in REFUSALS for error in errors) else "failed"
+    return "refused" if all(code_of_error(error) in REFUSALS for error in errors) else "failed"
 
 
 def name_of(operation: OperationDefinitionNode) -> str:

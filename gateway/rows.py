@@ -3,16 +3,31 @@
 `gateway.resources` checks that an answer contains what was asked for.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Generic, TypeVar
 
 from msgspec import Meta, Struct
 
+from chassis.errors import invalid
 from chassis.query.pagination import INT8
 
 R = TypeVar("R")
+ID_PATTERN = re.compile(r"[1-9][0-9]{0,18}")
+NOT_AN_ID = "não é um id: deve ser um número inteiro positivo de até 64 bits"
 RowId = Annotated[int, Meta(ge=1, le=INT8)]
 """An id. An answer with any other number is invalid: a later bulk read with that number would fail for all its ids."""
+
+
+def int_id(value: str, field: str) -> int:
+    """The REST id for a GraphQL ID.
+
+    Raises Invalid unless it is a positive integer of 64 bits without leading zeros: a client's cache would treat `01`
+    and `1` as two rows.
+    """
+    if not ID_PATTERN.fullmatch(value) or int(value) > INT8:
+        raise invalid(field, "INVALID_ID", NOT_AN_ID)
+    return int(value)
 
 
 class Row(Struct, gc=False):

@@ -10,10 +10,12 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLIncludeDirective,
     GraphQLObjectType,
+    GraphQLSchema,
     GraphQLSkipDirective,
     InlineFragmentNode,
     SelectionSetNode,
     get_directive_values,
+    is_abstract_type,
 )
 
 SelectedFields = Mapping[str, Sequence[FieldNode]]
@@ -22,11 +24,11 @@ SelectedFields = Mapping[str, Sequence[FieldNode]]
 class Collector:
     """Collects fields in one document, for one combination of outcomes of its `@include` and `@skip`."""
 
-    def __init__(self, document: DocumentNode, variables: Any) -> None:
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Any) -> None:
         self.document = document
         self.collected = 0
         """How many fields have been collected so far. The size in memory of a plan is estimated from it."""
-        self._variables = variables
+        self._schema, self._variables = schema, variables
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
@@ -53,9 +55,15 @@ class Collector:
                 fragment: FragmentDefinitionNode | InlineFragmentNode = self._fragments[node.name.value]
             else:
                 fragment = cast("InlineFragmentNode", node)
-            # This schema has no interfaces and no unions, so a type condition can be met by that one type only.
-            if fragment.type_condition is None or fragment.type_condition.name.value == kind.name:
+            if fragment.type_condition is None or self._is_met(fragment.type_condition.name.value, kind):
                 yield from self._fields(kind, fragment.selection_set)
+
+    def _is_met(self, condition: str, kind: GraphQLObjectType) -> bool:
+        """Whether the objects of the type `kind` meet a fragment's type condition."""
+        if condition == kind.name:
+            return True
+        named = self._schema.type_map[condition]
+        return is_abstract_type(named) and self._schema.is_sub_type(named, kind)
 
 
 def selection_sets(nodes: Sequence[FieldNode]) -> list[SelectionSetNode]:

@@ -1,7 +1,9 @@
 """Compiles a validated operation into a plan, from the declarations of the schema's fields (`gateway.declarations`).
 
-Every operation on this schema is compiled. Only `__schema` and `__type` are left to graphql-core, since they read no
-service: each of them becomes a small operation of its own inside the plan.
+Every operation is compiled. A field with a resolver of its own becomes a part that calls the resolver
+(`gateway.execution.resolved`), and so does a declared field if something was added to its type that no declaration
+covers. Only `__schema` and `__type` are left to graphql-core, since they read no service: each of them becomes a small
+operation of its own inside the plan.
 
 An operation is refused if its `@include` or `@skip` depends on a variable that is null, which a variable with a default
 value can be. graphql-core would find the null field by field, when a part of a mutation may already be done.
@@ -16,6 +18,9 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLAbstractType,
+    GraphQLList,
+    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
@@ -23,9 +28,9 @@ from graphql import (
     SelectionSetNode,
     VariableNode,
     get_named_type,
+    is_abstract_type,
     print_ast,
 )
-from strawberry.types.field import StrawberryField
 
 from gateway import declarations
 from gateway.declarations import (
@@ -37,18 +42,19 @@ from gateway.declarations import (
     PayloadErrors,
     PayloadRow,
     RowById,
+    declaration_of,
+    is_resolved,
+    strawberry_field,
 )
-from gateway.execution import layout, parts, plan
+from gateway.execution import layout, parts, plan, resolved
 from gateway.execution.arguments import FieldArguments
 from gateway.execution.collect import Collector, selection_sets
+from gateway.execution.own_types import row_types
 from gateway.execution.parts import PlanRun
 
 
-class NotCompiledError(Exception):
-    """There is no plan for this operation, so the reference executor must run it. The message is the reason.
-
-    This happens only if a field of the schema was added without a declaration that the compiler knows.
-    """
+class _UndeclaredError(Exception):
+    """A page or a payload has a field that its template does not know, so that resolvers must be called for it."""
 
 
 Member = layout.RowValue | parts.PlanPart | parts.ObjectTemplate | bytes
@@ -77,14 +83,19 @@ def directive_variables(document: DocumentNode, operation: OperationDefinitionNo
 class Compiler:
     """Compiles one operation of one document, for one combination of outcomes of its `@include` and `@skip`."""
 
-    def __init__(self, schema: GraphQLSchema, collector: Collector) -> None:
-        self._schema, self._document = schema, collector.document
+    def __init__(self, schema: GraphQLSchema, collector: Collector, operation: OperationDefinitionNode) -> None:
+        self._schema, self._document, self._operation = schema, collector.document, operation
+        self._fragments = {
+            one.name.value: one for one in collector.document.definitions if isinstance(one, FragmentDefinitionNode)
+        }
         self._collect = collector.collect
+        self._row_types = row_types(schema)
         self._reads_by_id = Counter[str]()
         """How many parts read a resource by id, by the resource's path."""
+        self._calls_resolvers = False
 
-    def compile(self, operation: OperationDefinitionNode) -> plan.Plan:
-        """The plan. Raises NotCompiledError."""
+    def compile(self) -> plan.Plan:
+        operation = self._operation
         parent_type = cast("GraphQLObjectType", self._schema.get_root_type(operation.operation))
         texts: dict[str, bytes] = {}
         root_fields: dict[str, plan.RootField] = {}
@@ -94,14 +105,21 @@ class Compiler:
             else:
                 texts[key] = layout.GAP
                 known = nodes[0].name.value in parent_type.fields
-                root_fields[key] = (
-                    self._root_field(parent_type, nodes) if known else self._introspection(operation, nodes)
-                )
-        batched_paths = frozenset(path for path, times in self._reads_by_id.items() if times > 1)
+                root_fields[key] = self._root_field(parent_type, nodes) if known else self._introspection(nodes)
+        # A resolver may ask for the same rows as the plan. Batched reads are remembered, so they are read once.
+        batched_paths = frozenset(
+            path for path, times in self._reads_by_id.items() if times > 1 or self._calls_resolvers
+        )
         serial = operation.operation is OperationType.MUTATION
         return plan.Plan(_object_text(texts), root_fields, batched_paths, serial)
 
     def _root_field(self, parent_type: GraphQLObjectType, nodes: Sequence[FieldNode]) -> plan.RootField:
+        try:
+            return self._declared_root_field(parent_type, nodes)
+        except _UndeclaredError:
+            return plan.RootResolved(self._resolved_part(parent_type, nodes), nodes)
+
+    def _declared_root_field(self, parent_type: GraphQLObjectType, nodes: Sequence[FieldNode]) -> plan.RootField:
         declared, below = self._declaration(parent_type, nodes)
         match declared:
             case RowById():
@@ -121,26 +139,26 @@ class Compiler:
                 done, refused = self._payload(below, nodes)
                 return plan.RootMutation(self._writer(parent_type, declared, nodes), done, refused, nodes)
             case _:
-                raise NotCompiledError(f"{nodes[0].name.value} reads no service")
+                raise _UndeclaredError
 
-    def _introspection(self, operation: OperationDefinitionNode, nodes: Sequence[FieldNode]) -> plan.RootIntrospection:
+    def _introspection(self, nodes: Sequence[FieldNode]) -> plan.RootIntrospection:
         """`__schema` or `__type`, as an operation of its own.
 
         It declares only the `String` and `Boolean` variables: introspection has no arguments of other types.
         """
         declared = [
             one
-            for one in operation.variable_definitions or ()
+            for one in self._operation.variable_definitions or ()
             if print_ast(one.type).rstrip("!") in ("String", "Boolean")
         ]
         alone = OperationDefinitionNode(
-            operation=operation.operation,
+            operation=self._operation.operation,
             variable_definitions=tuple(declared),
             selection_set=SelectionSetNode(selections=tuple(nodes)),
         )
-        fragments = [one for one in self._document.definitions if isinstance(one, FragmentDefinitionNode)]
         names = [one.variable.name.value for one in declared]
-        return plan.RootIntrospection(self._schema, DocumentNode(definitions=(alone, *fragments)), names, nodes)
+        document = DocumentNode(definitions=(alone, *self._fragments.values()))
+        return plan.RootIntrospection(self._schema, document, names, nodes)
 
     def _payload(
         self, parent_type: GraphQLObjectType, parents: Sequence[FieldNode]
@@ -153,14 +171,16 @@ class Compiler:
                 done[key] = refused[key] = _quoted(parent_type.name)
                 continue
             declared, below = self._declaration(parent_type, nodes)
+            if declared is None:
+                raise _UndeclaredError
             template = self._template(below, nodes)
             match declared:
                 case PayloadRow():
-                    done[key], refused[key] = template, layout.NULL
-                case PayloadErrors():
+                    done[key], refused[key] = _nullable(template), layout.NULL
+                case PayloadErrors() if not template.needs_reads:
                     done[key], refused[key] = layout.EMPTY_LIST, parts.ErrorsPart(template)
                 case _:
-                    raise NotCompiledError(f"{parent_type.name}.{nodes[0].name.value} is of no kind that is compiled")
+                    raise _UndeclaredError
         return _object_template(done), _object_template(refused)
 
     def _template(
@@ -174,26 +194,33 @@ class Compiler:
         return _object_template({key: self._member(parent_type, nodes, prefix) for key, nodes in fields.items()})
 
     def _member(self, parent_type: GraphQLObjectType, nodes: Sequence[FieldNode], prefix: str) -> Member:
-        name = nodes[0].name.value
-        if name == "__typename":
+        if nodes[0].name.value == "__typename":
             return _quoted(parent_type.name)
+        try:
+            return self._declared_member(parent_type, nodes, prefix)
+        except _UndeclaredError:
+            return self._resolved_part(parent_type, nodes, prefix)
+
+    def _declared_member(self, parent_type: GraphQLObjectType, nodes: Sequence[FieldNode], prefix: str) -> Member:
+        name = nodes[0].name.value
         declared, below = self._declaration(parent_type, nodes)
         match declared:
             case LinkByKey():
                 self._reads_by_id[declared.resource.path] += 1
                 return parts.LinkPart(prefix + declared.key, declared.resource, self._template(below, nodes), nodes)
             case EmbeddedObject():
-                return self._template(below, nodes, f"{prefix}{declared.attribute}.")
+                template = self._template(below, nodes, f"{prefix}{declared.attribute}.")
+                return template if _is_required(parent_type, name) else _nullable(template)
             case ConnectionOf(field=str(field)):
                 template, selected = self._page_template(below, nodes)
                 build_query = self._query_builder(parent_type, declared, nodes, selected)
                 return parts.ChildConnectionPart(field, declared.resource, f"{prefix}id", build_query, template, nodes)
-            case None:
-                attribute = prefix + self._strawberry_field(parent_type, name).python_name
+            case None if not is_resolved(parent_type.fields[name]):
+                attribute = prefix + strawberry_field(parent_type.fields[name]).python_name
                 is_id = str(parent_type.fields[name].type).rstrip("!") == "ID"
                 return layout.id_value(attribute) if is_id else layout.attribute_value(attribute)
             case _:
-                raise NotCompiledError(f"{parent_type.name}.{name} is of no kind that is compiled")
+                raise _UndeclaredError
 
     def _page_template(
         self, parent_type: GraphQLObjectType, parents: Sequence[FieldNode]
@@ -215,8 +242,8 @@ class Compiler:
                 return parts.ItemsPart(self._template(_object_type(parent_type, name), nodes))
             case "edges" as name:
                 return parts.ItemsPart(self._edge_template(_object_type(parent_type, name), nodes))
-            case name:
-                raise NotCompiledError(f"{parent_type.name}.{name} is of no kind that is compiled")
+            case _:
+                raise _UndeclaredError
 
     def _edge_template(self, parent_type: GraphQLObjectType, parents: Sequence[FieldNode]) -> parts.ObjectTemplate:
         def member(nodes: Sequence[FieldNode]) -> Member:
@@ -225,16 +252,20 @@ class Compiler:
                     return _quoted(parent_type.name)
                 case "cursor":
                     return layout.ROW_CURSOR
-                case name:
+                case "node" as name:
                     return self._template(_object_type(parent_type, name), nodes)
+                case _:
+                    raise _UndeclaredError
 
         fields = self._collect(parent_type, selection_sets(parents))
         return _object_template({key: member(nodes) for key, nodes in fields.items()})
 
     def _page_info_template(self, parent_type: GraphQLObjectType, parents: Sequence[FieldNode]) -> parts.ObjectTemplate:
+        known = {**PAGE_INFO, "__typename": _quoted(parent_type.name)}
         fields = self._collect(parent_type, selection_sets(parents))
-        typename = _quoted(parent_type.name)
-        return _object_template({key: PAGE_INFO.get(nodes[0].name.value, typename) for key, nodes in fields.items()})
+        if any(nodes[0].name.value not in known for nodes in fields.values()):
+            raise _UndeclaredError
+        return _object_template({key: known[nodes[0].name.value] for key, nodes in fields.items()})
 
     def _query_builder(
         self,
@@ -245,7 +276,7 @@ class Compiler:
     ) -> parts.QueryBuilder:
         name = nodes[0].name.value
         arguments = FieldArguments(
-            parent_type.fields[name], nodes[0], self._strawberry_field(parent_type, name), declared.convert
+            parent_type.fields[name], nodes[0], strawberry_field(parent_type.fields[name]), declared.convert
         )
 
         async def build_query(run: PlanRun) -> dict[str, Any]:
@@ -258,7 +289,7 @@ class Compiler:
     ) -> Callable[[PlanRun], int]:
         name = nodes[0].name.value
         arguments = FieldArguments(
-            parent_type.fields[name], nodes[0], self._strawberry_field(parent_type, name), declared.convert
+            parent_type.fields[name], nodes[0], strawberry_field(parent_type.fields[name]), declared.convert
         )
         return lambda run: declared.parse_id(arguments.values(run.variables)["id"])
 
@@ -267,7 +298,7 @@ class Compiler:
     ) -> Callable[[PlanRun], Awaitable[declarations.MutationOutcome]]:
         name = nodes[0].name.value
         arguments = FieldArguments(
-            parent_type.fields[name], nodes[0], self._strawberry_field(parent_type, name), declared.convert
+            parent_type.fields[name], nodes[0], strawberry_field(parent_type.fields[name]), declared.convert
         )
 
         async def write(run: PlanRun) -> declarations.MutationOutcome:
@@ -278,12 +309,58 @@ class Compiler:
     def _declaration(
         self, parent_type: GraphQLObjectType, nodes: Sequence[FieldNode]
     ) -> tuple[Declaration | None, GraphQLObjectType]:
-        name = nodes[0].name.value
-        found = cast("Declaration | None", self._strawberry_field(parent_type, name).metadata.get("declaration"))
-        return found, cast("GraphQLObjectType", get_named_type(parent_type.fields[name].type))
+        """The declaration that the field is compiled from, if it is compiled from one, and its type."""
+        definition = parent_type.fields[nodes[0].name.value]
+        found = None if is_resolved(definition) else declaration_of(definition)
+        return found, cast("GraphQLObjectType", get_named_type(definition.type))
 
-    def _strawberry_field(self, parent_type: GraphQLObjectType, name: str) -> StrawberryField:
-        return parent_type.fields[name].extensions["strawberry-definition"]
+    # -- fields whose resolver is called -------------------------------------------------------------------------------
+
+    def _resolved_part(
+        self, parent_type: GraphQLObjectType, nodes: Sequence[FieldNode], prefix: str = ""
+    ) -> resolved.ResolvedPart:
+        self._calls_resolvers = True
+        field = resolved.ResolvedField(self._schema, self._operation, self._fragments, parent_type, nodes)
+        return resolved.ResolvedPart(
+            field, prefix.removesuffix("."), self._completion(field, cast("Any", field.definition).type)
+        )
+
+    def _completion(self, field: resolved.ResolvedField, kind: Any) -> resolved.Completion:
+        """How values of the type `kind` are completed, which the field returns, or which are items of its list."""
+        required = isinstance(kind, GraphQLNonNull)
+        if required:
+            kind = cast("Any", kind).of_type
+        if isinstance(kind, GraphQLList):
+            items = self._completion(field, cast("Any", kind).of_type)
+            return resolved.Completion(field, resolved.ListWriter(field, items), required=required)
+        if isinstance(kind, GraphQLObjectType):
+            return resolved.Completion(field, self._object_writer(field, kind), required=required)
+        if is_abstract_type(kind):
+            return resolved.Completion(field, self._abstract_writer(field, kind), required=required)
+        return resolved.Completion(field, resolved.LeafWriter(field, kind), required=required)
+
+    def _object_writer(self, field: resolved.ResolvedField, kind: GraphQLObjectType) -> resolved.ObjectWriter:
+        if kind.name in self._row_types:
+            template = self._template(kind, field.nodes)
+            return resolved.ObjectWriter(field, kind, self._row_types[kind.name].row, template)
+        members: dict[str, Member] = {}
+        for key, nodes in self._collect(kind, selection_sets(field.nodes)).items():
+            is_typename = nodes[0].name.value == "__typename"
+            members[key] = _quoted(kind.name) if is_typename else self._resolved_part(kind, nodes)
+        return resolved.ObjectWriter(field, kind, None, _object_template(members))
+
+    def _abstract_writer(self, field: resolved.ResolvedField, kind: GraphQLAbstractType) -> resolved.AbstractWriter:
+        possible = self._schema.get_possible_types(kind)
+        return resolved.AbstractWriter(field, kind, {one.name: self._object_writer(field, one) for one in possible})
+
+
+def _nullable(template: parts.ObjectTemplate) -> parts.ObjectTemplate | parts.NullablePart:
+    """The template for a place where the schema allows null."""
+    return parts.NullablePart(template) if template.may_be_lost else template
+
+
+def _is_required(parent_type: GraphQLObjectType, name: str) -> bool:
+    return isinstance(parent_type.fields[name].type, GraphQLNonNull)
 
 
 def _object_text(texts: Mapping[str, bytes]) -> bytes:

@@ -10,11 +10,15 @@ called with the variables of each request, since these may hold page sizes. It g
     filter: {pessoa: …} ........ 1 request
     {nomePessoa: {contains: …}}  1,000 rows, which its owner may have to look through
     criarPessoa ................ 1 request
+    a resolver of its own ...... 1 request  for each 5,000 parents, + a row for each value that it returns
 
 A row counts once for each ten values that are selected of it, rounded up. No type has more than ten fields, but aliases
 can repeat a field. The values of a page itself (`pageInfo`, `totalCount`) count in the same way, but rounded down.
 Below a parent, a page counts as one row at least. The values that a filter lists count, and so do its long texts, each
 time that a variable with them is used, because each use is read and sent again.
+
+What a resolver reads is not known before it runs. So a list that it returns counts as `first` or `last` says, and as
+100 items without them; and an operation may send at most as many requests as its cost (`Loaders.requests_left`).
 
 Introspection reads no service; `gateway.execution.introspection_cost` estimates its cost.
 """
@@ -40,10 +44,11 @@ from graphql import (
     StringValueNode,
     VariableNode,
     get_named_type,
+    is_abstract_type,
 )
 
 from chassis.query.pagination import DEFAULT_SIZE, MAX_IDS, MAX_PARENTS, MAX_SIZE
-from gateway.declarations import ConnectionOf, Declaration, LinkByKey, RowById
+from gateway.declarations import ConnectionOf, LinkByKey, RowById, declaration_of, is_resolved
 from gateway.execution.collect import Collector, selection_sets
 from gateway.execution.introspection_cost import IntrospectionCost
 
@@ -116,20 +121,58 @@ class CostEstimator:
                 shown = self._introspection.cost(nodes)
                 parts.append(lambda parents, _given, shown=shown: parents * shown)
                 continue
-            below = _named_type(definition)
-            if not isinstance(below, GraphQLObjectType):
+            below, declared = _named_type(definition), declaration_of(definition)
+            if declared is None and is_resolved(definition):
                 values += 1
+                parts.append(self._resolved_cost(definition, nodes))
                 continue
-            own_values, nested = self._object_cost(below, selection_sets(nodes))
-            match _declaration(definition):
+            own_values, nested = self._selected_cost(below, nodes)
+            match declared:
                 case RowById() | LinkByKey():
                     parts.append(_rows_cost(MAX_IDS, own_values, nested))
-                case ConnectionOf() as declared:
-                    parts.append(self._connection_cost(definition, below, nodes, 1 if declared.field else 0))
-                case _:  # an object that is part of its parent's row
+                case ConnectionOf():
+                    page = cast("GraphQLObjectType", below)
+                    parts.append(self._connection_cost(definition, page, nodes, 1 if declared.field else 0))
+                case _:  # a value, or an object that is part of its parent's row
                     values += own_values
                     parts += nested
         return values, parts
+
+    def _selected_cost(self, kind: GraphQLNamedType, nodes: Sequence[FieldNode]) -> tuple[int, list[CostPart]]:
+        """The same as `_object_cost`, for what these nodes select of any type.
+
+        An object of an interface or of a union may be of any of its types, so what is below each of them counts.
+        """
+        costs = [self._object_cost(one, selection_sets(nodes)) for one in self._object_types(kind)]
+        return max((values for values, _ in costs), default=1), [part for _, parts in costs for part in parts]
+
+    def _resolved_cost(self, definition: GraphQLField, nodes: Sequence[FieldNode]) -> CostPart:
+        """The cost of a field with a resolver of its own, which is called once for each parent."""
+        values, parts = self._selected_cost(_named_type(definition), nodes)
+        rows = _rows_cost(MAX_IDS, values, parts, requests=False)
+        size = self._page_size(nodes[0], definition) if self._has_lists(definition, nodes) else _one
+
+        def cost(parents: int, given: VariableMap) -> int:
+            return ceil(parents / MAX_IDS) + rows(parents * max(1, size(given)), given)
+
+        return cost
+
+    def _has_lists(self, definition: GraphQLField, nodes: Sequence[FieldNode]) -> bool:
+        """Whether the field's value is a list, or an object with lists, such as a connection."""
+        if "[" in str(cast("Any", definition).type):
+            return True
+        for kind in self._object_types(_named_type(definition)):
+            for below in self._collect(kind, selection_sets(nodes)).values():
+                found = kind.fields.get(below[0].name.value)
+                if found and not declaration_of(found) and not is_resolved(found) and self._has_lists(found, below):
+                    return True
+        return False
+
+    def _object_types(self, kind: GraphQLNamedType) -> Sequence[GraphQLObjectType]:
+        """The types that an object of the type `kind` may have; none for a scalar or an enum."""
+        if is_abstract_type(kind):
+            return self._schema.get_possible_types(kind)
+        return [kind] if isinstance(kind, GraphQLObjectType) else []
 
     def _connection_cost(
         self, definition: GraphQLField, kind: GraphQLObjectType, nodes: Sequence[FieldNode], least: int
@@ -148,7 +191,7 @@ class CostEstimator:
                 parts += nested
             else:
                 page_values += own_values
-        size, filters = self._page_size(nodes[0]), self._filters_cost(definition, nodes[0])
+        size, filters = self._page_size(nodes[0], definition), self._filters_cost(definition, nodes[0])
         rows = _rows_cost(MAX_IDS, values, parts, requests=False)
 
         def cost(parents: int, given: VariableMap) -> int:
@@ -159,12 +202,14 @@ class CostEstimator:
 
         return cost
 
-    def _page_size(self, node: FieldNode) -> Callable[[VariableMap], int]:
+    def _page_size(self, node: FieldNode, definition: GraphQLField) -> Callable[[VariableMap], int]:
         """The page's size. A size that is not allowed counts as the nearest one that is; the field refuses it later."""
         arguments = {one.name.value: one.value for one in node.arguments or ()}
+        defaults = [getattr(definition.args.get(name), "default_value", None) for name in ("first", "last")]
         asked = [arguments[name] for name in ("first", "last") if name in arguments]
         fixed = [_bounded(int(one.value)) for one in asked if isinstance(one, IntValueNode)]
         names = [one.name.value for one in asked if isinstance(one, VariableNode)]
+        fixed += [_bounded(one) for one in defaults if isinstance(one, int)]
         otherwise = fixed[0] if fixed else DEFAULT_SIZE
         if not names:
             return lambda _given: otherwise
@@ -223,6 +268,10 @@ def _rows_cost(batch_size: int, values: int, parts: Sequence[CostPart], requests
     return cost
 
 
+def _one(_given: VariableMap) -> int:
+    return 1
+
+
 def _bounded(size: int) -> int:
     return min(max(size, 0), MAX_SIZE)
 
@@ -248,10 +297,6 @@ def _condition_cost(field: Any) -> int:
     """The cost of one member of a filter: a request if another service resolves it, a search if a text is searched."""
     metadata = field.extensions["strawberry-definition"].metadata
     return ("nested" in metadata) + SEARCH_COST * ("search" in metadata)
-
-
-def _declaration(definition: GraphQLField) -> Declaration | None:
-    return definition.extensions["strawberry-definition"].metadata.get("declaration")
 
 
 def _named_type(field: Any) -> GraphQLNamedType:

@@ -26,9 +26,9 @@ MAX_BYTES_OF_ONE = MAX_BYTES // 8
 
 @dataclass(frozen=True, slots=True)
 class CompiledOperation:
-    """An operation's plan, if it has one, and its cost function, for one combination of outcomes of its directives."""
+    """An operation's plan and its cost function, for one combination of outcomes of its directives."""
 
-    plan: Plan | None
+    plan: Plan
     cost: CostFunction
 
 

@@ -6,7 +6,7 @@ step, a limit protects it from requests that are too large (`gateway.limits`).
 
 import gc
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
 
@@ -27,7 +27,7 @@ from graphql.execution.values import VariableValues
 from gateway import metrics
 from gateway.context import Context
 from gateway.execution.collect import Collector
-from gateway.execution.compiler import Compiler, NotCompiledError, directive_variables
+from gateway.execution.compiler import Compiler, directive_variables
 from gateway.execution.cost import cost_function
 from gateway.execution.documents import CompiledOperation, Document, DocumentCache
 from gateway.execution.plan import execute
@@ -86,7 +86,7 @@ class Executor:
         context: Context,
         charge: Charge | None = None,
     ) -> ExecutionOutcome:
-        """Executes the operation if the limits allow it: by its plan, or without one by the reference executor.
+        """Executes the operation by its plan, if the limits allow it.
 
         Raises what `charge` raises: RateLimited.
         """
@@ -104,10 +104,7 @@ class Executor:
             return ExecutionOutcome(None, [refused])
         if charge:
             await charge(max(1, cost))
-        if compiled.plan is None:
-            metrics.BY_REFERENCE.value += 1
-            return replace(await self.reference(document, operation, variables, context), cost=cost)
-        metrics.BY_PLAN.value += 1
+        context.loaders.requests_left = cost
         data, failures = await compiled.plan.run(context, coerced)
         errors = [located_error(one.reason, one.nodes, list(one.path)) for one in failures]
         return ExecutionOutcome(data, errors, cost)
@@ -151,11 +148,8 @@ class Executor:
             metrics.PLAN_MISS.value += 1
             if missing := [f"${one}" for one in names if variables.coerced.get(one) is None]:
                 raise GraphQLError(f"{missing[0]} decide um @include ou @skip e não pode ser null")
-            collector = Collector(document.node, variables)
-            try:
-                plan = Compiler(self.schema, collector).compile(operation)
-            except NotCompiledError:
-                plan = None
+            collector = Collector(self.schema, document.node, variables)
+            plan = Compiler(self.schema, collector, operation).compile()
             compiled = CompiledOperation(plan, cost_function(self.schema, collector, operation))
             self.documents.add(document, key, compiled, collector.collected)
         return document.compiled[key]

@@ -7,7 +7,7 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, pairwise
+from itertools import accumulate, islice, pairwise
 from typing import Any, Protocol
 
 from graphql import FieldNode
@@ -29,6 +29,8 @@ from gateway.loaders import RowList
 from gateway.resources import AnyResource
 
 Path = tuple[str | int, ...]
+LOST = b""
+"""The text of a value that is null although the schema allows no null there: the object or list around it is null."""
 MOST_FAILURES = MOST_SHOWN + 1
 """How many failures of one answer are collected: one more than are shown, so that it is known that there are more."""
 
@@ -50,7 +52,7 @@ class FieldFailure:
 
 @dataclass(slots=True)
 class Column:
-    """The values of one field over many rows, as JSON text, in the order of the rows."""
+    """The values of one field over many rows, as JSON text, in the order of the rows. A value may be `LOST`."""
 
     values: list[bytes]
     failures: list[tuple[int, FieldFailure]] = field(default_factory=list[tuple[int, FieldFailure]])
@@ -96,6 +98,11 @@ class PlanPart(Protocol):
 
         Then it needs a task. Without one, its further reads would wait until other columns are complete.
         """
+        ...
+
+    @property
+    def may_be_lost(self) -> bool:
+        """Whether a value of the column can be `LOST`."""
         ...
 
     def start_read(self, rows: Sequence[Any], run: PlanRun) -> PendingColumn:
@@ -148,14 +155,47 @@ class ObjectTemplate:
         else:
             columns = await asyncio.gather(*[one() for one in pending])
         column = Column(self._write(self.text, rows, ordered_by, *[one.values for one in columns]))
+        lost: dict[int, FieldFailure] = {}
         for one, (_, path) in zip(columns, self._parts, strict=True):
             for n, failure in one.failures[: MOST_FAILURES - len(column.failures)]:
                 column.failures.append((n, failure.below(*path)))
+            if one.failures and isinstance(one, Column) and LOST in one.values:
+                reasons = dict(reversed(one.failures))
+                lost |= {
+                    n: reasons[n].below(*path) for n, text in enumerate(one.values) if text == LOST and n not in lost
+                }
+        if lost:  # the whole row is null, and of its failures only the one that caused this is reported
+            column.values = [LOST if n in lost else text for n, text in enumerate(column.values)]
+            column.failures = [(n, failure) for n, failure in column.failures if n not in lost] + [*lost.items()]
+        return column
+
+    @property
+    def may_be_lost(self) -> bool:
+        """Whether a failure can make the whole object null."""
+        return any(part.may_be_lost for part, _ in self._parts)
+
+
+@dataclass(frozen=True, slots=True)
+class NullablePart:
+    """An object inside the row, which a failure can make null without the rest of the row."""
+
+    template: ObjectTemplate
+    expression = COLUMN
+    needs_task = True
+    may_be_lost = False
+
+    def start_read(self, rows: Sequence[Any], run: PlanRun) -> PendingColumn:
+        async def column() -> Column:
+            column = await self.template.column(rows, run)
+            return Column([text or NULL for text in column.values], column.failures)
+
         return column
 
 
 class LinkPart:
     """A link to a row of another collection. Its distinct keys are read together, and each row is written once."""
+
+    may_be_lost = False
 
     def __init__(self, key: str, resource: AnyResource, template: ObjectTemplate, nodes: Sequence[FieldNode]) -> None:
         self.resource, self.template, self._nodes = resource, template, nodes
@@ -204,6 +244,7 @@ def _keyed(
     column = KeyedColumn(dict.fromkeys(asked, NULL))
     column.values.update(zip(found, written.values, strict=True))
     if failed or written.failures:
+        column.values = {key: text or NULL for key, text in column.values.items()}
         by_key: dict[int, list[FieldFailure]] = {key: [FieldFailure((), why, nodes)] for key, why in failed.items()}
         for n, failure in written.failures:
             by_key.setdefault(found[n], []).append(failure)
@@ -237,23 +278,42 @@ class ItemsPart:
     def needs_task(self) -> bool:
         return self.template.needs_reads
 
+    @property
+    def may_be_lost(self) -> bool:
+        return self.template.may_be_lost
+
     def start_read(self, rows: Sequence[OrderedPage], run: PlanRun) -> PendingColumn:
         async def column() -> Column:
             ordered_by = rows[0].ordered_by
             if len(rows) == 1:
                 written = await self.template.column(rows[0].page.items, run, ordered_by)
-                return Column([_list(written.values)], [(0, failure.below(n)) for n, failure in written.failures])
+                if not written.failures:
+                    return Column([_list(written.values)])
+                return divided(written, [len(written.values)])
             written = await self.template.column([row for one in rows for row in one.page.items], run, ordered_by)
-            starts = [0]
-            for one in rows:
-                starts.append(starts[-1] + len(one.page.items))
-            column = Column([_list(written.values[start:end]) for start, end in pairwise(starts)])
-            for n, failure in written.failures:
-                page = bisect_right(starts, n) - 1
-                column.failures.append((page, failure.below(n - starts[page])))
-            return column
+            return divided(written, [len(one.page.items) for one in rows])
 
         return column
+
+
+def divided(written: Column, lengths: Sequence[int]) -> Column:
+    """The column of the lists that have these lengths, made from the column of all their items.
+
+    The items are not null. So a list is lost with an item, and then only its first lost item is reported.
+    """
+    starts = [0, *accumulate(lengths)]
+    lists = [written.values[start:end] for start, end in pairwise(starts)]
+    lost = [bool(written.failures) and LOST in texts for texts in lists]
+    column = Column([LOST if is_lost else _list(texts) for texts, is_lost in zip(lists, lost, strict=True)])
+    reported = set[int]()
+    for n, failure in written.failures:
+        place = bisect_right(starts, n) - 1
+        if not lost[place]:
+            column.failures.append((place, failure.below(n - starts[place])))
+        elif place not in reported and written.values[n] == LOST:
+            reported.add(place)
+            column.failures.append((place, failure.below(n - starts[place])))
+    return column
 
 
 def _list(texts: list[bytes]) -> bytes:
@@ -275,6 +335,7 @@ class ChildConnectionPart:
     build_query: QueryBuilder
     template: ObjectTemplate
     nodes: Sequence[FieldNode]
+    may_be_lost = False
 
     @property
     def expression(self) -> str:
@@ -312,6 +373,7 @@ class ErrorsPart:
     template: ObjectTemplate
     expression = COLUMN
     needs_task = False
+    may_be_lost = False
 
     def start_read(self, rows: Sequence[Any], run: PlanRun) -> PendingColumn:
         async def column() -> Column:

@@ -3,8 +3,16 @@
 from collections.abc import Iterator
 
 from gateway.execution.layout import RowValue
-from gateway.execution.parts import ChildConnectionPart, ErrorsPart, ItemsPart, LinkPart, ObjectTemplate
-from gateway.execution.plan import Plan, RootConnection, RootIntrospection, RootMutation
+from gateway.execution.parts import (
+    ChildConnectionPart,
+    ErrorsPart,
+    ItemsPart,
+    LinkPart,
+    NullablePart,
+    ObjectTemplate,
+)
+from gateway.execution.plan import Plan, RootConnection, RootIntrospection, RootMutation, RootResolved
+from gateway.execution.resolved import AbstractWriter, ListWriter, ObjectWriter, ResolvedPart, Writer
 
 
 def picture(plan: Plan) -> str:
@@ -17,6 +25,9 @@ def picture(plan: Plan) -> str:
             continue
         if isinstance(root, RootIntrospection):
             lines.append(f"{key}: reads the schema itself")
+            continue
+        if isinstance(root, RootResolved):
+            lines += [f"{key}: calls its resolver", *_resolved_lines(root.part.completion.writer, "  ")]
             continue
         what = "a page" if isinstance(root, RootConnection) else "one row"
         lines.append(f"{key}: reads {what} of {root.resource.service} {root.resource.path}")
@@ -44,5 +55,26 @@ def _template_lines(template: ObjectTemplate, indent: str) -> Iterator[str]:
             case ChildConnectionPart(resource=resource, field=field, template=inner):
                 yield f"{indent}{name}: reads a page for each row from {resource.service} {resource.path}, by {field}"
                 yield from _template_lines(inner, indent + "  ")
+            case NullablePart(template=inner):
+                yield f"{indent}{name}: null by itself if one of its fields must not be null and is"
+                yield from _template_lines(inner, indent + "  ")
+            case ResolvedPart():
+                yield f"{indent}{name}: calls its resolver for each row"
+                yield from _resolved_lines(gap.part.completion.writer, indent + "  ")
             case _:
                 yield f"{indent}{name}: {gap.part}"
+
+
+def _resolved_lines(writer: Writer, indent: str) -> Iterator[str]:
+    """How the values that a resolver returns are written."""
+    match writer:
+        case ListWriter():
+            yield from _resolved_lines(writer.item.writer, indent)
+        case AbstractWriter():
+            for name, one in writer.possible.items():
+                yield f"{indent}{name}:"
+                yield from _template_lines(one.template, indent + "  ")
+        case ObjectWriter():
+            yield from _template_lines(writer.template, indent)
+        case _:
+            pass

@@ -44,6 +44,7 @@ from gateway.context import Context
 from gateway.declarations import MutationOutcome
 from gateway.execution.layout import NULL, OrderedPage
 from gateway.execution.parts import (
+    LOST,
     MOST_FAILURES,
     Column,
     FieldFailure,
@@ -52,6 +53,7 @@ from gateway.execution.parts import (
     QueryBuilder,
     ordering_field,
 )
+from gateway.execution.resolved import ResolvedPart
 from gateway.resources import AnyResource
 
 Execute = Callable[..., Awaitable[ExecutionResult] | ExecutionResult]
@@ -128,7 +130,20 @@ class RootIntrospection:
         return Column([orjson.dumps(value)], [(0, FieldFailure((), error, self.nodes)) for error in found.errors or ()])
 
 
-RootField = RootConnection | RootRow | RootMutation | RootIntrospection
+@dataclass(frozen=True, slots=True)
+class RootResolved:
+    """A root field with a resolver of its own."""
+
+    part: ResolvedPart
+    nodes: Sequence[FieldNode]
+
+    async def value(self, run: PlanRun) -> Column:
+        found = await self.part.start_read([None], run)()
+        assert isinstance(found, Column)
+        return found
+
+
+RootField = RootConnection | RootRow | RootMutation | RootIntrospection | RootResolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +171,19 @@ class Plan:
             for key, column in zip(self.root_fields, columns, strict=True)
             for _, failure in column.failures
         ][:MOST_FAILURES]
-        return self.text % tuple([column.values[0] for column in columns]), failures
+        values = [column.values[0] for column in columns]
+        if LOST in values:  # the schema allows no null for this root field, so all of the data is null
+            key, column = next(one for one in zip(self.root_fields, columns, strict=True) if one[1].values[0] == LOST)
+            return NULL, [column.failures[0][1].below(key)]
+        return self.text % tuple(values), failures
 
 
 async def _value_or_null(field: RootField, run: PlanRun) -> Column:
     """A root field's value, as a column for one row. If the field raises, the value is null, with a failure."""
     try:
-        return await field.value(run)
+        column = await field.value(run)
     except Exception as error:  # as in graphql-core, whatever a field raises becomes the field's error
         return Column([NULL], [(0, FieldFailure((), error, field.nodes))])
+    if column.values[0] == LOST and not isinstance(field, RootResolved):
+        column.values[0] = NULL  # all declared root fields are nullable
+    return column

@@ -8,6 +8,7 @@ from typing import Any
 import strawberry
 from graphql import GraphQLSchema
 
+from gateway.execution.own_types import adapt
 from gateway.schema.codes import CodigoExtensions
 from gateway.schema.connection import queries
 from gateway.schema.fields import made_type
@@ -56,6 +57,6 @@ def build() -> strawberry.Schema:
 
 
 def core(schema: strawberry.Schema) -> GraphQLSchema:
-    """The same schema as an object of graphql-core."""
+    """The same schema as an object of graphql-core, ready to be executed. Raises SchemaError for what cannot be."""
     found: GraphQLSchema = schema._schema  # pyright: ignore[reportPrivateUsage]  # it has no public name
-    return found
+    return adapt(found)

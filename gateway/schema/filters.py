@@ -17,8 +17,9 @@ from gateway.declarations import EmbeddedObject, LinkByKey
 from gateway.loaders import Loaders
 from gateway.names import camel
 from gateway.resources import AnyResource
+from gateway.rows import int_id
 from gateway.schema.fields import RowField, collection_of, fields_of, target_of
-from gateway.schema.scalars import Instante, int_id, int_ids
+from gateway.schema.scalars import Instante, int_ids
 from gateway.schema.words import words
 
 LENGTH = f"de até {TEXT_MAX} caracteres"

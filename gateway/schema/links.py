@@ -11,8 +11,9 @@ import strawberry
 
 from gateway.context import Info
 from gateway.declarations import EmbeddedObject, LinkByKey, RowById
+from gateway.rows import int_id
 from gateway.schema.fields import collection_of, resource_of, target_of
-from gateway.schema.scalars import int_id, python_arguments
+from gateway.schema.scalars import python_arguments
 from gateway.schema.words import sentence, words
 
 ById = Annotated[strawberry.ID, strawberry.argument(description="O id.")]

@@ -12,11 +12,12 @@ from gateway.context import CORRECTABLE, Context, Info
 from gateway.declarations import MutationOutcome, MutationWrite, PayloadErrors, PayloadRow
 from gateway.names import camel, snake
 from gateway.resources import AnyResource
+from gateway.rows import int_id
 from gateway.schema.codes import CodigoErro, known_code
 from gateway.schema.fields import collection_of, made_type, resource_of
 from gateway.schema.inputs import create_input, errors_of, rest_body, update_input
 from gateway.schema.links import ById
-from gateway.schema.scalars import int_id, python_arguments
+from gateway.schema.scalars import python_arguments
 from gateway.schema.words import sentence, words
 
 

@@ -1,6 +1,5 @@
 """The scalar `DateTime`, and the translation of GraphQL's values to REST's."""
 
-import re
 from collections.abc import Sequence
 from typing import Any, NewType
 
@@ -12,11 +11,9 @@ from strawberry.types.field import StrawberryField
 from strawberry.types.scalar import ScalarDefinition
 
 from chassis import instants
-from chassis.errors import invalid
-from chassis.query.pagination import INT8
+from gateway.rows import int_id
 
 Instante = NewType("Instante", str)
-ID_PATTERN = re.compile(r"[1-9][0-9]{0,18}")
 
 
 def _parse(value: object) -> str:
@@ -36,18 +33,6 @@ DATE_TIME: ScalarDefinition = strawberry.scalar(
 
 CONFIG = StrawberryConfig(scalar_map={Instante: DATE_TIME})
 SCALARS = {**DEFAULT_SCALAR_REGISTRY, Instante: DATE_TIME}
-NOT_AN_ID = "não é um id: deve ser um número inteiro positivo de até 64 bits"
-
-
-def int_id(value: str, field: str) -> int:
-    """The REST id for a GraphQL ID.
-
-    Raises Invalid unless it is a positive integer of 64 bits without leading zeros: a client's cache would treat `01`
-    and `1` as two rows.
-    """
-    if not ID_PATTERN.fullmatch(value) or int(value) > INT8:
-        raise invalid(field, "INVALID_ID", NOT_AN_ID)
-    return int(value)
 
 
 def int_ids(values: Sequence[str], field: str) -> list[int]:

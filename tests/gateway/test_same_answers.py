@@ -153,7 +153,7 @@ async def test_a_plan_answers_as_the_reference_does(
         ]
 
         assert comparable(results[0]) == comparable(results[1]), (seed, text, writer.variables)
-        compiled += any(one.plan is not None for one in document.compiled.values())
+        compiled += bool(document.compiled)
         refused += results[0].data is None
         failed += bool(results[0].errors)
         for network in services.networks.values():
