@@ -225,9 +225,9 @@ class Loaders:
         """
         if self._caller is not ANYBODY:
             self._caller.require(f"{resource.service}:{right}")
-        if self.requests_left <= 0:
-            raise over_limit(resource.service, "esta operação já fez todos os pedidos que o seu custo permite")
         self.requests_left -= 1
+        if self.requests_left < 0:
+            raise over_limit(resource.service, "esta operação já fez todos os pedidos que o seu custo permite")
         return self._remotes[resource.service]
 
     def forget(self) -> None:

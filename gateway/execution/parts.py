@@ -155,19 +155,26 @@ class ObjectTemplate:
         else:
             columns = await asyncio.gather(*[one() for one in pending])
         column = Column(self._write(self.text, rows, ordered_by, *[one.values for one in columns]))
+        for one in columns:
+            if one.failures:
+                self._add_failures(column, columns)
+                break
+        return column
+
+    def _add_failures(self, column: Column, parts: Sequence[Column | KeyedColumn]) -> None:
+        """Adds the failures of all parts to the column. A row of which a part is lost is lost too."""
         lost: dict[int, FieldFailure] = {}
-        for one, (_, path) in zip(columns, self._parts, strict=True):
+        for one, (_, path) in zip(parts, self._parts, strict=True):
             for n, failure in one.failures[: MOST_FAILURES - len(column.failures)]:
                 column.failures.append((n, failure.below(*path)))
             if one.failures and isinstance(one, Column) and LOST in one.values:
                 reasons = dict(reversed(one.failures))
-                lost |= {
-                    n: reasons[n].below(*path) for n, text in enumerate(one.values) if text == LOST and n not in lost
-                }
-        if lost:  # the whole row is null, and of its failures only the one that caused this is reported
+                for n, text in enumerate(one.values):
+                    if text == LOST and n not in lost:
+                        lost[n] = reasons[n].below(*path)
+        if lost:  # of a lost row, only the failure that caused this is reported
             column.values = [LOST if n in lost else text for n, text in enumerate(column.values)]
             column.failures = [(n, failure) for n, failure in column.failures if n not in lost] + [*lost.items()]
-        return column
 
     @property
     def may_be_lost(self) -> bool:

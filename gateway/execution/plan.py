@@ -172,7 +172,7 @@ class Plan:
             for _, failure in column.failures
         ][:MOST_FAILURES]
         values = [column.values[0] for column in columns]
-        if LOST in values:  # the schema allows no null for this root field, so all of the data is null
+        if failures and LOST in values:  # the schema allows no null for this root field, so all of the data is null
             key, column = next(one for one in zip(self.root_fields, columns, strict=True) if one[1].values[0] == LOST)
             return NULL, [column.failures[0][1].below(key)]
         return self.text % tuple(values), failures
@@ -184,6 +184,6 @@ async def _value_or_null(field: RootField, run: PlanRun) -> Column:
         column = await field.value(run)
     except Exception as error:  # as in graphql-core, whatever a field raises becomes the field's error
         return Column([NULL], [(0, FieldFailure((), error, field.nodes))])
-    if column.values[0] == LOST and not isinstance(field, RootResolved):
+    if column.failures and column.values[0] == LOST and not isinstance(field, RootResolved):
         column.values[0] = NULL  # all declared root fields are nullable
     return column
