@@ -12,8 +12,8 @@ from chassis.errors import FieldError, Invalid
 from chassis.text import Name
 from chassis.web.validation import refuse_fields
 from gateway.declarations import EmbeddedObject
+from gateway.rows import int_id
 from gateway.schema.fields import RowField, collection_of, fields_of, made_type, value_type
-from gateway.schema.scalars import int_id
 from gateway.schema.words import sentence, words
 
 NAME_ADAPTER = TypeAdapter[str](Name)
