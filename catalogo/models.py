@@ -1,18 +1,8 @@
 """The tables and the bodies of Categoria and Produto."""
 
-from sqlalchemy import Index
 from sqlmodel import SQLModel
 
-from chassis.db.models import (
-    IdempotencyColumns,
-    fold_version_column,
-    folded_column,
-    id_field,
-    name_field,
-    older_folds_index,
-    reference_field,
-    tables,
-)
+from chassis.db.models import IdempotencyColumns, id_field, name_field, reference_field, table_parts, tables
 from chassis.query.models import Id
 from chassis.text import Name
 
@@ -24,7 +14,7 @@ class Base(SQLModel, registry=tables()):
 class CategoriaWrite(SQLModel):
     """What a client writes."""
 
-    nome_categoria: Name = name_field()
+    nome_categoria: Name = name_field("Eletrônicos")
 
 
 class CategoriaPublic(CategoriaWrite):
@@ -33,39 +23,33 @@ class CategoriaPublic(CategoriaWrite):
     id: Id = id_field()
 
 
-class ProdutoWrite(SQLModel):
+class ProdutoFields(SQLModel):
+    """What a client writes and reads."""
+
+    nome_produto: Name = name_field("Notebook Dell")
+
+
+class ProdutoWrite(ProdutoFields):
     """What a client writes."""
 
-    nome_produto: Name = name_field()
     categoria_id: Id = reference_field("categoria.id")
 
 
-class ProdutoPublic(SQLModel):
+class ProdutoPublic(ProdutoFields):
     """What a client reads."""
 
-    id: Id
-    nome_produto: Name
+    id: Id = id_field()
     categoria: CategoriaPublic
 
 
 class Categoria(CategoriaPublic, Base, table=True):
-    nome_busca: str = folded_column()
-    fold_version: int = fold_version_column()
-
-    __table_args__ = (Index(None, "nome_busca", "id"), older_folds_index("categoria"))
+    __table_args__ = table_parts("categoria", CategoriaPublic)
 
 
 class Produto(ProdutoWrite, Base, table=True):
     id: Id = id_field()
-    nome_busca: str = folded_column()
-    fold_version: int = fold_version_column()
 
-    __table_args__ = (
-        Index(None, "nome_busca", "id"),
-        Index(None, "categoria_id", "id"),
-        Index(None, "categoria_id", "nome_busca", "id"),
-        older_folds_index("produto"),
-    )
+    __table_args__ = table_parts("produto", ProdutoWrite)
 
 
 class Idempotency(IdempotencyColumns, Base, table=True):

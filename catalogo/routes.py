@@ -13,7 +13,6 @@ categorias = Collection(
     CategoriaRepository,
     public=CategoriaPublic,
     write=CategoriaWrite,
-    example={"id": 1, "nome_categoria": "Eletrônicos"},
 )
 
 
@@ -22,7 +21,6 @@ produtos = Collection(
     ProdutoRepository,
     public=ProdutoPublic,
     write=ProdutoWrite,
-    example={"id": 1, "nome_produto": "Notebook Dell", "categoria": {"id": 1, "nome_categoria": "Eletrônicos"}},
     expanded={"categoria": "categoria_id"},
 )
 

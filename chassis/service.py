@@ -50,9 +50,7 @@ def build(
     """The service's application. It starts without its database too, and is then live but not ready."""
     database = Database(settings)
     revision_of_code = head(name)
-    name_columns = [
-        (collection.kind.rows.table.name, collection.name_field) for collection in collections if collection.name_field
-    ]
+    folded = {one.kind.rows.table.name: one.kind.rows.folded for one in collections if one.kind.rows.folded}
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -62,8 +60,8 @@ def build(
             await database.open()
             stack.push_async_callback(database.close)
             await stack.enter_async_context(idempotency.keep_forgetting(database))
-            if name_columns:
-                await stack.enter_async_context(folding.keep_folding(database, name_columns))
+            if folded:
+                await stack.enter_async_context(folding.keep_folding(database, folded))
             yield
 
     async def ready() -> None:

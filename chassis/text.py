@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -80,6 +81,10 @@ def fold(text: str) -> str:
     return " ".join(folded.split())
 
 
+def fold_or_none(text: str | None) -> str | None:
+    return None if text is None else fold(text)
+
+
 def nfc(text: str) -> str:
     """The form in which text is stored and compared (NFC): `é` is one character, however it was typed."""
     return unicodedata.normalize("NFC", text)
@@ -107,8 +112,9 @@ def is_visible(text: str) -> bool:
     )
 
 
-def _valid_name(text: str) -> str:
-    composed = compose(text, NAME_MAX)
+def valid_text(text: str, max_length: int) -> str:
+    """`text` in NFC. Raises InvalidValue when that is longer than `max_length`, or shows nothing."""
+    composed = compose(text, max_length)
     if not composed.isascii() and not is_visible(composed):
         raise InvalidValue("BLANK", "não pode ficar em branco")
     return composed
@@ -121,21 +127,37 @@ def _valid_name(text: str) -> str:
 _BLANK = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _CONTROL = r"\u0000-\u001f\u007f-\u009f"
 _AROUND, _VISIBLE = rf"[\t-\r\u0085{_BLANK}]*", f"[^{_BLANK}{_CONTROL}]"
-NAME_PATTERN = f"^{_AROUND}{_VISIBLE}([^{_CONTROL}]{{0,{NAME_MAX - 2}}}{_VISIBLE})?{_AROUND}$"
 
 
-def _describe(schema: dict[str, Any]) -> None:
-    schema["pattern"] = NAME_PATTERN
-    schema["description"] = (
-        f"1 to {NAME_MAX} characters in NFC after trimming, none of them a control character and at least one visible."
-    )
+LAST_CHARACTER = "\U0010ffff"
+"""Unicode's last code point, which never becomes a character. Optional texts may not have it, since it takes the place
+of null where they are ordered."""
+
+
+def describe_text(max_length: int, but: str = "") -> Callable[[dict[str, Any]], None]:
+    """Makes the function that adds to the JSON schema of a text what `text_constraints` and `valid_text` ask of it."""
+    pattern = f"^{_AROUND}{_VISIBLE}([^{_CONTROL}]{{0,{max_length - 2}}}{_VISIBLE})?{_AROUND}$"
+
+    def describe(schema: dict[str, Any]) -> None:
+        schema["pattern"] = pattern.replace(_CONTROL, _CONTROL + but)
+        said = f"1 to {max_length} characters in NFC after trimming, "
+        said += "none of them a control character and at least one visible."
+        schema["description"] = f"{schema['description']} {said}" if "description" in schema else said
+
+    return describe
+
+
+def text_constraints(but: str = "") -> StringConstraints:
+    """A text that is not empty after trimming, without control characters and without the characters of `but`."""
+    pattern = rf"^[^\x00-\x1f\x7f-\x9f{but}]*$"
+    return StringConstraints(strict=True, strip_whitespace=True, min_length=1, pattern=pattern)
 
 
 Name = Annotated[
     str,
-    StringConstraints(strict=True, strip_whitespace=True, min_length=1, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"),
-    AfterValidator(_valid_name),
-    Field(json_schema_extra=_describe),
+    text_constraints(),
+    AfterValidator(lambda text: valid_text(text, NAME_MAX)),
+    Field(json_schema_extra=describe_text(NAME_MAX)),
 ]
 """A name in NFC: 1 to 100 characters after trimming, without control characters, at least one of them visible."""
 

@@ -22,7 +22,6 @@ pessoas = Collection(
     PessoaRepository,
     public=PessoaPublic,
     write=PessoaWrite,
-    example={"id": 1, "nome_pessoa": "João Silva"},
 )
 
 

@@ -1,17 +1,8 @@
 """The table and the bodies of a Servico."""
 
-from sqlalchemy import Index
 from sqlmodel import SQLModel
 
-from chassis.db.models import (
-    IdempotencyColumns,
-    fold_version_column,
-    folded_column,
-    id_field,
-    name_field,
-    older_folds_index,
-    tables,
-)
+from chassis.db.models import IdempotencyColumns, id_field, name_field, table_parts, tables
 from chassis.query.models import Id
 from chassis.text import Name
 
@@ -23,7 +14,7 @@ class Base(SQLModel, registry=tables()):
 class ServicoWrite(SQLModel):
     """What a client writes."""
 
-    nome_servico: Name = name_field()
+    nome_servico: Name = name_field("Reparo de Hardware")
 
 
 class ServicoPublic(ServicoWrite):
@@ -33,10 +24,7 @@ class ServicoPublic(ServicoWrite):
 
 
 class Servico(ServicoPublic, Base, table=True):
-    nome_busca: str = folded_column()
-    fold_version: int = fold_version_column()
-
-    __table_args__ = (Index(None, "nome_busca", "id"), older_folds_index("servico"))
+    __table_args__ = table_parts("servico", ServicoPublic)
 
 
 class Idempotency(IdempotencyColumns, Base, table=True):

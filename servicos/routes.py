@@ -22,7 +22,6 @@ servicos = Collection(
     ServicoRepository,
     public=ServicoPublic,
     write=ServicoWrite,
-    example={"id": 1, "nome_servico": "Reparo de Hardware"},
 )
 
 

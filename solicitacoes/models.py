@@ -2,11 +2,10 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
-from sqlalchemy import Index
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlmodel import SQLModel
 
-from chassis.db.models import IdempotencyColumns, id_field, instant_field, reference_field, tables
+from chassis.db.models import IdempotencyColumns, id_field, instant_field, reference_field, table_parts, tables
 from chassis.query.models import ABSENT, Id
 
 
@@ -35,23 +34,23 @@ class Owned(BaseModel):
     # A failed validation is logged, and the log must not contain people's names.
     model_config = ConfigDict(strict=True, hide_input_in_errors=True)
 
-    id: Id
+    id: Id = Field(examples=[1])
 
 
 class Servico(Owned):
-    nome_servico: str
+    nome_servico: str = Field(examples=["Reparo"])
 
 
 class Pessoa(Owned):
-    nome_pessoa: str
+    nome_pessoa: str = Field(examples=["João Silva"])
 
 
 class Categoria(Owned):
-    nome_categoria: str
+    nome_categoria: str = Field(examples=["Eletrônicos"])
 
 
 class Produto(Owned):
-    nome_produto: str
+    nome_produto: str = Field(examples=["Notebook Dell"])
     categoria: Categoria
 
 
@@ -59,8 +58,8 @@ class SolicitacaoView(BaseModel):
     """What the coordinator shows: each object as its owner does, null when it is gone, and null and named in
     `indisponiveis` when its owner cannot answer."""
 
-    id: Id
-    data_solicitacao: AwareDatetime
+    id: Id = Field(examples=[1])
+    data_solicitacao: AwareDatetime = Field(examples=["2025-08-06T17:30:00Z"])
     servico_solicitado: Servico | None
     solicitante: Pessoa | None
     produto_associado: Produto | None
@@ -68,11 +67,7 @@ class SolicitacaoView(BaseModel):
 
 
 class Solicitacao(SolicitacaoPublic, Base, table=True):
-    __table_args__ = (
-        Index(None, "data_solicitacao", "id"),
-        *(Index(None, reference, "id") for reference in ("servico_id", "pessoa_id", "produto_id")),
-        *(Index(None, reference, "data_solicitacao", "id") for reference in ("servico_id", "pessoa_id", "produto_id")),
-    )
+    __table_args__ = table_parts("solicitacao", SolicitacaoPublic)
 
 
 class Idempotency(IdempotencyColumns, Base, table=True):

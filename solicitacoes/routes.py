@@ -55,29 +55,8 @@ solicitacoes = Collection(
     SolicitacaoRepository,
     public=SolicitacaoPublic,
     write=SolicitacaoWrite,
-    example={
-        "id": 1,
-        "servico_id": 1,
-        "pessoa_id": 1,
-        "produto_id": 1,
-        "data_solicitacao": "2025-08-06T17:30:00Z",
-    },
     check=references_exist,
-    view=View(
-        show,
-        SolicitacaoView,
-        {
-            "id": 1,
-            "data_solicitacao": "2025-08-06T17:30:00Z",
-            "servico_solicitado": {"id": 1, "nome_servico": "Reparo"},
-            "solicitante": {"id": 1, "nome_pessoa": "João Silva"},
-            "produto_associado": {
-                "id": 1,
-                "nome_produto": "Notebook Dell",
-                "categoria": {"id": 1, "nome_categoria": "Eletrônicos"},
-            },
-        },
-    ),
+    view=View(show, SolicitacaoView),
 )
 
 

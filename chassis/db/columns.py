@@ -1,6 +1,7 @@
 """What a collection asks of its tables, read from a `select()` and from what the columns of its models say."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from typing import Any, cast
 
@@ -49,7 +50,9 @@ class Rows:
         for other in joined:
             for name, field in _fields(other).items():
                 if name != "id":
-                    self.fields[name] = Field(field.kind, field.sql, field.folded)
+                    self.fields[name] = replace(field, searched=False, ordered=False, parent=False, joined=True)
+        self.folded = {column.info["folds"]: column.name for column in self.table.columns if "folds" in column.info}
+        """The texts that are folded, each with the column of its folded form."""
         self.references = {
             str(key.name): (key.elements[0].parent.name, key.referred_table)
             for key in self.table.foreign_key_constraints
@@ -71,12 +74,13 @@ def _shown(model: type[SQLModel], public: type[BaseModel]) -> list[Column[Any]]:
 
 
 def _fields(model: type[SQLModel]) -> dict[str, Field]:
-    return {column.name: _field(column, **column.info) for column in _columns(model) if column.info}
-
-
-def _field(column: Column[Any], *, folded: str = "", **declared: Any) -> Field:
-    table = column.table.name
-    return Field(sql=f"{table}.{column.name}", folded=f"{table}.{folded}" if folded else "", **declared)
+    columns = {f"{column.table.name}.{column.name}": column for column in _columns(model)}
+    folded = {column.info["folds"]: sql for sql, column in columns.items() if "folds" in column.info}
+    return {
+        column.name: Field(**{**column.info, "sql": sql, "folded": folded.get(column.name, "")})
+        for sql, column in columns.items()
+        if "kind" in column.info
+    }
 
 
 def _row(shown: list[Column[Any]], objects: dict[str, list[Column[Any]]]) -> Callable[..., RowDict]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Label, func, select, true
+from sqlalchemy import ColumnElement, FromClause, Label, func, literal_column, select, true
 
 from chassis.db.columns import RowDict, Rows
 from chassis.db.filters import Values, beyond, condition, cursor_position
@@ -28,7 +28,7 @@ class Shape(NamedTuple):
     """All that the text of a page's statement depends on, but for its fragments: the filter, the cursors, the limit."""
 
     key: str
-    """The column to order by, before the id."""
+    """The SQL to order by, before the id."""
     descending: bool
     filtered: bool
     after: bool
@@ -113,8 +113,10 @@ def _page(rows: Rows, shape: Shape, parent: FromClause | None = None) -> AnySele
 
 
 def _order(rows: Rows, shape: Shape) -> list[ColumnElement[Any]]:
-    key = rows.table.c[shape.key.rpartition(".")[2]]
-    return [column.desc() if shape.descending else column for column in dict.fromkeys((key, rows.id))]
+    keys: list[ColumnElement[Any]] = [rows.id]
+    if shape.key != rows.fields["id"].sql:
+        keys.insert(0, literal_column(shape.key))
+    return [key.desc() if shape.descending else key for key in keys]
 
 
 def _matching(rows: Rows, shape: Shape, parent: FromClause | None = None) -> AnySelect:

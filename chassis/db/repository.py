@@ -18,7 +18,7 @@ from chassis.db.pages import PageOfRows, Shape, Window, extras_alone, grouped_pa
 from chassis.db.statements import AnySelect, Statement, bigint_array, compiled, text_and_values, tuples_of
 from chassis.errors import FieldError, NotFound, invalid, over_limit
 from chassis.query.models import GroupedQuery, RichQuery
-from chassis.text import fold
+from chassis.text import fold_or_none
 
 MAX_GROUPED_ROWS = 100_000
 """The most rows in one answer that is grouped by parent: the number of parents times the page size."""
@@ -37,9 +37,9 @@ class Repository:
         self.database = database
 
     def stored(self, written: Mapping[str, Any]) -> dict[str, Any]:
-        """The table's columns and values for the validated members of a body; a name brings its folded form."""
-        names = [(name, field.folded) for name, field in self.rows.fields.items() if field.folded and name in written]
-        return {**written, **{folded.rpartition(".")[2]: fold(written[name]) for name, folded in names}}
+        """The table's columns and values for the validated members of a body; a text brings its folded form."""
+        folded = self.rows.folded.items()
+        return {**written, **{form: fold_or_none(written[name]) for name, form in folded if name in written}}
 
     # -- reads -------------------------------------------------------------------------------------------------
 

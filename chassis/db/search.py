@@ -6,7 +6,7 @@ A server without pg_trgm scans the table instead, with the same result.
 import sqlalchemy as sa
 from alembic import op
 
-from chassis.db.folding import SELECT_OLDER_FOLDS, UPDATE_FOLDS, fold_values
+from chassis.db.folding import select_older_folds, update_folds
 from chassis.text import FOLD_VERSION
 
 TRIGRAM = """
@@ -55,10 +55,11 @@ def fold_all(table: str, name: str) -> None:
     their own. What a failed attempt has folded stays folded."""
     if op.get_context().as_sql:
         return
-    connection, last = op.get_bind(), 0
+    connection, last, folded = op.get_bind(), 0, {name: "nome_busca"}
     connection.exec_driver_sql(f"SET solicita.fold = '{FOLD_VERSION}'")
-    while rows := connection.exec_driver_sql(SELECT_OLDER_FOLDS.format(table=table, name=name), (last,)).fetchall():
-        connection.exec_driver_sql(UPDATE_FOLDS.format(table=table, name=name), tuple(fold_values(rows)))
+    while rows := connection.exec_driver_sql(select_older_folds(table, folded), (last,)).fetchall():
+        sql, values = update_folds(table, folded, rows)
+        connection.exec_driver_sql(sql, tuple(values))
         last = rows[-1][0]
 
 

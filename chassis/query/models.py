@@ -1,16 +1,21 @@
 """The pydantic models for the body of a collection's richer read (`POST …/query/`).
 
-`IntegerFilter`, `NameFilter` and `InstantFilter` hold the operators of each type of field. `query_model` builds a
-collection's own filter and query models from its fields. OpenAPI and validation both come from these models.
+`FILTERS` has the operators of each kind of field. `query_model` builds a collection's own filter and query models from
+its fields. OpenAPI and validation both come from these models.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
@@ -19,10 +24,10 @@ from pydantic import (
     model_validator,
 )
 
-from chassis import instants
+from chassis import instants, scalars
 from chassis.errors import InvalidValue
 from chassis.query.pagination import DEFAULT_SIZE, INT8, MAX_IDS, MAX_PARENTS, MAX_SIZE
-from chassis.text import SearchText
+from chassis.text import TEXT_MAX, SearchText
 
 MAX_FILTER_TERMS = 200
 MAX_FILTER_DEPTH = 10
@@ -45,6 +50,41 @@ InstantText = Annotated[
     PlainValidator(instants.read),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
+DecimalText = Annotated[
+    Decimal,
+    BeforeValidator(scalars.read_decimal),
+    WithJsonSchema(scalars.DECIMAL_SCHEMA),
+]
+Date = Annotated[date, BeforeValidator(scalars.read_date)]
+Boolean = Annotated[bool, Field(strict=True)]
+
+Kind = Literal["id", "integer", "decimal", "boolean", "date", "choice", "text", "name", "instant"]
+"""What a field is to a client who filters by it. A `name` is a text that is also found by a part of it, without case
+and accents. An `id` names a row."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """What a model says of a field that clients may filter by."""
+
+    kind: Kind
+    optional: bool = False
+    """It may be null."""
+    searched: bool = False
+    """The parameter `search` looks through it."""
+    ordered: bool = False
+    """Clients may order by it."""
+    indexed: bool = False
+    """An index finds the rows with a given value."""
+    parent: bool = False
+    """Clients may ask for the first rows of each of its values."""
+    choices: tuple[str, ...] = ()
+    """The values of a choice."""
+    max_length: int = TEXT_MAX
+    """The length of a text, in characters."""
+    example: Any = None
+    joined: bool = False
+    """It is a field of another row, which is shown within."""
 
 
 class StrictModel(BaseModel):
@@ -60,6 +100,39 @@ class IntegerFilter(StrictModel):
     gte: Int8 = ABSENT
     lt: Int8 = ABSENT
     lte: Int8 = ABSENT
+
+
+class DecimalFilter(StrictModel):
+    """Exact: `1.5` equals `1.50`. Every operator given must hold."""
+
+    eq: DecimalText = ABSENT
+    in_: Annotated[list[DecimalText], Field(max_length=MAX_IDS, alias="in")] = ABSENT
+    gt: DecimalText = ABSENT
+    gte: DecimalText = ABSENT
+    lt: DecimalText = ABSENT
+    lte: DecimalText = ABSENT
+
+
+class DateFilter(StrictModel):
+    """Every operator given must hold."""
+
+    eq: Date = ABSENT
+    in_: Annotated[list[Date], Field(max_length=MAX_IDS, alias="in")] = ABSENT
+    gt: Date = ABSENT
+    gte: Date = ABSENT
+    lt: Date = ABSENT
+    lte: Date = ABSENT
+
+
+class BooleanFilter(StrictModel):
+    eq: Boolean = ABSENT
+
+
+class TextFilter(StrictModel):
+    """Both compare exactly."""
+
+    eq: SearchText = ABSENT
+    in_: Annotated[list[SearchText], Field(max_length=MAX_IDS, alias="in")] = ABSENT
 
 
 class NameFilter(StrictModel):
@@ -87,6 +160,9 @@ class RowFilter(StrictModel):
     What is empty means what logic says: `{}` and an empty `and` hold for every row, an empty `or` or `in` for none.
     """
 
+    indexed: ClassVar[frozenset[str]]
+    """The fields with an index that finds the rows with a given value."""
+
     @model_validator(mode="before")
     @classmethod
     def bounded(cls, value: Any) -> Any:
@@ -96,8 +172,8 @@ class RowFilter(StrictModel):
 
 
 def _is_indexed(filter: RowFilter) -> bool:
-    """Whether an index finds the rows that `filter` matches. It does when these rows must satisfy some `eq` or `in`,
-    since every field that has these operators has an index."""
+    """Whether an index finds the rows that `filter` matches. It does when these rows must satisfy some `eq` or `in` of
+    a field that has an index."""
     for member in filter.model_fields_set:
         operand: Any = getattr(filter, member)
         if member == "not_":
@@ -107,7 +183,7 @@ def _is_indexed(filter: RowFilter) -> bool:
         elif member == "or_":
             indexed = all(map(_is_indexed, operand))
         else:
-            indexed = not operand.model_fields_set.isdisjoint(("eq", "in_"))
+            indexed = member in filter.indexed and not operand.model_fields_set.isdisjoint(("eq", "in_"))
         if indexed:
             return True
     return False
@@ -220,14 +296,42 @@ class GroupedQuery(RichQuery):
         return super().is_search
 
 
-FILTERS: dict[str, type[StrictModel]] = {"integer": IntegerFilter, "name": NameFilter, "instant": InstantFilter}
+FILTERS: dict[Kind, type[StrictModel]] = {
+    "id": IntegerFilter,
+    "integer": IntegerFilter,
+    "decimal": DecimalFilter,
+    "boolean": BooleanFilter,
+    "date": DateFilter,
+    "text": TextFilter,
+    "name": NameFilter,
+    "instant": InstantFilter,
+}
 
 
-def query_model(
-    noun: str, kinds: Mapping[str, str], orderings: tuple[str, ...], parents: tuple[str, ...]
-) -> type[RichQuery]:
-    """The query model of one collection. `kinds` maps each field to "integer", "name" or "instant"."""
-    members: dict[str, Any] = {field: (FILTERS[kind], ABSENT) for field, kind in kinds.items()}
+@cache
+def _or_null(filter: type[StrictModel]) -> type[StrictModel]:
+    """The operators of an optional field: those of `filter`, and whether the field is null."""
+    return create_model(
+        f"Optional{filter.__name__}", __base__=filter, __doc__=filter.__doc__, is_null=(Boolean, ABSENT)
+    )
+
+
+def _filter(name: str, field: Declaration) -> type[StrictModel]:
+    """The operators of a field. `name` is that of a choice's own filter."""
+    filter = FILTERS.get(field.kind)
+    if filter is None:
+        choice = cast("Any", Literal)[field.choices]
+        many: Any = Annotated[list[choice], Field(max_length=MAX_IDS, alias="in")]
+        filter = create_model(name, __base__=StrictModel, eq=(choice, ABSENT), in_=(many, ABSENT))
+    return _or_null(filter) if field.optional else filter
+
+
+def query_model(noun: str, fields: Mapping[str, Declaration], orderings: tuple[str, ...]) -> type[RichQuery]:
+    """The query model of one collection. `noun` is the business's word for one row."""
+    members: dict[str, Any] = {
+        name: (_filter(f"{noun}{name.title().replace('_', '')}Filter", field), ABSENT) for name, field in fields.items()
+    }
+    parents = tuple(name for name, field in fields.items() if field.parent)
     name = f"{noun}Filter"
     many = Annotated[list[name], Field(max_length=MAX_FILTER_TERMS)]  # pyright: ignore
     members |= {
@@ -237,10 +341,9 @@ def query_model(
     }
     filters = create_model(name, __base__=RowFilter, __doc__=RowFilter.__doc__, **members)
     filters.model_rebuild(_types_namespace={name: filters})
+    filters.indexed = frozenset(name for name, field in fields.items() if field.indexed)
     own: dict[str, Any] = {"filter": (filters, ABSENT), "ordering": (Literal[tuple(orderings)], "id")}
     if not parents:
         return create_model(f"{noun}Query", __base__=RichQuery, __doc__=RichQuery.__doc__, **own)
-    per = create_model(
-        f"{noun}Per", __base__=Per, __doc__=Per.__doc__, field=(cast("Any", Literal)[tuple(parents)], ...)
-    )
+    per = create_model(f"{noun}Per", __base__=Per, __doc__=Per.__doc__, field=(cast("Any", Literal)[parents], ...))
     return create_model(f"{noun}Query", __base__=GroupedQuery, __doc__=RichQuery.__doc__, per=(per, ABSENT), **own)

@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from chassis.scalars import to_json
+
 DEFAULT_SIZE = 100
 MAX_SIZE = 1000
 MAX_IDS = 5000
@@ -30,7 +32,7 @@ class CursorPosition:
 def cursor(field: str, row_value: Any, row_id: int) -> str:
     """The cursor of a row in the ordering by `field`. `row_value` is ignored when the field is the id itself."""
     position: list[Any] = [field, row_id] if field == "id" else [field, row_value, row_id]
-    return base64.urlsafe_b64encode(orjson.dumps(position, option=orjson.OPT_UTC_Z)).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(orjson.dumps(position, to_json, orjson.OPT_UTC_Z)).rstrip(b"=").decode()
 
 
 def adjacent_cursor(text: str, step: int) -> str:
@@ -49,7 +51,9 @@ def decode_cursor(text: str) -> CursorPosition:
     match position:
         case ["id", int(row_id)] if type(row_id) is int and 0 <= row_id <= INT8:
             return CursorPosition("id", None, row_id)
-        case [str(field), str(value), int(row_id)] if field != "id" and type(row_id) is int and 0 <= row_id <= INT8:
+        case [str(field), str() | int() | None as value, int(row_id)] if (
+            field != "id" and type(row_id) is int and 0 <= row_id <= INT8
+        ):
             return CursorPosition(field, value, row_id)
         case _:
             raise ValueError("not a cursor")

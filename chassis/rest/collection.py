@@ -14,7 +14,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Annotated, Any, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlencode
 
 import orjson
@@ -36,6 +36,7 @@ from chassis.query.pagination import DEFAULT_SIZE, INT8, adjacent_cursor, cursor
 from chassis.request.idempotency_key import valid_key
 from chassis.rest.bodies import patch_model, replace_model, result_model
 from chassis.rest.parameters import MAX_BULK_IDS, ListParameters, parameters_of
+from chassis.scalars import to_json
 from chassis.web import preferences
 from chassis.web.body import parse, validate
 from chassis.web.conditional import Conditions, etag
@@ -68,7 +69,7 @@ def member_id(label: str) -> Callable[[str], int]:
 
 def dumps(value: Any) -> bytes:
     """JSON as this system writes it: UTF-8, instants in UTC with `Z`."""
-    return orjson.dumps(value, option=orjson.OPT_UTC_Z)
+    return orjson.dumps(value, to_json, orjson.OPT_UTC_Z)
 
 
 def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -112,11 +113,10 @@ async def no_check() -> Check:
 
 
 class View(NamedTuple):
-    """A service's own GET of one member: a FastAPI endpoint, the model of its answer, and an example."""
+    """A service's own GET of one member: a FastAPI endpoint, and the model of its answer."""
 
     endpoint: Callable[..., Awaitable[Response]]
     model: type[BaseModel]
-    example: Mapping[str, Any]
 
 
 class Collection:
@@ -134,19 +134,16 @@ class Collection:
         *,
         public: type[BaseModel],
         write: type[BaseModel],
-        example: Mapping[str, Any],
         expanded: Mapping[str, str] | None = None,
         check: Callable[..., Awaitable[Check]] = no_check,
         view: View | None = None,
     ) -> None:
         self.path, self.kind, self.public, self.write = path, kind, public, write
-        self.example, self.expanded, self.check, self.view = example, expanded or {}, check, view
+        self.expanded, self.check, self.view = expanded or {}, check, view
         fields, self.name = kind.rows.fields, kind.noun.capitalize()
-        self.name_field = next((name for name, field in fields.items() if field.kind == "name"), None)
-        parents = tuple(name for name, field in fields.items() if field.parent)
-        kinds = {name: field.kind for name, field in fields.items()}
-        self.parameters = parameters_of(self.name, fields, example)
-        self.query_model = query_model(self.name, kinds, orderings(fields), parents)
+        self.searched = [name for name, field in fields.items() if field.searched]
+        self.parameters = parameters_of(self.name, fields)
+        self.query_model = query_model(self.name, fields, orderings(fields))
         self.replace_model = replace_model(self.name, public, write)
         self.patch_model = patch_model(self.name, self.replace_model)
         self.result_model = result_model(self.name, public, self.query_model)
@@ -345,14 +342,13 @@ class Collection:
         given: dict[str, Any] = {name: getattr(parameters, name) for name in parameters.model_fields_set}
         if "cursor" in given and "before" in given:
             raise invalid("before", "CONTRADICTION", "cursor e before não se combinam")
-        filters: dict[str, dict[str, Any]] = {}
+        filters: dict[str, Any] = {}
         for name, value in given.items():
             field, _, operator = name.partition("__")
             if name == "search":
-                filters.setdefault(cast("str", self.name_field), {})["contains"] = value
+                filters["or"] = [{searched: {"contains": value}} for searched in self.searched]
             elif field in self.kind.rows.fields:
-                kind = self.kind.rows.fields[field].kind
-                filters.setdefault(field, {})[operator or ("in" if kind == "integer" else "eq")] = value
+                filters.setdefault(field, {})[operator or ("in" if isinstance(value, list) else "eq")] = value
         size = given.get("page_size", MAX_BULK_IDS if "id" in given else DEFAULT_SIZE)
         ordering: str = given.get("ordering", "id")
         for name in given.keys() & {"cursor", "before"}:  # checked here, so that an error names this parameter

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, TypeGuard, cast, get_args
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from chassis.codes import FIELDS, PROBLEMS
 from chassis.errors import TITLES
@@ -146,6 +147,20 @@ def answer(
     if links:
         found["links"] = links
     return {status: found}
+
+
+def example_of(model: type[BaseModel]) -> Schema:
+    """An object with the example of each field, the id first. Fields without one are left out."""
+    found: Schema = {}
+    for name, field in sorted(model.model_fields.items(), key=lambda item: item[0] != "id"):
+        shown = next((one for one in (field.annotation, *get_args(field.annotation)) if _is_model(one)), None)
+        if shown or field.examples:
+            found[name] = example_of(shown) if shown else (field.examples or [None])[0]
+    return found
+
+
+def _is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def links(name: str, *actions: str) -> Schema:

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator, create_model
 
-from chassis import instants
+from chassis import instants, scalars
 from chassis.db.filters import Fields, orderings
 from chassis.errors import InvalidValue
-from chassis.query.models import ABSENT, StrictModel
+from chassis.query.models import ABSENT, Declaration, StrictModel
 from chassis.query.pagination import DEFAULT_SIZE, INT8, MAX_SIZE, cursor
 from chassis.text import TEXT_MAX, compose
 
@@ -91,6 +91,9 @@ def _read_instant(text: str) -> str:
 
 
 INTEGERS_TYPE = several(_read_integers, {"type": "integer", "format": "int64", "minimum": -INT8 - 1, "maximum": INT8})
+INTEGER_TYPE = described(int, AfterValidator(lambda value: _between(-INT8 - 1, INT8, value)), format="int64")
+DECIMAL_TYPE = described(str, PlainValidator(scalars.read_decimal), **scalars.DECIMAL_SCHEMA)
+DATE_TYPE = described(str, PlainValidator(scalars.read_date), type="string", format="date")
 INSTANT_TYPE = described(str, PlainValidator(_read_instant), type="string", format="date-time")
 
 
@@ -105,7 +108,7 @@ class ListParameters(StrictModel):
     id: Any = ABSENT
 
 
-def parameters_of(noun: str, fields: Fields, example: Mapping[str, Any]) -> type[ListParameters]:
+def parameters_of(noun: str, fields: Fields) -> type[ListParameters]:
     """The model of one collection's query parameters: those that every collection has, and those of its fields."""
     offered, mark = orderings(fields), cursor("id", None, 100)
     after = "Opaque: the page after this place, from a `Link` with rel=next."
@@ -119,17 +122,35 @@ def parameters_of(noun: str, fields: Fields, example: Mapping[str, Any]) -> type
         "id": (INTEGERS_TYPE, parameter("Bulk read: these ids; absent ones are simply missing.", [1, 2, 3])),
     }
     for name, field in fields.items():
-        match field.kind:
-            case "integer" if name != "id":
-                members[name] = (INTEGERS_TYPE, parameter(f"Rows whose {name} is one of these.", [1, 2, 3]))
-            case "name" if field.ordered:
-                members[name] = (text(100), parameter(f"Rows whose {name} is exactly this.", example[name]))
-                said = parameter(f"Part of {name}, whatever its case and accents.", "joao")
-                members["search"] = (text(TEXT_MAX), said)
-            case "instant":
-                for suffix, when in (("", "of exactly"), ("__gte", "at or after"), ("__lte", "at or before")):
-                    said = parameter(f"Rows {when} this {name}.", "2026-01-31T12:00:00Z")
-                    members[name + suffix] = (INSTANT_TYPE, said)
-            case _:
-                pass
+        if name != "id" and not field.joined:
+            members |= _parameters_of_field(name, field)
+    if searched := [name for name, field in fields.items() if field.searched]:
+        said = f"Part of {' or '.join(searched)}, whatever its case and accents."
+        members["search"] = (text(TEXT_MAX), parameter(said, "joao"))
     return create_model(f"{noun}Parameters", __base__=ListParameters, **members)
+
+
+def _parameters_of_field(name: str, field: Declaration) -> dict[str, Any]:
+    """The parameters that filter by one field, by its kind."""
+    exactly = parameter(f"Rows whose {name} is exactly this.", field.example)
+    match field.kind:
+        case "id":
+            return {name: (INTEGERS_TYPE, parameter(f"Rows whose {name} is one of these.", [1, 2, 3]))}
+        case "text" | "name":
+            return {name: (text(field.max_length), exactly)}
+        case "choice":
+            return {name: (choice(field.choices), exactly)}
+        case "boolean":
+            return {name: (bool, exactly)}
+        case "integer":
+            kind = INTEGER_TYPE
+        case "decimal":
+            kind = DECIMAL_TYPE
+        case "date":
+            kind = DATE_TYPE
+        case "instant":
+            kind = INSTANT_TYPE
+    bounds = {"": "of exactly", "__gte": "at or after", "__lte": "at or before"}
+    return {
+        name + suffix: (kind, parameter(f"Rows {when} this {name}.", field.example)) for suffix, when in bounds.items()
+    }

@@ -20,7 +20,7 @@ from chassis.db.repository import Repository
 from chassis.query.models import Int8
 from chassis.rest.bodies import judged_later
 from chassis.rest.collection import Collection, member_id
-from chassis.rest.openapi import answer, links
+from chassis.rest.openapi import answer, example_of, links
 from chassis.web.body import MERGE_PATCH
 from chassis.web.reading import FastRoute
 
@@ -52,7 +52,8 @@ def repository(kind: type[Repository]) -> Callable[[Request], Awaitable[Reposito
 
 def add(app: FastAPI, collection: Collection) -> None:
     """Adds the collection's routes to `app`."""
-    name, public, example = collection.name, collection.public, collection.example
+    name, public = collection.name, collection.public
+    example, written = example_of(public), example_of(collection.write)
     id = Path(description="The id of one row.", examples=[1])
     types: dict[str, Any] = {
         "id": Annotated[int, PlainValidator(member_id(collection.kind.label), json_schema_input_type=Int8), id],
@@ -62,13 +63,6 @@ def add(app: FastAPI, collection: Collection) -> None:
         "query": Annotated[
             collection.query_model, Body(examples=[{"first": 10, "ordering": "-id", "count": True}])  # pyright: ignore
         ],
-    }
-    written = {
-        field: next(
-            (example[shown]["id"] for shown, stands_for in collection.expanded.items() if stands_for == field),
-            example.get(field),
-        )
-        for field in collection.write.model_fields
     }
 
     def body(model: Any, **more: Any) -> dict[str, Any]:
@@ -82,7 +76,7 @@ def add(app: FastAPI, collection: Collection) -> None:
     deleted = answer(204, None, *headers[1:]) | answer(200, example, *headers[1:], model=public)
     result = {"items": [example], "has_next": False, "has_previous": False, "count": 1}
     view = collection.view
-    one = answer(200, view.example) if view else answer(200, example, "ETag") | answer(304, None, "ETag")
+    one = answer(200, example_of(view.model)) if view else answer(200, example, "ETag") | answer(304, None, "ETag")
 
     def route(
         method: str,

@@ -5,9 +5,8 @@ from typing import Any
 from sqlalchemy import Text
 from sqlmodel import Field, SQLModel, select
 
-from chassis.db import filters
 from chassis.db.columns import Rows
-from chassis.db.models import folded_column, id_field, instant_field, name_field, reference_field, tables
+from chassis.db.models import id_field, instant_field, name_field, reference_field, table_parts, tables
 from chassis.query.models import Id
 
 
@@ -16,16 +15,16 @@ class Base(SQLModel, registry=tables()):
 
 
 class ShelfPublic(SQLModel):
-    nome: str = name_field()
+    nome: str = name_field("Top")
     id: Id = id_field()
 
 
 class Shelf(ShelfPublic, Base, table=True):
-    nome_busca: str = folded_column()
+    __table_args__ = table_parts("shelf", ShelfPublic)
 
 
 class BookWrite(SQLModel):
-    titulo: str = name_field("titulo_busca")
+    titulo: str = name_field("Dom Casmurro", "titulo_busca")
     resumo: str | None = Field(default=None, sa_type=Text)
     shelf_id: Id = reference_field("shelf.id")
 
@@ -39,8 +38,13 @@ class BookPublic(SQLModel):
 
 class Book(BookWrite, Base, table=True):
     id: Id = id_field()
-    titulo_busca: str = folded_column()
     added: Any = instant_field()
+
+    __table_args__ = table_parts("book", BookWrite)
+
+
+def said_of(rows: Rows) -> dict[str, tuple[str, str, str, bool]]:
+    return {name: (field.kind, field.sql, field.folded, field.ordered) for name, field in rows.fields.items()}
 
 
 def names(rows: Rows) -> str:
@@ -52,10 +56,11 @@ def test_a_table_alone_is_selected_with_the_id_first() -> None:
 
     assert names(rows) == "shelf.id, shelf.nome"
     assert rows.row(7, "Top") == {"id": 7, "nome": "Top"}
-    assert rows.fields == {
-        "id": filters.Field("integer", "shelf.id", ordered=True),
-        "nome": filters.Field("name", "shelf.nome", folded="shelf.nome_busca", ordered=True),
+    assert said_of(rows) == {
+        "id": ("id", "shelf.id", "", True),
+        "nome": ("name", "shelf.nome", "shelf.nome_busca", True),
     }
+    assert rows.folded == {"nome": "nome_busca"}
     assert rows.references == {}
 
 
@@ -69,13 +74,15 @@ def test_a_row_of_another_table_is_shown_within_and_can_be_filtered_by_but_not_o
         "resumo": None,
         "shelf": {"id": 7, "nome": "Top"},
     }
-    assert rows.fields == {
-        "id": filters.Field("integer", "book.id", ordered=True),
-        "titulo": filters.Field("name", "book.titulo", folded="book.titulo_busca", ordered=True),
-        "shelf_id": filters.Field("integer", "book.shelf_id", parent=True),
-        "added": filters.Field("instant", "book.added", ordered=True),
-        "nome": filters.Field("name", "shelf.nome", folded="shelf.nome_busca"),
+    assert said_of(rows) == {
+        "id": ("id", "book.id", "", True),
+        "titulo": ("name", "book.titulo", "book.titulo_busca", True),
+        "shelf_id": ("id", "book.shelf_id", "", False),
+        "added": ("instant", "book.added", "", True),
+        "nome": ("name", "shelf.nome", "shelf.nome_busca", False),
     }
+    assert [name for name, field in rows.fields.items() if field.parent] == ["shelf_id"]
+    assert [name for name, field in rows.fields.items() if field.searched] == ["titulo"]
     assert {name: (field, table.name) for name, (field, table) in rows.references.items()} == {
         "book_shelf_id_fkey": ("shelf_id", "shelf")
     }

@@ -28,7 +28,7 @@ from tests.resources import PESSOAS
 OLD_REVISION = "0002"
 WAIT_SECONDS = 60
 """Bounds every wait; nothing here measures time."""
-PESSOA = [("pessoa", "nome_pessoa")]
+PESSOA = {"pessoa": {"nome_pessoa": "nome_busca"}}
 TYPED = ["2ª via", "D’Ávila", "Jose\u0301", "Łódź", " Ana\u00a0\u00a0Lima", "Bia", "Ｊｏｓé"]
 
 

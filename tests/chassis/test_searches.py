@@ -24,7 +24,7 @@ from chassis.db.database import TOO_MANY_SEARCHES, TOO_SLOW
 from chassis.db.migrate import upgrade
 from chassis.errors import DeadlineExceeded, Refusal, Unavailable
 from chassis.neighbours.remote import Remote
-from chassis.query.models import RichQuery, query_model
+from chassis.query.models import Declaration, RichQuery, query_model
 from chassis.settings import DatabaseSettings, NeighbourSettings
 from deploy.postgres import Cluster
 from solicitacoes.routes import solicitacoes
@@ -189,7 +189,11 @@ async def test_in_graphql_the_slow_search_is_a_time_out_and_the_rest_is_answered
     assert error["extensions"] == {"code": "TIMEOUT", "service": "pessoas"}
 
 
-NAMED = query_model("Pessoa", {"id": "integer", "nome": "name"}, ("id", "nome"), ())
+NAMED = query_model(
+    "Pessoa",
+    {"id": Declaration(kind="id", indexed=True), "nome": Declaration(kind="name", indexed=True)},
+    ("id", "nome"),
+)
 PARENTS = solicitacoes.query_model
 ANY = {"nome": {"contains": "x"}}
 ONE = {"nome": {"eq": "x"}}

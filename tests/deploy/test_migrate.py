@@ -29,7 +29,7 @@ def lint(directory: Path) -> tuple[int, str]:
 
 def test_the_draft_of_a_migration_lets_the_code_before_it_run(release: Release) -> None:
     models = release.directory / "pessoas" / "models.py"
-    name = "    nome_pessoa: Name = name_field()\n"
+    name = '    nome_pessoa: Name = name_field("João Silva")\n'
     models.write_text(models.read_text().replace(name, f"{name}    email: str | None = None\n"))
 
     step = run(release.directory, "deploy.migrate_all", "--new", "pessoas", "add email")
