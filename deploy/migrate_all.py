@@ -23,8 +23,8 @@ def upgrade_all() -> None:
         upgrade(service, url)
 
 
-def write_new(service: str, name: str) -> Path:
-    """The file of the new migration."""
+def write_new(service: str, name: str) -> list[Path]:
+    """The files of the new migration, and of the one that must follow it. Raises NotMigrated."""
     with (
         tempfile.TemporaryDirectory() as directory,
         open(os.devnull, "w") as quiet,
@@ -33,8 +33,8 @@ def write_new(service: str, name: str) -> Path:
         url = cluster.create_database(service)
         upgrade(service, url)
         written = new(service, url, name)
-    subprocess.run([sys.executable, "-m", "ruff", "check", "--fix", "--quiet", written], check=True)
-    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", written], check=True)
+    for command in (["check", "--fix-only"], ["format"]):
+        subprocess.run([sys.executable, "-m", "ruff", *command, "--quiet", *written], check=True)
     return written
 
 
@@ -42,16 +42,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m deploy.migrate_all", description=__doc__)
     parser.add_argument("--new", nargs=2, metavar=("SERVICE", "NAME"), help="write a new migration")
     arguments = parser.parse_args()
-    if not arguments.new:
-        try:
+    try:
+        if not arguments.new:
             upgrade_all()
-        except NotMigrated as refused:
-            sys.exit(str(refused))
-        return
-    service, name = arguments.new
-    if service not in (known := [process.name for process in SERVICES]):
-        parser.error(f"no service {service!r}: choose one of {', '.join(known)}")
-    print(f"wrote {write_new(service, name)}: read it before you trust it")
+            return
+        service, name = arguments.new
+        if service not in (known := [process.name for process in SERVICES]):
+            parser.error(f"no service {service!r}: choose one of {', '.join(known)}")
+        for written in write_new(service, name):
+            print(f"wrote {written}: read it before you trust it")
+    except NotMigrated as refused:
+        sys.exit(str(refused))
 
 
 if __name__ == "__main__":

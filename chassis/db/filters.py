@@ -28,7 +28,7 @@ ordered and compared, so that null is the last value, and row comparisons of SQL
 
 def sort_key(kind: Kind, column: str, optional: bool) -> str:
     """The SQL expression by which a field is ordered and indexed. `column` has the folded form of a name."""
-    sql = f"({column})::int" if kind == "boolean" else column
+    sql = f"{column}::integer" if kind == "boolean" else column
     return f"COALESCE({sql}, {BEYOND_ALL[kind]})" if optional else sql
 
 

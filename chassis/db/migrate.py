@@ -145,14 +145,29 @@ def _apply(service: str, database_url: str, observer: psycopg.Connection) -> str
     return None
 
 
-def new(service: str, database_url: str, name: str) -> Path:
-    """Writes the next revision. The database must be at the newest one."""
+def new(service: str, database_url: str, name: str) -> list[Path]:
+    """Writes the next revision, or the next two. The database must be at the newest one. Raises NotMigrated when the
+    models leave open what the rows that exist get."""
     from alembic import command
 
-    number = f"{int(head(service)) + 1:04d}"
+    from chassis.db.drafts import NoDraft, complete
+
+    before = head(service)
+    number = f"{int(before) + 1:04d}"
     with connect(database_url) as connection:
-        script: Any = command.revision(config(service, connection), name, autogenerate=True, rev_id=number)
-    return Path(script.path)
+        settings = config(service, connection)
+        settings.attributes["oldest_code"] = before
+        try:
+            found: Any = command.revision(
+                settings,
+                name,
+                autogenerate=True,
+                rev_id=number,
+                process_revision_directives=complete,
+            )
+        except NoDraft as reason:
+            raise NotMigrated(f"{service}: {reason}") from reason
+    return [Path(script.path) for script in (found if isinstance(found, list) else [found])]
 
 
 def main() -> None:
@@ -164,7 +179,8 @@ def main() -> None:
     if not url:
         raise SystemExit("configuration error: DATABASE_URL: set it to the service's database, postgresql://…")
     if arguments.new:
-        print(f"wrote {new(arguments.service, url, arguments.new)}: read it, then apply it")
+        written = " and ".join(map(str, new(arguments.service, url, arguments.new)))
+        print(f"wrote {written}: read it, then apply it")
         return
     try:
         print(f"{arguments.service}: database is at revision {upgrade(arguments.service, url)}")

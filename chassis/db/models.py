@@ -192,11 +192,9 @@ def table_parts(table: str, model: type[SQLModel]) -> tuple[Any, ...]:
     """The SQL to order by, for each column that clients may order by."""
     parents: list[str] = []
     for name, field in model.model_fields.items():
-        said = getattr(field, "sa_column_kwargs", None)
-        column = cast("dict[str, Any]", said) if isinstance(said, dict) else {}
-        info: dict[str, Any] | None = column.get("info")
-        if info is None:  # it is the id, or is only written and shown
+        if (column := _column_arguments(field)) is None:  # it is the id, or is only written and shown
             continue
+        info = column["info"]
         key = name
         if "folded" in info:
             key = info["folded"] or f"{name}_busca"
@@ -215,6 +213,15 @@ def table_parts(table: str, model: type[SQLModel]) -> tuple[Any, ...]:
         columns.append(Column("fold_version", SmallInteger, server_default="1", nullable=False))
         indexes.append(Index(f"{table}_fold_version_idx", "id", postgresql_where=text(OLDER_FOLD)))
     return (*columns, *indexes, *checks)
+
+
+def _column_arguments(field: Any) -> dict[str, Any] | None:
+    """What `_field` said of the column. SQLModel keeps it in the metadata of a field whose type is annotated."""
+    for place in (field, *field.metadata):
+        found = getattr(place, "sa_column_kwargs", None)
+        if isinstance(found, dict) and "info" in found:
+            return cast("dict[str, Any]", found)
+    return None
 
 
 def _folded_column(name: str, text: str, optional: bool, default: str | None) -> Column[Any]:

@@ -7,13 +7,11 @@ from alembic import context
 from alembic.script import Script
 from sqlalchemy import NullPool, create_engine
 
+from chassis.db.search import LOCK_MILLISECONDS
+
 LOCK = 0x50_11_C1_7A
 """An advisory lock: a second migrating process waits for the first. It belongs to the session, since a migration may
 commit in between."""
-LOCK_MILLISECONDS = 1500
-"""How long a migration waits for a lock, while every later query waits behind it. It is longer than PostgreSQL's
-`deadlock_timeout` (1 s), after which an autovacuum gives way, and shorter than what a service's statements wait (1.8
-s)."""
 
 ADD_OLDEST_CODE = """
 DO $$ BEGIN

@@ -11,7 +11,7 @@ branch_labels = None
 depends_on = None
 # The oldest code that may run on the database after this: the code before it may, since it still serves while this is
 # applied. Write an older revision where that one may too.
-oldest_code = ${repr(down_revision or up_revision)}
+oldest_code = ${repr(config.attributes["oldest_code"] or up_revision)}
 
 
 def upgrade() -> None:

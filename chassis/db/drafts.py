@@ -1,0 +1,114 @@
+"""Makes Alembic's draft of a migration right for tables that have rows and that older code still uses.
+
+Alembic compares the models with the database. It does not know the trigger and the trigram indexes of folded texts,
+leaves out the check of a new column, and builds an index while everybody waits. So what takes long becomes a second
+migration, which runs while others read and write.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from alembic.autogenerate import renderers
+from alembic.operations import ops
+from sqlalchemy import CheckConstraint, Column, Index, Table
+
+
+class NoDraft(Exception):
+    """The rows that exist do not fit the models. The message says what to decide."""
+
+
+class Step(ops.MigrateOperation):
+    """A call of a function of `chassis.db.search`, and the call that takes it back, if one must."""
+
+    def __init__(self, call: str, undo: str = "") -> None:
+        self.call, self.undo = call, undo
+
+    def reverse(self) -> Step:
+        return Step(self.undo, self.call)
+
+
+@renderers.dispatch_for(Step)
+def _render(context: Any, step: Step) -> str | list[str]:
+    if not step.call:
+        return []
+    context.imports.add(f"from chassis.db.search import {step.call.partition('(')[0]}")
+    return step.call
+
+
+def complete(context: Any, _revision: Any, scripts: list[ops.MigrationScript]) -> None:
+    """Completes the only draft in `scripts`, and adds the migration that follows it, if one must. Raises NoDraft."""
+    [draft] = scripts
+    upgrade: Any = draft.upgrade_ops
+    tables: dict[str, Table] = context.opts["target_metadata"].tables
+    later: list[Step] = []
+    for operation in list(upgrade.ops):
+        table = tables.get(getattr(operation, "table_name", ""))
+        if table is not None and isinstance(operation, ops.CreateTableOp):
+            forms = _folded(table)
+            upgrade.ops += [_trigger(table, forms, {})] if forms else []
+            upgrade.ops += [_step("trigram_index", table.name, form) for form in forms.values()]
+        elif table is not None and isinstance(operation, ops.ModifyTableOps):
+            steps, after = _on_rows(table, operation)
+            upgrade.ops += steps
+            later += after
+    draft.downgrade_ops = upgrade.reverse()
+    if later:
+        number, slow = f"{int(str(draft.rev_id)) + 1:04d}", ops.UpgradeOps(later)
+        message = f"{draft.message} indexes"
+        scripts.append(ops.MigrationScript(number, slow, slow.reverse(), message=message, head=str(draft.rev_id)))
+
+
+def _on_rows(table: Table, operation: ops.ModifyTableOps) -> tuple[list[Step], list[Step]]:
+    """Takes the indexes out of the changes of a table that has rows. Returns what follows these changes, and what
+    belongs into the next migration."""
+    changes = cast("list[Any]", operation.ops)
+    added = [cast("Column[Any]", change.column).name for change in changes if isinstance(change, ops.AddColumnOp)]
+    indexes = [change.to_index() for change in changes if isinstance(change, ops.CreateIndexOp)]
+    operation.ops = [change for change in changes if not isinstance(change, ops.CreateIndexOp)]
+    for name in added:
+        column = table.c[name]
+        if not column.nullable and column.server_default is None:
+            raise NoDraft(f"{table.name}.{name} is required: say what the rows that exist get, by `existing=`")
+        if column.info.get("folds", name) not in added:
+            raise NoDraft(
+                f"{table.name}.{column.info['folds']} has texts already: fold them by a migration of your own"
+            )
+    forms = _folded(table)
+    before = {text: form for text, form in forms.items() if form not in added}
+    steps = [_trigger(table, forms, before)] if forms != before else []
+    later = [_index(table, index) for index in indexes]
+    later += [_step("search_index", table.name, form) for form in forms.values() if form in added]
+    for check in table.constraints:
+        if isinstance(check, CheckConstraint) and any(check.name == f"{table.name}_{name}_check" for name in added):
+            steps.append(Step(f"add_check({table.name!r}, {check.name!r}, {str(check.sqltext)!r})"))
+            later.append(Step(f"validate_check({table.name!r}, {check.name!r})"))
+    return steps, later
+
+
+def _folded(table: Table) -> dict[str, str]:
+    """The folded texts of the table, each with the column of its folded form."""
+    return {column.info["folds"]: column.name for column in table.columns if "folds" in column.info}
+
+
+def _trigger(table: Table, now: dict[str, str], before: dict[str, str]) -> Step:
+    """The trigger that keeps `fold_version`, for the texts that are folded now. Before, it was for others."""
+
+    def call(forms: dict[str, str]) -> str:
+        columns = [name for pair in forms.items() for name in pair]
+        return f"add_fold_trigger({', '.join(map(repr, [table.name, *columns]))})"
+
+    return Step(call(now), call(before) if before else f"drop_fold_trigger({table.name!r})")
+
+
+def _index(table: Table, index: Index) -> Step:
+    parts = [repr(part.name) if isinstance(part, Column) else f"sa.text({str(part)!r})" for part in index.expressions]
+    where = index.dialect_options["postgresql"]["where"]
+    more = f", sa.text({str(where)!r})" if where is not None else ""
+    call = f"build_index({index.name!r}, {table.name!r}, [{', '.join(parts)}]{more})"
+    return Step(call, f"drop_index({index.name!r})")
+
+
+def _step(what: str, *names: str) -> Step:
+    arguments = ", ".join(map(repr, names))
+    return Step(f"add_{what}({arguments})", f"drop_{what}({arguments})")
