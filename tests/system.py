@@ -29,12 +29,13 @@ OURS = (
 """Variables that the launcher gets only from the test, whatever the environment of the test run has."""
 
 
-def command(**variables: object) -> dict[str, Any]:
-    """Arguments for `subprocess` that run the launcher with these of its variables and no others."""
+def command(root: Path = ROOT, **variables: object) -> dict[str, Any]:
+    """Arguments for `subprocess` that run the launcher of the code in `root`, with these of its variables and no
+    others."""
     kept = {name: value for name, value in os.environ.items() if name not in OURS}
     return {
         "args": [sys.executable, "-m", "deploy.local"],
-        "cwd": ROOT,
+        "cwd": root,
         "env": kept | {name: str(value) for name, value in variables.items()},
         "text": True,
     }
@@ -54,11 +55,11 @@ class System:
     open_output = staticmethod(os.pipe)
     """Opens what the launcher writes its lines into; returns the end to read and the end to write."""
 
-    def __init__(self, directory: Path, offset: int, demo: int, **variables: object) -> None:
+    def __init__(self, directory: Path, offset: int, demo: int, root: Path = ROOT, **variables: object) -> None:
         self.directory, self.offset = directory, offset
         reading, writing = self.open_output()
         self.launcher = subprocess.Popen(
-            **command(DATA_DIR=directory, PORT_OFFSET=offset, DEMO=demo, **variables),
+            **command(root, DATA_DIR=directory, PORT_OFFSET=offset, DEMO=demo, **variables),
             stdout=writing,
             stderr=subprocess.STDOUT,
         )
@@ -96,7 +97,7 @@ class System:
         answer = connection.getresponse()
         content = answer.read()
         connection.close()
-        return answer.status, json.loads(content)
+        return answer.status, json.loads(content) if content else None
 
     def stop(self, number: signal.Signals) -> int:
         """Sends a signal to the launcher alone; its exit code, once nothing of the system is left."""

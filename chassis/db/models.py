@@ -111,7 +111,7 @@ def text_field(example: str, *, max_length: int, searched: bool = False, **optio
 def integer_field(
     example: int, *, minimum: int = -(2**31), maximum: int = 2**31 - 1, **options: Unpack[Options]
 ) -> Any:
-    """An `int`. Without other bounds it has 32 bits, as in GraphQL."""
+    """An `int`. Without other bounds it has 32 bits, which every client's integer has."""
     made = _field(BigInteger, example, {"kind": "integer"}, options, ge=minimum, le=maximum)
     made.metadata.append(Strict())
     return made
