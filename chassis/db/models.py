@@ -156,7 +156,7 @@ def choice_field(choices: Any, example: str, **options: Unpack[Options]) -> Any:
 
 
 def _field(sql_type: Any, example: Any, info: dict[str, Any], options: Options, **more: Any) -> Any:
-    """SQLModel's field, whose column has `info` for `columns_of` and `table_parts`."""
+    """SQLModel's field, whose column has `info` for `Rows` and `table_parts`."""
     default, existing = options.get("default", ...), options.get("existing", options.get("default"))
     ordered = options.get("ordered", False)
     info = {"optional": default is None, "ordered": ordered, "indexed": ordered, "example": example, **info}

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from chassis import instants
+from chassis import instants, scalars
 from chassis.errors import FieldError, Invalid, InvalidValue
 from chassis.request.headers import combined
 from chassis.web.body import JSON, MERGE_PATCH, parse, read_body, require_few_members, require_media_type
@@ -31,7 +31,6 @@ from chassis.web.validation import field_errors, refuse, refuse_fields
 
 INTEGER = re.compile(r"-?[0-9]+")
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _spelled(pattern: re.Pattern[str], code: str, message: str) -> Callable[[str], object]:
@@ -46,7 +45,7 @@ CHECKS: dict[str, Callable[[str], object]] = {
     "integer": _spelled(INTEGER, "NOT_AN_INTEGER", "deve ser um número inteiro"),
     "number": _spelled(NUMBER, "INVALID", "deve ser um número"),
     "boolean": _spelled(re.compile("true|false"), "NOT_A_BOOLEAN", "deve ser true ou false"),
-    "date": _spelled(DATE, "INVALID", "deve ser uma data, como 2026-01-31"),
+    "date": scalars.read_date,
     "date-time": instants.read,
 }
 """How the text of a parameter must be spelled, by the `format` or `type` of its JSON Schema. pydantic also takes other
