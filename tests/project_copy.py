@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from deploy.local import ROOT
+from tests.system import System
 
 
 class ProjectCopy:
@@ -55,3 +56,11 @@ class ProjectCopy:
     @staticmethod
     def _git(directory: Path, *arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=directory, capture_output=True, text=True, check=True).stdout
+
+
+class SystemOfCopy(System):
+    """The system of a copy, over the data in `directory`, which another system may have left there."""
+
+    def __init__(self, copy: ProjectCopy, directory: Path, offset: int) -> None:
+        self.root = copy.directory
+        super().__init__(directory, offset, demo=0)

@@ -29,13 +29,12 @@ OURS = (
 """Variables that the launcher gets only from the test, whatever the environment of the test run has."""
 
 
-def command(root: Path = ROOT, **variables: object) -> dict[str, Any]:
-    """Arguments for `subprocess` that run the launcher of the code in `root`, with these of its variables and no
-    others."""
+def command(**variables: object) -> dict[str, Any]:
+    """Arguments for `subprocess` that run the launcher with these of its variables and no others."""
     kept = {name: value for name, value in os.environ.items() if name not in OURS}
     return {
         "args": [sys.executable, "-m", "deploy.local"],
-        "cwd": root,
+        "cwd": ROOT,
         "env": kept | {name: str(value) for name, value in variables.items()},
         "text": True,
     }
@@ -52,14 +51,18 @@ def refusal(**variables: object) -> str:
 class System:
     """A running launcher, its lines so far, and its services' HTTP."""
 
+    root = ROOT
+    """The folder with the code that runs."""
     open_output = staticmethod(os.pipe)
     """Opens what the launcher writes its lines into; returns the end to read and the end to write."""
 
-    def __init__(self, directory: Path, offset: int, demo: int, root: Path = ROOT, **variables: object) -> None:
+    def __init__(self, directory: Path, offset: int, demo: int, **variables: object) -> None:
         self.directory, self.offset = directory, offset
         reading, writing = self.open_output()
+        started = command(DATA_DIR=directory, PORT_OFFSET=offset, DEMO=demo, **variables)
+        started["cwd"] = self.root
         self.launcher = subprocess.Popen(
-            **command(root, DATA_DIR=directory, PORT_OFFSET=offset, DEMO=demo, **variables),
+            **started,
             stdout=writing,
             stderr=subprocess.STDOUT,
         )

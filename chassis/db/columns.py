@@ -76,11 +76,12 @@ def _shown(model: type[SQLModel], public: type[BaseModel]) -> list[Column[Any]]:
 def _fields(model: type[SQLModel]) -> dict[str, Field]:
     columns = {f"{column.table.name}.{column.name}": column for column in _columns(model)}
     folded = {column.info["folds"]: sql for sql, column in columns.items() if "folds" in column.info}
-    return {
-        column.name: Field(**{**column.info, "sql": sql, "folded": folded.get(column.name, "")})
-        for sql, column in columns.items()
-        if "kind" in column.info
-    }
+    found: dict[str, Field] = {}
+    for sql, column in columns.items():
+        if "kind" in column.info:
+            said: dict[str, Any] = {**column.info, "sql": sql, "folded": folded.get(column.name, "")}
+            found[column.name] = Field(**said)
+    return found
 
 
 def _row(shown: list[Column[Any]], objects: dict[str, list[Column[Any]]]) -> Callable[..., RowDict]:

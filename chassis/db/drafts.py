@@ -63,7 +63,7 @@ def _on_rows(table: Table, operation: ops.ModifyTableOps) -> tuple[list[Step], l
     """Takes the indexes out of the changes of a table that has rows. Returns what follows these changes, and what
     belongs into the next migration."""
     changes = cast("list[Any]", operation.ops)
-    added = [cast("Column[Any]", change.column).name for change in changes if isinstance(change, ops.AddColumnOp)]
+    added = [change.column.name for change in changes if isinstance(change, ops.AddColumnOp)]
     indexes = [change.to_index() for change in changes if isinstance(change, ops.CreateIndexOp)]
     operation.ops = [change for change in changes if not isinstance(change, ops.CreateIndexOp)]
     for name in added:

@@ -158,7 +158,7 @@ def new(service: str, database_url: str, name: str) -> list[Path]:
         settings = config(service, connection)
         settings.attributes["oldest_code"] = before
         try:
-            found: Any = command.revision(
+            scripts: Any = command.revision(
                 settings,
                 name,
                 autogenerate=True,
@@ -167,7 +167,8 @@ def new(service: str, database_url: str, name: str) -> list[Path]:
             )
         except NoDraft as reason:
             raise NotMigrated(f"{service}: {reason}") from reason
-    return [Path(script.path) for script in (found if isinstance(found, list) else [found])]
+    written: list[Any] = scripts if isinstance(scripts, list) else [scripts]  # pyright: ignore
+    return [Path(script.path) for script in written]
 
 
 def main() -> None:

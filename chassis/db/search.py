@@ -104,8 +104,15 @@ def _build_index(name: str, table: str, columns: Sequence[Any], where: Any = Non
     op.execute("SET lock_timeout = 0")  # it waits for others, but nobody waits for it
     # an invalid index may be left of a failed attempt
     op.drop_index(name, postgresql_concurrently=True, if_exists=True)
-    options = {"where": where, "using": using, "concurrently": True}
-    op.create_index(name, table, columns, if_not_exists=True, **{f"postgresql_{key}": options[key] for key in options})
+    op.create_index(
+        name,
+        table,
+        columns,
+        if_not_exists=True,
+        postgresql_where=where,
+        postgresql_using=using,
+        postgresql_concurrently=True,
+    )
     op.execute(f"SET lock_timeout = {LOCK_MILLISECONDS}")
 
 

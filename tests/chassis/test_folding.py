@@ -237,3 +237,20 @@ async def test_a_cursor_of_before_the_migration_goes_on_after_it(url: str, old: 
         rows = (await client.get(PESSOAS.path, params=asked)).json()
 
     assert [row["nome_pessoa"] for row in rows] == ["2b via", "Zé"]
+
+
+async def test_every_folded_text_of_a_row_is_folded_and_a_text_that_is_missing_stays_so(url: str) -> None:
+    migrate.upgrade("pessoas", url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE pessoa ADD email text, ADD email_busca text")
+        insert = "INSERT INTO pessoa (nome_pessoa, nome_busca, email, email_busca) VALUES (%s, %s, %s, %s)"
+        connection.execute(insert, ["2ª via", "2ª via", "Jose\u0301@x", "jose\u0301@x"])
+        connection.execute(insert, ["Zé", "zé", None, None])
+
+    async with opened(url) as database:
+        await fold_older_rows(database, {"pessoa": {"nome_pessoa": "nome_busca", "email": "email_busca"}})
+
+    assert stored(url) == as_folded(["2ª via", "Zé"])
+    with psycopg.connect(url) as connection:
+        emails = connection.execute("SELECT email, email_busca FROM pessoa ORDER BY id").fetchall()
+    assert emails == [("José@x", "jose@x"), (None, None)]

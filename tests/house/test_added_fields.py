@@ -13,7 +13,7 @@ import pytest
 from chassis.db.revisions import head
 from chassis.query.pagination import cursor
 from chassis.text import fold
-from tests.project_copy import ProjectCopy
+from tests.project_copy import ProjectCopy, SystemOfCopy
 from tests.system import System, free_offset
 
 pytestmark = pytest.mark.system
@@ -83,7 +83,7 @@ def system(copy: ProjectCopy, tmp_path_factory: pytest.TempPathFactory) -> Itera
     before = System(data, offset, demo=1)
     before.says("open GraphiQL")
     before.stop(signal.SIGTERM)
-    running = System(data, offset, demo=0, root=copy.directory)
+    running = SystemOfCopy(copy, data, offset)
     running.says("open GraphiQL")
     yield running
     running.stop(signal.SIGTERM)
@@ -274,22 +274,22 @@ def produtos(system: System) -> list[Row]:
     return get(system, "catalogo", PRODUTOS, page_size=1000)
 
 
-@pytest.mark.parametrize(
-    ("parameters", "filter", "holds"),
-    [
-        ({"estoque": "3"}, {"estoque": {"eq": 3}}, lambda row: row["estoque"] == 3),
-        ({"estoque__gte": "3"}, {"estoque": {"gt": 2}}, lambda row: row["estoque"] is not None and row["estoque"] >= 3),
-        ({"preco": "1.1"}, {"preco": {"in": ["1.100", "99"]}}, lambda row: row["preco"] == "1.10"),
-        ({"preco__lte": "1.10"}, {"preco": {"lt": "1.101"}}, lambda row: row["preco"] and float(row["preco"]) <= 1.1),
-        ({"ativo": "false"}, {"ativo": {"eq": False}}, lambda row: row["ativo"] is False),
-        (
-            {"lancado_em__gte": "2026-02-15", "lancado_em__lte": "2026-02-15"},
-            {"lancado_em": {"in": ["2026-02-15"]}},
-            lambda row: row["lancado_em"] == "2026-02-15",
-        ),
-        ({"condicao": "USADO"}, {"condicao": {"eq": "USADO"}}, lambda row: row["condicao"] == "USADO"),
-    ],
-)
+FILTERED: list[tuple[Row, Row, Callable[[Row], bool]]] = [
+    ({"estoque": "3"}, {"estoque": {"eq": 3}}, lambda row: row["estoque"] == 3),
+    ({"estoque__gte": "3"}, {"estoque": {"gt": 2}}, lambda row: (row["estoque"] or 0) >= 3),
+    ({"preco": "1.1"}, {"preco": {"in": ["1.100", "99"]}}, lambda row: row["preco"] == "1.10"),
+    ({"preco__lte": "1.10"}, {"preco": {"lt": "1.101"}}, lambda row: float(row["preco"] or 9) <= 1.1),
+    ({"ativo": "false"}, {"ativo": {"eq": False}}, lambda row: row["ativo"] is False),
+    (
+        {"lancado_em__gte": "2026-02-15", "lancado_em__lte": "2026-02-15"},
+        {"lancado_em": {"in": ["2026-02-15"]}},
+        lambda row: row["lancado_em"] == "2026-02-15",
+    ),
+    ({"condicao": "USADO"}, {"condicao": {"eq": "USADO"}}, lambda row: row["condicao"] == "USADO"),
+]
+
+
+@pytest.mark.parametrize(("parameters", "filter", "holds"), FILTERED)
 def test_the_other_kinds_are_filtered(
     system: System, produtos: list[Row], parameters: Row, filter: Row, holds: Callable[[Row], bool]
 ) -> None:
@@ -338,7 +338,7 @@ def test_the_fields_are_described(system: System) -> None:
     assert email["examples"] == ["joao@example.com"]
     assert "email" in parameters
     [created] = document["paths"][PESSOAS]["post"]["requestBody"]["content"].values()
-    assert created["example"] == {"nome_pessoa": "João Silva", "email": "joao@example.com"}
+    assert created["schema"]["examples"] == [{"nome_pessoa": "João Silva", "email": "joao@example.com"}]
     produto = get(system, "catalogo", "/openapi.json")
     parameters = {one["name"] for one in produto["paths"][PRODUTOS]["get"]["parameters"] if "name" in one}
     assert parameters >= {"preco", "preco__gte", "preco__lte", "ativo", "condicao", "lancado_em__gte", "estoque__lte"}
