@@ -6,15 +6,15 @@ RUN := .venv/bin/python
 IN_PARALLEL := -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run restart token test test-system check bench bench-rest bench-gateway format plan render fuzz fuzz-rest fuzz-plans faults attack migration sbom release release-notes peers ready
+.PHONY: help setup run restart token psql backup restore upgrade-database new-password test test-system check bench bench-rest bench-gateway format plan render fuzz fuzz-rest fuzz-plans faults attack migration sbom release release-notes peers ready
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install everything, with what tests and checks need, and build GraphiQL's page
 	@$(PYTHON) deploy/bootstrap.py --dev
 
-run: ready ## Run the whole system (PORT_OFFSET=0 DATA_DIR=.data DEMO=1 LOG_LEVEL=INFO)
+run: ready ## Run the whole system (PORT_OFFSET=0 DATA_DIR=.data DEMO=1 DEMO_SIZE=5000 LOG_LEVEL=INFO)
 	@$(RUN) -m deploy.local
 
 restart: ready ## Replace the running processes by new ones, without a failed request (DATA_DIR=.data)
@@ -22,6 +22,21 @@ restart: ready ## Replace the running processes by new ones, without a failed re
 
 token: ready ## Print an access token for AUTH_MODE=jwt (SCOPES="pessoas:read" SUBJECT=ana SECONDS=3600)
 	@$(RUN) -m deploy.issue_token
+
+psql: ready ## Open psql on a database (SERVICE=pessoas ARGS="-c 'SELECT 1'" COMPOSE=1: that of the container)
+	@$(RUN) -m deploy.psql $(SERVICE) $(ARGS)
+
+backup: ready ## Back up all databases into one archive, also while the system runs (FILE=backups/x.zip COMPOSE=1)
+	@$(RUN) -m deploy.backup
+
+restore: ready ## Restore all databases from an archive (FILE=backups/x.zip FORCE=1: replace what is there; COMPOSE=1)
+	@$(RUN) -m deploy.backup restore
+
+upgrade-database: ready ## Bring the data to the newest PostgreSQL, and keep the old data beside it (DATA_DIR=.data)
+	@$(RUN) -m deploy.upgrade_database
+
+new-password: ready ## Give the databases new passwords, without losing data (DATA_DIR=.data)
+	@$(RUN) -m deploy.reset_password --new
 
 test: setup ## Run the tests in parallel, 7 minutes (ARGS="tests/pessoas -k nome" runs only these, in one process)
 	$(RUN) -m pytest -m "not system" $(or $(ARGS),$(IN_PARALLEL))

@@ -5,8 +5,8 @@
 
 The launcher holds the listening sockets, so while a process is restarted nobody is refused: callers wait in the
 socket's queue. It holds one end of a pipe to every child, so that no child outlives it, however it ends, also by
-SIGKILL (`run_watched.py`, `watchdog.py`). Environment, with defaults: PORT_OFFSET (0), DATA_DIR (.data), DEMO (1), and
-the variables of the five processes.
+SIGKILL (`run_watched.py`, `watchdog.py`). Environment, with defaults: PORT_OFFSET (0), DATA_DIR (.data), DEMO (1),
+DEMO_SIZE (5000: that of the demo data), and the variables of the five processes.
 
 SIGUSR1 restarts the five processes one after the other while they serve (`restart.py` asks for it). A new process
 starts on the held socket; only when it is ready is the old one told to stop.
@@ -32,7 +32,7 @@ from typing import Self
 
 from chassis.settings import NeighbourSettings, ServerSettings, faults, read, settings_of
 from deploy import databases, issue_token, topology
-from deploy.postgres import EPHEMERAL, HOST, Cluster, PostgresError, environment, find
+from deploy.postgres import EPHEMERAL, HOST, Cluster, PostgresError, environment, find, major
 from deploy.run_lock import STOP_SECONDS, LaunchError, bind, data_directory, lock
 from deploy.terminal import LONGEST_LINE, log_variables, relay, say, terminal
 
@@ -255,6 +255,8 @@ class Launcher:
         start."""
         names = [service.name for service in topology.SERVICES]
         await self._on_cluster(self._cluster.start)
+        if (found := major(self._settings.data_dir / "postgres")) < (newest := find().version):
+            say("run", f"the data is of PostgreSQL {found}: `make upgrade-database` brings it to {newest}")
         await self._on_cluster(self._cluster.create_databases, *names)
         await self._run_once("migrate", "deploy.migrate_all", self._database_urls)
         loaded = self._settings.data_dir / "demo-loaded"

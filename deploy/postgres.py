@@ -206,8 +206,9 @@ class Cluster:
     def start(self) -> None:
         """Starts the server and returns when it accepts connections; the first start creates its data directory."""
         self.stop()
+        finish_upgrade(self._data.parent)
         fresh = not self._data.exists()
-        installation = find(None if fresh else int((self._data / "PG_VERSION").read_text()))
+        installation = find(None if fresh else major(self._data))
         if fresh:
             self._initialise(installation)
         self._clean_up_earlier_run(installation)
@@ -287,15 +288,15 @@ class Cluster:
         for role in names:
             self._psql("", role)
 
-    def reset_password(self) -> None:
-        """Sets the superuser's password again, derived from the secret, or from a new secret if that is lost. The
-        server must not run: in single-user mode PostgreSQL asks for no password, since whoever may write its files may
-        do anything."""
+    def reset_password(self, *, new: bool = False) -> None:
+        """Sets the superuser's password again, derived from the secret; with `new`, or if the secret is lost, from a
+        new one. The services' passwords follow at the next `create_databases`. The server must not run: in single-user
+        mode PostgreSQL asks for no password, since whoever may write its files may do anything."""
         if not self._data.exists():
             raise PostgresError(f"there is no PostgreSQL in {self._data}: set DATA_DIR as for `make run`")
-        installation = find(int((self._data / "PG_VERSION").read_text()))
+        installation = find(major(self._data))
         self._clean_up_earlier_run(installation)
-        if not self._secret.exists():
+        if new or not self._secret.exists():
             _write_private(self._secret, secrets.token_hex(32))
         result = subprocess.run(
             installation.command("postgres", "--single", "-D", self._data, SUPERUSER),
@@ -413,6 +414,32 @@ class Cluster:
             return _derive(self._secret.read_text(), role)
         except OSError as failure:
             raise PostgresError(f"{self._secret} cannot be read ({failure.strerror}): {REPAIR}") from None
+
+
+def finish_upgrade(directory: Path) -> None:
+    """Puts the upgraded data of `directory` (`deploy.upgrade_database`) into the place of the old data, which is kept
+    beside it. If that was interrupted, the next call goes on where it stopped."""
+    upgraded, data = directory / "postgres.upgraded", directory / "postgres"
+    if not upgraded.exists():
+        return
+    if data.exists():
+        data.rename(directory / f"postgres-{major(data)}")
+    upgraded.rename(data)
+
+
+def major(data: Path) -> int:
+    """The major version of PostgreSQL that the data directory `data` belongs to."""
+    return int((data / "PG_VERSION").read_text())
+
+
+def serving_port(directory: Path) -> int | None:
+    """The port of the server whose data lies in `directory`; None if none runs there."""
+    data = directory.resolve() / "postgres"
+    try:
+        lines = (data / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return None
+    return int(lines[3]) if len(lines) >= 8 and _serves(int(lines[0]), data) else None
 
 
 def free_ports(count: int = 1) -> int:

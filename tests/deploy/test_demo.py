@@ -12,7 +12,7 @@ import pytest
 
 from chassis.db.migrate import upgrade
 from chassis.text import NAME_MAX, fold
-from deploy.demo import Table, load, tables
+from deploy.demo import Table, load, read_size, tables
 from deploy.postgres import Cluster
 from deploy.topology import SERVICES
 
@@ -28,7 +28,9 @@ def urls(cluster: Cluster) -> dict[str, str]:
 
 def column(name: str, table: str) -> list[Any]:
     [found] = [candidate for candidate in tables() if candidate.name == table]
-    return [row[found.columns.index(name)] for row in found.rows]
+    rows = list(found.rows)
+    assert len(rows) == found.count
+    return [row[found.columns.index(name)] for row in rows]
 
 
 def count(url: str, table: Table) -> int:
@@ -37,8 +39,8 @@ def count(url: str, table: Table) -> int:
 
 
 def test_it_is_the_same_every_time_and_as_much_as_promised() -> None:
-    assert tables() == tables()
-    assert {table.name: len(table.rows) for table in tables()} == {
+    assert [list(table.rows) for table in tables()] == [list(table.rows) for table in tables()]
+    assert {table.name: len(list(table.rows)) for table in tables()} == {
         "categoria": 20,
         "produto": 200,
         "pessoa": 500,
@@ -78,10 +80,29 @@ def test_it_fills_empty_databases_once_and_new_rows_get_the_next_id(urls: dict[s
     assert load(urls) == 5770
     assert load(urls) == 0
     for table in tables():
-        assert count(urls[table.service], table) == len(table.rows)
+        assert count(urls[table.service], table) == table.count
     with psycopg.connect(urls["pessoas"]) as connection:
         inserted = connection.execute("INSERT INTO pessoa (nome_pessoa, nome_busca) VALUES ('Zé', 'ze') RETURNING id")
         assert inserted.fetchone() == (501,)
+
+
+def test_a_larger_size_has_more_pessoas_and_solicitacoes_and_every_reference_exists() -> None:
+    found = {table.name: list(table.rows) for table in tables(40_000)}
+    assert {name: len(rows) for name, rows in found.items()} == {
+        "categoria": 20,
+        "produto": 200,
+        "pessoa": 4000,
+        "servico": 50,
+        "solicitacao": 40_000,
+    }
+    assert len({row[1] for row in found["pessoa"]}) == 4000
+    assert {row[2] for row in found["solicitacao"]} <= {row[0] for row in found["pessoa"]}
+
+
+@pytest.mark.parametrize("size", ["", "0", "999", "1000001", "5e3", "-5000", "٥٠٠٠", "9" * 5000])
+def test_a_size_that_is_none_is_refused_by_name(size: str) -> None:
+    with pytest.raises(ValueError, match=r"^DEMO_SIZE must be a whole number from 1000 to 1000000"):
+        read_size(size)
 
 
 def test_it_leaves_everything_alone_when_one_database_has_data(urls: dict[str, str]) -> None:

@@ -324,9 +324,31 @@ def test_a_lost_or_changed_password_is_said_with_what_heals_it(
     assert "already runs the system" in said
 
 
-def reset_password(directory: Path) -> tuple[int, str]:
+def test_new_passwords_open_the_same_data_and_the_old_ones_nothing(
+    directory: Path, offset: int, systems: list[System]
+) -> None:
+    with Cluster(directory, free_ports(), durable=False) as cluster:
+        old = cluster.create_database("pessoas")
+        with psycopg.connect(old) as connection:
+            connection.execute("CREATE TABLE memory AS SELECT 'Conceição' AS name")
+
+    assert reset_password(directory, "--new")[0] == 0
+
+    with Cluster(directory, cluster.port, durable=False) as cluster:
+        new = cluster.create_database("pessoas")
+        with psycopg.connect(new) as connection:
+            assert connection.execute("TABLE memory").fetchall() == [("Conceição",)]
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(old)
+    system = System(directory, offset, demo=0)
+    systems.append(system)
+    system.says("ready in")
+
+
+def reset_password(directory: Path, *options: str) -> tuple[int, str]:
     """The exit code and the output."""
-    arguments: dict[str, Any] = command(DATA_DIR=directory) | {"args": [sys.executable, "-m", "deploy.reset_password"]}
+    arguments: dict[str, Any] = command(DATA_DIR=directory)
+    arguments["args"] = [sys.executable, "-m", "deploy.reset_password", *options]
     running = subprocess.Popen(**arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said, _ = running.communicate(timeout=WAIT_SECONDS)
     return running.returncode, said
