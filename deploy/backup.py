@@ -26,8 +26,8 @@ from typing import IO, Any
 
 from chassis.db.revisions import READ_REVISION, Revisions, head
 from chassis.version import VERSION
-from deploy.postgres_clients import Clients, reached
 from deploy.postgres import PostgresError
+from deploy.postgres_clients import Clients, reached
 from deploy.run_lock import LaunchError
 from deploy.topology import SERVICES
 

@@ -1,7 +1,7 @@
 """PostgreSQL's client programs (psql, pg_dump), connected to the services' databases wherever these are.
 
-The databases are in the containers of compose.yaml if COMPOSE is 1; else where `<NAME>_DATABASE_URL` of each service says, if
-these variables are set; else in DATA_DIR, where `make run` keeps them.
+The databases are in the containers of compose.yaml if COMPOSE is 1; else where `<NAME>_DATABASE_URL` of each service
+says, if these variables are set; else in DATA_DIR, where `make run` keeps them.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class Clients:
 
 @contextlib.contextmanager
 def reached(variables: Mapping[str, str], *, create: bool = False) -> Generator[Clients]:
-    """The client programs, connected to the databases that `variables` name. With `create` the system may not run on DATA_DIR,
-    and databases that do not exist there are created. Raises LaunchError and PostgresError."""
+    """The client programs, connected to the databases that `variables` name. With `create` the system may not run on
+    DATA_DIR, and databases that do not exist there are created. Raises LaunchError and PostgresError."""
     if variables.get("COMPOSE") == "1":
         yield Clients()
     elif any(variables.get(databases.variable(name)) for name in NAMES):

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 from deploy.backup import copy
-from deploy.postgres_clients import connected, shown_on_failure
 from deploy.postgres import Cluster, PostgresError, find, finish_upgrade, free_ports, major
+from deploy.postgres_clients import connected, shown_on_failure
 from deploy.run_lock import LaunchError, data_directory, lock
 from deploy.topology import SERVICES
 

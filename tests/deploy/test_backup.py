@@ -23,8 +23,8 @@ from chassis.version import VERSION
 from deploy import demo
 from deploy.backup import ORDER
 from deploy.databases import variable
-from deploy.postgres_clients import connected
 from deploy.postgres import Cluster, free_ports
+from deploy.postgres_clients import connected
 from deploy.topology import SERVICES
 from tests.deploy.processes import WAIT_SECONDS
 
