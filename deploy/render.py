@@ -45,7 +45,14 @@ def compose() -> str:
         for process in PROCESSES
     ]
     volumes = "".join(f"  {service.name}-data:\n" for service in SERVICES)
-    return f"services:\n{''.join(containers)}volumes:\n{volumes}"
+    return f"services:\n{''.join(containers)}{demo()}volumes:\n{volumes}"
+
+
+def demo() -> str:
+    """The step that loads demo data. Any service's image has what it needs."""
+    urls = [f"{databases.variable(service.name)}: *{service.name}-database" for service in SERVICES]
+    awaited = [f"migrate-{service.name}: {{condition: service_completed_successfully}}" for service in SERVICES]
+    return filled("demo.yaml", {"urls": urls, "awaited": awaited}, image=SERVICES[-1].name)
 
 
 def container(process: Process) -> str:
@@ -108,8 +115,8 @@ def variables() -> str:
         *urls,
         (
             databases_of_all,
-            "`deploy.migrate_all`, `deploy.demo`",
-            "required",
+            "`deploy.migrate_all`, `deploy.demo`, `make psql`, `make backup`, `make restore`",
+            "required by the first two; else what is in `DATA_DIR`",
             "its database, for programs that reach several",
         ),
         (

@@ -17,6 +17,7 @@ import yaml
 
 from chassis.settings import ServerSettings, settings_of
 from deploy.bootstrap import UV_VERSION
+from deploy.databases import variable
 from deploy.topology import PROCESSES, SERVICES, Process, by_name, url_variable
 
 ROOT = Path(__file__).parents[2]
@@ -56,8 +57,8 @@ def test_compose_file_is_valid_by_the_compose_specification() -> None:
     assert told.returncode == 0, told.stdout + told.stderr
 
 
-def test_every_process_runs_and_every_service_has_a_database_and_a_migration_and_nothing_else_does() -> None:
-    expected = {process.name for process in PROCESSES}
+def test_every_process_runs_and_every_service_has_a_database_and_a_migration_and_only_demo_data_is_there_too() -> None:
+    expected = {"demo", *(process.name for process in PROCESSES)}
     expected |= {f"{service.name}-db" for service in SERVICES} | {f"migrate-{service.name}" for service in SERVICES}
     assert set(CONTAINERS) == expected
     assert set(COMPOSE["volumes"]) == {f"{service.name}-data" for service in SERVICES}
@@ -131,6 +132,16 @@ def test_a_migration_is_one_step_of_the_services_own_image_on_its_healthy_databa
     assert CONTAINERS[name]["image"] == CONTAINERS[service.name]["image"]
     assert CONTAINERS[name]["restart"] == "no"
     assert awaited(name) == {host: "service_healthy"}
+
+
+def test_demo_data_is_a_step_that_runs_when_it_is_asked_for_and_after_every_migration() -> None:
+    demo = CONTAINERS["demo"]
+    assert (demo["profiles"], demo["command"]) == (["demo"], ["python", "-m", "deploy.demo"])
+    assert environment("demo") == {"DEMO_SIZE": "${DEMO_SIZE:-5000}"} | {
+        variable(service.name): environment(f"migrate-{service.name}")["DATABASE_URL"] for service in SERVICES
+    }
+    assert awaited("demo") == {f"migrate-{service.name}": "service_completed_successfully" for service in SERVICES}
+    assert demo["volumes"] == ["./deploy:/app/deploy:ro"]
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
