@@ -51,7 +51,7 @@ check: setup ## Check formatting, lint, types, import contracts, safe migrations
 	.venv/bin/lint-imports
 	$(RUN) -m deploy.lint_migrations
 	$(RUN) deploy/bootstrap.py --uv lock --check
-	.venv/bin/jactionlint --shellcheck=
+	.venv/bin/jactionlint --shellcheck= .github/workflows/*.yml
 	.venv/bin/zizmor --offline --quiet --persona=auditor .github
 
 format: setup ## Format the code and fix what the linter can fix
