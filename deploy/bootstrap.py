@@ -55,8 +55,8 @@ class SetupError(Exception):
     """A step failed; the message says what to do next."""
 
 
-class Step:
-    """`with Step("what is done"):` prints what is done, and how long it took."""
+class SetupStep:
+    """`with SetupStep("what is done"):` prints what is done, and how long it took."""
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -155,7 +155,7 @@ def install_dependencies(dev: bool, lock: int) -> None:
     # `make run` adds what it needs and removes nothing, since somebody may have made .venv with `uv sync` for
     # development.
     groups = ["--group", "dev"] if dev else ["--group", "local", "--inexact"]
-    with Step("installing what uv.lock names into .venv"), marked_unfinished(INSTALLING, "dev" if dev else "run"):
+    with SetupStep("installing what uv.lock names into .venv"), marked_unfinished(INSTALLING, "dev" if dev else "run"):
         sync = [uv, "sync", "--frozen", "--no-default-groups", *groups]
         # uv must use this very Python and never download one, so that the Python that the person has chosen runs.
         settings = {
@@ -192,7 +192,7 @@ def find_uv() -> str:
             result = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False)
             if result.returncode == 0 and numbers(result.stdout) >= least:
                 return candidate
-    with Step(f"getting uv {UV_VERSION} into .uv"):
+    with SetupStep(f"getting uv {UV_VERSION} into .uv"):
         download_uv(own)
     return str(own)
 
@@ -256,7 +256,7 @@ def build_playground(lock: int) -> None:
     if BUILDING.exists():
         print("setup: a build has left GraphiQL's page half done: it is built anew", flush=True)
         shutil.rmtree(PLAYGROUND / "node_modules", ignore_errors=True)
-    with Step("building GraphiQL's page (half a minute, once)"), marked_unfinished(BUILDING, ""):
+    with SetupStep("building GraphiQL's page (half a minute, once)"), marked_unfinished(BUILDING, ""):
         for arguments in (["ci", "--ignore-scripts", "--no-audit", "--no-fund"], ["run", "build"]):
             run([BIN / "npm", *arguments], PLAYGROUND, environment, lock, quiet=True)
 
