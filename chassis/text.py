@@ -136,7 +136,7 @@ of null where they are ordered."""
 
 def describe_text(max_length: int, but: str = "") -> Callable[[dict[str, Any]], None]:
     """Makes the function that adds to the JSON schema of a text what `text_constraints` and `valid_text` ask of it."""
-    pattern = f"^{_AROUND}{_VISIBLE}([^{_CONTROL}]{{0,{max_length - 2}}}{_VISIBLE})?{_AROUND}$"
+    pattern = f"^{_AROUND}{_VISIBLE}([^{_CONTROL}]{{0,{max(max_length - 2, 0)}}}{_VISIBLE})?{_AROUND}$"
 
     def describe(schema: dict[str, Any]) -> None:
         schema["pattern"] = pattern.replace(_CONTROL, _CONTROL + but)

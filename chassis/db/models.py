@@ -79,6 +79,11 @@ def instant_field() -> Any:
     return _field(DateTime(timezone=True), "2025-08-06T17:30:00Z", info, {}, sa_column_kwargs=column)
 
 
+MAX_ORDERED_TEXT = 300
+"""The longest text that clients may order by, in characters: an entry of an index must hold its folded form, and a
+cursor the text itself."""
+
+
 class Options(TypedDict, total=False):
     """What can be said of each field below, whatever its kind."""
 
@@ -95,6 +100,8 @@ class Options(TypedDict, total=False):
 def text_field(example: str, *, max_length: int, searched: bool = False, **options: Unpack[Options]) -> Any:
     """A `str` of 1 to `max_length` characters, in NFC and trimmed. When it is `searched` or ordered, it is folded like
     a name, and clients may filter by a part of it; otherwise only by the whole."""
+    if options.get("ordered") and max_length > MAX_ORDERED_TEXT:
+        raise ValueError(f"an ordered text has at most {MAX_ORDERED_TEXT} characters")
     info: dict[str, Any] = {"kind": "text", "max_length": max_length}
     if searched or options.get("ordered"):
         info |= {"kind": "name", "folded": None, "searched": searched}

@@ -137,7 +137,7 @@ def _parameters_of_field(name: str, field: Declaration) -> dict[str, Any]:
         case "id":
             return {name: (INTEGERS_TYPE, parameter(f"Rows whose {name} is one of these.", [1, 2, 3]))}
         case "text" | "name":
-            return {name: (text(field.max_length), exactly)}
+            return {name: (text(min(field.max_length, TEXT_MAX)), exactly)}
         case "choice":
             return {name: (choice(field.choices), exactly)}
         case "boolean":

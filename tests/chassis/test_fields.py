@@ -230,3 +230,23 @@ def test_a_field_is_described_where_it_is_declared() -> None:
 
     assert mail["description"].startswith("Mail. 1 to 10 characters")
     assert mail["examples"] == ["a@b"]
+
+
+def test_a_text_that_no_index_could_hold_is_not_ordered() -> None:
+    with pytest.raises(ValueError, match="at most 300 characters"):
+        text_field("x", max_length=301, ordered=True)
+
+
+def test_a_longer_text_than_a_filter_has_is_refused_as_a_parameter_too() -> None:
+    class Note(SQLModel, registry=tables()):
+        pass
+
+    class Page(Note, table=True):
+        id: Id = id_field()
+        text: str = text_field("x", max_length=1000)
+
+    parameters = parameters_of("Page", Rows(select(Page), Page).fields)
+
+    with pytest.raises(Invalid) as refused:
+        validate(parameters, {"text": "x" * 201})
+    assert refused.value.errors[0].code == "TOO_LONG"
