@@ -193,7 +193,9 @@ async def test_a_connection_prepares_a_bounded_number_of_statements(
     database_urls: dict[str, str], services: Services
 ) -> None:
     app = catalogo.routes.create_app(
-        DatabaseSettings.model_validate({"database_url": database_urls["catalogo"], "database_pool_size": 1})
+        DatabaseSettings.model_validate(
+            {"database_url": database_urls["catalogo"], "database_pool_size": 1, "log_level": "ERROR"}
+        )
     )
     transport = httpx2.ASGITransport(app=app)
     async with (
