@@ -287,17 +287,45 @@ def settings_of(process: str) -> type[ProcessSettings]:
     return found
 
 
+SECRETS = ("DATABASE_URL", "RATE_LIMIT_URL", "NEIGHBOUR_PROXY")
+"""Variables whose values may contain a password. Each may be in a file instead, which `DATABASE_URL_FILE` names, as
+container engines and Kubernetes hand out secrets."""
+
+
+def secret(variable: str) -> str:
+    """The value of one of `SECRETS`, from its file or from the environment; empty when there is none.
+
+    Raises ValueError, which names the variable, when the file cannot be read, or when both are set."""
+    value, file = os.environ.get(variable, ""), os.environ.get(f"{variable}_FILE")
+    if not file:
+        return value
+    if value:
+        raise ValueError(f"{variable}_FILE: {variable} is set too; set only one of them")
+    try:
+        return Path(file).read_text().strip()
+    except (OSError, UnicodeDecodeError) as failure:
+        reason = failure.strerror if isinstance(failure, OSError) else "it is not UTF-8"
+        raise ValueError(f"{variable}_FILE: {file} cannot be read: {reason}") from None
+
+
 def faults(*kinds: type[ProcessSettings], **overrides: Any) -> list[str]:
     """One line for each variable that is missing or malformed; an empty variable counts as not set. `overrides` take
     the place of the environment's values."""
     lines: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    for variable in SECRETS:
+        try:
+            if value := secret(variable):
+                values[variable.lower()] = value
+        except ValueError as failure:
+            lines[variable] = str(failure)
     for kind in kinds:
         try:
-            kind(**overrides)
+            kind(**values | overrides)
         except ValidationError as failure:
             for error in failure.errors():
                 name = str(error["loc"][0]).upper()
-                value = "" if "URL" in name else os.environ.get(name)  # a URL may contain a password
+                value = "" if "URL" in name or name in SECRETS else os.environ.get(name)  # it may contain a password
                 lines.setdefault(name, f"{name}: {error['msg']}" + (f" (it is {value!r})" if value else ""))
     return list(lines.values())
 
@@ -307,4 +335,5 @@ def read(kind: type[S], *others: type[ProcessSettings], **overrides: Any) -> S:
     one line for each such variable."""
     if found := faults(kind, *others, **overrides):
         raise SystemExit("\n".join(f"configuration error: {line}" for line in found))
-    return kind(**overrides)
+    values: dict[str, Any] = {variable.lower(): value for variable in SECRETS if (value := secret(variable))}
+    return kind(**values | overrides)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
-import os
 import sys
 import threading
 import time
@@ -23,6 +22,7 @@ import psycopg
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from chassis.db.revisions import FIND_TABLE, READ_REVISION, ROOT, Revisions, head
+from chassis.settings import secret
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -176,7 +176,10 @@ def main() -> None:
     parser.add_argument("service", help="the folder of the service, which has its migrations")
     parser.add_argument("--new", metavar="NAME", help="write a new migration instead of applying them")
     arguments = parser.parse_args()
-    url = os.environ.get("DATABASE_URL")
+    try:
+        url = secret("DATABASE_URL")
+    except ValueError as failure:
+        raise SystemExit(f"configuration error: {failure}") from None
     if not url:
         raise SystemExit("configuration error: DATABASE_URL: set it to the service's database, postgresql://…")
     if arguments.new:

@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
-from chassis.settings import ServerSettings, read, settings_of
+from chassis.settings import SECRETS, ServerSettings, read, settings_of
 from deploy.local import ROOT
 from deploy.postgres import free_ports
 from deploy.topology import PROCESSES, Process
@@ -94,6 +95,43 @@ def test_all_wrong_variables_of_a_process_are_told_at_once_before_its_workers_st
     assert names == ["MAX_CONNECTIONS", "MAX_COST", "PESSOAS_URL"]
     assert "(it is 'one')" in told
     assert "here" not in told  # a URL may carry a password
+
+
+@pytest.mark.parametrize("variable", SECRETS)
+def test_a_secret_may_be_in_a_file(variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    value = {"DATABASE_URL": GOOD["DATABASE_URL"], "RATE_LIMIT_URL": "redis://:p@localhost:1"}.get(
+        variable, "http://u:p@localhost:1"
+    )
+    file = tmp_path / "secret"
+    file.write_text(value + "\n")
+    for name, url in GOOD.items():
+        monkeypatch.setenv(name, url)
+    monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv(f"{variable}_FILE", str(file))
+    kind = settings_of("gateway" if variable == "NEIGHBOUR_PROXY" else "pessoas")
+    assert str(getattr(read(kind), variable.lower())) == value
+
+
+def test_a_secret_that_is_set_twice_or_cannot_be_read_stops_the_process_and_is_not_shown(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("postgresql://u:hidden@localhost:1/x")
+    refuses("pessoas", "DATABASE_URL_FILE", {**GOOD, "DATABASE_URL_FILE": str(file)})
+    elsewhere = {**GOOD, "DATABASE_URL": None}
+    refuses("pessoas", "DATABASE_URL_FILE", {**elsewhere, "DATABASE_URL_FILE": str(tmp_path / "none")})
+    refuses("pessoas", "DATABASE_URL_FILE", {**elsewhere, "DATABASE_URL_FILE": str(tmp_path)})
+    file.write_text("mysql://u:hidden@localhost:1/x")
+    told = stopped("pessoas", {**elsewhere, "DATABASE_URL_FILE": str(file)})
+    assert told.startswith("configuration error: DATABASE_URL: ")
+    assert "hidden" not in told
+
+
+def test_migrations_take_their_database_from_a_file_too(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    environment["DATABASE_URL_FILE"] = str(tmp_path / "none")
+    command = [sys.executable, "-m", "chassis.db.migrate", "pessoas"]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("configuration error: DATABASE_URL_FILE: ")
 
 
 def test_the_level_of_logs_is_taken_in_small_letters_too(monkeypatch: pytest.MonkeyPatch) -> None:
