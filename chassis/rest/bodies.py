@@ -1,15 +1,26 @@
 """The pydantic models of a collection's bodies and answers, made from what it shows and what a client may write."""
 
 from copy import copy
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, Union
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
 
 from chassis.query.models import ABSENT, INT64, GroupedQuery, RichQuery
 from chassis.web.body import require_object
 
+T = TypeVar("T")
 Id64 = Annotated[int, INT64]
 Count = Annotated[int, Field(ge=0, description="All rows that match, when the query asks.")]
+
+
+def _say_one_of(schema: dict[str, Any]) -> None:
+    schema["oneOf"] = schema.pop("anyOf")
+
+
+class OneOf(RootModel[T]):
+    """By what the query asked for."""
+
+    model_config = ConfigDict(json_schema_extra=_say_one_of)
 
 
 def judged_later(value: Any, _validate: Any) -> dict[str, Any]:
@@ -53,14 +64,8 @@ def result_model(noun: str, public: type[BaseModel], query: type[RichQuery]) -> 
     if issubclass(query, GroupedQuery):
         group = _closed(f"{noun}Group", "A page of one parent.", {"id": (Id64, ...), **page})
         shapes.append(_closed(f"{noun}Groups", "A page per parent.", {"groups": (list[group], ...)}))  # pyright: ignore
-    any_shape = shapes[0]
-    for shape in shapes[1:]:
-        any_shape = any_shape | shape  # pyright: ignore
-    return create_model(
-        f"{noun}Result",
-        __base__=RootModel[any_shape],  # pyright: ignore
-        __doc__="By what the query asked for.",
-    )
+    any_shape: Any = Union[tuple(shapes)]  # noqa: UP007
+    return create_model(f"{noun}Result", __base__=OneOf[any_shape], __doc__=OneOf.__doc__)
 
 
 def _closed(name: str, description: str | None, members: dict[str, Any]) -> type[BaseModel]:

@@ -281,9 +281,6 @@ def describe(app: FastAPI, collections: tuple[Collection, ...], required_scope: 
                 schemas.pop(own, None)
             for closed in (model for one in collections for model in (one.public, one.write)):
                 schemas[closed.__name__]["additionalProperties"] = False
-            for one in collections:
-                result = schemas[one.result_model.__name__]
-                result["oneOf"] = result.pop("anyOf")
             first = collections[0]
             document["components"] = {
                 "schemas": dict(sorted((schemas | {"Problem": PROBLEM}).items())),

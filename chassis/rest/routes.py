@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, FastAPI, Path, Query
 from fastapi.routing import APIRoute
-from pydantic import PlainValidator, WrapValidator
+from pydantic import BaseModel, PlainValidator, WrapValidator
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
@@ -65,80 +65,60 @@ def add(app: FastAPI, collection: Collection) -> None:
         ],
     }
 
-    def body(model: Any, **more: Any) -> dict[str, Any]:
-        described = Body(examples=[written], **more)
-        return types | {"body": Annotated[model, WrapValidator(judged_later), described]}  # pyright: ignore
+    def body(model: type[BaseModel], **more: Any) -> Any:
+        return Annotated[model, WrapValidator(judged_later), Body(examples=[written], **more)]  # pyright: ignore
 
+    bodies = {
+        "create": body(collection.write),
+        "replace": body(collection.replace_model),
+        "merge": body(collection.patch_model, media_type=MERGE_PATCH[0]),
+    }
     next_requests = links(name, "get", "replace", "merge", "delete")
     headers = ("ETag", "Preference-Applied", "Idempotency-Replayed")
     created = answer(201, example, *headers, "Location", links=next_requests)
     changed = answer(200, example, *headers, links=next_requests) | answer(204, None, *headers)
     deleted = answer(204, None, *headers[1:]) | answer(200, example, *headers[1:], model=public)
     result = {"items": [example], "has_next": False, "has_previous": False, "count": 1}
-    view = collection.view
-    one = answer(200, example_of(view.model)) if view else answer(200, example, "ETag") | answer(304, None, "ETag")
-
-    def route(
-        method: str,
-        path: str,
-        action: str,
-        summary: str,
-        endpoint: Callable[..., Awaitable[Response]],
-        model: Any,
-        responses: Mapping[int | str, Any],
-        types: Mapping[str, Any] = types,
-    ) -> None:
-        # One by one: a router that is included as a whole would hide its methods from the `Allow` of a 405.
-        documented: dict[str, Any] = {"summary": summary, "operation_id": action + name, "tags": [name]}
-        documented |= {"status_code": min(map(int, responses)) if action != "delete" else 204}
-        endpoint = with_types(endpoint, types)
-        add_route = app.router.add_api_route
-        add_route(
-            collection.path + path,
-            endpoint,
-            methods=[method],
-            response_model=model,
-            responses=dict(responses),
-            route_class_override=FastRoute,
-            **documented,
-        )
-        if method == "GET":
-            add_route(
-                collection.path + path,
-                endpoint,
-                methods=["HEAD"],
-                response_model=None,
-                include_in_schema=False,
-                route_class_override=FastRoute,
-            )
-
-    listed = answer(200, [example], "Link", "X-Total-Count")
-    replace, merge = body(collection.replace_model), body(collection.patch_model, media_type=MERGE_PATCH[0])
-    member = "{id:member}/"
-    route("GET", "", "page", f"A page of {name}", collection.page, list[public], listed)  # pyright: ignore
-    route("POST", "", "create", f"Create a {name}", collection.create, public, created, body(collection.write))
-    summary = f"Read {name} by ids, by filter, or top-n per parent"
-    route("POST", "query/", "query", summary, collection.query, collection.result_model, answer(200, result))
-    shown = (view.endpoint, view.model) if view else (collection.get, public)
-    route("GET", member, "get", f"One {name}", *shown, one)
-    route("PUT", member, "replace", f"Replace a {name}", collection.replace, public, changed, replace)
-    summary = f"Change some members of a {name} (JSON merge patch, RFC 7396)"
-    route("PATCH", member, "merge", summary, collection.replace, public, changed, merge)
-    route("DELETE", member, "delete", f"Delete a {name}", collection.delete, None, deleted)
+    listed, rows = answer(200, [example], "Link", "X-Total-Count"), list[public]  # pyright: ignore
+    get, view = (collection.get, public, answer(200, example, "ETag") | answer(304, None, "ETag")), collection.view
+    if view:
+        get = view.endpoint, view.model, answer(200, example_of(view.model))
+    query = f"Read {name} by ids, by filter, or top-n per parent"
+    merge = f"Change some members of a {name} (JSON merge patch, RFC 7396)"
+    operations: list[tuple[Any, ...]] = [
+        ("GET", "", "page", f"A page of {name}", collection.page, rows, listed),
+        ("POST", "", "create", f"Create a {name}", collection.create, public, created),
+        ("POST", "query/", "query", query, collection.query, collection.result_model, answer(200, result)),
+        ("GET", "{id:member}/", "get", f"One {name}", *get),
+        ("PUT", "{id:member}/", "replace", f"Replace a {name}", collection.replace, public, changed),
+        ("PATCH", "{id:member}/", "merge", merge, collection.replace, public, changed),
+        ("DELETE", "{id:member}/", "delete", f"Delete a {name}", collection.delete, None, deleted),
+    ]
+    for method, path, action, summary, endpoint, model, responses in operations:
+        route: dict[str, Any] = {"summary": summary, "operation_id": action + name, "tags": [name]}
+        route |= {"path": collection.path + path, "methods": [method], "route_class_override": FastRoute}
+        route |= {"status_code": next(iter(responses)), "response_model": model, "responses": responses}
+        _add(app, {**route, "endpoint": with_types(endpoint, types | {"body": bodies.get(action)})})
 
 
 def add_all(app: FastAPI, router: APIRouter) -> None:
-    """Adds the routes of an ordinary `router`, which then are read as strictly as a collection's."""
-    arguments = inspect.signature(APIRoute).parameters
+    """Adds the routes of an ordinary `router` to `app`. They are read as strictly as those of a collection."""
     for route in router.routes:
-        assert isinstance(route, APIRoute), "only endpoints of FastAPI's are read strictly"
-        given: dict[str, Any] = {name: getattr(route, name) for name in arguments}
+        assert isinstance(route, APIRoute), f"{route} is no endpoint of FastAPI's"
+        names = inspect.signature(app.router.add_api_route).parameters
+        arguments: dict[str, Any] = {name: getattr(route, name) for name in names if hasattr(route, name)}
         if route.path.startswith("/api"):  # the middleware adds the final slash to a request that lacks it
-            given["path"] = route.path.rstrip("/") + "/"
-        app.router.add_api_route(**given)
-        if route.methods == {"GET"}:
-            given |= {"methods": ["HEAD"], "include_in_schema": False}
-            app.router.add_api_route(**given)
+            arguments["path"] = route.path.rstrip("/") + "/"
+        _add(app, arguments)
+
+
+def _add(app: FastAPI, route: dict[str, Any]) -> None:
+    """Adds a route, and HEAD for a GET. It is added by itself: a router that is included as a whole would hide its
+    methods from the `Allow` of a 405."""
+    app.router.add_api_route(**route)
+    if "GET" in route["methods"]:
+        route = {**route, "methods": ["HEAD"], "include_in_schema": False}
+        app.router.add_api_route(**route)
 
 
 def with_types(

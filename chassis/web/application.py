@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chassis.errors import MethodNotAllowed, NotFound, Refusal
+from chassis.errors import BY_STATUS, Broken, MethodNotAllowed, NotFound, Refusal
 from chassis.identity import middleware
 from chassis.observe import logs, metrics, scrape
 from chassis.settings import ProcessSettings
@@ -179,9 +179,12 @@ async def _broken(request: Request, _failure: Exception) -> Response:
 
 
 async def _not_routed(request: Request, failure: Exception) -> Response:
-    """Answers the router's 404 and 405."""
+    """Answers the router's 404 and 405, and an endpoint that raises FastAPI's exception instead of a refusal."""
     assert isinstance(failure, HTTPException)
     if failure.status_code != 405:
-        return problem(request, NotFound(f"não há nada em {request.url.path}"))
+        kind = BY_STATUS.get(failure.status_code, Broken)
+        routed = kind is NotFound and failure.detail == "Not Found"
+        said = f"não há nada em {request.url.path}" if routed else str(failure.detail)
+        return problem(request, kind(said, headers=failure.headers))
     allow = {"Allow": allow_header(request.app.routes, request.scope)}
     return problem(request, MethodNotAllowed(f"{request.method} não é aceito aqui", headers=allow))

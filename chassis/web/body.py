@@ -4,30 +4,21 @@ Python's own parser accepts UTF-16, `NaN`, duplicate names and lone surrogates. 
 """
 
 import json
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, cast
 
-from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from chassis.errors import FieldError, Invalid, Malformed, UnsupportedMedia
 from chassis.query.pagination import INT8
 from chassis.request.headers import combined
 from chassis.web.query_string import is_text
-from chassis.web.validation import MAX_ERRORS, refuse_fields, too_many_errors
-
-M = TypeVar("M", bound=BaseModel)
+from chassis.web.validation import MAX_ERRORS, too_many_errors
 
 JSON = ("application/json",)
 MERGE_PATCH = ("application/merge-patch+json", "application/json")
 
 MAX_MEMBERS = MAX_ERRORS + 50
 """The most members of a body. No model has more than fifty, so the rest are errors."""
-
-
-async def read_json(request: Request, media_types: tuple[str, ...] = JSON) -> Any:
-    """The body as Python values. Raises UnsupportedMedia, Malformed, or TooLarge (from the middleware)."""
-    require_media_type(request, media_types)
-    return parse(await read_body(request))
 
 
 async def read_body(request: Request) -> bytes:
@@ -85,16 +76,6 @@ def require_few_members(members: dict[str, Any]) -> None:
     """Raises Invalid for so many members that most must be unknown, without checking each of them."""
     if len(members) > MAX_MEMBERS:
         raise too_many_errors("corpo")
-
-
-def validate(kind: type[M], value: Any) -> M:
-    """`value` as `kind`. Raises Invalid, which names each wrong field."""
-    if isinstance(value, dict):
-        require_few_members(cast("dict[str, Any]", value))
-    try:
-        return kind.model_validate(value)
-    except ValidationError as failure:
-        raise refuse_fields(failure) from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

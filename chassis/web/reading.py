@@ -8,7 +8,7 @@ FastAPI does the rest. `FastRoute` reads the few kinds of signature that our col
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from inspect import iscoroutinefunction
 from typing import Annotated, Any, NamedTuple, cast
 
@@ -23,7 +23,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from chassis import instants, scalars
-from chassis.errors import FieldError, Invalid, InvalidValue
+from chassis.errors import FieldError, InvalidValue
 from chassis.request.headers import combined
 from chassis.web.body import JSON, MERGE_PATCH, parse, read_body, require_few_members, require_media_type
 from chassis.web.query_string import is_text, parse_query
@@ -69,17 +69,47 @@ class Declared(NamedTuple):
     repeated: bool
 
 
-class Given(NamedTuple):
-    """The texts that a request gives for declared parameters; several for one that may be repeated."""
+class Source:
+    """A part of the request, and the parameters that a signature takes from it."""
 
-    path: Mapping[str, Any]
-    query: Mapping[str, Any]
-    headers: Mapping[str, Any]
+    def __init__(self, fields: Sequence[ModelField]) -> None:
+        self.declared = {name: one for field in fields for name, one in _declared(field).items()}
+        self.arguments = [
+            (field, None if _is_model(field) else field.alias, _adapter(field).validator.validate_python)
+            for field in fields
+        ]
 
-    def refuse(self, found: Iterable[FieldError]) -> Invalid:
-        """The refusal that names all of `found`, in the order of the request."""
-        places = {name: place for place, name in enumerate([*self.path, *self.query])}
-        return refuse(sorted(found, key=lambda one: places.get(one.field, len(places))))
+    def read(
+        self, given: Iterable[tuple[str, str]], values: dict[ModelField, Any], wrong: list[FieldError]
+    ) -> Iterator[Any]:
+        """Reads the values of the parameters from their texts. Appends to `wrong` the texts that are not spelled as
+        their types demand, and yields pydantic's errors."""
+        texts: dict[str, Any] = {}
+        for name, text in given:
+            declared = self.declared.get(name)
+            if declared is None:
+                shown = name.encode(errors="replace").decode()
+                wrong.append(FieldError(shown, "UNKNOWN_PARAMETER", "parâmetro desconhecido"))
+            elif name in texts and not declared.repeated:
+                wrong.append(FieldError(name, "REPEATED_PARAMETER", "parâmetro repetido"))
+            else:
+                texts[name] = [*texts.get(name, ()), text] if declared.repeated else text
+                try:
+                    _require_text(text)
+                    declared.check(text)
+                except InvalidValue as failure:
+                    wrong.append(FieldError(name, failure.code, failure.message))
+        for field, name, validate in self.arguments:
+            if name is None or name in texts:
+                try:
+                    values[field] = validate(texts if name is None else texts[name])
+                except ValidationError as failure:
+                    place = () if name is None else (name,)
+                    yield from ({**one, "loc": (*place, *one["loc"])} for one in failure.errors(include_url=False))
+            elif field.field_info.is_required():
+                yield {"type": "missing", "loc": (name,), "input": None}
+            else:
+                values[field] = field.default
 
 
 class Inputs:
@@ -87,12 +117,10 @@ class Inputs:
 
     def __init__(self, route: APIRoute) -> None:
         tree = list(_tree(route.dependant))
-        path = [field for one in tree for field in one.path_params]
-        query = [field for one in tree for field in one.query_params]
-        taken = [field for one in tree for field in one.header_params]
-        self._readers = _readers(path), _readers(query), _readers(taken)
-        self._path, self._query, headers = _declared(path), _declared(query), _declared(taken)
-        self._headers = [(name, name.replace("_", "-").lower().encode(), one.check) for name, one in headers.items()]
+        self._path = Source([field for one in tree for field in one.path_params])
+        self._query = Source([field for one in tree for field in one.query_params])
+        self._headers = Source([field for one in tree for field in one.header_params])
+        self._lines = [(name.replace("_", "-").lower().encode(), name) for name in self._headers.declared]
         self._body = route.body_field and _adapter(route.body_field)
         self._body_required = route.body_field is not None and route.body_field.field_info.is_required()
 
@@ -110,77 +138,28 @@ class Inputs:
         except ValidationError as failure:
             raise refuse_fields(failure) from None
 
-    def read_texts(self, request: Request) -> Given:
-        """The texts of the parameters. Raises Invalid when any of them is not spelled as its type demands, and then
-        names everything that is wrong with the parameters.
+    def read_parameters(self, request: Request) -> dict[ModelField, Any]:
+        """The values of the parameters. Raises Invalid, which names each one at fault in the order of the request.
 
         An endpoint that declares no query parameters ignores the query string.
         """
+        values: dict[ModelField, Any] = {}
         wrong: list[FieldError] = []
-        query: dict[str, Any] = {}
-        if self._query:
-            for name, text in parse_query(request.scope["query_string"]):
-                declared = self._query.get(name)
-                if declared is None:
-                    shown = name.encode(errors="replace").decode()
-                    query[shown] = None
-                    wrong.append(FieldError(shown, "UNKNOWN_PARAMETER", "parâmetro desconhecido"))
-                elif name in query and not declared.repeated:
-                    wrong.append(FieldError(name, "REPEATED_PARAMETER", "parâmetro repetido"))
-                else:
-                    query[name] = [*query.get(name, ()), text] if declared.repeated else text
-                    _check(name, text, declared.check, wrong)
-        path: dict[str, str] = request.scope["path_params"]
-        for name, declared in self._path.items():
-            _check(name, path[name], declared.check, wrong)
-        headers: dict[str, str] = {}
-        if self._headers:
-            lines = request.scope.get("fields") or combined(request.scope["headers"])
-            for name, line, check in self._headers:
-                if line in lines:
-                    headers[name] = lines[line].decode("latin-1")
-                    _check(name, headers[name], check, wrong)
-        given = Given(path, query, headers)
-        if wrong:
-            bad = {one.field for one in wrong}
-            known = {name: text for name, text in query.items() if name in self._query}
-            errors: list[Any] = []
-            for readers, texts in zip(self._readers, (path, known, headers), strict=True):
-                values_of(readers, texts, errors)
-            raise given.refuse([*wrong, *(one for one in field_errors(errors) if one.field not in bad)])
-        return given
-
-
-class Reader(NamedTuple):
-    """Reads one argument of an endpoint: a parameter with a `name` of its own, or a model of several."""
-
-    field: ModelField
-    name: str | None
-    validate: Callable[[Any], Any]
-
-
-def _readers(fields: Iterable[ModelField]) -> list[Reader]:
-    return [
-        Reader(field, None if _is_model(field) else field.alias, _adapter(field).validator.validate_python)
-        for field in fields
-    ]
-
-
-def values_of(readers: Iterable[Reader], texts: Mapping[str, Any], errors: list[Any]) -> dict[str, Any]:
-    """The arguments that `readers` read from `texts`. Appends pydantic's errors to `errors`."""
-    values: dict[str, Any] = {}
-    for field, name, validate in readers:
-        if name is None or name in texts:
-            try:
-                values[field.name] = validate(texts if name is None else texts[name])
-            except ValidationError as failure:
-                place = () if name is None else (name,)
-                errors += [{**one, "loc": (*place, *one["loc"])} for one in failure.errors(include_url=False)]
-        elif field.field_info.is_required():
-            errors.append({"type": "missing", "loc": (name,), "input": None})
-        else:
-            values[field.name] = field.default
-    return values
+        query = parse_query(request.scope["query_string"]) if self._query.declared else []
+        lines = request.scope.get("fields") or combined(request.scope["headers"]) if self._lines else {}
+        headers = [(name, lines[line].decode("latin-1")) for line, name in self._lines if line in lines]
+        errors = [
+            *self._path.read(request.path_params.items(), values, wrong),
+            *self._query.read(query, values, wrong),
+            *self._headers.read(headers, values, wrong),
+        ]
+        if wrong or errors:
+            misspelled = {one.field for one in wrong}
+            wrong += [one for one in field_errors(errors) if one.field.partition(".")[0] not in misspelled]
+            names = [*request.path_params, *(name for name, _ in query)]
+            places = {name: -place for place, name in enumerate(reversed(names), 1)}
+            raise refuse(sorted(wrong, key=lambda one: places.get(one.field, 0)))
+        return values
 
 
 class ReadRequest(Request):
@@ -207,12 +186,11 @@ class StrictRoute(APIRoute):
             read = ReadRequest({**request.scope, "headers": list(lines.items())}, request.receive)
             body = await inputs.read_body(request)
             read.content = dict(body) if embedded and body is not NOT_GIVEN else body
-            given = inputs.read_texts(request)
+            inputs.read_parameters(request)
             try:
                 return await solve(read)
-            except RequestValidationError as failure:
-                errors = [{**error, "loc": error["loc"][1:]} for error in failure.errors()]
-                raise given.refuse(field_errors(errors)) from None
+            except RequestValidationError as failure:  # of what only FastAPI reads, such as cookies
+                raise refuse(field_errors({**one, "loc": one["loc"][1:]} for one in failure.errors())) from None
 
         return handle
 
@@ -226,50 +204,36 @@ class FastRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
         super().__init__(path, endpoint, **more)
-        inputs, solve = Inputs(self), _solver(self.dependant)
+        inputs, arguments = Inputs(self), _solver(self.dependant)
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             request = Request(scope, receive, send)
             body = await inputs.read_body(request)
-            given = inputs.read_texts(request)
-            errors: list[Any] = []
-            values = await solve(request, body, given, errors)
-            if errors:
-                raise given.refuse(field_errors(errors))
-            response: Response = await endpoint(**values)
+            response: Response = await endpoint(**await arguments(request, body, inputs.read_parameters(request)))
             await response(scope, receive, send)
 
         self.app = answer
 
 
-def _solver(dependant: Dependant) -> Callable[..., Any]:
-    """The function that makes the arguments of `dependant`'s function, and appends pydantic's errors to `errors`."""
+def _solver(dependant: Dependant) -> Callable[[Request, Any, dict[ModelField, Any]], Awaitable[dict[str, Any]]]:
+    """The function that makes the arguments of `dependant`'s function from the body and from the parameters' values."""
     assert iscoroutinefunction(dependant.call), f"{dependant.call} is no coroutine function"
     unknown = (dependant.cookie_params, dependant.background_tasks_param_name, dependant.response_param_name)
     assert not any(unknown), f"{dependant.call} takes what FastRoute does not know"
     assert len(dependant.body_params) < 2, f"{dependant.call} has several bodies"
-    needed = [(one.name, one.call, _solver(one)) for one in dependant.dependencies]
-    path, query, headers = map(_readers, (dependant.path_params, dependant.query_params, dependant.header_params))
+    needed = [(one.name or "", cast("Any", one.call), _solver(one)) for one in dependant.dependencies]
+    parameters = [*dependant.path_params, *dependant.query_params, *dependant.header_params]
     takes_body, takes_request = [one.name for one in dependant.body_params], dependant.request_param_name
 
-    async def solve(request: Request, body: Any, given: Given, errors: list[Any]) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for name, call, arguments in needed:
-            before = len(errors)
-            found = await arguments(request, body, given, errors)
-            if len(errors) == before and call:
-                values[name or ""] = await call(**found)
-        if path:
-            values |= values_of(path, given.path, errors)
-        if query:
-            values |= values_of(query, given.query, errors)
-        if headers:
-            values |= values_of(headers, given.headers, errors)
+    async def solve(request: Request, body: Any, values: dict[ModelField, Any]) -> dict[str, Any]:
+        arguments: dict[str, Any] = {field.name: values[field] for field in parameters}
+        for name, call, arguments_of in needed:
+            arguments[name] = await call(**await arguments_of(request, body, values))
         for name in takes_body:
-            values[name] = body
+            arguments[name] = body
         if takes_request:
-            values[takes_request] = request
-        return values
+            arguments[takes_request] = request
+        return arguments
 
     return solve
 
@@ -302,40 +266,32 @@ def _validated(adapter: TypeAdapter[Any], value: Any) -> Any:
         return adapter.validate_python(value, strict=True, extra="forbid")
 
 
-def _declared(fields: Iterable[ModelField]) -> dict[str, Declared]:
-    """The parameters that `fields` declare, by their names; a model declares one for each of its members."""
+def _declared(field: ModelField) -> dict[str, Declared]:
+    """The parameters that a field of a signature declares, by their names: a model has one for each of its members."""
+    schema = _adapter(field).json_schema()
     found: dict[str, Declared] = {}
-    for field in fields:
-        schema = _adapter(field).json_schema()
-        members = schema["properties"] if _is_model(field) else {field.alias: schema}
-        for name, member in members.items():
-            kinds = set(_kinds(member, schema.get("$defs", {}))) - {"null"}
-            check = CHECKS.get(kinds.pop()) if len(kinds) == 1 else None
-            repeated = member.get("type") == "array" and member.get("explode", True)
-            found[name] = Declared(check or str, repeated)
+    for name, member in (schema["properties"] if _is_model(field) else {field.alias: schema}).items():
+        alternatives = list(_alternatives(member, schema.get("$defs", {})))
+        lists = [one["items"] for one in alternatives if one.get("explode", "items" in one)]
+        kinds = {one.get("format") if one.get("format") in CHECKS else one.get("type") for one in lists or alternatives}
+        kinds -= {"string"} if kinds & {"number"} else set()  # a decimal may also be written as a string in JSON
+        found[name] = Declared(CHECKS.get(str(kinds.pop()), str) if len(kinds) == 1 else str, bool(lists))
     return found
 
 
-def _kinds(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Iterator[str]:
-    """The formats or types of the values that `schema` allows."""
+def _alternatives(schema: dict[str, Any], definitions: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The schemas of which a value must satisfy one, without that of null."""
     if "$ref" in schema:
-        yield from _kinds(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    elif "items" in schema:
-        yield from _kinds(schema["items"], definitions) if schema.get("explode", True) else ["array"]
-    elif "anyOf" in schema:
-        for one in schema["anyOf"]:
-            yield from _kinds(one, definitions)
-    else:
-        kind, form = schema.get("type", "any"), schema.get("format")
-        yield form if form in CHECKS else kind
+        schema = definitions[schema["$ref"].rpartition("/")[2]]
+    for one in schema.get("anyOf", [schema]):
+        if one is schema and one.get("type") != "null":
+            yield one
+        elif one is not schema:
+            yield from _alternatives(one, definitions)
 
 
-def _check(name: str, text: str, check: Callable[[str], object], wrong: list[FieldError]) -> None:
-    try:
-        if not is_text(text):
-            raise InvalidValue("INVALID_CHARACTER", "não é UTF-8 válido")
-        check(text)
-        if "\0" in text:
-            raise InvalidValue("INVALID_CHARACTER", "contém caracteres não permitidos")
-    except InvalidValue as failure:
-        wrong.append(FieldError(name, failure.code, failure.message))
+def _require_text(text: str) -> None:
+    if not is_text(text):
+        raise InvalidValue("INVALID_CHARACTER", "não é UTF-8 válido")
+    if "\0" in text:
+        raise InvalidValue("INVALID_CHARACTER", "contém caracteres não permitidos")
