@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 
 import orjson
 from fastapi import Header
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -41,7 +41,7 @@ from chassis.web import preferences
 from chassis.web.body import parse
 from chassis.web.conditional import Conditions, etag
 from chassis.web.reading import INTEGER, header
-from chassis.web.validation import MAX_ERRORS, field_errors, too_many_errors
+from chassis.web.validation import MAX_ERRORS, too_many_errors, validate
 
 ID = re.compile("[1-9][0-9]{0,18}")
 """The only spelling of an id in a path, so that each row has one address."""
@@ -303,11 +303,10 @@ class Collection:
         """Validates `members` by the write model: returns the valid ones, and all errors, those in `wrong` included."""
         known = {field: value for field, value in members.items() if field in self.write.model_fields}
         try:
-            return self.write.model_validate(known).model_dump(), wrong
-        except ValidationError as failure:
-            found = field_errors(failure.errors(include_url=False))
-            bad = {error.field for error in found}
-            return {field: value for field, value in known.items() if field not in bad}, [*found, *wrong]
+            return validate(self.write, known).model_dump(), wrong
+        except Invalid as failure:
+            bad = {error.field for error in failure.errors}
+            return {field: value for field, value in known.items() if field not in bad}, [*failure.errors, *wrong]
 
     async def _raise_if_wrong(
         self,

@@ -1,11 +1,13 @@
 """Turns pydantic's errors into the refusal that names each field, with our stable codes and Portuguese messages."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from chassis.errors import FieldError, Invalid, InvalidValue, over_limit
+
+M = TypeVar("M", bound=BaseModel)
 
 MESSAGES: dict[str, tuple[str, str]] = {
     # pydantic's error type: our stable code, our Portuguese message (with pydantic's context filled in)
@@ -44,6 +46,14 @@ MAX_ERRORS = 100
 
 def too_many_errors(field: str) -> Invalid:
     return over_limit(field, f"tem mais de {MAX_ERRORS} erros")
+
+
+def validate(kind: type[M], value: Any) -> M:
+    """`value` as `kind`. Raises Invalid, which names each wrong field."""
+    try:
+        return kind.model_validate(value)
+    except ValidationError as failure:
+        raise refuse_fields(failure) from None
 
 
 def refuse_fields(failure: ValidationError, prefix: str = "") -> Invalid:

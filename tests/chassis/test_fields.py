@@ -26,7 +26,7 @@ from chassis.errors import Invalid
 from chassis.query.models import Id, query_model
 from chassis.query.pagination import cursor
 from chassis.rest.parameters import parameters_of
-from chassis.web.body import validate
+from chassis.web.validation import validate
 
 Condition = Literal["NEW", "USED"]
 
