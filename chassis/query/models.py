@@ -91,37 +91,18 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class IntegerFilter(StrictModel):
-    """Every operator given must hold."""
-
-    eq: Int8 = ABSENT
-    in_: Annotated[list[Int8], Field(max_length=MAX_IDS, alias="in")] = ABSENT
-    gt: Int8 = ABSENT
-    gte: Int8 = ABSENT
-    lt: Int8 = ABSENT
-    lte: Int8 = ABSENT
+def _comparable(name: str, value: Any, description: str) -> type[StrictModel]:
+    """The operators of values that have an order."""
+    many: Any = Annotated[list[value], Field(max_length=MAX_IDS, alias="in")]
+    members: dict[str, Any] = {"eq": value, "in_": many, "gt": value, "gte": value, "lt": value, "lte": value}
+    pairs: dict[str, Any] = {operator: (kind, ABSENT) for operator, kind in members.items()}
+    return create_model(name, __base__=StrictModel, __doc__=description, **pairs)
 
 
-class DecimalFilter(StrictModel):
-    """Exact: `1.5` equals `1.50`. Every operator given must hold."""
-
-    eq: DecimalText = ABSENT
-    in_: Annotated[list[DecimalText], Field(max_length=MAX_IDS, alias="in")] = ABSENT
-    gt: DecimalText = ABSENT
-    gte: DecimalText = ABSENT
-    lt: DecimalText = ABSENT
-    lte: DecimalText = ABSENT
-
-
-class DateFilter(StrictModel):
-    """Every operator given must hold."""
-
-    eq: Date = ABSENT
-    in_: Annotated[list[Date], Field(max_length=MAX_IDS, alias="in")] = ABSENT
-    gt: Date = ABSENT
-    gte: Date = ABSENT
-    lt: Date = ABSENT
-    lte: Date = ABSENT
+EVERY_OPERATOR = "Every operator given must hold."
+IntegerFilter = _comparable("IntegerFilter", Int8, EVERY_OPERATOR)
+DecimalFilter = _comparable("DecimalFilter", DecimalText, f"Exact: `1.5` equals `1.50`. {EVERY_OPERATOR}")
+DateFilter = _comparable("DateFilter", Date, EVERY_OPERATOR)
 
 
 class BooleanFilter(StrictModel):
