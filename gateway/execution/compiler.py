@@ -19,7 +19,9 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLAbstractType,
+    GraphQLEnumType,
     GraphQLList,
+    GraphQLNamedType,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
@@ -217,8 +219,7 @@ class Compiler:
                 return parts.ChildConnectionPart(field, declared.resource, f"{prefix}id", build_query, template, nodes)
             case None if not is_resolved(parent_type.fields[name]):
                 attribute = prefix + strawberry_field(parent_type.fields[name]).python_name
-                is_id = str(parent_type.fields[name].type).rstrip("!") == "ID"
-                return layout.id_value(attribute) if is_id else layout.attribute_value(attribute)
+                return _row_value(attribute, cast("GraphQLNamedType", below))
             case _:
                 raise _UndeclaredError
 
@@ -361,6 +362,14 @@ def _nullable(template: parts.ObjectTemplate) -> parts.ObjectTemplate | parts.Nu
 
 def _is_required(parent_type: GraphQLObjectType, name: str) -> bool:
     return isinstance(parent_type.fields[name].type, GraphQLNonNull)
+
+
+def _row_value(attribute: str, kind: GraphQLNamedType) -> layout.RowValue:
+    """An attribute of the row, written as its type is."""
+    if isinstance(kind, GraphQLEnumType):
+        return layout.choice_value(attribute)
+    writers = {"ID": layout.id_value, "Decimal": layout.decimal_value}
+    return writers.get(kind.name, layout.attribute_value)(attribute)
 
 
 def _object_text(texts: Mapping[str, bytes]) -> bytes:

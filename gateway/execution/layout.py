@@ -10,12 +10,14 @@ generated functions; each is compiled once.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from chassis.query.pagination import cursor
+from chassis.scalars import to_json
 from gateway.rows import Page
 
 NULL = b"null"
@@ -58,6 +60,16 @@ def id_value(name: str) -> RowValue:
     return RowValue(f"row.{name}", gap=b'"%d"')
 
 
+def choice_value(name: str) -> RowValue:
+    """A value of an enum, written as its name in the schema. A text, such as an error's code, is the name itself."""
+    return RowValue(f"dumps(getattr(row.{name}, 'name', row.{name}))")
+
+
+def decimal_value(name: str) -> RowValue:
+    """A decimal, written with all its places and without an exponent."""
+    return RowValue(f"dumps(decimal_text(row.{name}))")
+
+
 ROW_CURSOR = RowValue("row_cursor(row, ordered_by)")
 """The cursor of the row."""
 START_CURSOR, END_CURSOR = RowValue("cursor_at(row, 0)"), RowValue("cursor_at(row, -1)")
@@ -72,8 +84,17 @@ def _cursor_at(ordered: OrderedPage, index: int) -> bytes:
     return _row_cursor(ordered.page.items[index], ordered.ordered_by) if ordered.page.items else NULL
 
 
+def _decimal_text(value: Decimal | None) -> str | None:
+    return None if value is None else to_json(value)
+
+
 # The names that the generated source may use. For a string, msgspec takes 40 ns and orjson 47, for the same bytes.
-NAMESPACE = {"dumps": msgspec.json.Encoder().encode, "row_cursor": _row_cursor, "cursor_at": _cursor_at}
+NAMESPACE = {
+    "dumps": msgspec.json.Encoder().encode,
+    "row_cursor": _row_cursor,
+    "cursor_at": _cursor_at,
+    "decimal_text": _decimal_text,
+}
 
 
 COLUMN = "column"

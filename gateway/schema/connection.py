@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from enum import Enum
 from functools import cache
 from typing import Annotated, Any, Generic, TypeVar, cast
@@ -182,22 +183,26 @@ def order_of(kind: type) -> type[Enum]:
         name, declared = one.python_name, one.metadata.get("row")
         if name == "id" or (declared and declared.order):
             noun = words(declared.noun if declared else "o id")
-            first, last = _directions(value_type(one)[0], noun)
+            ascending, descending = _directions(*value_type(one), noun)
             by = sentence(noun.by_the)[:-1]
-            orders[f"{name.upper()}_ASC"] = strawberry.enum_value(name, description=f"{by}, {first}.")
-            orders[f"{name.upper()}_DESC"] = strawberry.enum_value(f"-{name}", description=f"{by}, {last}.")
+            orders[f"{name.upper()}_ASC"] = strawberry.enum_value(name, description=f"{by}, {ascending}.")
+            orders[f"{name.upper()}_DESC"] = strawberry.enum_value(f"-{name}", description=f"{by}, {descending}.")
     made = cast("type[Enum]", Enum(f"{kind.__name__}Order", orders))
     _, many = collection_of(kind).many.split(" ", 1)
     return strawberry.enum(made, description=f"A ordem de uma lista de {many}.")
 
 
-def _directions(kind: Any, noun: Words) -> tuple[str, str]:
-    """What an ascending and a descending order of such values is called."""
-    if kind is str:
-        return "de A a Z", "de Z a A"
-    if kind in (Instante, date):
-        return noun.oldest_first, noun.newest_first
-    return noun.ascending, noun.descending
+def _directions(kind: Any, nullable: bool, noun: Words) -> tuple[str, str]:
+    """What an ascending and a descending order of such values is called. null is the last value."""
+    if kind is bool:
+        ascending, descending = "primeiro os falsos", "primeiro os verdadeiros"
+    elif kind in (Instante, date):
+        ascending, descending = noun.oldest_first, noun.newest_first
+    elif kind in (strawberry.ID, int, Decimal):
+        ascending, descending = noun.ascending, noun.descending
+    else:
+        ascending, descending = "de A a Z", "de Z a A"
+    return (f"{ascending}; nulos no fim", f"{descending}; nulos no início") if nullable else (ascending, descending)
 
 
 @cache

@@ -60,6 +60,7 @@ class RowField:
     filter: type | None
     order: bool
     written: bool
+    has_default: bool
     rule: str
 
 
@@ -70,17 +71,18 @@ def field(
     filter: type | None = None,
     order: bool = False,
     written: bool = True,
+    has_default: bool = False,
     rule: str = "",
 ) -> Any:
     """A member of the row.
 
     `noun` names it with its article (`o nome`); descriptions are made from that. `filter` is the input type of its
-    conditions. Clients may order by it if `order` is true, and write it if `written` is. `rule` is what the inputs say
-    after the noun, with its punctuation: `: de 1 a 100 caracteres`.
+    conditions. Clients may order by it if `order` is true, and write it if `written` is. With `has_default` a new row
+    may be written without it, as if it could be null. `rule` is what the inputs say after the noun, with its
+    punctuation: `: de 1 a 100 caracteres`.
     """
-    return strawberry.field(
-        description=description or sentence(noun), metadata={"row": RowField(noun, filter, order, written, rule)}
-    )
+    declared = RowField(noun, filter, order, written, has_default, rule)
+    return strawberry.field(description=description or sentence(noun), metadata={"row": declared})
 
 
 def collection_of(kind: type) -> ServiceCollection:
@@ -134,6 +136,7 @@ def row_of(kind: type) -> type[Row]:
         elif name != "id" and not one.base_resolver:  # pyright: ignore[reportUnknownMemberType]  # typed in part only
             found, nullable = value_type(one)
             found = IN_ROWS.get(found, found)
+            assert not (nullable and found is RowId), f"{kind.__name__}.{name}: an id in a row must not be null"
             members.append((name, found | None, None) if nullable else (name, found))
     made = msgspec.defstruct(kind.__name__, members, bases=(Row,), namespace=ids, kw_only=True, gc=False)
     return cast("type[Row]", made)

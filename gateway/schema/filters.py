@@ -2,11 +2,16 @@
 
 import dataclasses
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from functools import cache
 from typing import Any, cast
 
 import strawberry
 from pydantic import ValidationError
 from strawberry import UNSET
+from strawberry.types import get_object_definition
 
 from chassis.errors import invalid, over_limit
 from chassis.query.models import FILTER_BOUNDS, MAX_FILTER_TERMS, NameFilter, exceeds_bounds
@@ -18,8 +23,8 @@ from gateway.loaders import Loaders
 from gateway.names import camel
 from gateway.resources import AnyResource
 from gateway.rows import int_id
-from gateway.schema.fields import RowField, collection_of, fields_of, target_of
-from gateway.schema.scalars import Instante, int_ids
+from gateway.schema.fields import RowField, collection_of, fields_of, made_type, target_of, value_type
+from gateway.schema.scalars import Instante, int_ids, rest_value
 from gateway.schema.words import words
 
 LENGTH = f"de até {TEXT_MAX} caracteres"
@@ -53,6 +58,57 @@ class NomeFilter:
     starts_with: str | None = operator(STARTS_WITH)
 
 
+@strawberry.input(description="Condições sobre um texto; todas as que forem dadas devem valer.")
+class TextoExatoFilter:
+    eq: str | None = operator(f"Exatamente este texto, {LENGTH}.", search=True)
+    in_: list[str] | None = operator(
+        f"Exatamente um destes textos, no máximo {MAX_IDS}, cada um {LENGTH}; de uma lista vazia, nenhum.",
+        name="in",
+        search=True,
+    )
+
+
+@strawberry.input(description="Condições sobre um texto; todas as que forem dadas devem valer.")
+class TextoFilter(TextoExatoFilter):
+    contains: str | None = operator(CONTAINS, search=True)
+    starts_with: str | None = operator(STARTS_WITH)
+
+
+@strawberry.input(description="Condições sobre um número inteiro; todas as que forem dadas devem valer.")
+class IntFilter:
+    eq: int | None = operator("Igual a.", search=True)
+    in_: list[int] | None = operator(ONE_OF, name="in", search=True)
+    gt: int | None = operator("Maior que.", search=True)
+    gte: int | None = operator("Maior que ou igual a.", search=True)
+    lt: int | None = operator("Menor que.", search=True)
+    lte: int | None = operator("Menor que ou igual a.", search=True)
+
+
+@strawberry.input(description="Condições sobre um número decimal; todas as que forem dadas devem valer.")
+class DecimalFilter:
+    eq: Decimal | None = operator("Igual a.", search=True)
+    in_: list[Decimal] | None = operator(ONE_OF, name="in", search=True)
+    gt: Decimal | None = operator("Maior que.", search=True)
+    gte: Decimal | None = operator("Maior que ou igual a.", search=True)
+    lt: Decimal | None = operator("Menor que.", search=True)
+    lte: Decimal | None = operator("Menor que ou igual a.", search=True)
+
+
+@strawberry.input(description="Uma condição sobre um sim ou não.")
+class BooleanFilter:
+    eq: bool | None = operator("Igual a.", search=True)
+
+
+@strawberry.input(description="Condições sobre uma data; todas as que forem dadas devem valer.")
+class DataFilter:
+    eq: date | None = operator("Neste dia.", search=True)
+    in_: list[date] | None = operator(ONE_OF, name="in", search=True)
+    gt: date | None = operator("Depois deste dia.", search=True)
+    gte: date | None = operator("Neste dia ou depois.", search=True)
+    lt: date | None = operator("Antes deste dia.", search=True)
+    lte: date | None = operator("Neste dia ou antes.", search=True)
+
+
 @strawberry.input(description="Condições sobre uma data e hora; todas as que forem dadas devem valer.")
 class DataHoraFilter:
     eq: Instante | None = operator("Exatamente neste instante.")
@@ -60,6 +116,26 @@ class DataHoraFilter:
     gte: Instante | None = operator("Neste instante ou depois.")
     lt: Instante | None = operator("Antes de.")
     lte: Instante | None = operator("Neste instante ou antes.")
+
+
+@cache
+def choice_filter(choices: type[Enum]) -> type:
+    """The conditions on a choice: `SituacaoFilter` for the enum `Situacao`."""
+    kind = cast("Any", choices)
+    members = {
+        "eq": (kind | None, operator("Igual a.", search=True)),
+        "in_": (list[kind] | None, operator(ONE_OF, name="in", search=True)),
+    }
+    description = "Condições sobre uma escolha; todas as que forem dadas devem valer."
+    return strawberry.input(made_type(f"{choices.__name__}Filter", members), description=description)
+
+
+@cache
+def or_null(operators: type) -> type:
+    """The same conditions for a field that may be null, and whether it is: `IntOuNuloFilter` for `IntFilter`."""
+    members = {"is_null": (bool | None, operator("Se é nulo.", search=True))}
+    made = made_type(f"{operators.__name__.removesuffix('Filter')}OuNuloFilter", members, operators)
+    return strawberry.input(made, description=get_object_definition(operators, strict=True).description)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +179,7 @@ def filter_of(kind: type) -> type:
         name, noun = one.python_name, one.metadata.get("noun", "")
         match one.metadata.get("row") or one.metadata.get("declaration"):
             case RowField(filter=type() as operators) as declared:
+                operators = or_null(operators) if value_type(one)[1] else operators
                 condition(name, operators, f"Condições sobre {declared.noun}.")
             case LinkByKey() as declared:
                 nested = NestedFilter(declared.resource, declared.key)
@@ -201,10 +278,10 @@ def _operators(given: Any, path: str) -> dict[str, Any]:
             raise over_limit(here, f"foram pedidos {len(value)} valores; o máximo é {MAX_IDS}")
         if isinstance(given, IdFilter):
             value = int_id(value, here) if name == "eq" else int_ids(value, here)
-        operators[name] = value
-    if isinstance(given, NomeFilter):
+        operators[name] = rest_value(value)
+    if isinstance(given, NomeFilter | TextoExatoFilter):
         try:
-            NameFilter.model_validate(operators)
+            NameFilter.model_validate({name: value for name, value in operators.items() if name != "is_null"})
         except ValidationError as failure:
             raise refuse_fields(failure, path) from None
     return operators

@@ -14,6 +14,7 @@ from chassis.web.validation import refuse_fields
 from gateway.declarations import EmbeddedObject
 from gateway.rows import int_id
 from gateway.schema.fields import RowField, collection_of, fields_of, made_type, value_type
+from gateway.schema.scalars import rest_value
 from gateway.schema.words import sentence, words
 
 NAME_ADAPTER = TypeAdapter[str](Name)
@@ -26,6 +27,7 @@ class WrittenMember:
     name: str
     kind: Any
     nullable: bool
+    has_default: bool
     created: str
     updated: str
 
@@ -36,18 +38,22 @@ def _written_members(kind: type) -> Iterator[WrittenMember]:
         match one.metadata.get("row") or one.metadata.get("declaration"):
             case RowField(written=True, rule=rule) as declared:
                 noun = words(declared.noun)
-                yield WrittenMember(name, *value_type(one), f"{noun.the}{rule}", f"{noun.the_new}{rule}")
+                yield WrittenMember(
+                    name, *value_type(one), declared.has_default, f"{noun.the}{rule}", f"{noun.the_new}{rule}"
+                )
             case EmbeddedObject():
                 noun = words(one.metadata["noun"])
                 created, updated = (f"o id {of}; {noun.it} deve existir" for of in (noun.of_the, noun.of_the_new))
-                yield WrittenMember(f"{name}_id", strawberry.ID, False, created, updated)
+                yield WrittenMember(f"{name}_id", strawberry.ID, False, False, created, updated)
             case _:
                 pass
 
 
 def create_input(kind: type) -> type:
-    """The input with all that a new row needs. What may be null may be left out."""
-    members = {one.name: _member(one, one.created, optional=one.nullable) for one in _written_members(kind)}
+    """The input with all that a new row needs. What may be null or has a default may be left out."""
+    members = {
+        one.name: _member(one, one.created, optional=one.nullable or one.has_default) for one in _written_members(kind)
+    }
     described = f"O que é preciso para criar {words(collection_of(kind).one).one}."
     return strawberry.input(made_type(f"Criar{kind.__name__}Input", members), description=described)
 
@@ -83,7 +89,7 @@ def rest_body(given: Any) -> tuple[dict[str, Any] | None, list[FieldError]]:
             except Invalid as error:
                 value = ""
                 invalid_ids += error.errors
-        body[field.name] = value
+        body[field.name] = rest_value(value)
     return body, invalid_ids
 
 

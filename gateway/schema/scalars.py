@@ -1,7 +1,10 @@
-"""The scalar `DateTime`, and the translation of GraphQL's values to REST's."""
+"""The scalars `DateTime`, `Date` and `Decimal`, and the translation of GraphQL's values to REST's."""
 
 from collections.abc import Sequence
-from typing import Any, NewType
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from typing import Any, NewType, cast
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
@@ -10,7 +13,7 @@ from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 from strawberry.types.scalar import ScalarDefinition
 
-from chassis import instants
+from chassis import instants, scalars
 from gateway.rows import int_id
 
 Instante = NewType("Instante", str)
@@ -29,15 +32,43 @@ DATE_TIME: ScalarDefinition = strawberry.scalar(
     serialize=str,
     parse_value=_parse,
 )
+DATE: ScalarDefinition = strawberry.scalar(
+    name="Date",
+    description="Data: 2026-01-31.",
+    specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+    serialize=date.isoformat,
+    parse_value=scalars.read_date,
+)
+DECIMAL: ScalarDefinition = strawberry.scalar(
+    name="Decimal",
+    description='Número decimal exato, em um texto: "12.50".',
+    serialize=scalars.to_json,
+    parse_value=scalars.read_decimal,
+)
 
-
-CONFIG = StrawberryConfig(scalar_map={Instante: DATE_TIME})
-SCALARS = {**DEFAULT_SCALAR_REGISTRY, Instante: DATE_TIME}
+OWN_SCALARS: dict[object, ScalarDefinition] = {Instante: DATE_TIME, date: DATE, Decimal: DECIMAL}
+CONFIG = StrawberryConfig(scalar_map=OWN_SCALARS)
+SCALARS = {**DEFAULT_SCALAR_REGISTRY, **OWN_SCALARS}
 
 
 def int_ids(values: Sequence[str], field: str) -> list[int]:
     """The REST ids for a list of GraphQL IDs. An error names the invalid ID by its index."""
     return [int_id(value, f"{field}.{n}") for n, value in enumerate(values)]
+
+
+def rest_value(value: Any) -> Any:
+    """An argument's value as the services' JSON has it."""
+    match value:
+        case Decimal():
+            return scalars.to_json(value)
+        case date():
+            return value.isoformat()
+        case Enum():
+            return value.value
+        case list():
+            return [rest_value(one) for one in cast("list[Any]", value)]
+        case _:
+            return value
 
 
 def python_arguments(coerced: dict[str, Any], field: StrawberryField) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType, build_schema
 
 from chassis.db.revisions import head
 from chassis.query.pagination import cursor
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.system
 
 Row = dict[str, Any]
 PESSOAS, PRODUTOS = "/api/pessoas/", "/api/produtos/"
-RENDERED = {"catalogo/openapi.json", "pessoas/openapi.json", "docs/rest.md"}
+RENDERED = {"gateway/schema.graphql", "catalogo/openapi.json", "pessoas/openapi.json", "docs/rest.md"}
 """What `make render` writes anew: in the page, the table of collections."""
 
 EMAIL = """    email: str | None = text_field(
@@ -30,6 +31,10 @@ EMAIL = """    email: str | None = text_field(
         ordered=True,
         default=None,
         description="Where to write to.",
+    )
+"""
+EMAIL_IN_GRAPHQL = """    email: str | None = field(
+        "o e-mail", filter=TextoFilter, order=True, rule=": de até 254 caracteres"
     )
 """
 DETAILS = """    estoque: int | None = integer_field(3, minimum=0, ordered=True, default=None)
@@ -46,6 +51,21 @@ from sqlmodel import SQLModel
 
 from chassis.db.models import boolean_field, choice_field, date_field, decimal_field, integer_field
 """
+DETAILS_IN_GRAPHQL = """\
+    estoque: int | None = field("o estoque", filter=IntFilter, order=True, rule=": a partir de 0")
+    preco: Decimal | None = field("o preço", filter=DecimalFilter, order=True, rule=": de 0 a 99999999.99")
+    ativo: bool | None = field("o sinal de ativo", filter=BooleanFilter, order=True)
+    lancado_em: date | None = field("a data de lançamento", filter=DataFilter, order=True)
+    condicao: Condicao | None = field("a condição", filter=choice_filter(Condicao), order=True)
+"""
+CHOICES_IN_GRAPHQL = """@strawberry.enum(description="A condição de um produto.")
+class Condicao(Enum):
+    NOVO = strawberry.enum_value("NOVO", description="Novo.")
+    USADO = strawberry.enum_value("USADO", description="Usado.")
+
+
+"""
+STANDARD_IMPORTS = "from datetime import date\nfrom decimal import Decimal\nfrom enum import Enum\n"
 FIELDS = {"estoque": 7, "preco": "1234567.80", "ativo": False, "lancado_em": "2026-02-28", "condicao": "USADO"}
 
 
@@ -55,6 +75,9 @@ def add_email(copy: ProjectCopy) -> None:
     copy.replace("pessoas/models.py", name, name + EMAIL)
     copy.replace("pessoas/models.py", "table_parts, tables", "table_parts, tables, text_field")
     copy.run("deploy.migrate_all", "--new", "pessoas", "add email")
+    file, following = "gateway/schema/pessoas.py", "    solicitacoes: Connection"
+    copy.replace(file, following, EMAIL_IN_GRAPHQL + following)
+    copy.replace(file, "import NomeFilter", "import NomeFilter, TextoFilter")
 
 
 def add_details(copy: ProjectCopy) -> None:
@@ -64,6 +87,12 @@ def add_details(copy: ProjectCopy) -> None:
     copy.replace("catalogo/models.py", "from sqlmodel import SQLModel\n", IMPORTS)
     copy.replace("catalogo/models.py", "\n\nclass Base", '\n\nCondicao = Literal["NOVO", "USADO"]\n\n\nclass Base')
     copy.run("deploy.migrate_all", "--new", "catalogo", "add details")
+    file, produto, following = "gateway/schema/catalogo.py", '@strawberry.type(description="Aquilo', "    categoria: "
+    filters = "BooleanFilter, DataFilter, DecimalFilter, IntFilter, NomeFilter, choice_filter"
+    copy.replace(file, following, DETAILS_IN_GRAPHQL + following)
+    copy.replace(file, produto, CHOICES_IN_GRAPHQL + produto)
+    copy.replace(file, "import NomeFilter", f"import {filters}")
+    copy.replace(file, "from typing import ClassVar", STANDARD_IMPORTS + "from typing import ClassVar")
 
 
 @pytest.fixture(scope="module")
@@ -141,14 +170,16 @@ def in_order(rows: list[Row], ordering: str, key: Callable[[Any], Any]) -> list[
     return sorted(rows, key=place, reverse=ordering.startswith("-"))
 
 
-def test_the_fields_are_in_the_models_and_in_the_drafted_migrations_only(copy: ProjectCopy) -> None:
+def test_the_fields_are_in_the_models_the_drafted_migrations_and_the_gateway_s_types_only(copy: ProjectCopy) -> None:
     drafted = [
         f"{service}/migrations/{int(head(service)) + n:04d}_{name}.py"
         for service, message in (("pessoas", "add_email"), ("catalogo", "add_details"))
         for n, name in ((1, message), (2, f"{message}_indexes"))
     ]
 
-    assert copy.changed() - RENDERED == {"pessoas/models.py", "catalogo/models.py", *drafted}
+    models = {"pessoas/models.py", "catalogo/models.py"}
+    types = {"gateway/schema/pessoas.py", "gateway/schema/catalogo.py"}
+    assert copy.changed() - RENDERED == {*models, *types, *drafted}
 
 
 def test_the_drafted_migrations_are_safe_and_leave_nothing_to_migrate(copy: ProjectCopy) -> None:
@@ -342,3 +373,173 @@ def test_the_fields_are_described(system: System) -> None:
     produto = get(system, "catalogo", "/openapi.json")
     parameters = {one["name"] for one in produto["paths"][PRODUTOS]["get"]["parameters"] if "name" in one}
     assert parameters >= {"preco", "preco__gte", "preco__lte", "ativo", "condicao", "lancado_em__gte", "estoque__lte"}
+
+
+def graphql(system: System, text: str, **variables: object) -> Row:
+    """The data of an operation that must not have errors."""
+    status, answer = system.ask("gateway", "POST", "/graphql", {"query": text, "variables": variables})
+    assert (status, answer.get("errors")) == (200, None), answer
+    return answer["data"]
+
+
+def test_the_gateway_writes_reads_and_clears_a_text(system: System) -> None:
+    created = graphql(
+        system,
+        """mutation { criarPessoa(input: {nomePessoa: "Zé", email: " ze@example.com "}) {
+        pessoa { id nomePessoa email } errors { code } } }""",
+    )["criarPessoa"]
+    row = created["pessoa"]
+    update = """mutation ($id: ID!, $email: String) { atualizarPessoa(id: $id, input: {email: $email}) {
+        pessoa { email } errors { field code } } }"""
+
+    assert created == {
+        "pessoa": {"id": row["id"], "nomePessoa": "Zé", "email": "ze@example.com"},
+        "errors": [],
+    }
+    assert graphql(system, "query ($id: ID!) { pessoa(id: $id) { id nomePessoa email } }", id=row["id"]) == {
+        "pessoa": row
+    }
+    assert graphql(system, update, id=row["id"], email=None)["atualizarPessoa"] == {
+        "pessoa": {"email": None},
+        "errors": [],
+    }
+    assert graphql(system, update, id=row["id"], email=" ")["atualizarPessoa"] == {
+        "pessoa": None,
+        "errors": [{"field": "email", "code": "BLANK"}],
+    }
+    graphql(system, "mutation ($id: ID!) { excluirPessoa(id: $id) { errors { code } } }", id=row["id"])
+
+
+def test_the_gateway_filters_and_orders_by_a_text_also_through_a_solicitacao(system: System) -> None:
+    """The rows of before the migration have no e-mail; solicitações refer to them."""
+    status, before = system.ask("pessoas", "PATCH", f"{PESSOAS}1/", {"email": "Primeira@Exemplo.com"})
+    asked = """{ pessoas(filter: {email: {%s}}, orderBy: EMAIL_ASC, first: 1) { nodes { id email } totalCount } }"""
+    nested = """{ solicitacoes(first: 5, filter: {pessoa: {email: {startsWith: "primeira@"}}}) {
+        totalCount nodes { pessoa { id email } } } }"""
+
+    assert status == 200
+    found = {"nodes": [{"id": "1", "email": before["email"]}], "totalCount": 1}
+    assert graphql(system, asked % 'contains: "EXEMPLO"')["pessoas"] == found
+    assert graphql(system, asked % 'eq: "Primeira@Exemplo.com"')["pessoas"] == found
+    assert graphql(system, asked % "isNull: false")["pessoas"] == found
+    assert graphql(system, "{ pessoas(first: 2, orderBy: EMAIL_ASC) { nodes { email } } }")["pessoas"]["nodes"] == [
+        {"email": before["email"]},
+        {"email": None},
+    ]
+    solicitacoes = graphql(system, nested)["solicitacoes"]
+    assert solicitacoes["totalCount"] > 0
+    assert all(one["pessoa"] == {"id": "1", "email": before["email"]} for one in solicitacoes["nodes"])
+    system.ask("pessoas", "PATCH", f"{PESSOAS}1/", {"email": None})
+
+
+DETAILS_READ = "estoque preco ativo lancadoEm condicao"
+
+
+def test_the_gateway_writes_reads_and_clears_the_other_kinds(system: System) -> None:
+    shown = {"estoque": 7, "preco": "1234567.80", "ativo": False, "lancadoEm": "2026-02-28", "condicao": "USADO"}
+    create = f"""mutation ($input: CriarProdutoInput!) {{ criarProduto(input: $input) {{
+        produto {{ id {DETAILS_READ} }} errors {{ code }} }} }}"""
+    given = {"nomeProduto": "Lupa", "categoriaId": 1, **shown, "preco": "1234567.8"}
+    created = graphql(system, create, input=given)["criarProduto"]
+    id = created["produto"].pop("id")
+    update = f"""mutation ($id: ID!, $input: AtualizarProdutoInput!) {{ atualizarProduto(id: $id, input: $input) {{
+        produto {{ {DETAILS_READ} }} errors {{ field code }} }} }}"""
+
+    assert created == {"errors": [], "produto": shown}
+    assert graphql(system, f"query ($id: ID!) {{ produto(id: $id) {{ {DETAILS_READ} }} }}", id=id) == {"produto": shown}
+    for name in shown:
+        cleared = graphql(system, update, id=id, input={name: None})["atualizarProduto"]
+        restored = graphql(system, update, id=id, input={name: shown[name]})["atualizarProduto"]
+
+        assert cleared == {"produto": shown | {name: None}, "errors": []}
+        assert restored == {"produto": shown, "errors": []}
+    refused = graphql(system, update, id=id, input={"preco": "-0.01", "estoque": -1})["atualizarProduto"]
+    assert refused == {
+        "produto": None,
+        "errors": [{"field": "estoque", "code": "OUT_OF_RANGE"}, {"field": "preco", "code": "OUT_OF_RANGE"}],
+    }
+    graphql(system, "mutation ($id: ID!) { excluirProduto(id: $id) { errors { code } } }", id=id)
+
+
+CONDITIONS: list[tuple[Row, Callable[[Row], object]]] = [
+    ({"estoque": {"gte": 3}}, lambda row: row["estoque"] is not None and row["estoque"] >= 3),
+    ({"preco": {"in": ["1.100", "99"]}}, lambda row: row["preco"] == "1.10"),
+    ({"preco": {"isNull": True}}, lambda row: row["preco"] is None),
+    ({"ativo": {"eq": False}}, lambda row: row["ativo"] is False),
+    ({"lancadoEm": {"lte": "2026-01-15"}}, lambda row: row["lancado_em"] == "2026-01-15"),
+    ({"condicao": {"eq": "USADO"}}, lambda row: row["condicao"] == "USADO"),
+    ({"not": {"condicao": {"in": ["USADO"]}}}, lambda row: row["condicao"] != "USADO"),
+]
+
+
+@pytest.mark.parametrize(("filter", "holds"), CONDITIONS)
+def test_the_gateway_filters_by_the_other_kinds(
+    system: System, produtos: list[Row], filter: Row, holds: Callable[[Row], object]
+) -> None:
+    text = "query ($filter: ProdutoFilter) { produtos(first: 1000, filter: $filter) { nodes { id } } }"
+
+    found = graphql(system, text, filter=filter)["produtos"]["nodes"]
+
+    assert found == [{"id": str(row["id"])} for row in produtos if holds(row)]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+def test_the_gateway_orders_by_the_other_kinds_and_goes_on_from_a_cursor(
+    system: System, produtos: list[Row], field: str, direction: str
+) -> None:
+    text = """query ($order: ProdutoOrder!, $after: String) { produtos(first: 20, after: $after, orderBy: $order) {
+        nodes { id } pageInfo { endCursor hasNextPage } } }"""
+    ordering = ("-" if direction == "DESC" else "") + field
+    expected = in_order(produtos, ordering, float if field == "preco" else lambda value: value)
+
+    found: list[str] = []
+    after, more = None, True
+    while more:
+        page = graphql(system, text, order=f"{field.upper()}_{direction}", after=after)["produtos"]
+        found += [node["id"] for node in page["nodes"]]
+        after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
+
+    assert found == [str(row["id"]) for row in expected]
+
+
+def test_the_gateway_filters_solicitacoes_and_a_categoria_s_produtos_by_the_other_kinds(
+    system: System, produtos: list[Row]
+) -> None:
+    priced = next(row for row in produtos if row["preco"] == "1.10")
+    status, _ = system.ask(
+        "solicitacoes",
+        "POST",
+        "/api/solicitacoes/",
+        {"servico_id": 1, "pessoa_id": 1, "produto_id": priced["id"]},
+    )
+    text = """query ($id: ID!) {
+        solicitacoes(filter: {produto: {id: {eq: $id}, preco: {lt: "1.101"}, condicao: {isNull: false}}}) {
+            nodes { produto { preco condicao } } }
+        categoria(id: 1) { produtos(first: 1000, filter: {preco: {eq: "1.1"}}) { nodes { id } } }
+    }"""
+
+    data = graphql(system, text, id=priced["id"])
+
+    shown = {"preco": "1.10", "condicao": priced["condicao"]}
+    below = [row for row in produtos if row["preco"] == "1.10" and row["categoria"]["id"] == 1]
+    assert status == 201
+    assert data["solicitacoes"]["nodes"] == [{"produto": shown}]
+    assert data["categoria"]["produtos"]["nodes"] == [{"id": str(row["id"])} for row in below]
+
+
+def test_the_gateway_describes_the_fields(copy: ProjectCopy) -> None:
+    schema = build_schema((copy.directory / "gateway/schema.graphql").read_text())
+    produto, created = schema.type_map["Produto"], schema.type_map["CriarProdutoInput"]
+    pessoa, orders = schema.type_map["Pessoa"], schema.type_map["PessoaOrder"]
+
+    assert isinstance(produto, GraphQLObjectType)
+    assert isinstance(pessoa, GraphQLObjectType)
+    assert isinstance(created, GraphQLInputObjectType)
+    assert isinstance(orders, GraphQLEnumType)
+    kinds = {"estoque": "Int", "preco": "Decimal", "ativo": "Boolean", "lancadoEm": "Date", "condicao": "Condicao"}
+    assert {name: str(produto.fields[name].type) for name in kinds} == kinds
+    assert {name: str(created.fields[name].type) for name in kinds} == kinds
+    assert pessoa.fields["email"].description == "O e-mail."
+    assert orders.values["EMAIL_ASC"].description == "Pelo e-mail, de A a Z; nulos no fim."
+    assert created.fields["preco"].description == "O preço: de 0 a 99999999.99."
