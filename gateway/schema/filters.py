@@ -75,7 +75,7 @@ class TextoFilter(TextoExatoFilter):
 
 
 @strawberry.input(description="Condições sobre um número inteiro; todas as que forem dadas devem valer.")
-class IntFilter:
+class InteiroFilter:
     eq: int | None = operator("Igual a.", search=True)
     in_: list[int] | None = operator(ONE_OF, name="in", search=True)
     gt: int | None = operator("Maior que.", search=True)
@@ -85,7 +85,7 @@ class IntFilter:
 
 
 @strawberry.input(description="Condições sobre um número decimal; todas as que forem dadas devem valer.")
-class DecimalFilter:
+class NumeroDecimalFilter:
     eq: Decimal | None = operator("Igual a.", search=True)
     in_: list[Decimal] | None = operator(ONE_OF, name="in", search=True)
     gt: Decimal | None = operator("Maior que.", search=True)
@@ -95,7 +95,7 @@ class DecimalFilter:
 
 
 @strawberry.input(description="Uma condição sobre um sim ou não.")
-class BooleanFilter:
+class SimNaoFilter:
     eq: bool | None = operator("Igual a.", search=True)
 
 
@@ -132,7 +132,7 @@ def choice_filter(choices: type[Enum]) -> type:
 
 @cache
 def or_null(operators: type) -> type:
-    """The same conditions for a field that may be null, and whether it is: `IntOuNuloFilter` for `IntFilter`."""
+    """The same conditions for a field that may be null, and whether it is: `InteiroOuNuloFilter` for `InteiroFilter`."""
     members = {"is_null": (bool | None, operator("Se é nulo.", search=True))}
     made = made_type(f"{operators.__name__.removesuffix('Filter')}OuNuloFilter", members, operators)
     return strawberry.input(made, description=get_object_definition(operators, strict=True).description)

@@ -20,12 +20,12 @@ from gateway.loaders import Loaders
 from gateway.schema.connection import Connection, child_connection, queries
 from gateway.schema.fields import ServiceCollection, field, made_type
 from gateway.schema.filters import (
-    BooleanFilter,
     DataFilter,
-    DecimalFilter,
     IdFilter,
-    IntFilter,
+    InteiroFilter,
     NomeFilter,
+    NumeroDecimalFilter,
+    SimNaoFilter,
     TextoExatoFilter,
     TextoFilter,
     choice_filter,
@@ -65,9 +65,9 @@ class Livro:
     editora_id: strawberry.ID = field("o id da editora", filter=IdFilter, rule="; deve existir")
     resumo: str | None = field("o resumo", filter=TextoFilter, order=True)
     codigo: str | None = field("o código", filter=TextoExatoFilter)
-    paginas: int | None = field("o número de páginas", filter=IntFilter, order=True)
-    preco: Decimal | None = field("o preço", filter=DecimalFilter, order=True)
-    disponivel: bool | None = field("o sinal de disponível", filter=BooleanFilter, order=True)
+    paginas: int | None = field("o número de páginas", filter=InteiroFilter, order=True)
+    preco: Decimal | None = field("o preço", filter=NumeroDecimalFilter, order=True)
+    disponivel: bool | None = field("o sinal de disponível", filter=SimNaoFilter, order=True)
     lancamento: date | None = field("a data de lançamento", filter=DataFilter, order=True)
     estado: Estado | None = field("o estado", filter=choice_filter(Estado), order=True)
     idioma: str = field("o idioma", has_default=True)
@@ -317,9 +317,9 @@ async def test_the_schema_says_of_each_kind_what_clients_may_do_by_it(executor: 
         "editoraId": "IdFilter",
         "resumo": "TextoOuNuloFilter",
         "codigo": "TextoExatoOuNuloFilter",
-        "paginas": "IntOuNuloFilter",
-        "preco": "DecimalOuNuloFilter",
-        "disponivel": "BooleanOuNuloFilter",
+        "paginas": "InteiroOuNuloFilter",
+        "preco": "NumeroDecimalOuNuloFilter",
+        "disponivel": "SimNaoOuNuloFilter",
         "lancamento": "DataOuNuloFilter",
         "estado": "EstadoOuNuloFilter",
         "editora": "EditoraFilter",

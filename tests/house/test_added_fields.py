@@ -52,9 +52,9 @@ from sqlmodel import SQLModel
 from chassis.db.models import boolean_field, choice_field, date_field, decimal_field, integer_field
 """
 DETAILS_IN_GRAPHQL = """\
-    estoque: int | None = field("o estoque", filter=IntFilter, order=True, rule=": a partir de 0")
-    preco: Decimal | None = field("o preço", filter=DecimalFilter, order=True, rule=": de 0 a 99999999.99")
-    ativo: bool | None = field("o sinal de ativo", filter=BooleanFilter, order=True)
+    estoque: int | None = field("o estoque", filter=InteiroFilter, order=True, rule=": a partir de 0")
+    preco: Decimal | None = field("o preço", filter=NumeroDecimalFilter, order=True, rule=": de 0 a 99999999.99")
+    ativo: bool | None = field("o sinal de ativo", filter=SimNaoFilter, order=True)
     lancado_em: date | None = field("a data de lançamento", filter=DataFilter, order=True)
     condicao: Condicao | None = field("a condição", filter=choice_filter(Condicao), order=True)
 """
@@ -88,7 +88,7 @@ def add_details(copy: ProjectCopy) -> None:
     copy.replace("catalogo/models.py", "\n\nclass Base", '\n\nCondicao = Literal["NOVO", "USADO"]\n\n\nclass Base')
     copy.run("deploy.migrate_all", "--new", "catalogo", "add details")
     file, produto, following = "gateway/schema/catalogo.py", '@strawberry.type(description="Aquilo', "    categoria: "
-    filters = "BooleanFilter, DataFilter, DecimalFilter, IntFilter, NomeFilter, choice_filter"
+    filters = "SimNaoFilter, DataFilter, NumeroDecimalFilter, InteiroFilter, NomeFilter, choice_filter"
     copy.replace(file, following, DETAILS_IN_GRAPHQL + following)
     copy.replace(file, produto, CHOICES_IN_GRAPHQL + produto)
     copy.replace(file, "import NomeFilter", f"import {filters}")
