@@ -132,7 +132,7 @@ def choice_filter(choices: type[Enum]) -> type:
 
 @cache
 def or_null(operators: type) -> type:
-    """The same conditions for a field that may be null, and whether it is: `InteiroOuNuloFilter` for `InteiroFilter`."""
+    """The same conditions and whether the field is null, for one that may be: `TextoOuNuloFilter` for `TextoFilter`."""
     members = {"is_null": (bool | None, operator("Se é nulo.", search=True))}
     made = made_type(f"{operators.__name__.removesuffix('Filter')}OuNuloFilter", members, operators)
     return strawberry.input(made, description=get_object_definition(operators, strict=True).description)
