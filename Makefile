@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 IN_PARALLEL := -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run restart token psql backup restore upgrade-database new-password test test-system check bench bench-rest bench-gateway format plan render fuzz fuzz-rest fuzz-plans faults attack migration sbom release release-notes peers ready
+.PHONY: help setup run restart token psql backup restore upgrade-database new-password test test-system check bench bench-rest bench-gateway format plan service render fuzz fuzz-rest fuzz-plans faults attack migration sbom release release-notes peers ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ bench-gateway: peers ## Measure the gateway against its peers, 15 minutes (BASE=
 
 plan: setup ## Show how a query is executed (ARGS=file.graphql, without it the Painel)
 	$(RUN) -m gateway.explain $(ARGS)
+
+service: setup ## Write the first draft of a new service (NAME=fornecedores)
+	$(if $(NAME),,$(error say which: make service NAME=fornecedores))$(RUN) -m deploy.new_service "$(NAME)"
 
 render: setup ## Write anew what follows from the table of processes and from the code: compose.yaml, OpenAPI, the schema, tables
 	$(RUN) -m deploy.render

@@ -9,14 +9,14 @@ from typing import Any
 import httpx2
 import pytest
 
+from deploy.topology import SERVICES
 from tests import builders
 from tests.applications import Applications, Services
 from tests.issuer import Issuer, bearer, jwks, mint
 from tests.resources import ALL, PESSOAS, SOLICITACOES, Resource, short_name
 
 every = pytest.mark.parametrize("resource", ALL, ids=short_name)
-SERVICES = ("catalogo", "pessoas", "servicos", "solicitacoes")
-EVERYTHING = [f"{service}:{right}" for service in SERVICES for right in ("read", "write")]
+EVERYTHING = [f"{service.name}:{right}" for service in SERVICES for right in ("read", "write")]
 
 
 async def asked(client: httpx2.AsyncClient, resource: Resource, id: int, **headers: Any) -> dict[str, httpx2.Response]:

@@ -18,14 +18,6 @@ CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 URLS, COUNTS = "FUZZ_URLS", "FUZZ_COUNTS"
 """Environment variables that tell the hooks the addresses of the services, and the file for their counts."""
 
-OWNERS = {
-    "/api/categorias/": "catalogo",
-    "/api/produtos/": "catalogo",
-    "/api/pessoas/": "pessoas",
-    "/api/servicos/": "servicos",
-    "/api/solicitacoes/": "solicitacoes",
-}
-
 Counts = dict[str, dict[str, int]]
 """Maps each operation to the number of its answers by class of status ("2xx", "4xx" and so on)."""
 

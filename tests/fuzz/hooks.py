@@ -26,7 +26,8 @@ from schemathesis.generation.meta import TestPhase
 
 from chassis.query.models import RowFilter
 from chassis.query.pagination import cursor
-from tests.fuzz.campaign import COUNTS, OWNERS, URLS
+from tests.fuzz.campaign import COUNTS, URLS
+from tests.resources import ALL
 
 Row = dict[str, Any]
 FEWEST, MOST = 20, 200
@@ -78,31 +79,22 @@ class Rows:
             rows["/api/produtos/"].known.clear()
 
 
+OWNERS = {resource.path: resource.service for resource in ALL}
+EXAMPLES = {resource.path: resource.example for resource in ALL}
+REFERENCES = {f"{resource.noun}_id": resource.path for resource in ALL}
 rows = {path: Rows(path) for path in OWNERS}
 chance_of_new = random.Random(0)
 
 
 def new(path: str, number: int) -> Row:
     """The body of a POST."""
-    fields = {
-        "/api/categorias/": ["nome_categoria"],
-        "/api/produtos/": ["nome_produto", "categoria_id"],
-        "/api/pessoas/": ["nome_pessoa"],
-        "/api/servicos/": ["nome_servico"],
-        "/api/solicitacoes/": ["servico_id", "pessoa_id", "produto_id"],
-    }[path]
-    return {
-        field: rows[REFERENCES[field]].pick(chance_of_new)["id"] if field in REFERENCES else f"Nome {number}"
-        for field in fields
-    }
-
-
-REFERENCES = {
-    "categoria_id": "/api/categorias/",
-    "servico_id": "/api/servicos/",
-    "pessoa_id": "/api/pessoas/",
-    "produto_id": "/api/produtos/",
-}
+    found: Row = {}
+    for field, example in EXAMPLES[path].items():
+        if field in REFERENCES:
+            found[field] = rows[REFERENCES[field]].pick(chance_of_new)["id"]
+        else:
+            found[field] = f"Nome {number}" if field.startswith("nome_") else example
+    return found
 
 
 @schemathesis.hook  # pyright: ignore[reportUnknownMemberType]
