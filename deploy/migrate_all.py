@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from chassis.db.migrate import NotMigrated, new, upgrade
+from chassis.db.revisions import NO_REVISION, head
 from deploy import databases
 from deploy.postgres import Cluster, free_ports
 from deploy.topology import SERVICES
@@ -31,7 +32,8 @@ def write_new(service: str, name: str) -> list[Path]:
         Cluster(Path(directory), free_ports(), durable=False, log=quiet.fileno()) as cluster,
     ):
         url = cluster.create_database(service)
-        upgrade(service, url)
+        if head(service) != NO_REVISION:
+            upgrade(service, url)
         written = new(service, url, name)
     for command in (["check", "--fix-only"], ["format"]):
         subprocess.run([sys.executable, "-m", "ruff", *command, "--quiet", *written], check=True)

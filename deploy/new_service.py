@@ -65,7 +65,7 @@ def draft(name: str) -> list[Path]:
     (folder / "migrations").mkdir(parents=True)
     try:
         for file, template in ((folder / "models.py", "models"), (folder / "routes.py", "routes"), (schema, "schema")):
-            file.write_text(filled(f"service/{template}.py.txt", **words))
+            file.write_text(filled(f"service/{template}.py.txt", words))
         migrations = write_new(name, "tables")
     except BaseException:  # nothing is left of a draft that could not be finished
         shutil.rmtree(folder)

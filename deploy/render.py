@@ -28,7 +28,7 @@ class Text(Template):
     delimiter = "@"
 
 
-def filled(template: str, lists: Mapping[str, list[str]] = MappingProxyType({}), **words: object) -> str:
+def filled(template: str, words: Mapping[str, object], lists: Mapping[str, list[str]] = MappingProxyType({})) -> str:
     """The template with these words. Each list is written line by line, indented like its place."""
     text = (TEMPLATES / template).read_text()
     for name, lines in lists.items():
@@ -40,7 +40,7 @@ def filled(template: str, lists: Mapping[str, list[str]] = MappingProxyType({}),
 def compose() -> str:
     """The containers of compose.yaml, and their volumes."""
     containers = [
-        (filled("database.yaml", name=process.name, NAME=process.name.upper()) if process.owns_database else "")
+        (filled("database.yaml", {"name": process.name, "NAME": process.name.upper()}) if process.owns_database else "")
         + container(process)
         for process in PROCESSES
     ]
@@ -52,7 +52,7 @@ def demo() -> str:
     """The step that loads demo data. Any service's image has what it needs."""
     urls = [f"{databases.variable(service.name)}: *{service.name}-database" for service in SERVICES]
     awaited = [f"migrate-{service.name}: {{condition: service_completed_successfully}}" for service in SERVICES]
-    return filled("demo.yaml", {"urls": urls, "awaited": awaited}, image=SERVICES[-1].name)
+    return filled("demo.yaml", {"image": SERVICES[-1].name}, {"urls": urls, "awaited": awaited})
 
 
 def container(process: Process) -> str:
@@ -64,8 +64,8 @@ def container(process: Process) -> str:
         awaited.insert(0, f"migrate-{process.name}: {{condition: service_completed_successfully}}")
     else:
         settings = "*gateway"
-    lists = {"urls": urls, "awaited": awaited}
-    return filled("process.yaml", lists, name=process.name, port=process.port, settings=settings)
+    words = {"name": process.name, "port": process.port, "settings": settings}
+    return filled("process.yaml", words, {"urls": urls, "awaited": awaited})
 
 
 def passwords() -> str:
@@ -78,12 +78,12 @@ def contracts() -> str:
     def quoted(services: Iterable[Process]) -> str:
         return ", ".join(f'"{service.name}"' for service in services)
 
-    return filled(
-        "contracts.toml",
-        services=quoted(SERVICES),
-        strangers=" | ".join(service.name for service in SERVICES),
-        without_neighbours=quoted(service for service in SERVICES if not service.asks),
-    )
+    words = {
+        "services": quoted(SERVICES),
+        "strangers": " | ".join(service.name for service in SERVICES),
+        "without_neighbours": quoted(service for service in SERVICES if not service.asks),
+    }
+    return filled("contracts.toml", words)
 
 
 def url_settings() -> str:

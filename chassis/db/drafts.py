@@ -41,6 +41,7 @@ def complete(context: Any, _revision: Any, scripts: list[ops.MigrationScript]) -
     [draft] = scripts
     upgrade: Any = draft.upgrade_ops
     tables: dict[str, Table] = context.opts["target_metadata"].tables
+    created = {operation.table_name for operation in upgrade.ops if isinstance(operation, ops.CreateTableOp)}
     later: list[Step] = []
     for operation in list(upgrade.ops):
         table = tables.get(getattr(operation, "table_name", ""))
@@ -48,7 +49,7 @@ def complete(context: Any, _revision: Any, scripts: list[ops.MigrationScript]) -
             forms = _folded(table)
             upgrade.ops += [_trigger(table, forms, {})] if forms else []
             upgrade.ops += [_step("trigram_index", table.name, form) for form in forms.values()]
-        elif table is not None and isinstance(operation, ops.ModifyTableOps):
+        elif table is not None and table.name not in created and isinstance(operation, ops.ModifyTableOps):
             steps, after = _on_rows(table, operation)
             upgrade.ops += steps
             later += after

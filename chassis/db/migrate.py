@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
-from chassis.db.revisions import FIND_TABLE, READ_REVISION, ROOT, Revisions, head
+from chassis.db.revisions import FIND_TABLE, NO_REVISION, READ_REVISION, ROOT, Revisions, head
 from chassis.settings import secret
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def new(service: str, database_url: str, name: str) -> list[Path]:
     number = f"{int(before) + 1:04d}"
     with connect(database_url) as connection:
         settings = config(service, connection)
-        settings.attributes["oldest_code"] = before
+        settings.attributes["oldest_code"] = None if before == NO_REVISION else before
         try:
             scripts: Any = command.revision(
                 settings,

@@ -19,9 +19,12 @@ READ_REVISION = "SELECT version_num, to_jsonb(alembic_version) ->> 'oldest_code'
 """
 
 
+NO_REVISION = "0000"
+
+
 def head(service: str) -> str:
-    """The newest revision of a service, like "0002", by the names of its files; "0000" before its first one."""
-    return max((path.name[:4] for path in (ROOT / service / "migrations").glob("[0-9]*.py")), default="0000")
+    """The newest revision of a service, like "0002", by the names of its files; NO_REVISION before its first one."""
+    return max((path.name[:4] for path in (ROOT / service / "migrations").glob("[0-9]*.py")), default=NO_REVISION)
 
 
 @dataclass(frozen=True)

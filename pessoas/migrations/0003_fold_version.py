@@ -7,7 +7,6 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 oldest_code = "0001"
-excused = {"prefer-bigint-over-smallint": "there will not be 32,767 versions of the fold"}
 
 
 def upgrade() -> None:
