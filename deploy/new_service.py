@@ -20,7 +20,7 @@ from deploy.render import ROOT, filled
 TABLE = ROOT / "deploy" / "topology.py"
 ENDINGS = (
     *(("coes", "cao"), ("soes", "sao"), ("oes", "ao"), ("aes", "ao"), ("ais", "al"), ("eis", "el"), ("ois", "ol")),
-    *(("res", "r"), ("zes", "z"), ("ns", "m"), ("s", "")),
+    *(("res", "r"), ("zes", "z"), ("ses", "s"), ("ns", "m"), ("s", "")),
 )
 """How plurals end, and how their singulars do; the first that fits counts."""
 FEMININE = ("a", "cao", "sao", "dade", "gem")
