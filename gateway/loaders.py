@@ -37,6 +37,10 @@ class KeyLoader(DataLoader[int, Any]):
         super().__init__()
         self._get = get
 
+    def load(self, key: int) -> "asyncio.Future[Any]":
+        """A future of its own for each caller: who cancels one of them does not cancel the read of the others."""
+        return asyncio.shield(super().load(key))
+
     async def batch_load_fn(self, keys: list[int]) -> list[Any]:
         found = await self._get(keys)
         return [found.failed[key] if key in found.failed else found.rows.get(key) for key in keys]
@@ -157,7 +161,7 @@ class Loaders:
         self._open_reads: set[asyncio.Future[Any] | PendingRead[Any]] = set()
         self._ended = False
 
-    def row(self, resource: Resource[R], id: int | str) -> "asyncio.Future[R | None]":
+    def row(self, resource: AnyResource, id: int | str) -> "asyncio.Future[Any]":
         """The row with this id, or None. It is a future, so that a resolver need not be a coroutine.
 
         Raises Invalid for a text that is no id.

@@ -48,8 +48,8 @@ NO_VARIABLES = VariableValues({}, {})
 class ExecutionOutcome:
     """The result of an operation: its data as JSON text, and its errors.
 
-    `data` is None only if nothing was executed, because a variable's value was invalid or a limit was exceeded. (An
-    error in a field cannot make it None, since every root field is nullable.)
+    `data` is None only if nothing was executed, because a variable's value was invalid or a limit was exceeded. If a
+    root field that must not be null fails, it is the text `null`.
     """
 
     data: bytes | None
@@ -127,7 +127,9 @@ class Executor:
         )
         if isawaitable(result):
             result = await result
-        return ExecutionOutcome(None if result.data is None else orjson.dumps(result.data), result.errors or [])
+        errors = result.errors or []
+        executed = result.data is not None or any(error.path for error in errors)
+        return ExecutionOutcome(orjson.dumps(result.data) if executed else None, errors)
 
     def compiled(
         self, document: Document, operation: OperationDefinitionNode, variables: VariableValues

@@ -129,12 +129,15 @@ def root_connection(kind: type) -> Any:
     return _connection_field(None, sentence(f"{collection_of(kind).many}, em páginas"))
 
 
-def child_connection(key: str, description: str) -> Any:
-    """A connection over the rows whose `key` is the parent's id. A page of parents shares one call."""
-    return _connection_field(key, description)
+def child_connection(key: str, description: str, **options: Any) -> Any:
+    """A connection over the rows whose `key` is the parent's id. A page of parents shares one call.
+
+    `options` are those of a Strawberry field, such as `permission_classes`.
+    """
+    return _connection_field(key, description, **options)
 
 
-def _connection_field(key: str | None, description: str) -> Any:
+def _connection_field(key: str | None, description: str, **options: Any) -> Any:
     declared = ConnectionOf(lambda: resource_of(target_of(made)), _build_query, python_arguments, key)
 
     async def resolve(root: Any, info: Info, **arguments: Any) -> Any:
@@ -149,7 +152,9 @@ def _connection_field(key: str | None, description: str) -> Any:
         return ConnectionSource(page, query["ordering"].removeprefix("-"))
 
     resolver = StrawberryResolver(resolve)
-    made = ConnectionField(base_resolver=resolver, description=description, metadata={"declaration": declared})
+    made = ConnectionField(
+        base_resolver=resolver, description=description, metadata={"declaration": declared}, **options
+    )
     return made
 
 

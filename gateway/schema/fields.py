@@ -73,16 +73,17 @@ def field(
     written: bool = True,
     has_default: bool = False,
     rule: str = "",
+    **options: Any,
 ) -> Any:
     """A member of the row.
 
     `noun` names it with its article (`o nome`); descriptions are made from that. `filter` is the input type of its
     conditions. Clients may order by it if `order` is true, and write it if `written` is. With `has_default` a new row
     may be written without it, as if it could be null. `rule` is what the inputs say after the noun, with its
-    punctuation: `: de 1 a 100 caracteres`.
+    punctuation: `: de 1 a 100 caracteres`. `options` are those of `strawberry.field`, such as `permission_classes`.
     """
     declared = RowField(noun, filter, order, written, has_default, rule)
-    return strawberry.field(description=description or sentence(noun), metadata={"row": declared})
+    return strawberry.field(description=description or sentence(noun), metadata={"row": declared}, **options)
 
 
 def collection_of(kind: type) -> ServiceCollection:

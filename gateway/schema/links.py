@@ -19,10 +19,11 @@ from gateway.schema.words import sentence, words
 ById = Annotated[strawberry.ID, strawberry.argument(description="O id.")]
 
 
-def link(key: str, noun: str) -> Any:
+def link(key: str, noun: str, **options: Any) -> Any:
     """The row of another collection whose id is the parent's `key`; null when it no longer exists.
 
     The type of the row is the field's own. Filters can have conditions on the row. `noun` names it: `a pessoa`.
+    `options` are those of `strawberry.field`, such as `permission_classes`.
     """
     declared = LinkByKey(key, lambda: resource_of(target_of(made)))
 
@@ -33,13 +34,15 @@ def link(key: str, noun: str) -> Any:
         resolver=resolve,
         description=sentence(f"{noun}; null se já não existe"),
         metadata={"declaration": declared, "noun": noun},
+        **options,
     )
     return made
 
 
-def embedded_object(attribute: str, noun: str, description: str) -> Any:
+def embedded_object(attribute: str, noun: str, description: str, **options: Any) -> Any:
     """An object that is part of the parent's row, as its `attribute`. Clients write its id, and filter by both."""
-    return strawberry.field(description=description, metadata={"declaration": EmbeddedObject(attribute), "noun": noun})
+    metadata = {"declaration": EmbeddedObject(attribute), "noun": noun}
+    return strawberry.field(description=description, metadata=metadata, **options)
 
 
 def row_by_id(kind: type) -> Any:

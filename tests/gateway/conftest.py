@@ -1,9 +1,23 @@
-"""Rows that several tests of the gateway read."""
+"""Rows that several tests of the gateway read, and the schema with resolvers added to it."""
+
+from collections.abc import Iterator
 
 import pytest
+from graphql import GraphQLSchema
 
 from tests import builders
 from tests.applications import Services
+from tests.gateway.extended import OF_EVERY_KIND, SchemaSource, documented
+
+
+@pytest.fixture(scope="module")
+def extended_schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GraphQLSchema]:
+    """The schema with the resolvers that the documents show, and with one of every kind."""
+    source = SchemaSource(tmp_path_factory.mktemp("extended"))
+    for code in [*documented(), OF_EVERY_KIND]:
+        source.add(code)
+    with source.loaded() as schema:
+        yield schema.core(schema.build())
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from graphql import (
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
+    is_abstract_type,
+    is_composite_type,
 )
 
 NAMES = ("maria", "JOÃO", "a", "zzz", "Mesa", "é")
@@ -27,6 +29,8 @@ IDS: dict[str, list[int | str]] = {
 """The ids that a mutation may name, by the kind of write."""
 
 
+KNOWN = {"id", "input", "first", "last", "after", "before", "orderBy", "filter"}
+"""The arguments that the gateway's own fields have."""
 OTHER = "query Outra($v0: Boolean!, $v1: Boolean!) { a: __typename @skip(if: $v0) b: __typename @skip(if: $v1) }"
 """A second operation that may be in the same document. Its variables have the same names as the first operation's
 variables, whatever types those have."""
@@ -77,7 +81,7 @@ class Writer:
     def _fields(self, kind: GraphQLObjectType, depth: int, count: int | None = None) -> str:
         names = list(kind.fields)
         if depth >= DEPTH:
-            names = [name for name in names if not isinstance(self._named(kind.fields[name]), GraphQLObjectType)]
+            names = [name for name in names if not is_composite_type(self._named(kind.fields[name]))]
         chosen = self._random.sample(names, min(len(names), count or self._random.randint(1, 4))) if names else []
         if kind is self._schema.query_type and self._rng(0.1):
             chosen.append("__type")
@@ -99,8 +103,16 @@ class Writer:
         # A field with arguments that appears twice under one response key could contradict itself, so it gets an alias
         # of its own.
         alias = self._alias() if field.args or self._rng(0.2) else ""
-        selection = f" {{ {self._fields(below, depth + 1)} }}" if isinstance(below, GraphQLObjectType) else ""
-        return f"{alias}{name}{self._arguments(name, field)}{self._directive()}{selection}"
+        return f"{alias}{name}{self._arguments(name, field)}{self._directive()}{self._selection(below, depth + 1)}"
+
+    def _selection(self, kind: GraphQLNamedType, depth: int) -> str:
+        if isinstance(kind, GraphQLObjectType):
+            return f" {{ {self._fields(kind, depth)} }}"
+        if not is_abstract_type(kind):
+            return ""
+        possible = self._schema.get_possible_types(kind)
+        chosen = [f"... on {one.name} {{ {self._fields(one, depth)} }}" for one in possible if self._rng(0.7)]
+        return f" {{ __typename {' '.join(chosen)} }}"
 
     def _directive(self) -> str:
         if not self._rng(0.15):
@@ -133,18 +145,35 @@ class Writer:
         if "first" in field.args:
             if self._rng(0.8):
                 size = self._random.choice([0, 1, 2, 3, 5, 5, 10, 1001, -1] if self._rng(0.2) else [1, 2, 3, 5])
-                name = "last" if self._rng(0.25) else "first"
+                name = "last" if "last" in field.args and self._rng(0.25) else "first"
                 given[name] = self._variable("Int", size) if self._rng(0.3) else str(size)
-            if self._rng(0.2):
+            if "after" in field.args and self._rng(0.2):
                 cursor = self._random.choice([*self._cursors, "x"])
                 given[self._random.choice(["after", "before"])] = f'"{cursor}"'
-            if self._rng(0.3):
+            if "orderBy" in field.args and self._rng(0.3):
                 order = self._named(field.args["orderBy"])
                 assert isinstance(order, GraphQLEnumType)
                 given["orderBy"] = self._random.choice(list(order.values))
-            if self._rng(0.3):
+            if "filter" in field.args and self._rng(0.3):
                 given["filter"] = self._filter(self._named(field.args["filter"]).name.removesuffix("Filter"))
+        for name, argument in field.args.items():
+            kind = str(getattr(argument, "type"))  # noqa: B009  # as above
+            if name not in KNOWN and (kind.endswith("!") or self._rng(0.6)):
+                value = self._literal(kind)
+                given[name] = self._variable(kind, json.loads(value)) if value[0] != "{" and self._rng(0.4) else value
         return f"({', '.join(f'{name}: {value}' for name, value in given.items())})" if given else ""
+
+    def _literal(self, kind: str) -> str:
+        """A value for an argument that only this schema has."""
+        kind = kind.removesuffix("!")
+        if kind.startswith("["):
+            return f"[{', '.join(self._literal(kind[1:-1]) for _ in range(self._random.randint(0, 3)))}]"
+        named = self._schema.type_map[kind]
+        if isinstance(named, GraphQLInputObjectType):
+            chosen = [name for name in named.fields if self._rng(0.6)]
+            return f"{{{', '.join(f'{name}: {self._literal(str(named.fields[name].type))}' for name in chosen)}}}"
+        choices = {"Boolean": ["true", "false"], "Int": ["0", "1", "3"], "ID": ['"1"', '"2"', '"99"', '"x"']}
+        return self._random.choice(choices.get(kind, ['"a"', '"é"']))
 
     def _input(self, kind: GraphQLInputObjectType) -> dict[str, str]:
         """A right or wrong value; members that may be left out are left out at random."""
