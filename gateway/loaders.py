@@ -219,7 +219,7 @@ class Loaders:
         )
         asked = self._remember(("ids", resource.path, json.dumps(filter, sort_keys=True)), ask)
         self._open_reads.add(asked)
-        return await asked
+        return await asyncio.shield(asked)  # others may wait for it too
 
     def remote(self, resource: AnyResource, right: Literal["read", "write"] = "read") -> Remote:
         """The service that owns `resource`. Every read and write of the resource gets it here.
