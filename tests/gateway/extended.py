@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -14,7 +14,7 @@ from types import ModuleType
 import gateway.schema
 from deploy.local import ROOT
 
-SOURCE = ROOT / "gateway/schema"
+SOURCE = Path(str(gateway.schema.__file__)).parent
 EXISTING_CLASS = re.compile(r"(?m)^(?:@strawberry\.type.*\n)?class (\w+).*:\n    \.\.\.\n")
 """The head of a class that the schema has already; `...` stands for its members."""
 
@@ -43,7 +43,7 @@ class SchemaSource:
         path.write_text(text[:start] + "\n" + top + text[start:])
 
     @contextmanager
-    def loaded(self) -> Iterator[ModuleType]:
+    def loaded(self) -> Generator[ModuleType]:
         """This source as `gateway.schema`, for as long as the context lasts."""
         before = {name: sys.modules.pop(name) for name in [*sys.modules] if f"{name}.".startswith("gateway.schema.")}
         spec = spec_from_file_location(
