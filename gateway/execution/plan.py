@@ -27,8 +27,9 @@ then written like any row: with the row and its links, or with the errors that t
 The words: a *selection* is what an operation asks of a type; a *plan* is a compiled operation; a *part* is a field
 whose values must be read (`gateway.execution.parts`); a *column* holds one field's values for many rows.
 
-`gateway.execution.compiler` makes plans. An operation that it cannot compile runs on the reference executor, and both
-must answer alike: a field that fails is null, with an error at its path. A plan reads nothing twice.
+`gateway.execution.compiler` makes plans, of every operation: where a field has a resolver of its own, the plan calls it
+(`gateway.execution.resolved`). A plan answers as the reference executor does: a field that fails is null, with an error
+at its path. It reads nothing twice.
 """
 
 import asyncio
