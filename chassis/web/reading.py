@@ -80,10 +80,14 @@ class Source:
         ]
 
     def read(
-        self, given: Iterable[tuple[str, str]], values: dict[ModelField, Any], wrong: list[FieldError]
-    ) -> Iterator[Any]:
+        self,
+        given: Iterable[tuple[str, str]],
+        values: dict[ModelField, Any],
+        wrong: list[FieldError],
+        errors: list[Any],
+    ) -> None:
         """Reads the values of the parameters from their texts. Appends to `wrong` the texts that are not spelled as
-        their types demand, and yields pydantic's errors."""
+        their types demand, and to `errors` those of pydantic."""
         texts: dict[str, Any] = {}
         for name, text in given:
             declared = self.declared.get(name)
@@ -105,9 +109,9 @@ class Source:
                     values[field] = validate(texts if name is None else texts[name])
                 except ValidationError as failure:
                     place = () if name is None else (name,)
-                    yield from ({**one, "loc": (*place, *one["loc"])} for one in failure.errors(include_url=False))
+                    errors += [{**one, "loc": (*place, *one["loc"])} for one in failure.errors(include_url=False)]
             elif field.field_info.is_required():
-                yield {"type": "missing", "loc": (name,), "input": None}
+                errors.append({"type": "missing", "loc": (name,), "input": None})
             else:
                 values[field] = field.default
 
@@ -145,14 +149,13 @@ class Inputs:
         """
         values: dict[ModelField, Any] = {}
         wrong: list[FieldError] = []
+        errors: list[Any] = []
         query = parse_query(request.scope["query_string"]) if self._query.declared else []
         lines = request.scope.get("fields") or combined(request.scope["headers"]) if self._lines else {}
         headers = [(name, lines[line].decode("latin-1")) for line, name in self._lines if line in lines]
-        errors = [
-            *self._path.read(request.path_params.items(), values, wrong),
-            *self._query.read(query, values, wrong),
-            *self._headers.read(headers, values, wrong),
-        ]
+        self._path.read(request.path_params.items(), values, wrong, errors)
+        self._query.read(query, values, wrong, errors)
+        self._headers.read(headers, values, wrong, errors)
         if wrong or errors:
             misspelled = {one.field for one in wrong}
             wrong += [one for one in field_errors(errors) if one.field.partition(".")[0] not in misspelled]
