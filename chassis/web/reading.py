@@ -264,8 +264,9 @@ def _validated(adapter: TypeAdapter[Any], value: Any) -> Any:
         return adapter.validate_json(to_json(value), strict=True, extra="forbid")
     except (PydanticSerializationError, ValidationError) as failure:
         # It has lone surrogates, or more levels than pydantic's own parser takes.
-        if isinstance(failure, ValidationError) and failure.errors()[0]["type"] != "json_invalid":
-            raise
+        if isinstance(failure, ValidationError):
+            if failure.error_count() > 1 or failure.errors()[0]["type"] != "json_invalid":
+                raise
         return adapter.validate_python(value, strict=True, extra="forbid")
 
 
