@@ -262,12 +262,12 @@ def _validated(adapter: TypeAdapter[Any], value: Any) -> Any:
     """`value` judged as JSON: `"5"` and `true` are no integers, and members that the type does not name are wrong."""
     try:
         return adapter.validate_json(to_json(value), strict=True, extra="forbid")
-    except (PydanticSerializationError, ValidationError) as failure:
-        # It has lone surrogates, or more levels than pydantic's own parser takes.
-        if isinstance(failure, ValidationError):
-            if failure.error_count() > 1 or failure.errors()[0]["type"] != "json_invalid":
-                raise
-        return adapter.validate_python(value, strict=True, extra="forbid")
+    except PydanticSerializationError:
+        pass  # it has lone surrogates
+    except ValidationError as failure:
+        if failure.error_count() > 1 or failure.errors()[0]["type"] != "json_invalid":
+            raise  # otherwise it has more levels than pydantic's own parser takes
+    return adapter.validate_python(value, strict=True, extra="forbid")
 
 
 def _declared(field: ModelField) -> dict[str, Declared]:
