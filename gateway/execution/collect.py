@@ -18,14 +18,23 @@ from graphql import (
     is_abstract_type,
 )
 
+from gateway.errors import LimitExceededError
+
+COLLECTED_EACH = 10
+"""How often each selection may be collected. For a plan and its cost together it is at most four times without
+interfaces and unions."""
 SelectedFields = Mapping[str, Sequence[FieldNode]]
 
 
 class Collector:
-    """Collects fields in one document, for one combination of outcomes of its `@include` and `@skip`."""
+    """Collects fields in one document, for one combination of outcomes of its `@include` and `@skip`.
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Any) -> None:
-        self.document = document
+    A field below an interface or a union is collected once for each of its types, and each level of them multiplies
+    that. So the number of fields is bounded too, by `COLLECTED_EACH` times `max_selections`.
+    """
+
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Any, max_selections: int) -> None:
+        self.document, self._max_selections = document, max_selections
         self.collected = 0
         """How many fields have been collected so far. The size in memory of a plan is estimated from it."""
         self._schema, self._variables = schema, variables
@@ -34,12 +43,14 @@ class Collector:
         }
 
     def collect(self, kind: GraphQLObjectType, selections: Sequence[SelectionSetNode]) -> SelectedFields:
-        """The selected fields by response key, in the order of the document."""
+        """The selected fields by response key, in the order of the document. Raises LimitExceededError."""
         fields: dict[str, list[FieldNode]] = {}
         for one in selections:
             for node in self._fields(kind, one):
                 fields.setdefault(node.alias.value if node.alias else node.name.value, []).append(node)
         self.collected += len(fields)
+        if self.collected > COLLECTED_EACH * self._max_selections:
+            raise LimitExceededError("max_selections", self.collected, self._max_selections)
         return fields
 
     def _fields(self, kind: GraphQLObjectType, selections: SelectionSetNode) -> Iterator[FieldNode]:

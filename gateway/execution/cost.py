@@ -126,16 +126,16 @@ class CostEstimator:
                 values += 1
                 parts.append(self._resolved_cost(definition, nodes))
                 continue
+            if isinstance(declared, ConnectionOf):
+                page = cast("GraphQLObjectType", below)
+                parts.append(self._connection_cost(definition, page, nodes, 1 if declared.field else 0))
+                continue
             own_values, nested = self._selected_cost(below, nodes)
-            match declared:
-                case RowById() | LinkByKey():
-                    parts.append(_rows_cost(MAX_IDS, own_values, nested))
-                case ConnectionOf():
-                    page = cast("GraphQLObjectType", below)
-                    parts.append(self._connection_cost(definition, page, nodes, 1 if declared.field else 0))
-                case _:  # a value, or an object that is part of its parent's row
-                    values += own_values
-                    parts += nested
+            if isinstance(declared, RowById | LinkByKey):
+                parts.append(_rows_cost(MAX_IDS, own_values, nested))
+            else:  # a value, or an object that is part of its parent's row
+                values += own_values
+                parts += nested
         return values, parts
 
     def _selected_cost(self, kind: GraphQLNamedType, nodes: Sequence[FieldNode]) -> tuple[int, list[CostPart]]:
@@ -178,11 +178,15 @@ class CostEstimator:
         self, definition: GraphQLField, kind: GraphQLObjectType, nodes: Sequence[FieldNode], least: int
     ) -> CostPart:
         """The cost of a page for each parent. Each page counts as at least `least` rows."""
-        values, page_values, parts, reads_rows = 0, 0, list[CostPart](), False
+        values, page_values, reads_rows = 0, 0, False
+        parts, page_parts = list[CostPart](), list[CostPart]()
         for members in self._collect(kind, selection_sets(nodes)).values():
             name = members[0].name.value
             reads_rows |= name != "totalCount"  # if only the count is selected, no rows are read
             found = kind.fields.get(name)
+            if found and is_resolved(found):
+                page_parts.append(self._resolved_cost(found, members))
+                continue
             own_values, nested = 1, list[CostPart]()
             if found and isinstance(below := _named_type(found), GraphQLObjectType):
                 own_values, nested = self._object_cost(below, selection_sets(members))
@@ -198,7 +202,8 @@ class CostEstimator:
             pages = parents * (page_values // VALUES_PER_ROW) + (
                 rows(parents * size(given), given) if reads_rows else 0
             )
-            return filters(given) + ceil(parents / MAX_PARENTS) + max(pages, parents * least)
+            besides = sum(part(parents, given) for part in page_parts)
+            return filters(given) + ceil(parents / MAX_PARENTS) + max(pages, parents * least) + besides
 
         return cost
 

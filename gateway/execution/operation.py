@@ -136,7 +136,7 @@ class Executor:
     ) -> CompiledOperation:
         """The operation's plan and cost function for these variables, compiled at the first call.
 
-        Raises GraphQLError if a variable that `@include` or `@skip` depends on is null.
+        Raises GraphQLError if a variable that `@include` or `@skip` depends on is null, and LimitExceededError.
         """
         assert document.node
         name = operation.name and operation.name.value
@@ -150,7 +150,7 @@ class Executor:
             metrics.PLAN_MISS.value += 1
             if missing := [f"${one}" for one in names if variables.coerced.get(one) is None]:
                 raise GraphQLError(f"{missing[0]} decide um @include ou @skip e não pode ser null")
-            collector = Collector(self.schema, document.node, variables)
+            collector = Collector(self.schema, document.node, variables, self.limits.max_selections)
             plan = Compiler(self.schema, collector, operation).compile()
             compiled = CompiledOperation(plan, cost_function(self.schema, collector, operation))
             self.documents.add(document, key, compiled, collector.collected)

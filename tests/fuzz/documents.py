@@ -214,7 +214,9 @@ def limits(text: str, node: DocumentNode | None, priced: bool) -> None:
         if isinstance(one, OperationDefinitionNode):
             given = get_variable_values(EXECUTOR.schema, one.variable_definitions or (), {})
             if node and not isinstance(given, list):
-                cost_function(EXECUTOR.schema, Collector(EXECUTOR.schema, node, given), one)(given.coerced)
+                cost_function(EXECUTOR.schema, Collector(EXECUTOR.schema, node, given, LIMITS.max_selections), one)(
+                    given.coerced
+                )
 
 
 def main() -> int:

@@ -338,6 +338,7 @@ class Query(_joined(queries)):
         ("{ pessoas(first: 10) { nodes { colegas(first: 3) { id } } } }", (1 + 10) + (1 + 10 * 3)),
         ("{ pessoas(first: 10) { nodes { colegas { id } } } }", (1 + 10) + (1 + 10 * 2)),
         ("{ pessoas(first: 10) { nodes { vizinhos { id } } } }", (1 + 10) + (1 + 10 * 100)),
+        ("{ pessoas(first: 10) { vazia nodes { id } } }", (1 + 10) + (1 + 1)),
         ("{ pessoas(first: 10) { nodes { recentes(first: 4) { nodes { id } } } } }", (1 + 10) + (1 + 10 * 4)),
     ],
 )
@@ -388,6 +389,51 @@ async def test_an_operation_sends_no_more_requests_than_its_cost(
     assert result.data == b'{"guloso":null}'
     assert result.errors[0].original_error.code == "LIMIT_EXCEEDED"
     assert len(services.calls) == result.cost == 2
+
+
+async def test_types_of_interfaces_below_interfaces_are_not_multiplied_without_bound(
+    tmp_path: Path, applications: Applications
+) -> None:
+    code = """
+@strawberry.interface
+class Elo:
+    @strawberry.field
+    def proximo(self) -> "Elo | None":
+        return None
+
+@strawberry.type
+class Um(Elo):
+    um: int = 1
+
+@strawberry.type
+class Dois(Elo):
+    dois: int = 2
+
+@strawberry.type
+class Tres(Elo):
+    tres: int = 3
+
+class Query(_joined(queries)):
+    ...
+    @strawberry.field
+    def elo(self) -> Elo | None:
+        return Um()
+
+    @strawberry.field
+    def outros(self) -> Um | Dois | Tres | None:
+        return Tres()
+"""
+    with SchemaSource(tmp_path).add(code).loaded() as schema:
+        executor = Executor(schema.core(schema.build()), Limits())
+        result = await run(
+            executor, applications, "{ elo { __typename proximo { __typename } } outros { __typename } }"
+        )
+        refused = await run(executor, applications, f"{{ elo {'{ proximo ' * 20} {{ __typename }} {'}' * 20} }}")
+
+    expected = {"elo": {"__typename": "Um", "proximo": None}, "outros": {"__typename": "Tres"}}
+    assert json.loads(result.data) == expected
+    assert refused.data is None
+    assert refused.errors[0].extensions["limit"] == "MAX_SELECTIONS"
 
 
 async def test_a_list_has_at_most_as_many_items_as_a_page(tmp_path: Path, applications: Applications) -> None:
