@@ -31,7 +31,9 @@ function remedy(code: CodigoErro): string {
     case "NOT_AN_INTEGER":
     case "NOT_AN_OBJECT":
     case "NOT_A_BOOLEAN":
+    case "NOT_A_DATE":
     case "NOT_A_DATETIME":
+    case "NOT_A_DECIMAL":
     case "NOT_A_LIST":
     case "NOT_A_STRING":
     case "READ_ONLY":
