@@ -1,6 +1,6 @@
 """A domain service: its collections over its own PostgreSQL, built on the chassis."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Literal
 
@@ -19,11 +19,11 @@ from chassis.rest import openapi, operation_claims, routes
 from chassis.rest.collection import Collection
 from chassis.settings import DatabaseSettings
 from chassis.web import application as chassis_app
-from chassis.web import documentation
+from chassis.web import documentation, versions
 
 PUBLIC_PATHS = ("/health/", "/metrics", "/openapi.json", "/docs")
 """Paths that need no scope, since they show nothing about any person. `/`, which redirects to `/docs`, and the index at
-`/api/` need none either."""
+`/api/` and `/api/v1/` need none either."""
 
 
 def required_scope(name: str) -> middleware.RequiredScope:
@@ -31,7 +31,7 @@ def required_scope(name: str) -> middleware.RequiredScope:
 
     def scope(method: str, path: str) -> str | None:
         # A claim is open to the write scope of any service, which `operation_claims` checks itself.
-        if path in ("/", "/api/") or path.startswith((*PUBLIC_PATHS, operation_claims.PATH)):
+        if path in ("/", versions.SHORT, versions.LONG) or path.startswith((*PUBLIC_PATHS, operation_claims.PATH)):
             return None
         reads = method in ("GET", "HEAD", "OPTIONS") or (method == "POST" and path.endswith("/query/"))
         return f"{name}:read" if reads else f"{name}:write"
@@ -46,9 +46,13 @@ def build(
     collections: tuple[Collection, ...],
     routers: tuple[APIRouter, ...] = (),
     neighbours: tuple[AbstractAsyncContextManager[object], ...] = (),
+    deprecated_versions: Mapping[str, versions.Deprecation] | None = None,
 ) -> FastAPI:
-    """The service's application. It starts without its database too, and is then live but not ready."""
+    """The service's application. It starts without its database too, and is then live but not ready. The versions of
+    its interface that will be taken away are `deprecated_versions`, such as `{"v1": Deprecation(…)}`."""
     database = Database(settings)
+    deprecated = {one.path: one.deprecated for one in collections if one.deprecated}
+    deprecations = versions.Deprecations(deprecated, deprecated_versions or {})
     revision_of_code = head(name)
     folded = {one.kind.rows.table.name: one.kind.rows.folded for one in collections if one.kind.rows.folded}
 
@@ -83,6 +87,7 @@ def build(
         ready=ready,
         required_scope=required_scope(name),
         rates=chassis_app.rate_limit(name, settings.api_rate_limit, settings.rate_limit_url),
+        deprecations=deprecations,
     )
     app.state.database = database
     for router in routers:  # first, since a path below a collection would otherwise name a member
@@ -91,20 +96,28 @@ def build(
         routes.add(app, collection)
     operation_claims.add_to(app)
 
-    paths = {collection.path.split("/")[2]: collection.path for collection in collections}
-    members: dict[str, Any] = {collection: (Literal[path], ...) for collection, path in paths.items()}  # pyright: ignore
-    answers = openapi.answer(200, paths)
-    summary, model = "The collections and their URLs", create_model("Index", __base__=StrictModel, **members)
-
-    @app.get("/api/", operation_id="index", summary=summary, tags=["index"], response_model=model, responses=answers)
-    @app.head("/api/", include_in_schema=False)
-    async def index() -> dict[str, str]:
-        return paths
-
-    openapi.describe(app, collections, required_scope(name))
+    versions.add_to(app)
+    paths = {one.path.split("/")[2]: one.path for one in collections if versions.is_short(one.path)}
+    _add_index(app, versions.SHORT, "", paths)
+    _add_index(app, versions.LONG, "V1", {name: versions.long_path(path) for name, path in paths.items()})
+    openapi.describe(app, collections, required_scope(name), deprecations)
     documentation.add_to(app)
     app.add_route("/", _to_docs, include_in_schema=False)
     return app
+
+
+def _add_index(app: FastAPI, path: str, version: str, paths: Mapping[str, str]) -> None:
+    """Adds the list of the collections of one version."""
+    members: dict[str, Any] = {collection: (Literal[path], ...) for collection, path in paths.items()}  # pyright: ignore
+    summary, model = "The collections and their URLs", create_model(f"Index{version}", __base__=StrictModel, **members)
+    answers = openapi.answer(200, paths)
+
+    @app.get(
+        path, operation_id=f"index{version}", summary=summary, tags=["index"], response_model=model, responses=answers
+    )
+    @app.head(path, include_in_schema=False)
+    async def index() -> Mapping[str, str]:
+        return paths
 
 
 async def _to_docs(_request: Request) -> RedirectResponse:

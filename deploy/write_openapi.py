@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chassis.serve import application
+from chassis.web.versions import is_short
 from deploy import topology
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,7 +38,7 @@ def collections(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The path of each collection, with the noun of its rows as its types have it: `/api/pessoas/` and `Pessoa`."""
     for path, operations in document["paths"].items():
         action = operations.get("get", {}).get("operationId", "")
-        if action.startswith("page"):
+        if action.startswith("page") and is_short(path):
             yield path, action.removeprefix("page")
 
 

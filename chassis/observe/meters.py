@@ -103,6 +103,25 @@ class Histogram(Family[Buckets]):
         yield family
 
 
+class BoundedLabel:
+    """Makes label values of texts that clients choose, so that they cannot make any number of series: the first `most`
+    different texts stand for themselves, shortened to `LONGEST` characters, and all further ones are `other`."""
+
+    LONGEST = 100
+
+    def __init__(self, most: int) -> None:
+        self._most, self._seen = most, set[str]()
+
+    def __call__(self, text: str) -> str:
+        """The label's value; `unknown` for an empty text."""
+        text = text[: self.LONGEST] or "unknown"
+        if text not in self._seen:
+            if len(self._seen) >= self._most:
+                return "other"
+            self._seen.add(text)
+        return text
+
+
 class MetricsReader(Collector):
     """Exposes values that other code keeps: `read` returns their metric families when they are collected."""
 

@@ -42,6 +42,7 @@ from chassis.web.body import parse
 from chassis.web.conditional import Conditions, etag
 from chassis.web.reading import INTEGER, header
 from chassis.web.validation import MAX_ERRORS, too_many_errors, validate
+from chassis.web.versions import Deprecation
 
 ID = re.compile("[1-9][0-9]{0,18}")
 """The only spelling of an id in a path, so that each row has one address."""
@@ -124,7 +125,8 @@ class Collection:
 
     `kind` is its repository, `public` describes a row, and `write` what may be written. `expanded` maps read-only
     members to the writable ones that they show (`{"categoria": "categoria_id"}`), so that a client can write back what
-    it has read. A service with a rule of its own gives a dependency that returns its `check`, or a `view`.
+    it has read. A service with a rule of its own gives a dependency that returns its `check`, or a `view`. A collection
+    that will be taken away is `deprecated`.
     """
 
     def __init__(
@@ -137,9 +139,10 @@ class Collection:
         expanded: Mapping[str, str] | None = None,
         check: Callable[..., Awaitable[Check]] = no_check,
         view: View | None = None,
+        deprecated: Deprecation | None = None,
     ) -> None:
         self.path, self.kind, self.public, self.write = path, kind, public, write
-        self.expanded, self.check, self.view = expanded or {}, check, view
+        self.expanded, self.check, self.view, self.deprecated = expanded or {}, check, view, deprecated
         fields, self.name = kind.rows.fields, kind.noun.capitalize()
         self.searched = [name for name, field in fields.items() if field.searched]
         self.parameters = parameters_of(self.name, fields)
@@ -209,7 +212,7 @@ class Collection:
 
             async def work(transaction: Transaction) -> Response:
                 row = await rows.add(transaction, written)
-                return _write_response(headers, row, 201, {"Location": f"{self.path}{row['id']}/"})
+                return _write_response(headers, row, 201, {"Location": f"{request.scope['path']}{row['id']}/"})
 
             return await idempotent.transaction(work)
 
@@ -368,6 +371,7 @@ class Collection:
             (name, value) for name, value in request.query_params.multi_items() if name not in ("cursor", "before")
         ]
         prefix = urlencode(kept_parameters, safe=",:") + "&" if kept_parameters else ""
+        path: str = request.scope["path"]
 
         def at(row: RowDict) -> str:
             return cursor(field, row[field], row["id"])
@@ -375,10 +379,10 @@ class Collection:
         links: list[str] = []
         if page.has_next:  # an empty page has no row of its own: its neighbour begins at the row of the cursor
             mark = at(page.items[-1]) if page.items else adjacent_cursor(query.before, -step)
-            links.append(f'<{self.path}?{prefix}cursor={mark}>; rel="next"')
+            links.append(f'<{path}?{prefix}cursor={mark}>; rel="next"')
         if page.has_previous:
             mark = at(page.items[0]) if page.items else adjacent_cursor(query.after, step)
-            links.append(f'<{self.path}?{prefix}before={mark}>; rel="prev"')
+            links.append(f'<{path}?{prefix}before={mark}>; rel="prev"')
         return links
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from http import HTTPStatus
 from typing import Any, TypeGuard, cast, get_args
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -20,6 +21,7 @@ from chassis.identity.middleware import RequiredScope
 from chassis.query.pagination import INT8
 from chassis.rest.collection import Collection
 from chassis.web.body import MERGE_PATCH
+from chassis.web.versions import Deprecation, Deprecations, is_short, long_path
 
 Schema = dict[str, Any]
 
@@ -83,6 +85,8 @@ HEADERS: dict[str, Schema] = {
         ("RateLimit", "What is left: r units, for t seconds.", False, {"type": "string"}, '"default";r=0;t=12'),
         ("RateLimit-Policy", "The share: q units in w seconds.", False, {"type": "string"}, '"default";q=600;w=60'),
         ("WWW-Authenticate", "The challenge of RFC 6750.", False, {"type": "string"}, 'Bearer realm="solicita"'),
+        ("Deprecation", "Since when this is deprecated (RFC 9745).", True, {"type": "string"}, "@1688169599"),
+        ("Sunset", "When this may be gone (RFC 8594).", True, {"type": "string"}, "Fri, 01 Jan 2027 00:00:00 GMT"),
         ("Accept", "The media types this takes.", False, {"type": "string"}, "application/json"),
         ("Accept-Encoding", "The codings this takes.", False, {"type": "string"}, "identity"),
         ("Accept-Patch", "The media types this `PATCH` takes.", False, {"type": "string"}, "application/json"),
@@ -205,6 +209,36 @@ def _complete(operation: Schema, method: str) -> None:
     taken.append(ref("parameters", "X-Request-ID"))
 
 
+def _twins(path: str, operations: Schema) -> Schema:
+    """The same operations at the path with the version in it. What they take and answer refers to those at `path`. The
+    whole item cannot be a reference, since each operation must have an id of its own, by which generators name it."""
+    found: Schema = {}
+    for method, operation in operations.items():
+        place = f"#/paths/{quote(path.replace('/', '~1'), safe='~')}/{method}"
+        twin = operation | {"operationId": f"{operation['operationId']}V1"}
+        twin["responses"] = {
+            status: one if "$ref" in one else {"$ref": f"{place}/responses/{status}"}
+            for status, one in operation["responses"].items()
+        }
+        twin["parameters"] = [
+            one if "$ref" in one else {"$ref": f"{place}/parameters/{n}"}
+            for n, one in enumerate(operation["parameters"])
+        ]
+        if "requestBody" in operation:
+            twin["requestBody"] = {"$ref": f"{place}/requestBody"}
+        found[method] = twin
+    return found
+
+
+def _say_deprecated(operation: Schema, deprecation: Deprecation) -> None:
+    """Marks an operation, and names the headers that its answers have. Its refusals, which it shares with others, have
+    them too."""
+    operation["deprecated"] = True
+    named = ["Deprecation"] + ["Sunset"] * (deprecation.sunset is not None)
+    for good in operation["responses"].values():
+        good.setdefault("headers", {}).update({name: ref("headers", name) for name in named})
+
+
 def _refusal_name(status: int) -> str:
     return TITLES[status].replace(" ", "")
 
@@ -255,7 +289,9 @@ def _tidied(node: Any) -> Any:
     return tidied
 
 
-def describe(app: FastAPI, collections: tuple[Collection, ...], required_scope: RequiredScope) -> None:
+def describe(
+    app: FastAPI, collections: tuple[Collection, ...], required_scope: RequiredScope, deprecations: Deprecations
+) -> None:
     """Makes `app.openapi()` describe the whole contract. `required_scope` says which scope an operation requires."""
 
     def openapi() -> dict[str, Any]:
@@ -275,7 +311,12 @@ def describe(app: FastAPI, collections: tuple[Collection, ...], required_scope: 
                 for method, operation in operations.items():
                     if scope := required_scope(method.upper(), path):
                         operation["security"] = [{"bearer": [scope]}, {}]
+                    if found := deprecations.find(path):
+                        _say_deprecated(operation, found[1])
                     _complete(operation, method)
+            for path, operations in [*document["paths"].items()]:
+                if is_short(path):
+                    document["paths"].setdefault(long_path(path), _twins(path, operations))
             schemas: dict[str, Schema] = _tidied(document.get("components", {}).get("schemas", {}))
             for own in ("ValidationError", "HTTPValidationError"):  # FastAPI's, in whose place is `Problem`
                 schemas.pop(own, None)

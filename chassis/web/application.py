@@ -22,6 +22,7 @@ from chassis.web.middleware import RequestMiddleware
 from chassis.web.options import OptionsRoute, allow_header
 from chassis.web.problem import broken, problem
 from chassis.web.reading import StrictRoute
+from chassis.web.versions import DeprecationMiddleware, Deprecations
 
 if TYPE_CHECKING:
     from chassis.identity.keys import KeySet
@@ -76,10 +77,11 @@ def build(
     direct: Mapping[str, Endpoint] | None = None,
     required_scope: middleware.RequiredScope,
     rates: "RateLimit | None" = None,
+    deprecations: Deprecations | None = None,
     **more: Any,
 ) -> Application:
     """An application called `name`; the caller adds its routers and its documentation. `required_scope` says which
-    scope a path needs, `rates` limits what one caller may ask for."""
+    scope a path needs, `rates` limits what one caller may ask for, `deprecations` are what will be taken away."""
     logs.configure(name, settings.log_level, settings.log_format)
     metrics.set_build_info(name, VERSION)
     keys = _keys(settings)
@@ -127,6 +129,8 @@ def build(
         metrics.Requests(app.router.routes),
         settings.cors_origins,
     )
+    if deprecations:
+        app.edge = DeprecationMiddleware(app.edge, deprecations)
     if settings.cors_origins:  # outermost, since a page must be able to read every refusal
         app.edge = cors.CrossOriginMiddleware(app.edge, settings.cors_origins)
     return app

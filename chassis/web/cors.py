@@ -16,9 +16,9 @@ REQUEST_HEADERS = (
     *("X-Timeout-Ms", "baggage", "traceparent", "tracestate"),
 )
 RESPONSE_HEADERS = (
-    *("Accept", "Accept-Encoding", "Accept-Patch", "Allow", "ETag", "Idempotency-Replayed", "Link", "Location"),
-    *("Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-ID"),
-    "X-Total-Count",
+    *("Accept", "Accept-Encoding", "Accept-Patch", "Allow", "Deprecation", "ETag", "Idempotency-Replayed", "Link"),
+    *("Location", "Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "Sunset", "WWW-Authenticate"),
+    *("X-Request-ID", "X-Total-Count"),
 )
 PREFLIGHT_HEADER = "access-control-request-method"
 """An OPTIONS request with this header is a preflight."""

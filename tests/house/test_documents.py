@@ -331,7 +331,7 @@ def test_every_variable_set_before_make_is_in_the_configuration_table(document: 
 
 TO_ANYBODY = {"Accept", "Cache-Control", "Content-Type", "Content-Length"}
 """Headers that browsers let any page send, or read."""
-NOT_FOR_PAGES = {"X-Forwarded-For", "X-Forwarded-Host"}
+NOT_FOR_PAGES = {"User-Agent", "X-Forwarded-For", "X-Forwarded-Host"}
 
 
 def test_pages_may_send_and_read_the_headers_that_the_documents_name() -> None:

@@ -8,11 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
+from urllib.parse import unquote
 
 Json = Mapping[str, Any]
 METHODS = ("get", "put", "post", "patch", "delete")
 LOWER_BOUNDS = ("minimum", "minLength", "minItems")
 UPPER_BOUNDS = ("maximum", "maxLength", "maxItems")
+
+
+def referred(document: Json, reference: str) -> Json:
+    """What a `$ref` within the document refers to (RFC 6901, 6)."""
+    found: Any = document
+    for part in reference.removeprefix("#/").split("/"):
+        name = unquote(part).replace("~1", "/").replace("~0", "~")
+        found = found[int(name) if isinstance(found, list) else name]
+    return cast("Json", found)
 
 
 def breaking(old: Json, new: Json) -> list[str]:
@@ -53,7 +63,8 @@ class Comparison:
                 yield f"{where}: parameter {name} is required"
 
     def body(self, where: str, old: Json, new: Json) -> Iterator[str]:
-        before, after = old.get("requestBody", {}), new.get("requestBody", {})
+        before = self._resolved(self.old, old.get("requestBody", {}))
+        after = self._resolved(self.new, new.get("requestBody", {}))
         if after.get("required") and not before.get("required"):
             yield f"{where}: a body is required"
         for media_type, content in before.get("content", {}).items():
@@ -168,8 +179,7 @@ class Comparison:
 
     def _resolved(self, document: Json, node: Json) -> Json:
         if "$ref" in node:
-            _, _, kind, name = node["$ref"].split("/")
-            return self._resolved(document, document["components"][kind][name])
+            return self._resolved(document, referred(document, node["$ref"]))
         if len(node.get("allOf", ())) == 1:
             return {**self._resolved(document, node["allOf"][0]), **{k: v for k, v in node.items() if k != "allOf"}}
         return node

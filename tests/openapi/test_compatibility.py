@@ -64,8 +64,14 @@ EXTENDS: list[Change] = [
 
 
 @pytest.fixture(scope="module")
-def document() -> Document:
+def whole() -> Document:
     return write_openapi.generated("catalogo")
+
+
+@pytest.fixture(scope="module")
+def document(whole: Document) -> Document:
+    """Only the short paths, so that a change needs to be made in one place."""
+    return whole | {"paths": {path: item for path, item in whole["paths"].items() if "/v1/" not in path}}
 
 
 @pytest.mark.parametrize(("change", "named"), BREAKS, ids=[named for _, named in BREAKS])
@@ -82,3 +88,19 @@ def test_an_extension_breaks_nobody(document: Document, change: Change) -> None:
     change(changed)
 
     assert breaking(document, changed) == []
+
+
+def test_paths_with_the_version_in_them_break_nobody_and_cannot_be_taken_away(
+    document: Document, whole: Document
+) -> None:
+    assert breaking(document, whole) == []
+    assert "GET /api/v1/produtos/{id}/: is gone" in breaking(whole, document)
+
+
+def test_a_breaking_change_is_named_at_the_path_that_refers_to_it_too(whole: Document) -> None:
+    changed = copy.deepcopy(whole)
+    page_size(changed).update(maximum=500)
+
+    assert breaking(whole, changed) == [
+        f"GET {path}: parameter query page_size: maximum is lowered" for path in (COLLECTION, "/api/v1/produtos/")
+    ]
