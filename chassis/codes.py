@@ -5,6 +5,7 @@ PROBLEMS = (
     "CONFLICT",
     "CONTENDED",
     "FORBIDDEN",
+    "GONE",
     "IDEMPOTENCY_KEY_REUSED",
     "INTERNAL",
     "INVALID",

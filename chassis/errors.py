@@ -10,6 +10,7 @@
      ├─ RequestTimeout       408  the request has not arrived in time
      ├─ Conflict             409
      │   └─ Contended             other requests hold the same rows now; carries Retry-After
+     ├─ Gone                 410  what the client has read so far leads no further: it must begin anew
      ├─ PreconditionFailed   412  somebody else changed it first
      ├─ TooLarge             413
      ├─ UnsupportedMedia     415
@@ -134,6 +135,10 @@ class Contended(Conflict):
         super().__init__(detail, **more)
 
 
+class Gone(Refusal):
+    status, code = 410, "GONE"
+
+
 class PreconditionFailed(Refusal):
     status, code = 412, "PRECONDITION_FAILED"
 
@@ -208,6 +213,7 @@ TITLES = {
     406: "Not Acceptable",
     408: "Request Timeout",
     409: "Conflict",
+    410: "Gone",
     412: "Precondition Failed",
     413: "Content Too Large",
     414: "URI Too Long",
@@ -231,6 +237,7 @@ BY_STATUS: dict[int, type[Refusal]] = {
         MethodNotAllowed,
         NotAcceptable,
         Conflict,
+        Gone,
         PreconditionFailed,
         TooLarge,
         UnsupportedMedia,

@@ -13,6 +13,8 @@ from chassis.db import folding, idempotency
 from chassis.db.database import Database
 from chassis.db.revisions import FIND_TABLE, READ_REVISION, Revisions, head
 from chassis.errors import Unavailable
+from chassis.feed import routes as feed_routes
+from chassis.feed.feed import Feed
 from chassis.identity import middleware
 from chassis.query.models import StrictModel
 from chassis.rest import openapi, operation_claims, routes
@@ -33,6 +35,8 @@ def required_scope(name: str) -> middleware.RequiredScope:
         # A claim is open to the write scope of any service, which `operation_claims` checks itself.
         if path in ("/", versions.SHORT, versions.LONG) or path.startswith((*PUBLIC_PATHS, operation_claims.PATH)):
             return None
+        if path.startswith((feed_routes.PATH, versions.long_path(feed_routes.PATH))):
+            return f"{name}:changes"
         reads = method in ("GET", "HEAD", "OPTIONS") or (method == "POST" and path.endswith("/query/"))
         return f"{name}:read" if reads else f"{name}:write"
 
@@ -51,6 +55,7 @@ def build(
     """The service's application. It starts without its database too, and is then live but not ready. The versions of
     its interface that will be taken away are `deprecated_versions`, such as `{"v1": Deprecation(…)}`."""
     database = Database(settings)
+    feed = Feed(database, settings)
     deprecated = {one.path: one.deprecated for one in collections if one.deprecated}
     deprecations = versions.Deprecations(deprecated, deprecated_versions or {})
     revision_of_code = head(name)
@@ -64,6 +69,7 @@ def build(
             await database.open()
             stack.push_async_callback(database.close)
             await stack.enter_async_context(idempotency.keep_forgetting(database))
+            await stack.enter_async_context(feed.keep_looking())
             if folded:
                 await stack.enter_async_context(folding.keep_folding(database, folded))
             yield
@@ -95,6 +101,7 @@ def build(
     for collection in collections:
         routes.add(app, collection)
     operation_claims.add_to(app)
+    feed_routes.add_to(app, feed, collections[0].kind.noun)
 
     versions.add_to(app)
     paths = {one.path.split("/")[2]: one.path for one in collections if versions.is_short(one.path)}

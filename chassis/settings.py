@@ -177,6 +177,12 @@ class DatabaseSettings(ProcessSettings):
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
     database_timeout: Annotated[float, Field(gt=0, le=60)] = 2.0
     """Seconds that one statement may take. Waiting for a connection may take half of that."""
+    max_followers: Annotated[int, Field(ge=1, le=10_000)] = 400
+    """Followers of the changes that may wait in one process; one address may have half of them."""
+    changes_kept: Annotated[int, Field(ge=1000, le=10**9)] = 1_000_000
+    """How many changes a service keeps for its followers."""
+    changes_kept_hours: Annotated[float, Field(gt=0, le=10_000)] = 24.0
+    """How long a service keeps a change, if it is not one of too many."""
 
     @property
     def searches(self) -> int:

@@ -44,7 +44,8 @@ SELECT count(*) FROM pg_stat_activity
 """
 TABLES_WITH_ROWS = r"""
 SELECT format('SELECT %L WHERE EXISTS (SELECT FROM %I.%I)', tablename, schemaname, tablename)
-  FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' \gexec
+  FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'change', 'feed_head')
+\gexec
 """
 # The schema gets back the owner and the privilege that PostgreSQL gives it, and that dumps do not repeat.
 EMPTY = """
@@ -54,6 +55,10 @@ DROP SCHEMA public CASCADE;
 CREATE SCHEMA public;
 ALTER SCHEMA public OWNER TO pg_database_owner;
 GRANT USAGE ON SCHEMA public TO PUBLIC;
+"""
+# Followers of the changes must begin anew, since what they have read may be gone. An older archive has no feed yet.
+NEW_EPOCH = r"""
+SELECT 'UPDATE public.feed_head SET epoch = DEFAULT' WHERE to_regclass('public.feed_head') IS NOT NULL \gexec
 """
 
 
@@ -136,6 +141,7 @@ def restore(clients: Clients, file: Path, *, force: bool) -> None:
                 with archive.open(f"{service}.dump") as dump:
                     one.fill(command, clients.environment(service), dump)
                 print(f"{service}: {archive.getinfo(f'{service}.dump').file_size / 1e6:.1f} MB", flush=True)
+                one.run(NEW_EPOCH)
             for one in restoring.values():
                 one.run("COMMIT;")
 

@@ -8,7 +8,10 @@ LARGE = 256 * 1024
 """The size of a table in bytes above which TRUNCATE is used, since DELETE leaves the space of the deleted rows
 behind."""
 
-TABLES = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+TABLES = """
+SELECT quote_ident(tablename) FROM pg_tables
+WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'feed_head')
+"""
 SEQUENCES = "SELECT quote_ident(sequencename) FROM pg_sequences WHERE schemaname = 'public'"
 
 
@@ -25,6 +28,10 @@ class SharedDatabase:
         tables, sequences = self._names(TABLES), self._names(SEQUENCES)
         size = ", ".join(f"pg_relation_size('{table}')" for table in tables)
         # In one statement rows may be deleted in any order, since foreign keys are checked when it ends.
+        fed = [table for table in tables if table not in ("change", "idempotency")]
+        silent, telling = (
+            "".join(f"ALTER TABLE {one} {how} TRIGGER USER;" for one in fed) for how in ("DISABLE", "ENABLE")
+        )
         deletions = ", ".join(f"deletion{n} AS (DELETE FROM {table})" for n, table in enumerate(tables))
         restarts = ", ".join(f"setval('{sequence}', 1, false)" for sequence in sequences)
         self._emptying = f"""
@@ -33,9 +40,10 @@ class SharedDatabase:
             BEGIN
                 LOCK TABLE {", ".join(tables)};
                 IF greatest({size}) > {LARGE} THEN
-                    TRUNCATE {", ".join(tables)};
+                    {silent} TRUNCATE {", ".join(tables)}; {telling}
                 ELSE
                     WITH {deletions} SELECT 0 INTO deleted;
+                    DELETE FROM change; -- what the deletions have told
                 END IF;
                 PERFORM {restarts};
             END $$

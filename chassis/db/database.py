@@ -99,6 +99,8 @@ class Database:
         # More attempts than the pool has connections: after a restart of the server, all idle ones are dead.
         self._attempts = settings.database_pool_size + MAX_DEADLOCKS
         self._default_timeout_ms = round(self.timeout * SERVER_SHARE * 1000)
+        self.committed: Callable[[], None] = lambda: None
+        """What is called after each COMMIT."""
         self._outage = Outage()
         self._searches = Bulkhead(settings.searches, settings.searches_waiting)
         self._pool: AsyncConnectionPool[DatabaseConnection] = AsyncConnectionPool(
@@ -176,7 +178,9 @@ class Database:
             transaction = Transaction(connection, self.timeout)
             try:
                 await self._set_timeouts(connection)
-                return await transaction.run(work)
+                result = await transaction.run(work)
+                self.committed()
+                return result
             except _DeadlockError as undone:
                 deadlocks += 1
                 if deadlocks == MAX_DEADLOCKS or deadline.remaining() <= 0:

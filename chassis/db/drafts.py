@@ -2,7 +2,7 @@
 
 Alembic compares the models with the database. It does not know the trigger and the trigram indexes of folded texts,
 leaves out the check of a new column, and builds an index while everybody waits. So what takes long becomes a second
-migration, which runs while others read and write.
+migration, which runs while others read and write. Nor does Alembic know the triggers that tell the changes of a table.
 """
 
 from __future__ import annotations
@@ -13,26 +13,30 @@ from alembic.autogenerate import renderers
 from alembic.operations import ops
 from sqlalchemy import CheckConstraint, Column, Index, Table
 
+from chassis.db.changes import CHANGE, FEED_HEAD
+
+SEARCH, CHANGE_TRIGGERS = "chassis.db.search", "chassis.db.change_triggers"
+
 
 class NoDraft(Exception):
     """The rows that exist do not fit the models. The message says what to decide."""
 
 
 class Step(ops.MigrateOperation):
-    """A call of a function of `chassis.db.search`, and the call that takes it back, if one must."""
+    """A call of a function of `module`, and the call that takes it back, if one must."""
 
-    def __init__(self, call: str, undo: str = "") -> None:
-        self.call, self.undo = call, undo
+    def __init__(self, call: str, undo: str = "", module: str = SEARCH) -> None:
+        self.call, self.undo, self.module = call, undo, module
 
     def reverse(self) -> Step:
-        return Step(self.undo, self.call)
+        return Step(self.undo, self.call, self.module)
 
 
 @renderers.dispatch_for(Step)
 def _render(context: Any, step: Step) -> str | list[str]:
     if not step.call:
         return []
-    context.imports.add(f"from chassis.db.search import {step.call.partition('(')[0]}")
+    context.imports.add(f"from {step.module} import {step.call.partition('(')[0]}")
     return step.call
 
 
@@ -43,12 +47,16 @@ def complete(context: Any, _revision: Any, scripts: list[ops.MigrationScript]) -
     tables: dict[str, Table] = context.opts["target_metadata"].tables
     created = {operation.table_name for operation in upgrade.ops if isinstance(operation, ops.CreateTableOp)}
     later: list[Step] = []
+    others = [one for one in upgrade.ops if getattr(one, "table_name", "") not in (CHANGE, FEED_HEAD)]
+    if len(others) < len(upgrade.ops):
+        upgrade.ops = [Step("create_feed()", "drop_feed()", CHANGE_TRIGGERS), *others]
     for operation in list(upgrade.ops):
         table = tables.get(getattr(operation, "table_name", ""))
         if table is not None and isinstance(operation, ops.CreateTableOp):
             forms = _folded(table)
             upgrade.ops += [_trigger(table, forms, {})] if forms else []
             upgrade.ops += [_step("trigram_index", table.name, form) for form in forms.values()]
+            upgrade.ops += _telling(table)
         elif table is not None and table.name not in created and isinstance(operation, ops.ModifyTableOps):
             steps, after = _on_rows(table, operation)
             upgrade.ops += steps
@@ -100,6 +108,19 @@ def _trigger(table: Table, now: dict[str, str], before: dict[str, str]) -> Step:
         return f"add_fold_trigger({', '.join(map(repr, [table.name, *columns]))})"
 
     return Step(call(now), call(before) if before else f"drop_fold_trigger({table.name!r})")
+
+
+def _telling(table: Table) -> list[Step]:
+    """The triggers that tell the changes of a new table, if its rows have ids, and of the rows that they refer to."""
+    if "id" not in table.columns:
+        return []
+    name = table.name
+    steps = [Step(f"tell_changes({name!r})", f"stop_telling({name!r})", CHANGE_TRIGGERS)]
+    for key in table.foreign_keys:
+        parent = key.column.table.name
+        call = f"tell_shown({parent!r}, {name!r}, {key.parent.name!r})"
+        steps.append(Step(call, f"stop_telling_shown({parent!r}, {name!r})", CHANGE_TRIGGERS))
+    return steps
 
 
 def _index(table: Table, index: Index) -> Step:

@@ -30,6 +30,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from chassis import scalars
+from chassis.db.changes import add_change_tables
 from chassis.db.filters import sort_key
 from chassis.db.folding import OLDER_FOLD
 from chassis.text import LAST_CHARACTER, NAME_MAX, describe_text, fold, text_constraints, valid_text
@@ -45,8 +46,10 @@ NAMING = {
 
 
 def tables() -> registry:
-    """The registry for one service's tables."""
-    return registry(metadata=MetaData(naming_convention=NAMING))
+    """The registry for one service's tables. Those of its feed of changes are there from the beginning."""
+    metadata = MetaData(naming_convention=NAMING)
+    add_change_tables(metadata)
+    return registry(metadata=metadata)
 
 
 def id_field() -> Any:

@@ -388,6 +388,7 @@ class HttpConnection(HttpToolsProtocol):
                 write_batch.flush()  # uvicorn closes the connection; earlier answers must leave before that
                 raise
 
+        cycle.scope["begin_waiting"] = self._begin_waiting  # type: ignore[typeddict-unknown-key]  # for `chassis.feed`
         self._running_cycle = cycle
         self._task = self.loop.create_task(cycle.run_asgi(run_app))
         self._task.add_done_callback(self._task_done)
@@ -411,6 +412,12 @@ class HttpConnection(HttpToolsProtocol):
             self.peer.active_requests -= 1
             if not self.peer.connections:
                 self.state.forget_if_gone(self.peer)
+
+    def _begin_waiting(self, at_drain: Callable[[], None]) -> None:
+        """The running request waits for something to happen, and nobody works on it: from now on it is active no
+        longer. A drain calls `at_drain`, which must end its waiting."""
+        self._deactivate()
+        self.state.at_drain.add(at_drain)
 
     def _add_buffered(self, size: int) -> None:
         self.buffered_bytes += size

@@ -7,6 +7,7 @@ loses some.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from uvicorn.server import ServerState
@@ -80,6 +81,8 @@ class ConnectionsState(ServerState):
         self.idle_timeout = idle_timeout
         """Seconds that a connection may be idle between two requests."""
         self.draining = False
+        self.at_drain = set[Callable[[], None]]()
+        """What ends the requests that wait for something to happen."""
         self.peers: dict[str, Peer] = {}
         self.active_requests = 0
         """Requests that the application is working on."""

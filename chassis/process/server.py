@@ -115,6 +115,8 @@ class Server(uvicorn.Server):
         self.state.draining = True
         for connection in self._connections():
             connection.drain()
+        for end_waiting in self.state.at_drain:
+            end_waiting()
         loop = asyncio.get_running_loop()
         began = loop.time()
         while (self.state.connections or self.state.tasks) and not self.force_exit:

@@ -100,6 +100,7 @@ REFUSALS: dict[int, tuple[str, str]] = {
     404: ("NOT_FOUND", "{noun} 999 não existe"),
     406: ("NOT_ACCEPTABLE", "só há representação em application/json"),
     409: ("CONTENDED", "o recurso está sendo alterado por outros; tente de novo"),
+    410: ("GONE", "as mudanças desde essa posição já não são guardadas; recomece sem `after`"),
     412: ("PRECONDITION_FAILED", "o recurso foi alterado por outra pessoa; leia-o de novo e repita"),
     413: ("TOO_LARGE", "o corpo passa do limite de 1000000 bytes"),
     414: ("LIMIT_EXCEEDED", "o endereço passa do limite de 49152 bytes"),
@@ -191,6 +192,7 @@ def _complete(operation: Schema, method: str) -> None:
     statuses = [400, 401, 403, 406, 429, 500, 503, 504]
     statuses += [404] if "path" in places else []
     statuses += [414] if "query" in places else []
+    statuses += [410] if "after" in names else []
     statuses += [409] if "Idempotency-Key" in names else []
     statuses += [412] if "If-Match" in names else []
     statuses += [413, 415] if "requestBody" in operation else []
@@ -303,7 +305,7 @@ def describe(
                 routes=app.routes,
                 servers=[{"url": "/"}],
                 tags=[{"name": one.name, "description": one.path} for one in collections]
-                + [{"name": "index", "description": "/api/"}],
+                + [{"name": "changes", "description": "/api/changes/"}, {"name": "index", "description": "/api/"}],
                 separate_input_output_schemas=False,
             )
             document["paths"] = _tidied(document["paths"])

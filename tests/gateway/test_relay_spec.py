@@ -111,7 +111,7 @@ async def test_a_page_of_a_collection_is_the_one_that_relays_algorithm_returns(
     contains: str | None,
 ) -> None:
     with psycopg.connect(database_urls["pessoas"], autocommit=True) as connection:
-        connection.execute("TRUNCATE pessoa RESTART IDENTITY")
+        connection.execute("DELETE FROM pessoa; SELECT setval('pessoa_id_seq', 1, false)")
     builders.insert_pessoas(database_urls["pessoas"], names)
     order = data.draw(st.sampled_from(["ID_ASC", "ID_DESC", "NOME_PESSOA_ASC", "NOME_PESSOA_DESC"]))
     rows = [(fold(name) if order.startswith("NOME") else "", id) for id, name in enumerate(names, start=1)]
@@ -139,10 +139,10 @@ async def test_a_page_below_each_parent_is_the_one_that_relays_algorithm_returns
 ) -> None:
     """One cursor can be used for all parents: it is a place in the order, and its row belongs to only one of them."""
     with psycopg.connect(database_urls["pessoas"], autocommit=True) as connection:
-        connection.execute("TRUNCATE pessoa RESTART IDENTITY")
+        connection.execute("DELETE FROM pessoa; SELECT setval('pessoa_id_seq', 1, false)")
     builders.insert_pessoas(database_urls["pessoas"], ["Ana", "Bia"])
     with psycopg.connect(database_urls["solicitacoes"], autocommit=True) as connection:
-        connection.execute("TRUNCATE solicitacao RESTART IDENTITY")
+        connection.execute("DELETE FROM solicitacao; SELECT setval('solicitacao_id_seq', 1, false)")
         for owner, day in owners:
             connection.execute(
                 "INSERT INTO solicitacao (servico_id, pessoa_id, produto_id, data_solicitacao) VALUES (1, %s, 1, %s)",

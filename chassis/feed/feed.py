@@ -1,0 +1,234 @@
+"""Follows the changes of a service's database once for all followers of this process.
+
+While anybody waits, this process looks for new changes every few milliseconds, whatever the number of followers, and at
+once when it has written something itself. A look numbers what is committed, in one statement. New changes are read once
+and kept for a while, so that those who wait need no statement of their own.
+
+While nobody waits, a write costs only its trigger: nothing is numbered then but every few seconds, so that little
+remains to be done when somebody comes.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from uuid import UUID
+
+from chassis.db.changes import BATCH
+from chassis.db.database import Database
+from chassis.db.repeating import repeating
+from chassis.errors import Busy, Gone, Refusal
+from chassis.feed import metrics
+from chassis.feed.log import Change, ChangeLog, Head
+from chassis.settings import DatabaseSettings
+
+log = logging.getLogger("feed")
+
+BETWEEN_LOOKS = 0.008
+"""Seconds from one look to the next at least, so that the writes of that time are numbered together."""
+LOOK_SECONDS = 0.02
+"""Seconds from one look to the next while there are changes, of which other processes may be the writers."""
+QUIET_LOOK_SECONDS = 0.05
+"""The same when there has been none for a while."""
+QUIET_AFTER_SECONDS = 2.0
+HOUSEKEEPING_SECONDS = 10.0
+RECENT = 4 * BATCH
+"""How many changes are kept for those who wait; a follower that is further behind reads them from the database."""
+
+NOT_KEPT = "as mudanças desde essa posição já não são guardadas; recomece sem `after`"
+ANOTHER_EPOCH = "o banco de dados foi restaurado, e as posições de antes não valem; recomece sem `after`"
+BEYOND = "essa posição está além da última mudança; recomece sem `after`"
+TOO_MANY = "há seguidores demais neste momento; tente de novo em instantes"
+
+
+class Feed:
+    """The changes of one database, for the followers of one process."""
+
+    def __init__(self, database: Database, settings: DatabaseSettings) -> None:
+        self._log = ChangeLog(database)
+        self._max_followers = settings.max_followers
+        self._kept, self._kept_seconds = settings.changes_kept, settings.changes_kept_hours * 3600
+        self._followers: dict[str, int] = {}
+        self._followed = asyncio.Event()
+        self._kicked = asyncio.Event()
+        self._news = asyncio.Event()
+        self._head: Head | None = None
+        self._recent: list[Change] = []
+        self.draining = False
+        database.committed = self._kick
+
+    # -- reading -----------------------------------------------------------------------------------------------
+
+    async def head(self) -> Head:
+        """How far the feed goes, with all that has been committed before this call."""
+        head = await self._log.number()
+        while head.as_of is None:
+            head = await self._log.number()
+        return head
+
+    async def after(self, position: int, epoch: UUID | None, limit: int) -> tuple[Head, list[Change]]:
+        """The head, and the first changes after `position`. Raises Gone when they cannot be told from there."""
+        head = await self._log.number()
+        _require_known(head, position, epoch)
+        if head.last == position:
+            return head, []
+        return head, self._require_next(position, await self._log.read(position, limit))
+
+    @staticmethod
+    def _require_next(position: int, changes: list[Change]) -> list[Change]:
+        """`changes`. Raises Gone when they do not begin right after `position`, since others were trimmed meanwhile."""
+        if not changes or changes[0].seq != position + 1:
+            raise Gone(NOT_KEPT)
+        return changes
+
+    # -- waiting -----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def follower(self, address: str) -> Generator[None]:
+        """Somebody at `address` waits inside of this context. Raises Busy when too many do."""
+        mine, all_of_them = self._followers.get(address, 0), sum(self._followers.values())
+        if all_of_them >= self._max_followers or mine >= max(1, self._max_followers // 2):
+            raise Busy(TOO_MANY)
+        self._followers[address] = mine + 1
+        metrics.FOLLOWERS.value += 1
+        self._followed.set()
+        try:
+            yield
+        finally:
+            metrics.FOLLOWERS.value -= 1
+            self._followers[address] -= 1
+            if not self._followers[address]:
+                del self._followers[address]
+            if not self._followers:
+                self._followed.clear()
+
+    async def wait(self, position: int, epoch: UUID, seconds: float) -> None:
+        """Returns when there is something after `position`, when the epoch is another one, when this process drains, or
+        after `seconds`. The caller must be a `follower`."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while not self.draining and not self._differs(position, epoch) and loop.time() < until:
+            news = self._news
+            try:
+                async with asyncio.timeout_at(until):
+                    await news.wait()
+            except TimeoutError:
+                return
+
+    def _differs(self, position: int, epoch: UUID) -> bool:
+        return self._head is not None and (self._head.last > position or self._head.epoch != epoch)
+
+    async def waited(self, position: int, epoch: UUID, limit: int) -> tuple[Head, list[Change]]:
+        """Like `after`, for somebody who has waited: without a statement, unless he is far behind."""
+        head, recent = self._head, self._recent
+        if head is None:
+            return await self.after(position, epoch, limit)
+        _require_known(head, min(position, head.last), epoch)
+        if head.last <= position:
+            return head._replace(last=position), []
+        begin = position + 1 - recent[0].seq if recent else -1
+        if begin >= 0:
+            return head, recent[begin : begin + limit]
+        return await self.after(position, epoch, limit)
+
+    def drain(self) -> None:
+        """Ends all waiting: this process ends."""
+        self.draining = True
+        self._tell()
+
+    # -- looking -----------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def keep_looking(self) -> AsyncGenerator[None]:
+        """Looks for changes while anybody waits, and trims, until this context ends."""
+        looking = asyncio.create_task(self._look_while_followed(), name="feed")
+        async with repeating(self._keep_house, HOUSEKEEPING_SECONDS, log, "changes are not trimmed"):
+            try:
+                yield
+            finally:
+                looking.cancel()
+                await asyncio.gather(looking, return_exceptions=True)
+
+    def _kick(self) -> None:
+        """This process has committed something."""
+        if self._followers:
+            self._kicked.set()
+
+    def _tell(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    async def _look_while_followed(self) -> None:
+        moved_at = -QUIET_AFTER_SECONDS
+        while True:
+            if not self._followed.is_set():
+                await self._followed.wait()
+                self._head, self._recent = None, []
+            self._kicked.clear()
+            try:
+                if await self._look():
+                    moved_at = time.monotonic()
+            except Refusal:
+                pass  # the database logs that itself
+            except Exception as failure:  # nobody would notice if this loop ended
+                log.warning("changes cannot be read", extra={"reason": repr(failure)})
+            await asyncio.sleep(BETWEEN_LOOKS)
+            quiet = time.monotonic() - moved_at > QUIET_AFTER_SECONDS
+            try:
+                async with asyncio.timeout((QUIET_LOOK_SECONDS if quiet else LOOK_SECONDS) - BETWEEN_LOOKS):
+                    await self._kicked.wait()
+            except TimeoutError:
+                pass
+
+    async def _look(self) -> bool:
+        """Numbers and reads what is new, and wakes those who wait. Returns whether there was something."""
+        before, head = self._head, await self._log.number()
+        if before is None or before.epoch != head.epoch:
+            self._recent, known = [], head.last
+        else:
+            known = before.last
+        while known < head.last:
+            new = await self._log.read(known, BATCH)
+            if not new or new[0].seq != known + 1:  # it was trimmed meanwhile
+                self._recent, known = [], head.last
+                break
+            self._recent += new
+            known = new[-1].seq
+            self._observe_lag(new)
+        if len(self._recent) > 2 * RECENT:
+            del self._recent[:RECENT]
+        moved = before is None or (known, head.epoch) != (before.last, before.epoch)
+        self._head = head._replace(last=known)
+        metrics.LAST.value = known
+        if moved:
+            self._tell()
+        return moved
+
+    @staticmethod
+    def _observe_lag(changes: list[Change]) -> None:
+        now = datetime.now(UTC)
+        for change in changes:
+            metrics.LAG_SECONDS.observe(max(0.0, (now - change.at).total_seconds()))
+
+    async def _keep_house(self) -> None:
+        head = await self._log.number()
+        metrics.LAST.value = max(metrics.LAST.value, head.last)
+        while head.as_of is None:
+            head = await self._log.number()
+        metrics.UNNUMBERED.value = await self._log.unnumbered()
+        trimmed = head.trimmed
+        while last := await self._log.trim(self._kept, self._kept_seconds):
+            metrics.TRIMMED.value += last[0] - trimmed
+            trimmed = last[0]
+
+
+def _require_known(head: Head, position: int, epoch: UUID | None) -> None:
+    """Raises Gone when `position` is none of the feed as it is now."""
+    if epoch is not None and epoch != head.epoch:
+        raise Gone(ANOTHER_EPOCH)
+    if position > head.last:
+        raise Gone(BEYOND)
+    if position < head.trimmed:
+        raise Gone(NOT_KEPT)
