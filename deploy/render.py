@@ -129,11 +129,14 @@ def variables() -> str:
 
 
 def scopes() -> str:
-    reads, writes = (code(f"{service.name}:{right}" for service in SERVICES) for right in ("read", "write"))
+    reads, writes, changes = (
+        code(f"{service.name}:{right}" for service in SERVICES) for right in ("read", "write", "changes")
+    )
     return table(
         ("scope", "allows"),
         (reads, "to read, also by `POST …/query/`"),
         (writes, "to create, change and delete, and to see what was written"),
+        (changes, "to follow the [changes](rest.md#changes), and nothing else"),
     )
 
 

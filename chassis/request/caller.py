@@ -1,7 +1,8 @@
 """Who is calling, and what they may do.
 
 With AUTH_MODE=off every caller is ANYBODY, who may do everything. With AUTH_MODE=jwt `chassis.identity` makes a Caller
-from the bearer token of each request (RFC 6750). Scopes are `<service>:read` and `<service>:write`.
+from the bearer token of each request (RFC 6750). Scopes are `<service>:read`, `<service>:write` and
+`<service>:changes`.
 """
 
 from dataclasses import dataclass

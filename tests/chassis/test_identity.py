@@ -16,7 +16,7 @@ from tests.issuer import Issuer, bearer, jwks, mint
 from tests.resources import ALL, PESSOAS, SOLICITACOES, Resource, short_name
 
 every = pytest.mark.parametrize("resource", ALL, ids=short_name)
-EVERYTHING = [f"{service.name}:{right}" for service in SERVICES for right in ("read", "write")]
+EVERYTHING = [f"{service.name}:{right}" for service in SERVICES for right in ("read", "write", "changes")]
 
 
 async def asked(client: httpx2.AsyncClient, resource: Resource, id: int, **headers: Any) -> dict[str, httpx2.Response]:
@@ -68,6 +68,17 @@ async def test_each_route_needs_the_scope_of_its_service_and_kind(
         assert [(name, answer.status_code) for name, answer in allowed if answer.status_code in (401, 403, 500)] == []
         refused = forbidden[0].json()
         assert (refused["code"], refused["detail"]) == ("FORBIDDEN", f"falta o escopo {needed}")
+
+
+@pytest.mark.parametrize("service", [service.name for service in SERVICES])
+async def test_the_changes_need_a_scope_of_their_own(protected: Applications, services: Services, service: str) -> None:
+    client, needed = protected.services.client(service), f"{service}:changes"
+    others = [scope for scope in EVERYTHING if scope != needed]
+
+    for path in ("/api/changes/", "/api/changes", "/api/v1/changes/"):
+        assert (await client.get(path)).status_code == 401
+        assert (await client.get(path, headers=bearer(*others))).json()["detail"] == f"falta o escopo {needed}"
+        assert (await client.get(path, headers=bearer(needed))).status_code == 200
 
 
 async def test_nothing_is_written_without_the_scope(protected: Applications, services: Services) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests import builders
 from tests.applications import Services
+from tests.feed.conftest import connect
 from tests.resources import ALL, CATEGORIAS, Resource, short_name
 
 CHANGES = "/api/changes/"
@@ -101,7 +102,7 @@ async def test_of_a_categoria_with_very_many_produtos_only_itself_is_told(
     services: Services, database_urls: dict[str, str]
 ) -> None:
     categoria = await builders.categoria(services)
-    with psycopg.connect(database_urls["catalogo"]) as connection:
+    with connect(database_urls["catalogo"]) as connection:
         connection.execute(
             "INSERT INTO produto (nome_produto, nome_busca, categoria_id)"
             " SELECT 'x', 'x', %s FROM generate_series(1, 1001)",
@@ -117,7 +118,8 @@ async def test_of_a_categoria_with_very_many_produtos_only_itself_is_told(
 async def test_bulk_writes_by_psql_are_told_row_by_row(services: Services, database_urls: dict[str, str]) -> None:
     before = await position(services.pessoas)
 
-    with psycopg.connect(database_urls["pessoas"], autocommit=True) as connection:
+    with connect(database_urls["pessoas"]) as connection:
+        connection.autocommit = True
         with connection.cursor().copy("COPY pessoa (nome_pessoa, nome_busca) FROM STDIN") as copy:
             for n in range(50):
                 copy.write_row((f"P{n}", f"p{n}"))
@@ -138,7 +140,7 @@ async def test_bulk_writes_by_psql_are_told_row_by_row(services: Services, datab
 @pytest.mark.parametrize("resource", ALL, ids=short_name)
 def test_truncate_is_refused_since_it_would_tell_nobody(resource: Resource, database_urls: dict[str, str]) -> None:
     refused = pytest.raises(psycopg.errors.RaiseException, match="would not be told")
-    with psycopg.connect(database_urls[resource.service]) as connection, refused:
+    with connect(database_urls[resource.service]) as connection, refused:
         connection.execute(f"TRUNCATE {resource.noun} CASCADE".encode())
 
 
@@ -146,7 +148,7 @@ async def test_what_is_rolled_back_is_not_told_and_leaves_no_gap(
     services: Services, database_urls: dict[str, str]
 ) -> None:
     before = await position(services.pessoas)
-    with psycopg.connect(database_urls["pessoas"]) as connection:
+    with connect(database_urls["pessoas"]) as connection:
         connection.execute("INSERT INTO pessoa (nome_pessoa, nome_busca) VALUES ('A', 'a')")
         connection.rollback()
 
@@ -166,7 +168,7 @@ async def test_a_change_that_is_committed_after_a_later_one_is_not_lost(
     services: Services, database_urls: dict[str, str]
 ) -> None:
     before = await position(services.pessoas)
-    with psycopg.connect(database_urls["pessoas"]) as slow:
+    with connect(database_urls["pessoas"]) as slow:
         first = slow.execute(INSERT).fetchone()
         second = await builders.pessoa(services)
         seen = await changes(services.pessoas, before)
@@ -185,7 +187,7 @@ async def test_changes_of_one_row_keep_their_order_whoever_began_first(
     row = await builders.pessoa(services)
     before = await position(services.pessoas)
     delete, url = "DELETE FROM pessoa WHERE id = %s", database_urls["pessoas"]
-    with psycopg.connect(url) as early, psycopg.connect(url) as late:
+    with connect(url) as early, connect(url) as late:
         early.execute("INSERT INTO idempotency (key, fingerprint) VALUES ('early', '')")  # it has its xid now
         late.execute("UPDATE pessoa SET nome_pessoa = 'Late' WHERE id = %s", [row["id"]])
         late.commit()
@@ -203,8 +205,8 @@ async def test_a_transaction_that_is_open_delays_nothing_in_this_database_or_ano
 ) -> None:
     before = await position(services.pessoas)
     with (
-        psycopg.connect(database_urls["servicos"]) as elsewhere,
-        psycopg.connect(database_urls["pessoas"]) as here,
+        connect(database_urls["servicos"]) as elsewhere,
+        connect(database_urls["pessoas"]) as here,
     ):
         elsewhere.execute("INSERT INTO servico (nome_servico, nome_busca) VALUES ('A', 'a')")
         here.execute("INSERT INTO idempotency (key, fingerprint) VALUES ('open', '')")
@@ -242,7 +244,7 @@ async def test_a_produto_that_is_added_while_its_categoria_is_renamed_is_told_wi
     before = await position(services.catalogo)
     rename = "UPDATE categoria SET nome_categoria = 'Nova', nome_busca = 'nova' WHERE id = %s"
     waits = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
-    with psycopg.connect(url) as adding, psycopg.connect(url) as renaming, psycopg.connect(url) as observer:
+    with connect(url) as adding, connect(url) as renaming, connect(url) as observer:
         [produto] = adding.execute(
             "INSERT INTO produto (nome_produto, nome_busca, categoria_id) VALUES ('A', 'a', %s) RETURNING id",
             [categoria["id"]],
@@ -279,7 +281,7 @@ async def test_a_position_of_another_epoch_is_gone(services: Services, database_
     begin = (await services.pessoas.get(CHANGES)).json()
     where = {"after": begin["last"], "epoch": begin["epoch"]}
     same = await services.pessoas.get(CHANGES, params=where)
-    with psycopg.connect(database_urls["pessoas"]) as connection:
+    with connect(database_urls["pessoas"]) as connection:
         connection.execute("UPDATE feed_head SET epoch = DEFAULT")
 
     other = await services.pessoas.get(CHANGES, params=where)
