@@ -5,7 +5,7 @@ CONTRIBUTING.md says how to write an example; this is the same rule as a program
 - a `bash` block that begins with `curl` or with `NAME=$(curl`, and every `graphql` block, is sent, in order; the `json`
   or `http` block after it is its answer: the same members with the same values;
 - `NAME=$(curl … | id_de)` keeps the id of the answer, and `$NAME`, outside of single quotes, is it from then on;
-- an instant, an ETag or a trace id matches any other, and a row that is created may get another id than the document
+- an instant, an ETag, a trace id or an epoch matches any other, and a row that is created may get another id than the document
   shows: later answers then have that one, but nobody mends a question;
 - `<!-- not run -->` before a block says that it is only shown.
 """
@@ -69,6 +69,7 @@ KEPT = re.compile(r"([A-Z]+)=\$\((curl .*) \| id_de\)\n", re.S)
 VARIABLE = re.compile(r"'[^']*'|\$([A-Z]+)")
 
 FORMS = (
+    re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
     re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"),  # an instant
     re.compile(r'"[\w-]{20}"'),  # an ETag
     re.compile(r"[0-9a-f]{32}"),  # a trace id
