@@ -5,8 +5,8 @@ CONTRIBUTING.md says how to write an example; this is the same rule as a program
 - a `bash` block that begins with `curl` or with `NAME=$(curl`, and every `graphql` block, is sent, in order; the `json`
   or `http` block after it is its answer: the same members with the same values;
 - `NAME=$(curl … | id_de)` keeps the id of the answer, and `$NAME`, outside of single quotes, is it from then on;
-- an instant, an ETag, a trace id or an epoch matches any other, and a row that is created may get another id than the document
-  shows: later answers then have that one, but nobody mends a question;
+- an instant, an ETag, a trace id or an epoch matches any other, and a row that is created may get another id than the
+  document shows: later answers then have that one, but nobody mends a question;
 - `<!-- not run -->` before a block says that it is only shown.
 """
 
