@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse
 
 from chassis.db import folding, idempotency
 from chassis.db.database import Database
-from chassis.db.revisions import FIND_TABLE, READ_REVISION, Revisions, head
+from chassis.db.revisions import FIND_TABLE, MISSING_TABLES, READ_REVISION, Revisions, head
 from chassis.errors import Unavailable
 from chassis.feed import routes as feed_routes
 from chassis.feed.feed import Feed
@@ -59,6 +59,7 @@ def build(
     deprecated = {one.path: one.deprecated for one in collections if one.deprecated}
     deprecations = versions.Deprecations(deprecated, deprecated_versions or {})
     revision_of_code = head(name)
+    tables = [one.kind.rows.table.name for one in collections]
     folded = {one.kind.rows.table.name: one.kind.rows.folded for one in collections if one.kind.rows.folded}
 
     @asynccontextmanager
@@ -84,6 +85,8 @@ def build(
             raise Unavailable(
                 f"o banco de dados está na revisão {found.database}, nova demais para a deste serviço, {found.code}"
             )
+        if missing := await database.fetch(MISSING_TABLES, (tables,)):
+            raise Unavailable(f"o banco de dados não tem a tabela {missing[0][0]}: é o de outro serviço?")
 
     app = chassis_app.build(
         name,

@@ -278,7 +278,7 @@ def main(arguments: list[str], variables: dict[str, str]) -> int:
         if restoring:
             with reached(variables, create=True) as clients:
                 restore(clients, Path(chosen or ""), force=variables.get("FORCE") == "1")
-            print(f"restored {chosen}; the services migrate it, if they are newer, when they start")
+            print(f"restored {chosen}; run the migrations before the services start, as `make run` and compose.yaml do")
         else:
             file = Path(chosen) if chosen else new_file(Path("backups"))
             if file.exists():

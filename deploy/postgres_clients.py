@@ -1,7 +1,7 @@
 """PostgreSQL's client programs (psql, pg_dump), connected to the services' databases wherever these are.
 
 The databases are in the containers of compose.yaml if COMPOSE is 1; else where `<NAME>_DATABASE_URL` of each service
-says, if these variables are set; else in DATA_DIR, where `make run` keeps them.
+says (or `<NAME>_DATABASE_URL_FILE`), if these variables are set; else in DATA_DIR, where `make run` keeps them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import contextlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,13 +62,16 @@ class Clients:
 
 
 @contextlib.contextmanager
-def reached(variables: Mapping[str, str], *, create: bool = False) -> Generator[Clients]:
-    """The client programs, connected to the databases that `variables` name. With `create` the system may not run on
-    DATA_DIR, and databases that do not exist there are created. Raises LaunchError and PostgresError."""
+def reached(
+    variables: Mapping[str, str], services: Sequence[str] = NAMES, *, create: bool = False
+) -> Generator[Clients]:
+    """The client programs, connected at least to the databases of `services`, which `variables` name. With `create` the
+    system may not run on DATA_DIR, and databases that do not exist there are created. Raises LaunchError and
+    PostgresError."""
     if variables.get("COMPOSE") == "1":
         yield Clients()
-    elif any(variables.get(databases.variable(name)) for name in NAMES):
-        with connected(databases.urls(*NAMES)) as programs:
+    elif any(databases.is_set(name, variables) for name in NAMES):
+        with connected(databases.urls(*services)) as programs:
             yield programs
     else:
         directory = data_directory(variables)

@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
         return 2
     service, *more = arguments
     try:
-        with reached(os.environ) as clients:
+        with reached(os.environ, [service]) as clients:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for psql, which cancels a query
             command = clients.command("psql", service, *more, terminal=sys.stdin.isatty())
             return subprocess.run(command, check=False, env=clients.environment(service)).returncode

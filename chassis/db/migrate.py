@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg.errors import DeadlockDetected, LockNotAvailable
+from psycopg.errors import DeadlockDetected, InsufficientPrivilege, LockNotAvailable
 
 from chassis.db.revisions import FIND_TABLE, NO_REVISION, READ_REVISION, ROOT, Revisions, head
 from chassis.settings import secret
@@ -74,17 +74,24 @@ def connect(database_url: str) -> psycopg.Connection:
 def upgrade(service: str, database_url: str, timeout: float = PATIENCE_SECONDS) -> str:
     """Applies every migration that `database_url` still lacks, and returns the revision that it has then.
 
-    It is safe to run twice, and by two processes at once. Raises NotMigrated when the database cannot be reached, when
-    others still hold the locks after `timeout` seconds, or when this code is too old for the database.
+    It is safe to run twice, and by two processes at once. Raises NotMigrated when the database cannot be reached or is
+    not fit, when others still hold the locks after `timeout` seconds, or when this code is too old for the database.
     """
     until = time.monotonic() + timeout
     try:
         observer = connect(database_url)
+    except psycopg.ProgrammingError:  # its message may show the password
+        raise NotMigrated(f"{service}: DATABASE_URL is no URL of a database, postgresql://…") from None
     except psycopg.OperationalError as failure:
         reason = " ".join(str(failure).split())
         raise NotMigrated(f"{service}: the database cannot be reached: {reason}") from failure
     with observer:
         observer.autocommit = True
+        if (encoding := observer.info.parameter_status("server_encoding")) != "UTF8":
+            raise NotMigrated(
+                f"{service}: the database has the encoding {encoding}: make it anew, with "
+                "ENCODING 'UTF8' TEMPLATE template0"
+            )
         while (found := revisions(service, observer)).behind:
             if not (holders := _apply(service, database_url, observer)):
                 continue
@@ -119,7 +126,7 @@ def _apply(service: str, database_url: str, observer: psycopg.Connection) -> str
     """Applies the missing migrations in one transaction. Returns who held the lock that it did not get, or None when it
     succeeded."""
     from alembic import command  # takes a second to import, so only when there is something to apply
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import OperationalError, ProgrammingError
 
     holders, ended = "somebody who has let it go", threading.Event()
 
@@ -139,6 +146,11 @@ def _apply(service: str, database_url: str, observer: psycopg.Connection) -> str
             if not isinstance(failure.orig, (LockNotAvailable, DeadlockDetected)):
                 raise
             return holders
+        except ProgrammingError as failure:
+            if not isinstance(failure.orig, InsufficientPrivilege):
+                raise
+            reason, role = str(failure.orig).splitlines()[0], observer.info.user
+            raise NotMigrated(f"{service}: {reason}: make the role {role} the owner of its database") from failure
         finally:
             ended.set()
             watch.join()
@@ -176,6 +188,8 @@ def main() -> None:
     parser.add_argument("service", help="the folder of the service, which has its migrations")
     parser.add_argument("--new", metavar="NAME", help="write a new migration instead of applying them")
     arguments = parser.parse_args()
+    if not (ROOT / arguments.service / "migrations").is_dir():
+        parser.error(f"there is no service called {arguments.service}")
     try:
         url = secret("DATABASE_URL")
     except ValueError as failure:

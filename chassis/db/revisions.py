@@ -21,6 +21,10 @@ READ_REVISION = "SELECT version_num, to_jsonb(alembic_version) ->> 'oldest_code'
 
 NO_REVISION = "0000"
 
+MISSING_TABLES = "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL"
+"""Selects those of the named tables that do not exist. All services count their revisions alike, so a service with the
+URL of another's database would find it migrated."""
+
 
 def head(service: str) -> str:
     """The newest revision of a service, like "0002", by the names of its files; NO_REVISION before its first one."""

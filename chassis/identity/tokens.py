@@ -8,6 +8,7 @@ keys change, so most requests cost a digest instead of the check of a signature.
 """
 
 import hashlib
+import logging
 import re
 import time
 from collections.abc import Iterable, Sequence
@@ -27,6 +28,8 @@ from chassis.errors import Malformed, Refusal, Unauthenticated, challenge
 from chassis.identity.keys import KeySet, SigningKey
 from chassis.request.caller import Caller
 from chassis.settings import ProcessSettings
+
+log = logging.getLogger("tokens")
 
 TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
 MAX_TOKEN_BYTES = 8 * 1024
@@ -110,7 +113,8 @@ class TokenVerifier:
             raise invalid_token("o token expirou", "the token has expired") from None
         except ImmatureSignatureError:
             raise invalid_token("o token ainda não é válido", "the token is not valid yet") from None
-        except PyJWTError:  # the exact reason would help only a forger
+        except PyJWTError as failure:  # the exact reason is for the operator; a caller whom it helps is a forger
+            log.info("token refused", extra={"reason": type(failure).__name__})
             raise invalid_token("o token não é válido", "the token is not valid") from None
         scopes = scopes_of(claims, self._scope_claims)
         return VerifiedToken(claims["sub"], scopes, int(claims["exp"]) + self._leeway, self._keys.generation)

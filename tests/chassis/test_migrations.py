@@ -18,7 +18,7 @@ from chassis.db.revisions import head
 from chassis.settings import DatabaseSettings
 from deploy.local import ROOT
 from deploy.postgres import Cluster, free_ports
-from tests.release import Release, migrate
+from tests.release import Release, migrate, run
 from tests.resources import PESSOAS
 
 NOW = head("pessoas")
@@ -172,6 +172,53 @@ def test_a_database_that_cannot_be_reached_is_one_line(server: Cluster) -> None:
     assert (code, output, errors.count("\n")) == (1, "", 1)
     assert errors.startswith("pessoas: the database cannot be reached: ")
     assert "wrong" not in errors
+
+
+def refusal(service: str, url: str) -> str:
+    with pytest.raises(NotMigrated) as refused:
+        upgrade(service, url)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["localhost:5432", "pessoas:s3cr3t@localhost/pessoas", "postgresql://[s3cr3t"])
+def test_what_is_no_url_is_named_without_its_password(url: str) -> None:
+    assert refusal("pessoas", url) == "pessoas: DATABASE_URL is no URL of a database, postgresql://…"
+
+
+def test_a_role_that_may_not_make_tables_is_named(server: Cluster, empty: str) -> None:
+    server.create_database("guest")
+    with psycopg.connect(server.url("guest"), autocommit=True) as connection:
+        connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        connection.execute("GRANT CONNECT ON DATABASE guest TO pessoas")
+    url = empty.removesuffix("/pessoas") + "/guest"
+
+    assert refusal("pessoas", url) == (
+        "pessoas: permission denied for schema public: make the role pessoas the owner of its database"
+    )
+
+
+def test_a_database_that_is_not_utf_8_is_refused(server: Cluster) -> None:
+    url = server.create_database("anew")
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute("DROP DATABASE anew")
+        connection.execute("CREATE DATABASE anew OWNER anew ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'")
+
+    assert "the database has the encoding LATIN1" in refusal("pessoas", url)
+
+
+async def test_a_service_with_the_database_of_another_is_not_ready_and_says_so(empty: str) -> None:
+    upgrade("servicos", empty)
+
+    [ready] = await answers(empty, "/health/ready")
+
+    assert ready.status_code == 503
+    assert ready.json()["detail"] == "o banco de dados não tem a tabela pessoa: é o de outro serviço?"
+
+
+def test_a_service_that_does_not_exist_is_one_line() -> None:
+    step = run(ROOT, "chassis.db.migrate", "clientes")
+
+    assert step.communicate(timeout=WAIT_SECONDS)[1].splitlines()[-1].endswith("there is no service called clientes")
 
 
 def test_migrators_at_once_all_end_well(empty: str) -> None:

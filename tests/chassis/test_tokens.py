@@ -109,6 +109,24 @@ async def test_a_bad_token_is_401_with_a_challenge(protected: Applications, name
     assert answer.headers["www-authenticate"].isascii()
 
 
+REASONS = {
+    "another issuer": "InvalidIssuerError",
+    "another audience": "InvalidAudienceError",
+    "another's signature": "InvalidSignatureError",
+}
+
+
+@pytest.mark.parametrize("name", REASONS)
+async def test_the_log_says_why_a_token_was_refused_when_the_answer_does_not(
+    protected: Applications, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    with caplog.at_level("INFO", logger="tokens"):
+        await protected.services.pessoas.get(PESSOAS.path, headers={"Authorization": f"Bearer {BAD[name]()}"})
+
+    said = [record.__dict__["reason"] for record in caplog.records if record.name == "tokens"]
+    assert said == [REASONS[name]]
+
+
 TIMES: list[Any] = [
     *(None, True, False, "", "x", "1_0", "9999999999", [], [9_999_999_999], {}, -1),
     *(float("nan"), float("inf"), -float("inf"), 1e300, 10**30, 10**400, 253_402_300_800),

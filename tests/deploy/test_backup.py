@@ -247,6 +247,16 @@ def test_psql_opens_the_database_of_a_service_as_its_role(urls: dict[str, str]) 
     assert told.stdout == "pessoas|pessoas|500\n"
 
 
+def test_psql_needs_the_url_of_its_service_only_and_takes_it_from_a_file(urls: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text(urls["pessoas"] + "\n")
+    given = {f"{variable('pessoas')}_FILE": file}
+    assert run("psql", {}, "pessoas", "-Atc", "SELECT current_user", **given).stdout == "pessoas\n"
+    assert run("backup", {}, **given).stderr == (
+        "not set: CATALOGO_DATABASE_URL, SERVICOS_DATABASE_URL, SOLICITACOES_DATABASE_URL (or the same with _FILE)\n"
+    )
+
+
 def test_psql_without_a_service_says_which_there_are() -> None:
     told = run("psql", {}, "clientes")
     assert told.returncode == 2
