@@ -8,14 +8,7 @@ from chassis import service
 from chassis.rest.collection import Collection
 from chassis.settings import DatabaseSettings, read
 
-categorias = Collection(
-    "/api/categorias/",
-    CategoriaRepository,
-    public=CategoriaPublic,
-    write=CategoriaWrite,
-)
-
-
+categorias = Collection("/api/categorias/", CategoriaRepository, public=CategoriaPublic, write=CategoriaWrite)
 produtos = Collection(
     "/api/produtos/",
     ProdutoRepository,

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from string import Template
-from types import MappingProxyType
 from typing import Any
 
 from deploy import databases, topology, write_openapi
@@ -28,7 +27,7 @@ class Text(Template):
     delimiter = "@"
 
 
-def filled(template: str, words: Mapping[str, object], lists: Mapping[str, list[str]] = MappingProxyType({})) -> str:
+def filled(template: str, words: Mapping[str, object], **lists: list[str]) -> str:
     """The template with these words. Each list is written line by line, indented like its place."""
     text = (TEMPLATES / template).read_text()
     for name, lines in lists.items():
@@ -52,7 +51,7 @@ def demo() -> str:
     """The step that loads demo data. Any service's image has what it needs."""
     urls = [f"{databases.variable(service.name)}: *{service.name}-database" for service in SERVICES]
     awaited = [f"migrate-{service.name}: {{condition: service_completed_successfully}}" for service in SERVICES]
-    return filled("demo.yaml", {"image": SERVICES[-1].name}, {"urls": urls, "awaited": awaited})
+    return filled("demo.yaml", {"image": SERVICES[-1].name}, urls=urls, awaited=awaited)
 
 
 def container(process: Process) -> str:
@@ -65,7 +64,7 @@ def container(process: Process) -> str:
     else:
         settings = "*gateway"
     words = {"name": process.name, "port": process.port, "settings": settings}
-    return filled("process.yaml", words, {"urls": urls, "awaited": awaited})
+    return filled("process.yaml", words, urls=urls, awaited=awaited)
 
 
 def passwords() -> str:

@@ -17,12 +17,7 @@ class PessoaRepository(Repository):
     rows = Rows(select(Pessoa), PessoaPublic)
 
 
-pessoas = Collection(
-    "/api/pessoas/",
-    PessoaRepository,
-    public=PessoaPublic,
-    write=PessoaWrite,
-)
+pessoas = Collection("/api/pessoas/", PessoaRepository, public=PessoaPublic, write=PessoaWrite)
 
 
 def create_app(settings: DatabaseSettings | None = None) -> FastAPI:

@@ -17,12 +17,7 @@ class ServicoRepository(Repository):
     rows = Rows(select(Servico), ServicoPublic)
 
 
-servicos = Collection(
-    "/api/servicos/",
-    ServicoRepository,
-    public=ServicoPublic,
-    write=ServicoWrite,
-)
+servicos = Collection("/api/servicos/", ServicoRepository, public=ServicoPublic, write=ServicoWrite)
 
 
 def create_app(settings: DatabaseSettings | None = None) -> FastAPI:

@@ -51,8 +51,7 @@ class Rows:
             for name, field in _fields(other).items():
                 if name != "id":
                     self.fields[name] = replace(field, searched=False, ordered=False, parent=False, joined=True)
-        self.folded = {column.info["folds"]: column.name for column in self.table.columns if "folds" in column.info}
-        """The texts that are folded, each with the column of its folded form."""
+        self.folded = folded_texts(self.table)
         self.references = {
             str(key.name): (key.elements[0].parent.name, key.referred_table)
             for key in self.table.foreign_key_constraints
@@ -62,6 +61,11 @@ class Rows:
 
 def _table(model: type[SQLModel]) -> Table:
     return cast("Any", model).__table__
+
+
+def folded_texts(table: Table) -> dict[str, str]:
+    """The texts of the table that are folded, each with the column of its folded form."""
+    return {column.info["folds"]: column.name for column in table.columns if "folds" in column.info}
 
 
 def _columns(model: type[SQLModel]) -> list[Column[Any]]:
@@ -74,13 +78,12 @@ def _shown(model: type[SQLModel], public: type[BaseModel]) -> list[Column[Any]]:
 
 
 def _fields(model: type[SQLModel]) -> dict[str, Field]:
-    columns = {f"{column.table.name}.{column.name}": column for column in _columns(model)}
-    folded = {column.info["folds"]: sql for sql, column in columns.items() if "folds" in column.info}
-    found: dict[str, Field] = {}
-    for sql, column in columns.items():
+    table, found = _table(model), dict[str, Field]()
+    folded = {text: f"{table.name}.{form}" for text, form in folded_texts(table).items()}
+    for column in _columns(model):
         if "kind" in column.info:
-            said: dict[str, Any] = {**column.info, "sql": sql, "folded": folded.get(column.name, "")}
-            found[column.name] = Field(**said)
+            said: dict[str, Any] = {**column.info, "folded": folded.get(column.name, "")}
+            found[column.name] = Field(sql=f"{table.name}.{column.name}", **said)
     return found
 
 

@@ -14,6 +14,7 @@ from alembic.operations import ops
 from sqlalchemy import CheckConstraint, Column, Index, Table
 
 from chassis.db.changes import CHANGE, FEED_HEAD
+from chassis.db.columns import folded_texts
 
 SEARCH, CHANGE_TRIGGERS = "chassis.db.search", "chassis.db.change_triggers"
 
@@ -23,7 +24,7 @@ class NoDraft(Exception):
 
 
 class Step(ops.MigrateOperation):
-    """A call of a function of `module`, and the call that takes it back, if one must."""
+    """A call of a function of `module` or of Alembic, and the call that takes it back, if one must."""
 
     def __init__(self, call: str, undo: str = "", module: str = SEARCH) -> None:
         self.call, self.undo, self.module = call, undo, module
@@ -36,7 +37,8 @@ class Step(ops.MigrateOperation):
 def _render(context: Any, step: Step) -> str | list[str]:
     if not step.call:
         return []
-    context.imports.add(f"from {step.module} import {step.call.partition('(')[0]}")
+    if not step.call.startswith("op."):
+        context.imports.add(f"from {step.module} import {step.call.partition('(')[0]}")
     return step.call
 
 
@@ -53,9 +55,9 @@ def complete(context: Any, _revision: Any, scripts: list[ops.MigrationScript]) -
     for operation in list(upgrade.ops):
         table = tables.get(getattr(operation, "table_name", ""))
         if table is not None and isinstance(operation, ops.CreateTableOp):
-            forms = _folded(table)
+            forms = folded_texts(table)
             upgrade.ops += [_trigger(table, forms, {})] if forms else []
-            upgrade.ops += [_step("trigram_index", table.name, form) for form in forms.values()]
+            upgrade.ops += [_search_index("add_trigram_index", table, form) for form in forms.values()]
             upgrade.ops += _telling(table)
         elif table is not None and table.name not in created and isinstance(operation, ops.ModifyTableOps):
             steps, after = _on_rows(table, operation)
@@ -83,21 +85,16 @@ def _on_rows(table: Table, operation: ops.ModifyTableOps) -> tuple[list[Step], l
             raise NoDraft(
                 f"{table.name}.{column.info['folds']} has texts already: fold them by a migration of your own"
             )
-    forms = _folded(table)
+    forms = folded_texts(table)
     before = {text: form for text, form in forms.items() if form not in added}
     steps = [_trigger(table, forms, before)] if forms != before else []
     later = [_index(table, index) for index in indexes]
-    later += [_step("search_index", table.name, form) for form in forms.values() if form in added]
+    later += [_search_index("add_search_index", table, form) for form in forms.values() if form in added]
     for check in table.constraints:
         if isinstance(check, CheckConstraint) and any(check.name == f"{table.name}_{name}_check" for name in added):
             steps.append(Step(f"add_check({table.name!r}, {check.name!r}, {str(check.sqltext)!r})"))
             later.append(Step(f"validate_check({table.name!r}, {check.name!r})"))
     return steps, later
-
-
-def _folded(table: Table) -> dict[str, str]:
-    """The folded texts of the table, each with the column of its folded form."""
-    return {column.info["folds"]: column.name for column in table.columns if "folds" in column.info}
 
 
 def _trigger(table: Table, now: dict[str, str], before: dict[str, str]) -> Step:
@@ -128,9 +125,9 @@ def _index(table: Table, index: Index) -> Step:
     where = index.dialect_options["postgresql"]["where"]
     more = f", sa.text({str(where)!r})" if where is not None else ""
     call = f"build_index({index.name!r}, {table.name!r}, [{', '.join(parts)}]{more})"
-    return Step(call, f"drop_index({index.name!r})")
+    return Step(call, f"op.drop_index({index.name!r})")
 
 
-def _step(what: str, *names: str) -> Step:
-    arguments = ", ".join(map(repr, names))
-    return Step(f"add_{what}({arguments})", f"drop_{what}({arguments})")
+def _search_index(add: str, table: Table, form: str) -> Step:
+    arguments = f"({table.name!r}, {form!r})"
+    return Step(f"{add}{arguments}", f"drop_trigram_index{arguments}")

@@ -116,19 +116,11 @@ def _build_index(name: str, table: str, columns: Sequence[Any], where: Any = Non
     op.execute(f"SET lock_timeout = {LOCK_MILLISECONDS}")
 
 
-def drop_index(name: str) -> None:
-    op.drop_index(name)
-
-
 def add_search_index(table: str, column: str) -> None:
     """A trigram index on a folded form, built concurrently, where the server has pg_trgm."""
     if op.get_context().as_sql or op.get_bind().exec_driver_sql(HAS_TRIGRAMS).all():
         op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
         build_index(f"{table}_{column}_trgm", table, [sa.text(f"{column} gin_trgm_ops")], using="gin")
-
-
-def drop_search_index(table: str, column: str) -> None:
-    drop_trigram_index(table, column)
 
 
 def add_check(table: str, name: str, condition: str) -> None:

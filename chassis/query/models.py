@@ -6,7 +6,7 @@ its fields. OpenAPI and validation both come from these models.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -116,11 +116,9 @@ class TextFilter(StrictModel):
     in_: Annotated[list[SearchText], Field(max_length=MAX_IDS, alias="in")] = ABSENT
 
 
-class NameFilter(StrictModel):
+class NameFilter(TextFilter):
     """`eq` and `in` compare exactly; `contains` and `starts_with` as `search` does, without case and accents."""
 
-    eq: SearchText = ABSENT
-    in_: Annotated[list[SearchText], Field(max_length=MAX_IDS, alias="in")] = ABSENT
     contains: SearchText = ABSENT
     starts_with: SearchText = ABSENT
 
@@ -172,7 +170,7 @@ def _is_indexed(filter: RowFilter) -> bool:
 
 def exceeds_bounds(filter: Any) -> bool:
     """Whether a filter, as JSON, has more terms or levels than are allowed."""
-    terms, level, depth = 0, [filter], 0
+    terms, level, depth = 0, _children([filter]), 0
     while level:
         depth += 1  # levels of JSON: `{"and": [{…}]}` has two of them for one level of the filter
         terms += len(level)
@@ -182,14 +180,10 @@ def exceeds_bounds(filter: Any) -> bool:
     return False
 
 
-def _children(node: Any) -> list[Any]:
-    if isinstance(node, dict):
-        return [child for child in cast("dict[str, Any]", node).values() if isinstance(child, (dict, list))]
-    return (
-        [child for child in cast("list[Any]", node) if isinstance(child, (dict, list))]
-        if isinstance(node, list)
-        else []
-    )
+def _children(node: dict[str, Any] | list[Any]) -> list[Any]:
+    """The objects and lists right below one of either."""
+    children: Iterable[Any] = node.values() if isinstance(node, dict) else node
+    return [child for child in children if isinstance(child, (dict, list))]
 
 
 class Per(StrictModel):

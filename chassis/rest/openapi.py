@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import Any, TypeGuard, cast, get_args
+from typing import Any, cast, get_args
 from urllib.parse import quote
 
 from fastapi import FastAPI
@@ -21,6 +21,7 @@ from chassis.identity.middleware import RequiredScope
 from chassis.query.pagination import INT8
 from chassis.rest.collection import Collection
 from chassis.web.body import MERGE_PATCH
+from chassis.web.reading import is_model
 from chassis.web.versions import Deprecation, Deprecations, is_short, long_path
 
 Schema = dict[str, Any]
@@ -158,14 +159,10 @@ def example_of(model: type[BaseModel]) -> Schema:
     """An object with the example of each field, the id first. Fields without one are left out."""
     found: Schema = {}
     for name, field in sorted(model.model_fields.items(), key=lambda item: item[0] != "id"):
-        shown = next((one for one in (field.annotation, *get_args(field.annotation)) if _is_model(one)), None)
+        shown = next((one for one in (field.annotation, *get_args(field.annotation)) if is_model(one)), None)
         if shown or field.examples:
             found[name] = example_of(shown) if shown else (field.examples or [None])[0]
     return found
-
-
-def _is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def links(name: str, *actions: str) -> Schema:

@@ -1,7 +1,6 @@
 """The query parameters of a collection, as a pydantic model that is derived from the kinds of its fields."""
 
 import re
-from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator, create_model
@@ -12,8 +11,8 @@ from chassis.errors import InvalidValue
 from chassis.query.models import ABSENT, Declaration, StrictModel
 from chassis.query.pagination import DEFAULT_SIZE, INT8, MAX_SIZE, cursor
 from chassis.text import TEXT_MAX, compose
+from chassis.web.reading import INTEGER
 
-INTEGER = re.compile(r"-?[0-9]+")
 INTEGERS = re.compile(r"-?[0-9]{1,18}(,-?[0-9]{1,18})*")
 """A list of integers that surely fit into 64 bits."""
 MAX_BULK_IDS = 1000
@@ -53,20 +52,10 @@ def choice(options: tuple[str, ...]) -> Any:
     return described(str, AfterValidator(check), enum=list(options))
 
 
-def several(read: Callable[[str], list[Any]], item: Mapping[str, Any]) -> Any:
-    """Up to a thousand values in one parameter, separated by commas."""
-
-    def split(text: str) -> list[Any]:
-        if text.count(",") >= MAX_BULK_IDS:
-            raise InvalidValue("TOO_MANY", f"no máximo {MAX_BULK_IDS} valores")
-        return read(text)
-
-    schema = {"type": "array", "items": item, "minItems": 1, "maxItems": MAX_BULK_IDS}
-    # Not annotated as a list, since FastAPI would read each value of a list from a parameter of its own.
-    return described(Any, PlainValidator(split), **schema, style="form", explode=False)
-
-
 def _read_integers(text: str) -> list[int]:
+    """Up to a thousand integers in one parameter, separated by commas."""
+    if text.count(",") >= MAX_BULK_IDS:
+        raise InvalidValue("TOO_MANY", f"no máximo {MAX_BULK_IDS} valores")
     if INTEGERS.fullmatch(text):  # all at once: reading them one by one would cost a bulk read as much as its SQL
         return list(map(int, text.split(",")))
     return [_read_integer(part) for part in text.split(",")]
@@ -90,7 +79,16 @@ def _read_instant(text: str) -> str:
     return text  # the filter reads it again, as for a POST
 
 
-INTEGERS_TYPE = several(_read_integers, {"type": "integer", "format": "int64", "minimum": -INT8 - 1, "maximum": INT8})
+INTEGERS_TYPE = described(
+    Any,  # not a list, since FastAPI would read each value of a list from a parameter of its own
+    PlainValidator(_read_integers),
+    type="array",
+    items={"type": "integer", "format": "int64", "minimum": -INT8 - 1, "maximum": INT8},
+    minItems=1,
+    maxItems=MAX_BULK_IDS,
+    style="form",
+    explode=False,
+)
 INTEGER_TYPE = described(int, AfterValidator(lambda value: _between(-INT8 - 1, INT8, value)), format="int64")
 DECIMAL_TYPE = described(str, PlainValidator(scalars.read_decimal), **scalars.DECIMAL_SCHEMA)
 DATE_TYPE = described(str, PlainValidator(scalars.read_date), type="string", format="date")

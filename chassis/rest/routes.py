@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, FastAPI, Path, Query
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, PlainValidator, WrapValidator
-from starlette.convertors import Convertor, register_url_convertor
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -25,16 +25,10 @@ from chassis.web.body import MERGE_PATCH
 from chassis.web.reading import FastRoute
 
 
-class MemberConvertor(Convertor[str]):
+class MemberConvertor(StringConvertor):
     """A path segment that names a member, by a valid id or not. Only the collection's own `query` is excluded."""
 
     regex = "(?!query/)[^/]+"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
 
 
 register_url_convertor("member", MemberConvertor())

@@ -10,7 +10,7 @@ FastAPI does the rest. `FastRoute` reads the few kinds of signature that our col
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from inspect import iscoroutinefunction
-from typing import Annotated, Any, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple, TypeGuard, cast
 
 from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
@@ -27,7 +27,7 @@ from chassis.errors import FieldError, InvalidValue
 from chassis.request.headers import combined
 from chassis.web.body import JSON, MERGE_PATCH, parse, read_body, require_few_members, require_media_type
 from chassis.web.query_string import is_text, parse_query
-from chassis.web.validation import field_errors, refuse, refuse_fields
+from chassis.web.validation import MAX_ERRORS, field_errors, refuse, refuse_fields, too_many_errors
 
 INTEGER = re.compile(r"-?[0-9]+")
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -75,7 +75,11 @@ class Source:
     def __init__(self, fields: Sequence[ModelField]) -> None:
         self.declared = {name: one for field in fields for name, one in _declared(field).items()}
         self.arguments = [
-            (field, None if _is_model(field) else field.alias, _adapter(field).validator.validate_python)
+            (
+                field,
+                None if is_model(field.field_info.annotation) else field.alias,
+                _adapter(field).validator.validate_python,
+            )
             for field in fields
         ]
 
@@ -97,7 +101,10 @@ class Source:
             elif name in texts and not declared.repeated:
                 wrong.append(FieldError(name, "REPEATED_PARAMETER", "parâmetro repetido"))
             else:
-                texts[name] = [*texts.get(name, ()), text] if declared.repeated else text
+                if declared.repeated:
+                    texts.setdefault(name, []).append(text)
+                else:
+                    texts[name] = text
                 try:
                     _require_text(text)
                     declared.check(text)
@@ -156,6 +163,8 @@ class Inputs:
         self._path.read(request.path_params.items(), values, wrong, errors)
         self._query.read(query, values, wrong, errors)
         self._headers.read(headers, values, wrong, errors)
+        if len(wrong) + len(errors) > MAX_ERRORS:
+            raise too_many_errors("endereço")
         if wrong or errors:
             misspelled = {one.field for one in wrong}
             wrong += [one for one in field_errors(errors) if one.field.partition(".")[0] not in misspelled]
@@ -247,8 +256,7 @@ def _tree(dependant: Dependant) -> Iterator[Dependant]:
         yield from _tree(one)
 
 
-def _is_model(field: ModelField) -> bool:
-    annotation = field.field_info.annotation
+def is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
@@ -274,7 +282,9 @@ def _declared(field: ModelField) -> dict[str, Declared]:
     """The parameters that a field of a signature declares, by their names: a model has one for each of its members."""
     schema = _adapter(field).json_schema()
     found: dict[str, Declared] = {}
-    for name, member in (schema["properties"] if _is_model(field) else {field.alias: schema}).items():
+    for name, member in (
+        schema["properties"] if is_model(field.field_info.annotation) else {field.alias: schema}
+    ).items():
         alternatives = list(_alternatives(member, schema.get("$defs", {})))
         lists = [one["items"] for one in alternatives if one.get("explode", "items" in one)]
         kinds = {one.get("format") if one.get("format") in CHECKS else one.get("type") for one in lists or alternatives}

@@ -41,7 +41,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
 
 
 MAX_ERRORS = 100
-"""The most errors that are listed for one body. Nobody reads more of them."""
+"""The most errors that are listed for one request. Nobody reads more of them."""
 
 
 def too_many_errors(field: str) -> Invalid:

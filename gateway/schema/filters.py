@@ -74,24 +74,22 @@ class TextoFilter(TextoExatoFilter):
     starts_with: str | None = operator(STARTS_WITH)
 
 
-@strawberry.input(description="Condições sobre um número inteiro; todas as que forem dadas devem valer.")
-class InteiroFilter:
-    eq: int | None = operator("Igual a.", search=True)
-    in_: list[int] | None = operator(ONE_OF, name="in", search=True)
-    gt: int | None = operator("Maior que.", search=True)
-    gte: int | None = operator("Maior que ou igual a.", search=True)
-    lt: int | None = operator("Menor que.", search=True)
-    lte: int | None = operator("Menor que ou igual a.", search=True)
+def _number_filter(name: str, kind: Any, noun: str) -> type:
+    """The conditions on a number."""
+    members = {
+        "eq": (kind | None, operator("Igual a.", search=True)),
+        "in_": (list[kind] | None, operator(ONE_OF, name="in", search=True)),
+        "gt": (kind | None, operator("Maior que.", search=True)),
+        "gte": (kind | None, operator("Maior que ou igual a.", search=True)),
+        "lt": (kind | None, operator("Menor que.", search=True)),
+        "lte": (kind | None, operator("Menor que ou igual a.", search=True)),
+    }
+    description = f"Condições sobre {noun}; todas as que forem dadas devem valer."
+    return strawberry.input(made_type(name, members), description=description)
 
 
-@strawberry.input(description="Condições sobre um número decimal; todas as que forem dadas devem valer.")
-class NumeroDecimalFilter:
-    eq: Decimal | None = operator("Igual a.", search=True)
-    in_: list[Decimal] | None = operator(ONE_OF, name="in", search=True)
-    gt: Decimal | None = operator("Maior que.", search=True)
-    gte: Decimal | None = operator("Maior que ou igual a.", search=True)
-    lt: Decimal | None = operator("Menor que.", search=True)
-    lte: Decimal | None = operator("Menor que ou igual a.", search=True)
+InteiroFilter = _number_filter("InteiroFilter", int, "um número inteiro")
+NumeroDecimalFilter = _number_filter("NumeroDecimalFilter", Decimal, "um número decimal")
 
 
 @strawberry.input(description="Uma condição sobre um sim ou não.")

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, cast
 
 import strawberry
@@ -67,13 +67,10 @@ def _outcome_row(root: Any) -> Any:
 
 def _creates(kind: type, description: str) -> Any:
     """A mutation that sends its input with POST."""
-    resource = resource_of(kind)
-
-    async def write(context: Context, input: Any) -> MutationOutcome:
-        return await _write(context, resource, "POST", None, input)
+    write = partial(_write, resource_of(kind), "POST")
 
     async def resolve(root: Any, info: Info, input: Any) -> Any:
-        return await write(info.context, input)
+        return await write(info.context, input=input)
 
     resolve.__annotations__["input"] = Annotated[create_input(kind), strawberry.argument(description="Os campos.")]
     return _mutation(resolve, write, description)
@@ -81,10 +78,7 @@ def _creates(kind: type, description: str) -> Any:
 
 def _updates(kind: type, description: str) -> Any:
     """A mutation that sends the members of its input that are given, with PATCH."""
-    resource = resource_of(kind)
-
-    async def write(context: Context, id: str, input: Any) -> MutationOutcome:
-        return await _write(context, resource, "PATCH", id, input)
+    write = partial(_write, resource_of(kind), "PATCH")
 
     async def resolve(root: Any, info: Info, id: ById, input: Any) -> Any:
         return await write(info.context, id, input)
@@ -95,10 +89,7 @@ def _updates(kind: type, description: str) -> Any:
 
 def _deletes(kind: type, description: str) -> Any:
     """A mutation that sends DELETE. Its payload has the deleted row."""
-    resource = resource_of(kind)
-
-    async def write(context: Context, id: str) -> MutationOutcome:
-        return await _write(context, resource, "DELETE", id, None)
+    write = partial(_write, resource_of(kind), "DELETE")
 
     async def resolve(root: Any, info: Info, id: ById) -> Any:
         return await write(info.context, id)
@@ -111,7 +102,9 @@ def _mutation(resolve: Callable[..., Any], write: Callable[..., Awaitable[Mutati
     return strawberry.mutation(resolver=resolve, description=description, metadata={"declaration": declared})
 
 
-async def _write(context: Context, resource: AnyResource, method: str, id: str | None, given: Any) -> MutationOutcome:
+async def _write(
+    resource: AnyResource, method: str, context: Context, id: str | None = None, input: Any = None
+) -> MutationOutcome:
     """One write of the row `id`, or of a new row if `id` is None, under an idempotency key of its own.
 
     The key is taken first, so that the next write's key does not depend on whether this one succeeds. The loaders
@@ -120,22 +113,22 @@ async def _write(context: Context, resource: AnyResource, method: str, id: str |
     headers = {"Idempotency-Key": context.next_key(), "Prefer": "return=representation"}
     loaders = context.loaders
     remote = loaders.remote(resource, "write")
-    body, invalid_ids = rest_body(given)
+    body, invalid_ids = rest_body(input)
     try:
         row_id = None if id is None else int_id(id, "id")
     except Invalid as error:
-        return _refused(given, [*error.errors, *invalid_ids], errors_of(given))
+        return _refused(input, [*error.errors, *invalid_ids], errors_of(input))
     path = resource.path if row_id is None else f"{resource.path}{row_id}/"
     loaders.forget()
     try:
         row = await context.write(remote, method, path, resource.write_decoder(row_id), body, headers)
     except CORRECTABLE as refusal:
         error_of_write = FieldError("id" if isinstance(refusal, NotFound) else "", refusal.code, refusal.detail)
-        return _refused(given, invalid_ids, refusal.errors or [error_of_write])
+        return _refused(input, invalid_ids, refusal.errors or [error_of_write])
     except (Unavailable, DeadlineExceeded):
         if not invalid_ids:
             raise
-        return _refused(given, invalid_ids)  # the caller can correct these, although a service is unavailable
+        return _refused(input, invalid_ids)  # the caller can correct these, although a service is unavailable
     finally:
         loaders.forget()
     return MutationOutcome(row, [])
