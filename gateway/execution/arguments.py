@@ -15,9 +15,8 @@ from graphql import (
     get_argument_values,
 )
 from graphql.execution.values import VariableValues
-from strawberry.types.field import StrawberryField
 
-from gateway.declarations import ConvertArguments
+from gateway.declarations import ConvertArguments, strawberry_field
 
 PLAIN_TYPES = ("Int", "String", "ID")
 """Types whose coerced value is what a resolver takes, without a conversion by Strawberry."""
@@ -31,17 +30,16 @@ class FieldArguments:
     field coerce all of its arguments in each request.
     """
 
-    def __init__(
-        self, definition: GraphQLField, node: FieldNode, field: StrawberryField, convert: ConvertArguments
-    ) -> None:
-        self._definition, self._node, self._field, self._convert = definition, node, field, convert
+    def __init__(self, definition: GraphQLField, node: FieldNode, convert: ConvertArguments) -> None:
+        self._definition, self._node, self._convert = definition, node, convert
+        self._field = strawberry_field(definition)
         self._constant: dict[str, Any] | None = None
         """The arguments without variables; None if all must be coerced in each request."""
         self._variables: dict[str, str] = {}
         """The variable's name for each argument that is a variable of a plain type."""
         self._required: list[str] = []
         """Those of these variables that must not be null."""
-        names = {argument.python_name for argument in field.arguments}
+        names = {argument.python_name for argument in self._field.arguments}
         others: list[ArgumentNode] = []
         for argument in node.arguments or ():
             name, value = argument.name.value, argument.value

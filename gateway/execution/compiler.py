@@ -275,10 +275,7 @@ class Compiler:
         nodes: Sequence[FieldNode],
         selected: frozenset[str],
     ) -> parts.QueryBuilder:
-        name = nodes[0].name.value
-        arguments = FieldArguments(
-            parent_type.fields[name], nodes[0], strawberry_field(parent_type.fields[name]), declared.convert
-        )
+        arguments = FieldArguments(parent_type.fields[nodes[0].name.value], nodes[0], declared.convert)
 
         async def build_query(run: PlanRun) -> dict[str, Any]:
             return await declared.build_query(run.context.loaders, selected, **arguments.values(run.variables))
@@ -288,19 +285,13 @@ class Compiler:
     def _id_reader(
         self, parent_type: GraphQLObjectType, declared: RowById, nodes: Sequence[FieldNode]
     ) -> Callable[[PlanRun], int]:
-        name = nodes[0].name.value
-        arguments = FieldArguments(
-            parent_type.fields[name], nodes[0], strawberry_field(parent_type.fields[name]), declared.convert
-        )
+        arguments = FieldArguments(parent_type.fields[nodes[0].name.value], nodes[0], declared.convert)
         return lambda run: declared.parse_id(arguments.values(run.variables)["id"])
 
     def _writer(
         self, parent_type: GraphQLObjectType, declared: MutationWrite, nodes: Sequence[FieldNode]
     ) -> Callable[[PlanRun], Awaitable[declarations.MutationOutcome]]:
-        name = nodes[0].name.value
-        arguments = FieldArguments(
-            parent_type.fields[name], nodes[0], strawberry_field(parent_type.fields[name]), declared.convert
-        )
+        arguments = FieldArguments(parent_type.fields[nodes[0].name.value], nodes[0], declared.convert)
 
         async def write(run: PlanRun) -> declarations.MutationOutcome:
             return await declared.write(run.context, **arguments.values(run.variables))

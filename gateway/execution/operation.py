@@ -7,10 +7,8 @@ step, a limit protects it from requests that are too large (`gateway.limits`).
 import gc
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from inspect import isawaitable
 from typing import Any
 
-import orjson
 from graphql import (
     DocumentNode,
     GraphQLError,
@@ -30,7 +28,6 @@ from gateway.execution.collect import Collector
 from gateway.execution.compiler import Compiler, directive_variables
 from gateway.execution.cost import cost_function
 from gateway.execution.documents import CompiledOperation, Document, DocumentCache
-from gateway.execution.plan import execute
 from gateway.execution.variables import MOST_ERRORS, Variables
 from gateway.limits.bounds import refuse_over
 from gateway.limits.rules import rules
@@ -108,28 +105,6 @@ class Executor:
         data, failures = await compiled.plan.run(context, coerced)
         errors = [located_error(one.reason, one.nodes, list(one.path)) for one in failures]
         return ExecutionOutcome(data, errors, cost)
-
-    async def reference(
-        self,
-        document: Document,
-        operation: OperationDefinitionNode,
-        variables: dict[str, Any] | None,
-        context: Context,
-    ) -> ExecutionOutcome:
-        """Executes by graphql-core, field by field."""
-        assert document.node
-        result = execute(
-            self.schema,
-            document.node,
-            context_value=context,
-            variable_values=variables,
-            operation_name=operation.name.value if operation.name else None,
-        )
-        if isawaitable(result):
-            result = await result
-        errors = result.errors or []
-        executed = result.data is not None or any(error.path for error in errors)
-        return ExecutionOutcome(orjson.dumps(result.data) if executed else None, errors)
 
     def compiled(
         self, document: Document, operation: OperationDefinitionNode, variables: VariableValues

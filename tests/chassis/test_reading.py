@@ -404,3 +404,27 @@ async def test_it_is_described_like_the_rest(client: httpx2.AsyncClient, service
     assert "X-Request-ID" in described["responses"]["200"]["headers"]
     assert "HTTPValidationError" not in document["components"]["schemas"]
     assert {"400", "413", "415", "404"} <= document["paths"][f"{PATH}FastAPI/{{id}}/"]["post"]["responses"].keys()
+
+
+@each_reader
+async def test_more_than_a_hundred_errors_in_an_address_are_not_listed(client: httpx2.AsyncClient, reader: str) -> None:
+    wrong = "&".join(f"p{n}=1" for n in range(101))
+
+    answer = await client.get(f"{PATH}{reader}/?{wrong}")
+
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "LIMIT_EXCEEDED"
+    assert answer.json()["errors"] == [
+        {"field": "endereço", "code": "LIMIT_EXCEEDED", "message": "tem mais de 100 erros"}
+    ]
+
+
+@each_reader
+async def test_a_repeated_parameter_keeps_all_its_values_in_their_order(
+    client: httpx2.AsyncClient, reader: str
+) -> None:
+    given = list(range(5000, 0, -1))
+
+    answer = await client.get(f"{PATH}{reader}/?{'&'.join(f'tags={n}' for n in given)}")
+
+    assert answer.json() == [10, given, "GET"]

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from bench.gateway.python.reference.executor import ReferenceExecutor
 from gateway.context import Context
 from gateway.errors import formatted
 from gateway.loaders import Loaders
@@ -139,7 +140,9 @@ async def test_an_answer_to_something_else_is_none(applications: Applications, s
     document = graphql.executor.prepare(text)
     services.networks[service].disturb = disturbance
 
-    for execute in (graphql.executor.run, graphql.executor.reference):
+    reference = ReferenceExecutor(graphql.executor.schema, graphql.executor.limits)
+
+    for execute in (graphql.executor.run, reference.run):
         result = await execute(document, document.operation(None), {}, Context(Loaders(graphql.remotes), "key"))
 
         assert result.data, result.errors

@@ -11,6 +11,7 @@ import pytest
 import strawberry
 from graphql import GraphQLEnumType, GraphQLInputObjectType
 
+from bench.gateway.python.reference.executor import ReferenceExecutor
 from chassis.query.pagination import cursor
 from gateway import schema
 from gateway.context import Context
@@ -116,7 +117,8 @@ class Livraria:
         document = self.executor.prepare(text)
         assert not document.errors, document.errors
         results: list[tuple[Any, list[Any]]] = []
-        for run in (self.executor.run, self.executor.reference):
+        reference = ReferenceExecutor(self.executor.schema, self.executor.limits)
+        for run in (self.executor.run, reference.run):
             self.sent.clear()
             async with remote(self._answer, "livraria") as livraria:
                 context = Context(Loaders({"livraria": livraria}))

@@ -16,6 +16,7 @@ import httpx2
 import pytest
 from graphql import GraphQLSchema
 
+from bench.gateway.python.reference.executor import ReferenceExecutor
 from chassis.query.pagination import cursor
 from gateway.context import Context
 from gateway.errors import formatted
@@ -166,7 +167,8 @@ async def compare(
     schema: GraphQLSchema, applications: Applications, services: Services, populated: list[str], group: int
 ) -> None:
     """Runs random operations on the schema by both executors."""
-    executor = Executor(schema, Limits(max_cost=10**9))  # refused operations are not compared
+    limits = Limits(max_cost=10**9)  # refused operations are not compared
+    executor, reference = Executor(schema, limits), ReferenceExecutor(schema, limits)
     remotes: Any = applications.gateway_app.state.graphql.remotes
     compiled = refused = failed = 0
     for case in range(CASES // GROUPS):
@@ -180,13 +182,13 @@ async def compare(
         assert not document.errors, (seed, text, document.errors)
         operation = document.operation("Aleatoria")
         if mutates:  # done once before: under the same key the services repeat what they answered, and change nothing
-            await executor.reference(document, operation, writer.variables, Context(Loaders(remotes), str(seed)))
+            await reference.run(document, operation, writer.variables, Context(Loaders(remotes), str(seed)))
         for network in services.networks.values():
             network.disturb = rng.choice(DISTURBANCES) if rng.random() < 0.15 else None
 
         results = [
             await run(document, operation, writer.variables, Context(Loaders(remotes), str(seed)))
-            for run in (executor.run, executor.reference)
+            for run in (executor.run, reference.run)
         ]
 
         assert comparable(results[0]) == comparable(results[1]), (seed, text, writer.variables)
