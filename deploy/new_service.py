@@ -18,10 +18,18 @@ from deploy.migrate_all import write_new
 from deploy.render import ROOT, filled
 
 TABLE = ROOT / "deploy" / "topology.py"
-ENDINGS = (
-    *(("coes", "cao"), ("soes", "sao"), ("oes", "ao"), ("aes", "ao"), ("ais", "al"), ("eis", "el"), ("ois", "ol")),
-    *(("res", "r"), ("zes", "z"), ("ses", "s"), ("ns", "m"), ("s", "")),
-)
+ENDINGS = {
+    "oes": "ao",
+    "aes": "ao",
+    "ais": "al",
+    "eis": "el",
+    "ois": "ol",
+    "res": "r",
+    "zes": "z",
+    "ses": "s",
+    "ns": "m",
+    "s": "",
+}
 """How plurals end, and how their singulars do; the first that fits counts."""
 FEMININE = ("a", "cao", "sao", "dade", "gem")
 
@@ -32,7 +40,7 @@ class RefusedName(Exception):
 
 def singular(plural: str) -> str:
     """The word for one: `fornecedor` for `fornecedores`. Raises RefusedName if `plural` is none."""
-    for ending, one in ENDINGS:
+    for ending, one in ENDINGS.items():
         if plural.endswith(ending):
             return plural.removesuffix(ending) + one
     raise RefusedName(f"{plural} is no plural, such as fornecedores")

@@ -124,11 +124,6 @@ class Connection(Generic[N]):
     total_count: int = strawberry.field(description="Quantos itens há na lista inteira, com o mesmo filtro.")
 
 
-def root_connection(kind: type) -> Any:
-    """A connection over a whole collection, for the Query type."""
-    return _connection_field(None, sentence(f"{collection_of(kind).many}, em páginas"))
-
-
 def child_connection(key: str, description: str, **options: Any) -> Any:
     """A connection over the rows whose `key` is the parent's id. A page of parents shares one call.
 
@@ -213,10 +208,11 @@ def _directions(kind: Any, nullable: bool, noun: Words) -> tuple[str, str]:
 @cache
 def queries(kind: type) -> Mapping[str, tuple[Any, Any]]:
     """The fields of `Query` for a resource: one row, and the connection over all."""
-    plural = collection_of(kind).path.split("/")[-2]
+    declared = collection_of(kind)
+    plural, pages = declared.path.split("/")[-2], _connection_field(None, sentence(f"{declared.many}, em páginas"))
     return {
         snake(kind.__name__): (cast("Any", kind) | None, row_by_id(kind)),
-        plural: (Connection[cast("Any", kind)] | None, root_connection(kind)),
+        plural: (Connection[cast("Any", kind)] | None, pages),
     }
 
 
