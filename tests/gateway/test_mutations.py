@@ -6,7 +6,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from bench.gateway.python.reference.executor import ReferenceExecutor
 from gateway.context import Context
+from gateway.execution.operation import Executor
 from gateway.loaders import Loaders
 from tests import builders
 from tests.applications import Applications, Gateway, Services
@@ -206,18 +208,18 @@ def lost(failure: type[Exception] | int) -> Disturbance:
 
 
 @pytest.mark.parametrize("failure", [httpx2.ReadError, httpx2.ReadTimeout, 307, 409, 503, 504])
-@pytest.mark.parametrize("executor", ["run", "reference"])
+@pytest.mark.parametrize("kind", [Executor, ReferenceExecutor])
 async def test_what_is_read_after_a_write_whose_answer_was_lost_is_read_anew(
-    applications: Applications, services: Services, executor: str, failure: type[Exception] | int
+    applications: Applications, services: Services, kind: type[Executor], failure: type[Exception] | int
 ) -> None:
     """The row was read before the write and might be remembered. It is read twice, since a plan remembers only rows
     that more than one of its parts reads."""
     graphql = applications.gateway_app.state.graphql
-    context = Context(Loaders(graphql.remotes))
+    context, executor = Context(Loaders(graphql.remotes)), kind(graphql.executor.schema, graphql.executor.limits)
 
     async def run(text: str) -> Any:
-        document = graphql.executor.prepare(text)
-        found = await getattr(graphql.executor, executor)(document, document.operation(None), {}, context)
+        document = executor.prepare(text)
+        found = await executor.run(document, document.operation(None), {}, context)
         return json.loads(found.data)
 
     await builders.pessoa(services, "Ana")
