@@ -220,6 +220,7 @@ async def test_what_is_read_after_a_write_whose_answer_was_lost_is_read_anew(
     async def run(text: str) -> Any:
         document = executor.prepare(text)
         found = await executor.run(document, document.operation(None), {}, context)
+        assert found.data
         return json.loads(found.data)
 
     await builders.pessoa(services, "Ana")
