@@ -282,9 +282,8 @@ def _declared(field: ModelField) -> dict[str, Declared]:
     """The parameters that a field of a signature declares, by their names: a model has one for each of its members."""
     schema = _adapter(field).json_schema()
     found: dict[str, Declared] = {}
-    for name, member in (
-        schema["properties"] if is_model(field.field_info.annotation) else {field.alias: schema}
-    ).items():
+    members = schema["properties"] if is_model(field.field_info.annotation) else {field.alias: schema}
+    for name, member in members.items():
         alternatives = list(_alternatives(member, schema.get("$defs", {})))
         lists = [one["items"] for one in alternatives if one.get("explode", "items" in one)]
         kinds = {one.get("format") if one.get("format") in CHECKS else one.get("type") for one in lists or alternatives}
