@@ -16,6 +16,7 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, LiteralString, Self, TypeVar, cast
 
 import psycopg
@@ -288,7 +289,8 @@ async def _execute(
         nonlocal timed_out
         timed_out = True
         if not connection.closed:
-            with socket.socket(fileno=os.dup(connection.fileno())) as connection_socket:
+            # The server may have hung up already.
+            with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as connection_socket:
                 connection_socket.shutdown(socket.SHUT_RDWR)
 
     timer = asyncio.get_running_loop().call_later(seconds + GRACE_SECONDS, hang_up)

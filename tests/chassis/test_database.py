@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import orjson
@@ -20,7 +22,7 @@ import pessoas.routes
 from chassis.db.database import Database, Transaction
 from chassis.db.idempotency import keep_forgetting
 from chassis.db.migrate import upgrade
-from chassis.errors import DeadlineExceeded, NotFound, Refusal
+from chassis.errors import DeadlineExceeded, NotFound, Refusal, Unavailable
 from chassis.neighbours.remote import Remote
 from chassis.request import deadline
 from chassis.settings import DatabaseSettings
@@ -46,10 +48,12 @@ def server(tmp_path: Path) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def app(server: Cluster) -> FastAPI:
+def app(server: Cluster, request: pytest.FixtureRequest) -> FastAPI:
+    """pessoas, whose statements may take half a second, or as long as a test says."""
+    seconds: float = getattr(request, "param", 0.5)
     return pessoas.routes.create_app(
         DatabaseSettings.model_validate(
-            {"database_url": server.url("pessoas"), "database_timeout": 0.5, "log_level": "ERROR"}
+            {"database_url": server.url("pessoas"), "database_timeout": seconds, "log_level": "ERROR"}
         )
     )
 
@@ -74,6 +78,14 @@ async def until_good(client: httpx2.AsyncClient) -> None:
             return
         await asyncio.sleep(0.05)
     pytest.fail(f"no good answer in {PATIENCE} s")
+
+
+def end_connections(server: Cluster) -> None:
+    with psycopg.connect(server.url("pessoas"), autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = 'pessoas' AND pid <> pg_backend_pid()"
+        )
 
 
 def backends(server: Cluster) -> list[psutil.Process]:
@@ -110,19 +122,35 @@ async def test_a_frozen_database_is_503_with_retry_after_and_good_answers_come_b
     assert [row["nome_pessoa"] for row in (await client.get(PESSOAS.path)).json()] == ["Ana"]
 
 
+@pytest.mark.parametrize("app", [10.0], indirect=True)  # no time-out may be the reason of an error here
 async def test_killed_connections_cost_no_client_an_error(server: Cluster, client: httpx2.AsyncClient) -> None:
     await asyncio.gather(*(add(client) for _ in range(20)))
     for _ in range(3):
-        with psycopg.connect(server.url("pessoas"), autocommit=True) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = 'pessoas' AND pid <> pg_backend_pid()"
-            )
+        end_connections(server)
 
         reads = [client.get(PESSOAS.path) for _ in range(20)]
         answers = await asyncio.gather(*reads, *(add(client) for _ in range(20)))
 
         assert {answer if isinstance(answer, int) else answer.status_code for answer in answers} == {200, 201}
+
+
+async def test_a_connection_that_the_server_has_ended_is_no_fault_of_ours_when_the_time_is_over_too(
+    server: Cluster, app: FastAPI, client: httpx2.AsyncClient
+) -> None:
+    assert await add(client) == 201
+    faults: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+    sessions = [process for process in backends(server) if "pessoas pessoas" in " ".join(process.cmdline())]
+    for session in sessions:
+        session.suspend()
+    question = asyncio.ensure_future(app.state.database.fetch("SELECT 1", ()))
+    await asyncio.sleep(0.05)
+    for session in sessions:  # it ends with the statement unread, so the kernel resets the connection
+        session.kill()
+    time.sleep(1)  # noqa: ASYNC251 - the process is held up for longer than the statement may take
+    with pytest.raises(Unavailable):
+        await question
+    assert faults == []
 
 
 async def test_a_restarted_database_is_found_again(server: Cluster, client: httpx2.AsyncClient) -> None:
