@@ -97,6 +97,7 @@ def build(
         required_scope=required_scope(name),
         rates=chassis_app.rate_limit(name, settings.api_rate_limit, settings.rate_limit_url),
         deprecations=deprecations,
+        event_streams=(feed_routes.PATH, versions.long_path(feed_routes.PATH)),
     )
     app.state.database = database
     for router in routers:  # first, since a path below a collection would otherwise name a member

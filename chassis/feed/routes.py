@@ -1,18 +1,20 @@
-"""`GET /api/changes/`: the changes of a service after a position, at once or by a long poll."""
+"""`GET /api/changes/`: the changes of a service after a position, at once, by a long poll, or as a stream of events."""
 
+import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import FastAPI, Query
-from pydantic import AfterValidator, Field, PlainValidator, create_model
+from fastapi import FastAPI, Header, Query
+from pydantic import AfterValidator, BaseModel, Field, PlainValidator, create_model
 from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.db.changes import BATCH
-from chassis.errors import InvalidValue
+from chassis.errors import InvalidValue, invalid
 from chassis.feed.feed import Feed
 from chassis.feed.log import Change, Head
+from chassis.feed.stream import EventStream, read_event_id
 from chassis.query.models import ABSENT, Id, Int8, StrictModel
 from chassis.query.pagination import INT8
 from chassis.request import context, deadline
@@ -21,7 +23,8 @@ from chassis.rest.collection import json_response
 from chassis.rest.openapi import answer
 from chassis.rest.parameters import between, described, parameter
 from chassis.rest.routes import with_types
-from chassis.web.reading import FastRoute
+from chassis.web.negotiation import EVENT_STREAM, quality
+from chassis.web.reading import FastRoute, header
 
 PATH = "/api/changes/"
 MAX_WAIT = 30
@@ -68,6 +71,14 @@ _MEMBERS: dict[str, Any] = {
 ChangesParameters = create_model("ChangesParameters", __base__=Position, **_MEMBERS)
 
 
+class EventHeaders(BaseModel):
+    """The headers of a stream of events."""
+
+    last_event_id: str | None = header(
+        "Last-Event-ID", "Of a stream: the id of the last event that was read. It goes before `after`.", f"{EPOCH}:4711"
+    )
+
+
 class ChangePublic(StrictModel):
     """One change of one row, which is read again by its id."""
 
@@ -93,9 +104,17 @@ def add_to(app: FastAPI, feed: Feed, noun: str) -> None:
     item = {"seq": 4712, "kind": noun, "id": 1, "op": "updated", "at": "2025-08-06T17:30:00Z"}
     example = {"items": [item], "last": 4712, "epoch": EPOCH, "as_of": "2025-08-06T17:30:01Z"}
 
-    async def changes(parameters: Position, request: Request) -> Response:
+    async def changes(
+        parameters: Position, headers: Annotated[EventHeaders, Header()], request: Request
+    ) -> Response | EventStream:
+        accept = request.headers.get("accept", "")
+        if quality(accept, EVENT_STREAM) > quality(accept, "application/json"):
+            return await _stream(feed, parameters, headers.last_event_id, request)
         return await _page(feed, parameters, request)
 
+    responses = answer(200, example)
+    event = f"id: {EPOCH}:4712\ndata: {json.dumps(item)}\n\n"
+    responses[200]["content"][EVENT_STREAM] = {"schema": {"type": "string"}, "example": event}
     endpoint = with_types(changes, {"parameters": Annotated[ChangesParameters, Query()]})  # pyright: ignore
     for method, more in (("GET", {}), ("HEAD", {"include_in_schema": False})):
         documented: dict[str, Any] = {"summary": "What has changed since a position", "tags": ["changes"], **more}
@@ -105,7 +124,7 @@ def add_to(app: FastAPI, feed: Feed, noun: str) -> None:
             methods=[method],
             operation_id="changes",
             response_model=ChangesPublic,
-            responses=answer(200, example),
+            responses=responses,
             route_class_override=FastRoute,
             **documented,
         )
@@ -119,12 +138,33 @@ async def _page(feed: Feed, parameters: Position, request: Request) -> Response:
     head, items = await feed.after(position, parameters.epoch, limit)
     if not items and parameters.wait and request.method == "GET":
         seconds = _allow(request, parameters.wait)
-        with feed.follower(network(request.client.host if request.client else "")):
+        with feed.follower(_address(request)):
             if begin_waiting := request.scope.get("begin_waiting"):  # our server's; a test may call by ASGI
                 begin_waiting(feed.drain)
             await feed.wait(position, head.epoch, seconds)
             head, items = await feed.waited(position, head.epoch, limit)
     return _answer(head, items, position)
+
+
+async def _stream(feed: Feed, parameters: Position, event_id: str | None, request: Request) -> Response | EventStream:
+    if request.method == "HEAD":
+        return Response(media_type=EVENT_STREAM)
+    position, epoch = parameters.after, parameters.epoch
+    if event_id:  # what the client has seen counts more than where it once began
+        try:
+            epoch, position = read_event_id(event_id)
+        except InvalidValue as failure:
+            raise invalid("Last-Event-ID", failure.code, failure.message) from None
+    if position is None:
+        head, items = await feed.head(), list[Change]()
+        position = head.last
+    else:
+        head, items = await feed.after(position, epoch, BATCH)
+    return EventStream(feed, _address(request), head.epoch, position, items)
+
+
+def _address(request: Request) -> str:
+    return network(request.client.host if request.client else "")
 
 
 def _allow(request: Request, seconds: float) -> float:

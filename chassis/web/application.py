@@ -1,6 +1,6 @@
 """Builds the application of a process: FastAPI inside of our middleware, with errors, health and metrics."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from logging import getLogger
 from typing import TYPE_CHECKING, Any
@@ -78,6 +78,7 @@ def build(
     required_scope: middleware.RequiredScope,
     rates: "RateLimit | None" = None,
     deprecations: Deprecations | None = None,
+    event_streams: Collection[str] = (),
     **more: Any,
 ) -> Application:
     """An application called `name`; the caller adds its routers and its documentation. `required_scope` says which
@@ -128,6 +129,7 @@ def build(
         settings.operation_timeout,
         metrics.Requests(app.router.routes),
         settings.cors_origins,
+        event_streams,
     )
     if deprecations:
         app.edge = DeprecationMiddleware(app.edge, deprecations)

@@ -7,7 +7,7 @@ It is plain ASGI, since Starlette's `BaseHTTPMiddleware` costs a task and a queu
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,7 +19,7 @@ from chassis.request import context, deadline, trace_context
 from chassis.request.context import RequestContext
 from chassis.request.headers import combined
 from chassis.web import cors
-from chassis.web.negotiation import quality
+from chassis.web.negotiation import EVENT_STREAM, quality
 from chassis.web.problem import broken, problem
 
 log = logging.getLogger("http")
@@ -42,8 +42,11 @@ class RequestMiddleware:
         operation_timeout: float,
         requests: metrics.Requests,
         origins: Iterable[str] = (),
+        event_streams: Collection[str] = (),
     ) -> None:
         self.app = app
+        self.event_streams = event_streams
+        """Paths that also answer with events."""
         self.origins = frozenset(origin.encode() for origin in origins)
         self.requests = requests
         self.max_body_bytes = max_body_bytes
@@ -77,7 +80,7 @@ class RequestMiddleware:
             if deadline.remaining() <= 0:  # it waited too long behind other requests of its connection
                 raise DeadlineExceeded(deadline.EXPIRED)
             accept = headers.get(b"accept", b"").decode("latin-1")
-            if scope["path"].startswith("/api") and not quality(accept, "application/json"):
+            if scope["path"].startswith("/api") and not self._acceptable(scope["path"], accept):
                 raise NotAcceptable("só há representação em application/json")
             if "arriving" in scope:
                 receive = _with_deadline(receive, requested=DEADLINE in headers)
@@ -102,6 +105,12 @@ class RequestMiddleware:
                 # 499, as nginx logs it.
                 access(scope["method"], scope["path"], 499 if client_left else status, took, scope.get("logged"))
             context.leave(before)
+
+    def _acceptable(self, path: str, accept: str) -> bool:
+        """Whether we can answer as the client asks."""
+        if quality(accept, "application/json"):
+            return True
+        return path.rstrip("/") + "/" in self.event_streams and quality(accept, EVENT_STREAM) > 0
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"o corpo passa do limite de {self.max_body_bytes} bytes", headers={"Connection": "close"})

@@ -9,6 +9,7 @@ from chassis.request.headers import parameter, parts
 WORD = r"[!#$%&'*+.^_`|~0-9a-z-]+"
 RANGE = re.compile(rf"\*/\*|(?!\*){WORD}/{WORD}")
 WEIGHT = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", re.ASCII)
+EVENT_STREAM = "text/event-stream"
 OUR_PARAMETERS = {("charset", "utf-8")}
 """The parameters of our answers: all of them are UTF-8."""
 

@@ -149,6 +149,29 @@ def test_an_empty_place_gets_everything_and_new_rows_get_the_next_ids(urls: dict
     assert again.returncode == 0, again.stderr
 
 
+def test_a_restore_begins_another_epoch_of_each_feed_and_its_triggers_go_on(
+    urls: dict[str, str], archive: Path
+) -> None:
+    epoch, told = (
+        "SELECT epoch FROM feed_head",
+        "SELECT kind, op FROM change WHERE seq IS NULL ORDER BY id DESC LIMIT 1",
+    )
+
+    def read(service: str) -> object:
+        with psycopg.connect(urls[service]) as connection:
+            return connection.execute(epoch).fetchone()
+
+    before = {name: read(name) for name in NAMES}
+    for _ in range(2):
+        assert restore(urls, archive, FORCE=1).returncode == 0
+        after = {name: read(name) for name in NAMES}
+        assert not set(before.values()) & set(after.values())
+        before |= after
+    with psycopg.connect(urls["pessoas"]) as connection:
+        connection.execute("DELETE FROM pessoa WHERE id = 1")
+        assert connection.execute(told).fetchone() == ("pessoa", "deleted")
+
+
 def test_rows_that_are_there_are_replaced_only_by_force(urls: dict[str, str], archive: Path) -> None:
     with psycopg.connect(urls["pessoas"]) as connection:
         connection.execute("DELETE FROM pessoa WHERE id > 100")

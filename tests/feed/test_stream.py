@@ -1,0 +1,148 @@
+"""The changes as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from chassis.feed.metrics import FOLLOWERS
+from tests import builders
+from tests.applications import Services
+from tests.chassis.peers import Peer, ServedApplication, until
+from tests.deploy.processes import WAIT_SECONDS
+from tests.feed.conftest import Serve, connect
+from tests.feed.test_changes import CHANGES
+
+EVENTS = "Accept: text/event-stream"
+
+
+class Stream:
+    """The events of one answer, in the order in which they arrive."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer, self._lines = peer, b""
+        self.id = ""
+
+    @classmethod
+    async def open(cls, served: ServedApplication, *headers: str, query: str = "") -> Stream:
+        peer = await served.peer()
+        peer.get(f"{CHANGES}{query}", EVENTS, *headers)
+        async with asyncio.timeout(WAIT_SECONDS):
+            head = await peer.reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200"), head
+        assert b"content-type: text/event-stream" in head
+        return cls(peer)
+
+    async def event(self) -> dict[str, Any]:
+        """The next event with data; `id` is what its client would send as Last-Event-ID."""
+        while True:
+            fields = dict(line.split(": ", 1) for line in (await self._block()).splitlines() if ": " in line)
+            self.id = fields.get("id", self.id)
+            if "data" in fields:
+                found: dict[str, Any] = json.loads(fields["data"])
+                return found
+
+    async def begins(self) -> str:
+        """The id with which the stream begins."""
+        block = await self._block()
+        self.id = block.partition("id: ")[2]
+        return self.id
+
+    async def ends(self) -> bool:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while size := await self._peer.reader.readline():
+                if size == b"0\r\n":
+                    return True
+        return True
+
+    async def _block(self) -> str:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while b"\n\n" not in self._lines:
+                size = int(await self._peer.reader.readline(), 16)
+                assert size, "the stream has ended"
+                self._lines += (await self._peer.reader.readexactly(size + 2))[:size]
+        block, _, self._lines = self._lines.partition(b"\n\n")
+        return block.decode()
+
+    def hang_up(self) -> None:
+        self._peer.hang_up()
+
+
+async def test_a_stream_tells_what_happens_from_now_on_with_ids_to_go_on_from(
+    services: Services, served: ServedApplication
+) -> None:
+    stream = await Stream.open(served)
+    await stream.begins()
+    rows = [await builders.pessoa(services) for _ in range(3)]
+
+    events = [await stream.event() for _ in rows]
+
+    assert [(event["id"], event["op"]) for event in events] == [(row["id"], "created") for row in rows]
+    assert stream.id.endswith(f":{events[-1]['seq']}")
+
+
+async def test_a_stream_is_resumed_after_the_last_event_that_was_read(
+    services: Services, served: ServedApplication
+) -> None:
+    first = await Stream.open(served)
+    begin = await first.begins()
+    rows = [await builders.pessoa(services) for _ in range(3)]
+    await first.event()
+    first.hang_up()
+
+    second = await Stream.open(served, f"Last-Event-ID: {first.id}", query="?after=0")
+    again = await Stream.open(served, f"Last-Event-ID: {begin}")
+
+    assert [(await second.event())["id"] for _ in range(2)] == [row["id"] for row in rows[1:]]
+    assert [(await again.event())["id"] for _ in range(3)] == [row["id"] for row in rows]
+
+
+async def test_a_client_that_was_never_told_anything_can_resume_too(
+    services: Services, served: ServedApplication
+) -> None:
+    stream = await Stream.open(served)
+    begin = await stream.begins()
+    stream.hang_up()
+    row = await builders.pessoa(services)
+
+    resumed = await Stream.open(served, f"Last-Event-ID: {begin}")
+
+    assert (await resumed.event())["id"] == row["id"]
+
+
+async def test_a_drain_and_another_epoch_end_streams_and_who_leaves_is_forgotten(
+    services: Services, serve: Serve, database_urls: dict[str, str]
+) -> None:
+    async with serve(max_concurrency=1) as served:
+        leaving, ending, draining = [await Stream.open(served) for _ in range(3)]
+        assert served.state.active_requests == 0
+        leaving.hang_up()
+        await until(lambda: FOLLOWERS.value == 2, "who leaves is forgotten")
+        with connect(database_urls["pessoas"]) as connection:
+            connection.execute("UPDATE feed_head SET epoch = DEFAULT")
+        assert await ending.ends()
+        assert await draining.ends()
+        draining = await Stream.open(served)
+        served.server.should_exit = True
+        assert await draining.ends()
+
+
+@pytest.mark.parametrize("accept", ["application/json", "*/*", "", "application/json, text/event-stream"])
+async def test_json_is_the_answer_unless_events_are_wanted_more(services: Services, accept: str) -> None:
+    answer = await services.pessoas.get(CHANGES, headers={"Accept": accept})
+
+    assert answer.headers["content-type"] == "application/json"
+
+
+async def test_ids_that_lead_no_further_or_are_none_are_refused_before_the_stream(services: Services) -> None:
+    def ask(id: str) -> Any:
+        return services.pessoas.get(CHANGES, headers={"Accept": "text/event-stream", "Last-Event-ID": id})
+
+    gone, wrong = await ask("7f0c6d1e-9d6b-4c3a-8a51-2f6f0b9d3c11:1"), await ask("x:1")
+
+    assert (gone.status_code, gone.json()["code"]) == (410, "GONE")
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "Last-Event-ID")
+    assert (await services.pessoas.get("/api/pessoas/", headers={"Accept": "text/event-stream"})).status_code == 406
