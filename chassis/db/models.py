@@ -33,6 +33,7 @@ from chassis import scalars
 from chassis.db.changes import add_change_tables
 from chassis.db.filters import sort_key
 from chassis.db.folding import OLDER_FOLD
+from chassis.query.pagination import INT8
 from chassis.text import LAST_CHARACTER, NAME_MAX, describe_text, fold, text_constraints, valid_text
 
 # The names of constraints, the same for Alembic and PostgreSQL, so that an error can be traced to its field.
@@ -122,6 +123,8 @@ def integer_field(
     example: int, *, minimum: int = -(2**31), maximum: int = 2**31 - 1, **options: Unpack[Options]
 ) -> Any:
     """An `int`. Without other bounds it has 32 bits, which every client's integer has."""
+    if maximum >= INT8:
+        raise ValueError(f"maximum must be below {INT8}, where rows without a value stand")
     made = _field(BigInteger, example, {"kind": "integer"}, options, ge=minimum, le=maximum)
     made.metadata.append(Strict())
     return made

@@ -121,7 +121,10 @@ def parameters_of(noun: str, fields: Fields) -> type[ListParameters]:
     }
     for name, field in fields.items():
         if name != "id" and not field.joined:
-            members |= _parameters_of_field(name, field)
+            filters = _parameters_of_field(name, field)
+            if taken := filters.keys() & {"search", *members}:
+                raise ValueError(f"{noun}.{name} needs another name: lists have the parameter {min(taken)} already")
+            members |= filters
     if searched := [name for name, field in fields.items() if field.searched]:
         said = f"Part of {' or '.join(searched)}, whatever its case and accents."
         members["search"] = (text(TEXT_MAX), parameter(said, "joao"))

@@ -250,3 +250,15 @@ def test_a_longer_text_than_a_filter_has_is_refused_as_a_parameter_too() -> None
     with pytest.raises(Invalid) as refused:
         validate(parameters, {"text": "x" * 201})
     assert refused.value.errors[0].code == "TOO_LONG"
+
+
+@pytest.mark.parametrize("name", ["count", "search", "ordering", "page_size", "cursor", "before"])
+def test_a_field_with_the_name_of_a_lists_own_parameter_is_refused(name: str) -> None:
+    fields = {"id": ROWS.fields["id"], name: ROWS.fields["stock"]}
+    with pytest.raises(ValueError, match=rf"^Thing.{name} needs another name: lists have the parameter {name} already"):
+        parameters_of("Thing", fields)
+
+
+def test_an_integer_may_not_be_as_large_as_the_place_of_rows_without_one() -> None:
+    with pytest.raises(ValueError, match=r"^maximum must be below 9223372036854775807"):
+        integer_field(1, maximum=2**63 - 1)
