@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -28,6 +29,10 @@ PLACES = (
     ("deploy/Dockerfile", r'image\.version="([^"]*)"', 1),
 )
 """Which files repeat the version: as a glob, what stands around the version there, and how often it is there."""
+
+INTERFACES = ("*/openapi.json", "gateway/schema.graphql")
+"""What clients rely on, as files."""
+RELEASED = "tests/released"
 
 
 class ReleaseError(Exception):
@@ -56,6 +61,16 @@ def prepare(version: str, date: str) -> None:
     # These two repeat the version as well, and are made from the places above.
     subprocess.run([sys.executable, "deploy/bootstrap.py", "--uv", "lock", "--quiet"], cwd=ROOT, check=True)
     subprocess.run([sys.executable, "-m", "deploy.write_openapi"], cwd=ROOT, check=True)
+    keep_interfaces(ROOT)
+
+
+def keep_interfaces(root: Path) -> None:
+    """Copies the interfaces to where tests find what the last release promised."""
+    for glob in INTERFACES:
+        for path in root.glob(glob):
+            copy = root / RELEASED / path.relative_to(root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
 
 
 def notes(version: str) -> str:

@@ -14,6 +14,12 @@ from gateway import endpoint, playground, schema
 from gateway.execution.operation import Executor
 from gateway.settings import Settings
 
+CLIENT_HEADERS = (
+    *("graphql-client-name", "graphql-client-version"),
+    *("apollographql-client-name", "apollographql-client-version"),
+)
+"""How a client program says who it is; Apollo's clients send theirs with every request."""
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application, with its settings from the environment if none are given."""
@@ -44,6 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         required_scope=_no_scope,
         rates=rates,
         openapi_url=None,
+        page_headers=CLIENT_HEADERS,
     )
     app.state.graphql = graphql
     app.mount("/playground", playground.files())

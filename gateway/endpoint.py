@@ -191,6 +191,8 @@ class GraphQLEndpoint:
         if result.data is None:
             await account.charge_minimum()
         metrics.record_operation(operation, began, result.data, result.errors)
+        if result.deprecated:
+            metrics.record_deprecated(result.deprecated, _client(headers))
         if result.data is None:
             return GraphQLAnswer(_errors(result.errors))
         content = [b'{"data":', result.data]
@@ -253,6 +255,12 @@ def negotiate(accept: str) -> str:
         raise NotAcceptable(f"só há respostas em {GRAPHQL_JSON} e {JSON}")
     # A client that accepts GRAPHQL_JSON only by a wildcard is taken for an old one, and gets JSON as before.
     return GRAPHQL_JSON if graphql >= plain and (is_named(accept, GRAPHQL_JSON) or not plain) else JSON
+
+
+def _client(headers: Headers) -> str:
+    """The name by which the client program calls itself, in the header of most clients or in that of Apollo's."""
+    name = headers.get(b"graphql-client-name") or headers.get(b"apollographql-client-name", b"")
+    return name.decode("latin-1")
 
 
 def _wants_page(accept: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from graphql import GraphQLError, OperationDefinitionNode
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
-from chassis.observe.meters import Counter, Histogram, MetricsReader, Number
+from chassis.observe.meters import BoundedLabel, Counter, Histogram, MetricsReader, Number
 from gateway.errors import code_of_error
 
 OPERATIONS = Counter("graphql_operations_total", "Operations by what became of them.", ("operation", "type", "outcome"))
@@ -19,6 +19,13 @@ DOCUMENTS, DOCUMENT_MISSES = Number(), Number()
 BATCH_KEYS = Histogram(
     "graphql_batch_keys", "Keys of one bulk read.", ("service",), (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
 )
+
+DEPRECATED = Counter(
+    "graphql_deprecated_uses_total",
+    "Operations that use what is deprecated, by what and by client.",
+    ("field", "client"),
+)
+client_label = BoundedLabel(100)
 
 MOST_NAMES = 200
 """How many operation names get a label of their own. Since clients choose the names, all further names count as
@@ -58,6 +65,13 @@ def record_operation(
         meters = _operations[key] = _OperationMeters(*key)
     meters.seconds.observe(time.perf_counter() - began)
     meters.outcomes[outcome(data, errors) if errors else "ok"].value += 1
+
+
+def record_deprecated(coordinates: Iterable[str], client: str) -> None:
+    """Counts an operation that uses these deprecated parts of the schema."""
+    label = client_label(client)
+    for coordinate in coordinates:
+        DEPRECATED.labels(coordinate, label).value += 1
 
 
 def record_refusal(began: float) -> None:

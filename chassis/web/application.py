@@ -79,10 +79,12 @@ def build(
     rates: "RateLimit | None" = None,
     deprecations: Deprecations | None = None,
     event_streams: Collection[str] = (),
+    page_headers: tuple[str, ...] = (),
     **more: Any,
 ) -> Application:
     """An application called `name`; the caller adds its routers and its documentation. `required_scope` says which
-    scope a path needs, `rates` limits what one caller may ask for, `deprecations` are what will be taken away."""
+    scope a path needs, `rates` limits what one caller may ask for, `deprecations` are what will be taken away,
+    and `page_headers` what web pages may send beside what they may send to every process."""
     logs.configure(name, settings.log_level, settings.log_format)
     metrics.set_build_info(name, VERSION)
     keys = _keys(settings)
@@ -134,7 +136,7 @@ def build(
     if deprecations:
         app.edge = DeprecationMiddleware(app.edge, deprecations)
     if settings.cors_origins:  # outermost, since a page must be able to read every refusal
-        app.edge = cors.CrossOriginMiddleware(app.edge, settings.cors_origins)
+        app.edge = cors.CrossOriginMiddleware(app.edge, settings.cors_origins, page_headers)
     return app
 
 

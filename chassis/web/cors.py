@@ -31,13 +31,14 @@ class CrossOriginMiddleware(CORSMiddleware):
     answer.
     """
 
-    def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
+    def __init__(self, app: ASGIApp, origins: tuple[str, ...], more_headers: tuple[str, ...] = ()) -> None:
+        """Pages may send `more_headers` beside those that pages may send to every process."""
         methods = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
         super().__init__(
             app,
             origins,
             methods,
-            allow_headers=REQUEST_HEADERS,
+            allow_headers=(*REQUEST_HEADERS, *more_headers),
             expose_headers=RESPONSE_HEADERS,
             allow_private_network=True,
         )

@@ -30,6 +30,8 @@ class CompiledOperation:
 
     plan: Plan
     cost: CostFunction
+    deprecated: tuple[str, ...] = ()
+    """What the operation uses although it is `@deprecated`, by coordinates such as `Pessoa.nomePessoa`."""
 
 
 @dataclass(eq=False)

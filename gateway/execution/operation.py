@@ -27,6 +27,7 @@ from gateway.context import Context
 from gateway.execution.collect import Collector
 from gateway.execution.compiler import Compiler, directive_variables
 from gateway.execution.cost import cost_function
+from gateway.execution.deprecated import deprecated_uses, has_deprecated
 from gateway.execution.documents import CompiledOperation, Document, DocumentCache
 from gateway.execution.variables import MOST_ERRORS, Variables
 from gateway.limits.bounds import refuse_over
@@ -53,6 +54,8 @@ class ExecutionOutcome:
     errors: list[GraphQLError]
     cost: int = 0
     """The cost that was estimated before the execution: requests to the services plus rows."""
+    deprecated: tuple[str, ...] = ()
+    """What the operation uses although it is `@deprecated`, by coordinates."""
 
 
 class Executor:
@@ -61,6 +64,7 @@ class Executor:
     def __init__(self, schema: GraphQLSchema, limits: Limits, documents: DocumentCache | None = None) -> None:
         self.schema, self.limits = schema, limits
         self.documents = DocumentCache() if documents is None else documents
+        self._has_deprecated = has_deprecated(schema)
         self._rules = {introspection: rules(limits, introspection) for introspection in (True, False)}
 
     def prepare(self, text: str, introspection: bool = True) -> Document:
@@ -104,7 +108,7 @@ class Executor:
         context.loaders.requests_left = cost
         data, failures = await compiled.plan.run(context, coerced)
         errors = [located_error(one.reason, one.nodes, list(one.path)) for one in failures]
-        return ExecutionOutcome(data, errors, cost)
+        return ExecutionOutcome(data, errors, cost, compiled.deprecated)
 
     def compiled(
         self, document: Document, operation: OperationDefinitionNode, variables: VariableValues
@@ -127,7 +131,8 @@ class Executor:
                 raise GraphQLError(f"{missing[0]} decide um @include ou @skip e não pode ser null")
             collector = Collector(self.schema, document.node, variables, self.limits.max_selections)
             plan = Compiler(self.schema, collector, operation).compile()
-            compiled = CompiledOperation(plan, cost_function(self.schema, collector, operation))
+            uses = deprecated_uses(self.schema, document.node, name) if self._has_deprecated else ()
+            compiled = CompiledOperation(plan, cost_function(self.schema, collector, operation), uses)
             self.documents.add(document, key, compiled, collector.collected)
         return document.compiled[key]
 

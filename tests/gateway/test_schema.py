@@ -1,20 +1,25 @@
 """The checked-in schema equals the schema of the code, and keeps the rules for all types."""
 
+import json
 import re
 
+import pytest
 from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
     GraphQLObjectType,
     GraphQLScalarType,
     build_schema,
+    find_breaking_changes,
     is_specified_scalar_type,
 )
 
 from chassis.codes import FIELDS
+from chassis.version import VERSION
 from deploy.local import ROOT
 from gateway.errors import EXTENSIONS
 from gateway.schema import build
+from tests.released import major, released_file
 
 SDL = ROOT / "gateway/schema.graphql"
 CONNECTION_ARGUMENTS = {"first", "after", "last", "before", "filter", "orderBy"}
@@ -28,6 +33,33 @@ def object_types() -> list[GraphQLObjectType]:
 
 def test_the_checked_in_schema_is_the_one_that_is_served() -> None:
     assert build().as_str() + "\n" == SDL.read_text(), "run `make render` and review the difference"
+
+
+def test_a_breaking_change_is_announced_by_a_new_major_version() -> None:
+    """What the last release of this major version promised is still kept, by graphql-core's rules."""
+    released, document = released_file("gateway/schema.graphql"), released_file("catalogo/openapi.json")
+
+    assert released
+    assert document
+    if major(json.loads(document)["info"]["version"]) == major(VERSION):
+        changes = find_breaking_changes(build_schema(released), build_schema(build().as_str()))
+        assert [change.description for change in changes] == []
+
+
+@pytest.mark.parametrize(
+    ("said", "says_now"),
+    [
+        ("  node: Pessoa!", "  linha: Pessoa!"),
+        ("pessoa(", "umaPessoa("),
+        ("  ID_DESC\n", "  ID_QUEDA\n"),
+        ("nomePessoa: String!", "nomePessoa: String"),
+    ],
+)
+def test_a_breaking_change_of_the_schema_is_named(said: str, says_now: str) -> None:
+    old = SDL.read_text()
+
+    assert said in old
+    assert find_breaking_changes(build_schema(old), build_schema(old.replace(said, says_now)))
 
 
 def described() -> dict[str, str | None]:
