@@ -12,8 +12,8 @@ from chassis.errors import Forbidden
 log = logging.getLogger("http")
 
 REQUEST_HEADERS = (
-    *("Authorization", "Idempotency-Key", "If-Match", "If-None-Match", "Prefer", "X-Query-Cost", "X-Request-ID"),
-    *("X-Timeout-Ms", "baggage", "traceparent", "tracestate"),
+    *("Authorization", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", "Prefer", "X-Query-Cost"),
+    *("X-Request-ID", "X-Timeout-Ms", "baggage", "traceparent", "tracestate"),
 )
 RESPONSE_HEADERS = (
     *("Accept", "Accept-Encoding", "Accept-Patch", "Allow", "Deprecation", "ETag", "Idempotency-Replayed", "Link"),
