@@ -26,14 +26,18 @@ from chassis.settings import DatabaseSettings
 
 log = logging.getLogger("feed")
 
-BETWEEN_LOOKS = 0.008
+BETWEEN_LOOKS = 0.015
 """Seconds from one look to the next at least, so that the writes of that time are numbered together."""
 LOOK_SECONDS = 0.02
 """Seconds from one look to the next while there are changes, of which other processes may be the writers."""
-QUIET_LOOK_SECONDS = 0.05
+QUIET_LOOK_SECONDS = 0.15
 """The same when there has been none for a while."""
 QUIET_AFTER_SECONDS = 2.0
+LINGER_SECONDS = 1.0
+"""How long this process goes on looking when nobody waits any more: who was told something by a poll comes again."""
 HOUSEKEEPING_SECONDS = 10.0
+FRESH_SECONDS = 0.5
+"""For so long a look is good enough for somebody who would wait. An older one means that looking fails."""
 RECENT = 4 * BATCH
 """How many changes are kept for those who wait; a follower that is further behind reads them from the database."""
 
@@ -56,6 +60,7 @@ class Feed:
         self._news = asyncio.Event()
         self._head: Head | None = None
         self._recent: list[Change] = []
+        self._looked_at = self._left_at = float("-inf")
         self.draining = False
         database.committed = self._kick
 
@@ -103,6 +108,7 @@ class Feed:
                 del self._followers[address]
             if not self._followers:
                 self._followed.clear()
+                self._left_at = time.monotonic()
 
     async def wait(self, position: int, epoch: UUID, seconds: float) -> None:
         """Returns when there is something after `position`, when the epoch is another one, when this process drains, or
@@ -119,6 +125,19 @@ class Feed:
 
     def _differs(self, position: int, epoch: UUID) -> bool:
         return self._head is not None and (self._head.last > position or self._head.epoch != epoch)
+
+    def known(self, position: int, epoch: UUID | None, limit: int) -> tuple[Head, list[Change]] | None:
+        """Like `after`, as of the last look and without a statement, for somebody who will wait for more. None if this
+        process has not looked just now, or does not know the changes after `position`."""
+        head = self._head
+        if head is None or time.monotonic() - self._looked_at > FRESH_SECONDS or epoch not in (None, head.epoch):
+            return None
+        if position == head.last:
+            return head, []
+        begin = position + 1 - self._recent[0].seq if self._recent else -1
+        if begin < 0 or position > head.last:
+            return None
+        return head, self._recent[begin : begin + limit]
 
     async def waited(self, position: int, epoch: UUID, limit: int) -> tuple[Head, list[Change]]:
         """Like `after`, for somebody who has waited: without a statement, unless he is far behind."""
@@ -153,8 +172,7 @@ class Feed:
 
     def _kick(self) -> None:
         """This process has committed something."""
-        if self._followers:
-            self._kicked.set()
+        self._kicked.set()
 
     def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()
@@ -163,9 +181,9 @@ class Feed:
     async def _look_while_followed(self) -> None:
         moved_at = -QUIET_AFTER_SECONDS
         while True:
-            if not self._followed.is_set():
-                await self._followed.wait()
+            if not self._followed.is_set() and time.monotonic() > self._left_at + LINGER_SECONDS:
                 self._head, self._recent = None, []
+                await self._followed.wait()
             self._kicked.clear()
             try:
                 if await self._look():
@@ -184,7 +202,8 @@ class Feed:
 
     async def _look(self) -> bool:
         """Numbers and reads what is new, and wakes those who wait. Returns whether there was something."""
-        before, head = self._head, await self._log.number()
+        before, began = self._head, time.monotonic()
+        head = await self._log.number()
         if before is None or before.epoch != head.epoch:
             self._recent, known = [], head.last
         else:
@@ -200,7 +219,7 @@ class Feed:
         if len(self._recent) > 2 * RECENT:
             del self._recent[:RECENT]
         moved = before is None or (known, head.epoch) != (before.last, before.epoch)
-        self._head = head._replace(last=known)
+        self._head, self._looked_at = head._replace(last=known), began
         metrics.LAST.value = known
         if moved:
             self._tell()

@@ -135,8 +135,10 @@ async def _page(feed: Feed, parameters: Position, request: Request) -> Response:
         head = await feed.head()
         return _answer(head, [], head.last)
     position, limit = parameters.after, parameters.limit
-    head, items = await feed.after(position, parameters.epoch, limit)
-    if not items and parameters.wait and request.method == "GET":
+    waits = bool(parameters.wait) and request.method == "GET"
+    found = feed.known(position, parameters.epoch, limit) if waits else None
+    head, items = found or await feed.after(position, parameters.epoch, limit)
+    if not items and waits:
         seconds = _allow(request, parameters.wait)
         with feed.follower(_address(request)):
             if begin_waiting := request.scope.get("begin_waiting"):  # our server's; a test may call by ASGI

@@ -146,3 +146,23 @@ async def test_ids_that_lead_no_further_or_are_none_are_refused_before_the_strea
     assert (gone.status_code, gone.json()["code"]) == (410, "GONE")
     assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "Last-Event-ID")
     assert (await services.pessoas.get("/api/pessoas/", headers={"Accept": "text/event-stream"})).status_code == 406
+
+
+async def test_a_stream_that_nobody_reads_is_cut_off(serve: Serve, database_urls: dict[str, str]) -> None:
+    with connect(database_urls["pessoas"]) as connection:  # so many that no operating system takes all of them
+        connection.execute(
+            "INSERT INTO pessoa (nome_pessoa, nome_busca) SELECT 'A', 'a' FROM generate_series(1, 60000)"
+        )
+    before = FOLLOWERS.value
+    async with serve() as served:
+        peer = await served.peer()
+        peer.get(f"{CHANGES}?after=0", EVENTS)
+        await until(
+            lambda: any(one.flow and one.flow.write_paused for one in served.connections),
+            "the stream waits for its reader",
+        )
+        assert FOLLOWERS.value == before + 1
+
+        served.pass_time(11)
+
+        await until(lambda: FOLLOWERS.value == before, "the stream has ended")
