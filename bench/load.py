@@ -50,12 +50,12 @@ async def once(port: int, request: Request) -> bytes:
         while size := int(await reader.readline(), 16):
             body += (await reader.readexactly(size + 2))[:-2]
     else:
-        body = await reader.readexactly(_length(head))
+        body = await reader.readexactly(content_length(head))
     writer.close()
     return body
 
 
-def _length(head: bytes) -> int:
+def content_length(head: bytes) -> int:
     return int(head.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
 
 
@@ -106,7 +106,7 @@ class LoadConnection(asyncio.Protocol):
             if b"transfer-encoding: chunked" in head:
                 self._left, self._begun, data = -1, b"", self._begun[end + 2 :]
             else:
-                self._left = _length(head) + end + 4 - len(self._begun)
+                self._left = content_length(head) + end + 4 - len(self._begun)
         elif self._left >= 0:
             self._left -= len(data)
         if self._left == 0:

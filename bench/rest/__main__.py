@@ -11,63 +11,30 @@ import argparse
 import asyncio
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-import psycopg
 
 from bench import base, cpu, load
-from bench.load import Request
-from bench.rest.workloads import ALL, ROWS, Workload, comparable
-from chassis.db.database import FOLD_OPTION
-from chassis.db.migrate import ROOT
-from chassis.text import fold
+from bench.rest import feed
+from bench.rest.servers import OURS as SERVICE
+from bench.rest.servers import Server, make_database, postmaster
+from bench.rest.workloads import ALL, Workload, comparable
 from deploy.postgres import Cluster, free_ports
 
 CONCURRENCY = 16
 FLOOR, OURS = "bare psycopg + orjson", "this service"
 
 
-@dataclass
-class Server:
-    name: str
-    command: list[str]
-    port: int
-    folder: Path = ROOT
-    process: psutil.Process | None = None
-    cpu: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
-
-    def start(self, url: str) -> None:
-        environment = {**os.environ, "DATABASE_URL": url, "PORT": str(self.port), "LOG_LEVEL": "WARNING"}
-        # The other servers write no folded name. With this option their rows count as folded all the same, so they do
-        # not enter the index of rows to fold, and no process folds them during the measurement.
-        environment["PGOPTIONS"] = FOLD_OPTION
-        with open(os.devnull, "w") as quiet:
-            started = subprocess.Popen(self.command, cwd=self.folder, env=environment, stdout=quiet)
-        self.process = psutil.Process(started.pid)
-
-    async def answer(self, request: Request) -> bytes:
-        """The server's answer; tries again until there is one."""
-        for _ in range(300):
-            try:
-                return await load.once(self.port, request)
-            except (OSError, asyncio.IncompleteReadError):
-                await asyncio.sleep(0.1)
-        raise SystemExit(f"{self.name} does not answer")
-
-
 def servers(revision: str, directory: Path) -> list[Server]:
     first = free_ports(4)
     uvicorn = [sys.executable, "-m", "uvicorn", "--no-access-log", "--log-level", "warning", "--port"]
     gunicorn = [sys.executable, "-m", "gunicorn", "--workers", "1", "--threads", "4", "--log-level", "error"]
-    ours = [sys.executable, "-m", "chassis.serve", "pessoas"]
-    chosen = [Server(FLOOR, [*uvicorn, str(first), "bench.rest.bare:app"], first), Server(OURS, ours, first + 1)]
+    chosen = [Server(FLOOR, [*uvicorn, str(first), "bench.rest.bare:app"], first), Server(OURS, SERVICE, first + 1)]
     if revision:
-        return [*chosen, Server(f"this service at {revision}", ours, first + 2, base.checkout(revision, directory))]
+        return [*chosen, Server(f"this service at {revision}", SERVICE, first + 2, base.checkout(revision, directory))]
     return [
         *chosen,
         Server("FastAPI + SQLModel", [*uvicorn, str(first + 2), "bench.rest.sqlmodel_way:app"], first + 2),
@@ -75,23 +42,7 @@ def servers(revision: str, directory: Path) -> list[Server]:
     ]
 
 
-def make_database(cluster: Cluster, name: str, folder: Path) -> str:
-    """The URL of a new database with the schema of the code in `folder`, filled with the same rows."""
-    url = cluster.create_database(name)
-    migrate = [sys.executable, "-m", "chassis.db.migrate", "pessoas"]
-    subprocess.run(migrate, cwd=folder, env={**os.environ, "DATABASE_URL": url}, check=True, stdout=subprocess.DEVNULL)
-    with psycopg.connect(url, options=FOLD_OPTION) as connection, connection.cursor() as cursor:
-        # The other servers do not know the folded name. And no round may pay for a vacuum of the rows of all rounds.
-        cursor.execute("ALTER TABLE pessoa ALTER nome_busca SET DEFAULT '', SET (autovacuum_enabled = false)")
-        with cursor.copy("COPY pessoa (nome_pessoa, nome_busca) FROM STDIN") as copy:
-            for n in range(ROWS):
-                nome = f"João da Conceição {n}"
-                copy.write_row((nome, fold(nome)))
-        cursor.execute("ANALYZE pessoa")
-    return url
-
-
-async def measure(rounds: int, count: int, postmaster: psutil.Process, running: list[Server]) -> None:
+async def measure(rounds: int, count: int, postgres: psutil.Process, running: list[Server]) -> None:
     for workload in ALL:
         answers = {server.name: comparable(await server.answer(workload.requests(1)[0])) for server in running}
         if any(answer != answers[FLOOR] for answer in answers.values()):
@@ -103,9 +54,9 @@ async def measure(rounds: int, count: int, postmaster: psutil.Process, running: 
             for server in running if n % 2 == 0 else running[::-1]:
                 assert server.process
                 asked = workload.requests(count)
-                before = cpu.seconds(server.process, postmaster)
+                before = cpu.seconds(server.process, postgres)
                 await load.run(server.port, asked, CONCURRENCY, count=count)
-                server.cpu[workload.name].append((cpu.seconds(server.process, postmaster) - before) / count)
+                server.cpu[workload.name].append((cpu.seconds(server.process, postgres) - before) / count)
             print(f"{workload.name}: round {n + 1} of {rounds}", file=sys.stderr)
 
 
@@ -147,7 +98,7 @@ async def main() -> None:
         # Each server has a database of its own: to this service, the rows that the others write would look like names
         # of older code, which it folds again.
         urls = [make_database(cluster, f"server{n}", server.folder) for n, server in enumerate(running)]
-        postmaster = next(one for one in psutil.Process().children(recursive=True) if one.name() == "postgres")
+        postgres = postmaster()
         cpu.pin(psutil.Process(), 1)
         try:
             for server, url in zip(running, urls, strict=True):
@@ -155,16 +106,16 @@ async def main() -> None:
                 assert server.process
                 await server.answer(ALL[0].requests(1)[0])
                 cpu.pin(server.process, 0)
-            cpu.pin(postmaster, 0)
-            await measure(arguments.rounds, arguments.requests, postmaster, running)
+            cpu.pin(postgres, 0)
+            await measure(arguments.rounds, arguments.requests, postgres, running)
         finally:
             for server in running:
-                if server.process:
-                    server.process.terminate()
-                    server.process.wait(20)
-    print(table(running))
-    if arguments.base:
-        print(f"\n{comparison(running, arguments.base)}")
+                server.stop()
+        print(table(running))
+        if arguments.base:
+            print(f"\n{comparison(running, arguments.base)}")
+        else:
+            print(f"\n{await feed.table(arguments.rounds, arguments.requests, cluster)}")
 
 
 if __name__ == "__main__":
