@@ -1,7 +1,8 @@
 """Breaks every part of the system under load: `python -m tests.faults`, which is `make faults`.
 
 It fails if an acknowledged write is lost or done twice, if a request to healthy parts is not answered, if a failure
-differs from what is promised, or if the system needs 2 s or longer to recover after the cause has ended.
+differs from what is promised, if those who follow the changes are not told each of them once and in order, or if the
+system or a follower needs 2 s or longer to go on after the cause has ended.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ async def play(directory: Path, chosen: list[Scenario], rate: float, results: li
 def promises(result: Result) -> list[str]:
     """The promises that were broken."""
     late = [f"recovered after {result.recovery:.1f} s"] if (result.recovery or 0) >= RECOVERY else []
+    late += [f"a follower went on after {result.followed:.1f} s"] if (result.followed or 0) >= RECOVERY else []
     return result.broken_promises + late
 
 

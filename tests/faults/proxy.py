@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import math
 import random
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable
@@ -64,6 +65,54 @@ class Proxy:
         with contextlib.closing(writer):
             writer.write(request)
             return await message(reader)
+
+
+class Tunnel:
+    """Listens on a port of its own and passes bytes on to the server on port `upstream` and back, as they are."""
+
+    def __init__(self, upstream: int, seed: int = 1) -> None:
+        self.port = 0
+        self.spoiled = 0
+        """Connections that were cut."""
+        self._upstream, self._rng = upstream, random.Random(seed)
+        self._left: dict[StreamWriter, float] = {}
+        """How many bytes more each client gets."""
+
+    async def listen(self) -> None:
+        server = await asyncio.start_server(self._serve, HOST, 0)
+        self.port = server.sockets[0].getsockname()[1]
+
+    def cut(self) -> None:
+        """Resets every open connection after a few bytes more, so within an answer or an event."""
+        self._left = {client: self._rng.randrange(300) for client in self._left}
+
+    async def _serve(self, reader: StreamReader, client: StreamWriter) -> None:
+        self._left[client] = math.inf
+        sending: asyncio.Task[None] | None = None
+        try:
+            from_server, server = await asyncio.open_connection(HOST, self._upstream)
+            sending = asyncio.create_task(_copy(reader, server))
+            while (data := await from_server.read(2**16)) and len(data) < self._left[client]:
+                self._left[client] -= len(data)
+                client.write(data)
+                await client.drain()
+            if data:
+                self.spoiled += 1
+                client.write(data[: int(self._left[client])])
+        except (OSError, RuntimeError):
+            pass  # as above
+        finally:
+            del self._left[client]
+            client.close()
+            if sending:
+                sending.cancel()
+
+
+async def _copy(reader: StreamReader, writer: StreamWriter) -> None:
+    with contextlib.closing(writer), contextlib.suppress(OSError, RuntimeError):
+        while data := await reader.read(2**16):
+            writer.write(data)
+            await writer.drain()
 
 
 Treatment = Callable[[Proxy, bytes, StreamWriter], Awaitable[None]]

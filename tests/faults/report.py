@@ -15,7 +15,7 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- results of make faults -->", "<!-- end of results -->"
 COLUMNS = (
     *("lasts, s", "requests", "failed fields", "unavailable", "writes acknowledged", "after a retry"),
-    *("lost", "doubled", "recovery, s"),
+    *("lost", "doubled", "recovery, s", "changes told", "mistold", "followers, s"),
 )
 
 
@@ -24,8 +24,13 @@ def cells(result: Result) -> list[str]:
         *(result.requests, result.failed_fields, result.unavailable, result.acknowledged, result.retried),
         *(len(result.lost), len(result.doubled)),
     )
-    recovery = "never" if result.recovery is None else f"{result.recovery:.1f}"
-    return [result.name, f"{result.cause:.1f}", *(f"{one:,}" for one in counts), recovery]
+    followers = (f"{result.told:,}", f"{len(result.mistold):,}", _seconds(result.followed))
+    shown = (*(f"{one:,}" for one in counts), _seconds(result.recovery), *followers)
+    return [result.name, f"{result.cause:.1f}", *shown]
+
+
+def _seconds(found: float | None) -> str:
+    return "never" if found is None else f"{found:.1f}"
 
 
 def line(result: Result) -> str:

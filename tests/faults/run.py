@@ -6,6 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 
+from tests.faults.followers import Followers
 from tests.faults.load import Load
 from tests.faults.scenarios import Scenario
 from tests.faults.stage import PROCESSES, Stage
@@ -17,7 +18,8 @@ HOPE_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Result:
-    """`cause` is how long it lasted, `recovery` how long until nothing failed any more, both in seconds."""
+    """`cause` is how long it lasted, `recovery` how long until nothing failed any more, `followed` how long until every
+    follower had been told something new, all in seconds. `mistold` lists what followers were not told, or twice."""
 
     name: str
     requests: int
@@ -30,14 +32,25 @@ class Result:
     doubled: list[str]
     cause: float
     recovery: float | None
+    told: int
+    mistold: list[str]
+    followed: float | None
     wrong: list[str]
 
     @property
     def broken_promises(self) -> list[str]:
         """Everything that is wrong in any case, however long the system takes."""
         never = [] if self.recovery is not None else [f"it has not recovered in {HOPE_SECONDS:g} s"]
+        never += [] if self.followed is not None else [f"a follower has heard nothing in {HOPE_SECONDS:g} s"]
         never += [f"{self.gave_up} writes were never acknowledged"] if self.gave_up else []
-        return [*self.wrong, *(f"lost: {one}" for one in self.lost), *(f"twice: {one}" for one in self.doubled), *never]
+        told = [f"follower: {one}" for one in self.mistold]
+        return [
+            *self.wrong,
+            *told,
+            *(f"lost: {one}" for one in self.lost),
+            *(f"twice: {one}" for one in self.doubled),
+            *never,
+        ]
 
 
 async def run(stage: Stage, scenario: Scenario, *, rate: float, slack: float) -> Result:
@@ -46,6 +59,7 @@ async def run(stage: Stage, scenario: Scenario, *, rate: float, slack: float) ->
     if scenario.far:
         ports["gateway"] = stage.far_gateway
     load = Load(ports, stage.reads, stage.journal, scenario.fault, rate=rate, slack=slack)
+    followers = Followers({name: tunnel.port for name, tunnel in stage.tunnels.items()}, stage.urls)
     began = ended = 0.0
 
     async def work() -> None:
@@ -54,16 +68,21 @@ async def run(stage: Stage, scenario: Scenario, *, rate: float, slack: float) ->
         began = time.monotonic()
         await scenario.cause(stage)
         ended = time.monotonic()
-        while load.recovered(ended) is None and time.monotonic() < ended + HOPE_SECONDS:  # noqa: ASYNC110
+        while not recovered() and time.monotonic() < ended + HOPE_SECONDS:  # noqa: ASYNC110
             await asyncio.sleep(0.1)  # there is no event for a second without failures
 
-    await load.run_while(work())
+    def recovered() -> bool:
+        return load.recovered(ended) is not None and followers.went_on(ended) is not None
+
+    async with followers.following():
+        await load.run_while(work())
     verdicts = [one.verdict for one in load.records]
     wrong = [line for verdict in verdicts for line in verdict.wrong] + stage.faults_of_ours()
     if scenario.flawless and not wrong:
         bad = sum(not verdict.good for verdict in verdicts)
         wrong = [f"{bad} requests failed, where nobody should notice anything"] if bad else []
     lost, doubled = await asyncio.to_thread(stage.lost_and_doubled)
+    mistold = await asyncio.to_thread(followers.wrong)
     return Result(
         scenario.name,
         len(verdicts),
@@ -76,5 +95,8 @@ async def run(stage: Stage, scenario: Scenario, *, rate: float, slack: float) ->
         doubled,
         ended - began,
         load.recovered(ended),
+        followers.told,
+        mistold,
+        followers.went_on(ended),
         wrong,
     )

@@ -258,6 +258,16 @@ async def refused(stage: Stage, seconds: float = 4) -> None:
     assert stage.spoiled > before, "no connection was cut, so nothing was tried"
 
 
+async def followers_cut(stage: Stage, seconds: float = 4) -> None:
+    """The connections of those who follow the changes are cut within an answer or an event, ten times a second."""
+    until_when = time.monotonic() + seconds
+    while time.monotonic() < until_when:
+        for tunnel in stage.tunnels.values():
+            tunnel.cut()
+        await asyncio.sleep(0.1)
+    assert all(tunnel.spoiled for tunnel in stage.tunnels.values()), "no connection was cut, so nothing was tried"
+
+
 # -- all of them -----------------------------------------------------------------------------------------------
 
 
@@ -277,7 +287,11 @@ def beyond_proxies() -> list[Scenario]:
         ("pessoas answers without end", lambda: proxy.floods, ("pessoas",), pessoas),
     ]
     found = [Scenario(name, _with(treated, make, *names), what, far=True) for name, make, names, what in cases]
-    return [*found, Scenario("10 % of connections refused", refused, everyone, far=True)]
+    return [
+        *found,
+        Scenario("10 % of connections refused", refused, everyone, far=True),
+        Scenario("followers' connections cut, 10 times a second", followers_cut, fault(), flawless=True),
+    ]
 
 
 def _with(cause: Callable[..., Awaitable[None]], *arguments: Any, **more: Any) -> Cause:

@@ -22,7 +22,7 @@ from deploy.local import ROOT
 from deploy.postgres import HOST, Cluster, free_ports
 from tests.deploy.processes import family
 from tests.faults.journal import Journal
-from tests.faults.proxy import Proxy, honest
+from tests.faults.proxy import Proxy, Tunnel, honest
 from tests.faults.reads import Demo
 from tests.listener import Listener
 from tests.system import System, free_offset
@@ -47,6 +47,8 @@ class Stage:
         self.reads = self.demo.reads()
         self.journal = Journal(self.demo)
         self.proxies = {name: Proxy(self.port(name)) for name in SERVICES}
+        self.tunnels = {name: Tunnel(self.port(name)) for name in SERVICES}
+        """What stands between the services and those who follow their changes."""
         self.far_gateway = free_ports()
         """Port of the gateway behind the proxies."""
         self._heard = Counter[str]()
@@ -59,8 +61,8 @@ class Stage:
             await asyncio.to_thread(self.system.says, "open GraphiQL")
             cluster = Cluster(self.directory / "data", topology.POSTGRES_PORT + self.offset)
             self.urls = {name: cluster.url(name) for name in SERVICES}
-            for proxy in self.proxies.values():
-                await proxy.listen()
+            for listening in (*self.proxies.values(), *self.tunnels.values()):
+                await listening.listen()
             far = self._start_far_gateway()
             await self.ready(self.far_gateway)
             yield

@@ -25,6 +25,7 @@ SHORT = (
     "first answer to every write lost after the commit",
     "pessoas answers garbage",
     "10 % of connections refused",
+    "followers' connections cut, 10 times a second",
 )
 
 

@@ -1,0 +1,30 @@
+"""What `make faults` finds in what a follower was told."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.followers import Change, Follower
+
+KEPT: list[Change] = [(1, "pessoa", 1, "created"), (2, "pessoa", 1, "updated"), (3, "pessoa", 1, "deleted")]
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ([1, 2], []),
+        ([2], ["lost (2,"]),
+        ([1, 1, 2], ["twice or never made: (2,"]),
+        ([2, 1], ["in another order"]),
+    ],
+    ids=["all of them", "one is lost", "one comes twice", "another order"],
+)
+def test_a_change_that_is_lost_or_told_twice_or_too_early_is_seen(told: list[int], found: list[str]) -> None:
+    follower = Follower("pessoas", 0)
+    follower.began = 1
+    follower.told = [KEPT[n] for n in told]
+
+    wrong = follower.compare(KEPT)
+
+    assert len(wrong) == len(found)
+    assert all(expected in line for expected, line in zip(found, wrong, strict=True))
