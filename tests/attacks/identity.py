@@ -232,4 +232,33 @@ ATTACKS: list[Attack] = [
         "403 FORBIDDEN",
         "solicitacoes",
     ),
+    request(
+        "the changes, with every other scope",
+        lambda: http("GET", "/api/changes/?after=0&wait=30", f"Authorization: Bearer {mint(*ALL)}"),
+        "403 FORBIDDEN",
+        "pessoas",
+    ),
+    request(
+        "the changes of another service, as a stream",
+        lambda: http(
+            "GET",
+            "/api/changes/",
+            "Accept: text/event-stream",
+            f"Authorization: Bearer {mint('catalogo:changes', 'pessoas:read')}",
+        ),
+        "403 FORBIDDEN",
+        "pessoas",
+    ),
+    request(
+        "a row, with the scope of the changes",
+        lambda: http("GET", PEOPLE + "1/", f"Authorization: Bearer {mint('pessoas:changes')}"),
+        "403 FORBIDDEN",
+        "pessoas",
+    ),
+    request(
+        "no token, to follow the changes",
+        http("GET", "/api/changes/?after=0&wait=30"),
+        REFUSED,
+        "pessoas",
+    ),
 ]
