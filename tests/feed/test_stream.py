@@ -14,7 +14,7 @@ from tests.applications import Services
 from tests.chassis.peers import Peer, ServedApplication, until
 from tests.deploy.processes import WAIT_SECONDS
 from tests.feed.conftest import Serve, connect
-from tests.feed.test_changes import CHANGES
+from tests.feed.test_changes import CHANGES, position
 
 EVENTS = "Accept: text/event-stream"
 
@@ -148,7 +148,10 @@ async def test_ids_that_lead_no_further_or_are_none_are_refused_before_the_strea
     assert (await services.pessoas.get("/api/pessoas/", headers={"Accept": "text/event-stream"})).status_code == 406
 
 
-async def test_a_stream_that_nobody_reads_is_cut_off(serve: Serve, database_urls: dict[str, str]) -> None:
+async def test_a_stream_that_nobody_reads_is_cut_off(
+    services: Services, serve: Serve, database_urls: dict[str, str]
+) -> None:
+    after = await position(services.pessoas)
     with connect(database_urls["pessoas"]) as connection:  # so many that no operating system takes all of them
         connection.execute(
             "INSERT INTO pessoa (nome_pessoa, nome_busca) SELECT 'A', 'a' FROM generate_series(1, 60000)"
@@ -156,7 +159,7 @@ async def test_a_stream_that_nobody_reads_is_cut_off(serve: Serve, database_urls
     before = FOLLOWERS.value
     async with serve() as served:
         peer = await served.peer()
-        peer.get(f"{CHANGES}?after=0", EVENTS)
+        peer.get(f"{CHANGES}?after={after}", EVENTS)
         await until(
             lambda: any(one.flow and one.flow.write_paused for one in served.connections),
             "the stream waits for its reader",
