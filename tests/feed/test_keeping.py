@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 import pytest_asyncio
@@ -82,7 +82,7 @@ async def test_the_metrics_say_who_follows_and_how_far_the_feed_is(
     services: Services, served: ServedApplication
 ) -> None:
     before = await position(services.pessoas)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{served.port}", timeout=40) as client:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{served.port}", timeout=40) as client:
         await builders.pessoa(services)
         await client.get(CHANGES, params={"after": before, "wait": 1})
         await client.get(CHANGES, params={"after": before + 1, "wait": 0.1})
@@ -140,7 +140,7 @@ async def test_the_follower_of_the_documents_goes_on_where_it_was_and_begins_ane
     services: Services, served: ServedApplication, database_urls: dict[str, str]
 ) -> None:
     page = (ROOT / "docs" / "extending.md").read_text()
-    [code] = re.findall(r"^```python\n(import httpx\n.*?)^```$", page, re.M | re.S)
+    [code] = re.findall(r"^```python\n(import httpx2\n.*?)^```$", page, re.M | re.S)
     names: dict[str, Any] = {}
     exec(compile(code, "docs/extending.md", "exec"), names)
     seen: list[int] = []
@@ -164,7 +164,7 @@ async def test_the_follower_of_the_documents_goes_on_where_it_was_and_begins_ane
 
     def follow() -> None:
         with (
-            httpx.Client(base_url=f"http://127.0.0.1:{served.port}") as client,
+            httpx2.Client(base_url=f"http://127.0.0.1:{served.port}") as client,
             pytest.raises(StopFollowing),
         ):
             names["follow"](client, kept[0], work, kept_position, start_anew)
