@@ -230,6 +230,7 @@ const server = require("http2").createSecureServer(options, (request, response) 
 })
 server.on("secureConnection", () => { connections += 1 })
 server.listen(0, "127.0.0.1", () => console.log(server.address().port))
+process.stdin.resume().on("close", () => process.exit())  // also when the test is killed
 """
 
 
@@ -239,12 +240,15 @@ async def http2_url(authority: Authority, tmp_path: Path) -> AsyncGenerator[str]
     program = tmp_path / "server.js"
     program.write_text(HTTP2_SERVER)
     files = authority.issue("http2", "127.0.0.1")
-    process = await asyncio.create_subprocess_exec(BIN / "node", program, *files, stdout=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        *(BIN / "node", program, *files), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdin
     assert process.stdout
     async with asyncio.timeout(60):
         port = int(await process.stdout.readline())
     yield f"https://127.0.0.1:{port}"
-    process.kill()
+    process.stdin.close()  # the wheel's node is a program that runs node: a signal would end only the former
     await process.wait()
 
 

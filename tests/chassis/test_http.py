@@ -165,6 +165,7 @@ async def test_the_openapi_document_and_its_page_are_served(services: Services) 
         "/api/categorias/",
         "/api/categorias/query/",
         "/api/categorias/{id}/",
+        "/api/changes/",
         "/api/produtos/",
         "/api/produtos/query/",
         "/api/produtos/{id}/",
