@@ -8,16 +8,14 @@ A browser's GET shows GraphiQL.
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from graphql import GraphQLError, OperationDefinitionNode
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Scope
 
 from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, RateLimited, Refusal, TooLarge
 from chassis.neighbours.remote import Remote
@@ -29,10 +27,10 @@ from chassis.web.problem import broken
 from chassis.web.query_string import is_text, parse_query
 from gateway import metrics, playground
 from gateway.context import Claim, Context
-from gateway.errors import PersistedQueryNotSupportedError, code_of, formatted, formatted_all, log_faults
-from gateway.execution.documents import Document
+from gateway.errors import code_of, formatted_all, log_faults
 from gateway.execution.operation import Executor, is_query
 from gateway.loaders import Loaders
+from gateway.requests import Account, GraphQLRequest, RequestError, errors_text, find_operation
 
 if TYPE_CHECKING:  # loaded where there is a limit only
     from chassis.identity.rates import RateLimit
@@ -45,66 +43,6 @@ HTML = "text/html"
 Headers = dict[bytes, bytes]
 """A request's headers, by their names in lower case."""
 ENCODER = json.JSONEncoder(ensure_ascii=False)
-
-
-@dataclass
-class GraphQLRequest:
-    """A GraphQL request, as the specification names its parts."""
-
-    query: str | None
-    """None when the request contains only the hash of a persisted query."""
-    operation_name: str | None
-    variables: dict[str, Any] | None
-
-    @classmethod
-    def of(cls, parameters: Any) -> "GraphQLRequest":
-        """Checks the types of the parts. Raises Malformed."""
-        if not isinstance(parameters, dict):
-            raise Malformed("o corpo deve ser um objeto JSON com o membro query")
-        parts = cast("dict[str, Any]", parameters)
-        query, name, variables = parts.get("query"), parts.get("operationName"), parts.get("variables")
-        extensions = parts.get("extensions")
-        hash_only = query is None and isinstance(extensions, dict) and "persistedQuery" in extensions
-        if not hash_only and (not isinstance(query, str) or not query.strip()):
-            raise Malformed("falta o membro query, um texto")
-        if name is not None and not isinstance(name, str):
-            raise Malformed("operationName deve ser um texto")
-        if variables is not None and not isinstance(variables, dict):
-            raise Malformed("variables deve ser um objeto")
-        if extensions is not None and not isinstance(extensions, dict):
-            raise Malformed("extensions deve ser um objeto")
-        return cls(query, name, cast("dict[str, Any] | None", variables))
-
-
-class RequestError(Exception):
-    """A request error of the GraphQL specification: nothing of the request can be executed."""
-
-    def __init__(self, errors: Sequence[GraphQLError]) -> None:
-        super().__init__()
-        self.errors = errors
-
-
-class Account:
-    """Charges one request to its caller's share of the rate limit. Without one (`rates` is None) nothing happens."""
-
-    def __init__(self, rates: "RateLimit | None", scope: Scope) -> None:
-        self._rates, self._scope = rates, scope
-        self.headers: dict[str, str] = {}
-        """The `RateLimit` headers of the answer; empty until something is charged."""
-
-    @property
-    def limited(self) -> bool:
-        return self._rates is not None
-
-    async def charge(self, cost: int) -> None:
-        """Charges `cost`. Raises RateLimited when the share is used up, and then charges nothing."""
-        if self._rates is not None:
-            self.headers = await self._rates.charge(self._scope, cost)
-
-    async def charge_minimum(self) -> None:
-        """Charges 1 if nothing was charged yet, since refusing a request is work too. Raises RateLimited."""
-        if not self.headers:
-            await self.charge(1)
 
 
 @dataclass(slots=True)
@@ -152,7 +90,7 @@ class GraphQLEndpoint:
             answer = await self._executed(request, headers, asked, account, began)
         except RequestError as failure:
             metrics.record_refusal(began)
-            answer = GraphQLAnswer(_errors(failure.errors))
+            answer = GraphQLAnswer(errors_text(failure.errors))
         except Refusal as refusal:
             metrics.record_refusal(began)
             answer = await self._refused(request, refusal, account)
@@ -168,7 +106,7 @@ class GraphQLEndpoint:
     ) -> GraphQLAnswer:
         """Executes the operation that the request asks for. Raises RequestError, Refusal."""
         try:
-            document, operation = self._find_operation(asked)
+            document, operation = find_operation(self.executor, asked, self.introspection)
         except RequestError:
             await account.charge_minimum()
             raise
@@ -194,7 +132,7 @@ class GraphQLEndpoint:
         if result.deprecated:
             metrics.record_deprecated(result.deprecated, _client(headers))
         if result.data is None:
-            return GraphQLAnswer(_errors(result.errors))
+            return GraphQLAnswer(errors_text(result.errors))
         content = [b'{"data":', result.data]
         if result.errors:
             log_faults(result.errors)
@@ -203,18 +141,6 @@ class GraphQLEndpoint:
             cost = {"requested": result.cost, "allowed": self.executor.limits.max_cost}
             content += b',"extensions":', orjson.dumps({"cost": cost})
         return GraphQLAnswer(b"".join((*content, b"}")), executed=True)
-
-    def _find_operation(self, asked: GraphQLRequest) -> tuple[Document, OperationDefinitionNode]:
-        """The validated document, and the operation in it that is asked for. Raises RequestError."""
-        if asked.query is None:
-            raise RequestError([PersistedQueryNotSupportedError()])
-        try:
-            document = self.executor.prepare(asked.query, self.introspection)
-            if document.errors:
-                raise RequestError(document.errors)
-            return document, document.operation(asked.operation_name)
-        except GraphQLError as failure:
-            raise RequestError([failure]) from None
 
     async def _refused(self, request: Request, refusal: Refusal, account: Account) -> GraphQLAnswer:
         """The answer to a request that is refused with a status of its own, as a GraphQL client can read it."""
@@ -297,11 +223,6 @@ def _require_unicode(parameters: Any) -> None:
         raise Malformed("há um texto que não é Unicode: um surrogate sem o seu par") from None
     except RecursionError:
         raise Malformed("o corpo está aninhado demais") from None
-
-
-def _errors(errors: Sequence[GraphQLError]) -> bytes:
-    """The GraphQL response to a request of which nothing was executed."""
-    return orjson.dumps({"errors": [formatted(error) for error in errors]})
 
 
 class JsonResponse(Response):

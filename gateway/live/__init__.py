@@ -1,0 +1,1 @@
+"""Live queries: subscriptions, whose events are executed once for all who ask the same."""
