@@ -102,6 +102,9 @@ class Database:
         self._default_timeout_ms = round(self.timeout * SERVER_SHARE * 1000)
         self.committed: Callable[[], None] = lambda: None
         """What is called after each COMMIT."""
+        self.position: Callable[[], Awaitable[str | None]] = _unknown_position
+        """Tells how far the changes go with all that was committed before the call; None when that cannot be told now.
+        `chassis.feed` sets this and `committed`."""
         self._outage = Outage()
         self._searches = Bulkhead(settings.searches, settings.searches_waiting)
         self._pool: AsyncConnectionPool[DatabaseConnection] = AsyncConnectionPool(
@@ -212,6 +215,10 @@ class Database:
             statement = f"SET statement_timeout = {milliseconds}; SET lock_timeout = {_lock_timeout(milliseconds)}"
             await _execute(connection, statement, (), tuple_row, _statement_seconds(self.timeout))
             connection.timeout_ms = timeout_ms
+
+
+async def _unknown_position() -> None:
+    return None
 
 
 def _lock_timeout(milliseconds: int) -> int:

@@ -6,6 +6,9 @@ and kept for a while, so that those who wait need no statement of their own.
 
 While nobody waits, a write costs only its trigger: nothing is numbered then but every few seconds, so that little
 remains to be done when somebody comes.
+
+A write whose client wants to know its position waits for a look that begins after its commit. All writes that are
+waiting when a look begins share it.
 """
 
 import asyncio
@@ -22,6 +25,7 @@ from chassis.db.repeating import repeating
 from chassis.errors import Busy, Gone, Refusal
 from chassis.feed import metrics
 from chassis.feed.log import Change, ChangeLog, Head
+from chassis.request import deadline
 from chassis.settings import DatabaseSettings
 
 log = logging.getLogger("feed")
@@ -35,6 +39,8 @@ QUIET_LOOK_SECONDS = 0.15
 QUIET_AFTER_SECONDS = 2.0
 LINGER_SECONDS = 1.0
 """How long this process goes on looking when nobody waits any more: who was told something by a poll comes again."""
+POSITION_SECONDS = 1.0
+"""How long a write that is done waits at most to learn its position."""
 HOUSEKEEPING_SECONDS = 10.0
 FRESH_SECONDS = 0.5
 """For so long a look is good enough for somebody who would wait. An older one means that looking fails."""
@@ -55,14 +61,16 @@ class Feed:
         self._max_followers = settings.max_followers
         self._kept, self._kept_seconds = settings.changes_kept, settings.changes_kept_hours * 3600
         self._followers: dict[str, int] = {}
-        self._followed = asyncio.Event()
+        self._wanted = asyncio.Event()
         self._kicked = asyncio.Event()
+        self._asking = asyncio.Event()
+        self._asked: list[asyncio.Future[Head | None]] = []
         self._news = asyncio.Event()
         self._head: Head | None = None
         self._recent: list[Change] = []
         self._looked_at = self._left_at = float("-inf")
         self.draining = False
-        database.committed = self._kick
+        database.committed, database.position = self._kick, self.position
 
     # -- reading -----------------------------------------------------------------------------------------------
 
@@ -98,7 +106,7 @@ class Feed:
             raise Busy(TOO_MANY)
         self._followers[address] = mine + 1
         metrics.FOLLOWERS.value += 1
-        self._followed.set()
+        self._wanted.set()
         try:
             yield
         finally:
@@ -107,7 +115,6 @@ class Feed:
             if not self._followers[address]:
                 del self._followers[address]
             if not self._followers:
-                self._followed.clear()
                 self._left_at = time.monotonic()
 
     async def wait(self, position: int, epoch: UUID, seconds: float) -> None:
@@ -152,6 +159,20 @@ class Feed:
             return head, recent[begin : begin + limit]
         return await self.after(position, epoch, limit)
 
+    async def position(self) -> str | None:
+        """How far the feed goes with all that has been committed before this call, as the id of an event. None when
+        that cannot be told soon: the write that asks is done, and its answer must not be lost."""
+        asked: asyncio.Future[Head | None] = asyncio.get_running_loop().create_future()
+        self._asked.append(asked)
+        for event in (self._wanted, self._kicked, self._asking):
+            event.set()
+        try:
+            async with asyncio.timeout(min(POSITION_SECONDS, max(0.0, deadline.remaining() / 2))):
+                head = await asked
+        except TimeoutError:
+            return None
+        return head and f"{head.epoch}:{head.last}"
+
     def drain(self) -> None:
         """Ends all waiting: this process ends."""
         self.draining = True
@@ -162,7 +183,7 @@ class Feed:
     @asynccontextmanager
     async def keep_looking(self) -> AsyncGenerator[None]:
         """Looks for changes while anybody waits, and trims, until this context ends."""
-        looking = asyncio.create_task(self._look_while_followed(), name="feed")
+        looking = asyncio.create_task(self._look_while_wanted(), name="feed")
         async with repeating(self._keep_house, HOUSEKEEPING_SECONDS, log, "changes are not trimmed"):
             try:
                 yield
@@ -178,13 +199,15 @@ class Feed:
         news, self._news = self._news, asyncio.Event()
         news.set()
 
-    async def _look_while_followed(self) -> None:
+    async def _look_while_wanted(self) -> None:
         moved_at = -QUIET_AFTER_SECONDS
         while True:
-            if not self._followed.is_set() and time.monotonic() > self._left_at + LINGER_SECONDS:
+            if not self._followers and not self._asked and time.monotonic() > self._left_at + LINGER_SECONDS:
                 self._head, self._recent = None, []
-                await self._followed.wait()
+                self._wanted.clear()
+                await self._wanted.wait()
             self._kicked.clear()
+            self._asking.clear()
             try:
                 if await self._look():
                     moved_at = time.monotonic()
@@ -192,18 +215,23 @@ class Feed:
                 pass  # the database logs that itself
             except Exception as failure:  # nobody would notice if this loop ended
                 log.warning("changes cannot be read", extra={"reason": repr(failure)})
-            await asyncio.sleep(BETWEEN_LOOKS)
             quiet = time.monotonic() - moved_at > QUIET_AFTER_SECONDS
-            try:
-                async with asyncio.timeout((QUIET_LOOK_SECONDS if quiet else LOOK_SECONDS) - BETWEEN_LOOKS):
-                    await self._kicked.wait()
-            except TimeoutError:
-                pass
+            await _wait(self._asking, BETWEEN_LOOKS)
+            await _wait(self._kicked, (QUIET_LOOK_SECONDS if quiet else LOOK_SECONDS) - BETWEEN_LOOKS)
 
     async def _look(self) -> bool:
         """Numbers and reads what is new, and wakes those who wait. Returns whether there was something."""
-        before, began = self._head, time.monotonic()
-        head = await self._log.number()
+        before, began, asked = self._head, time.monotonic(), len(self._asked)
+        try:
+            head = await self._log.number()
+        except BaseException:
+            self._answer(len(self._asked), None)
+            raise
+        if head.as_of is not None:
+            self._answer(asked, head)
+        elif self._asked:  # theirs may be among those that have no number yet: look again at once
+            self._asking.set()
+            self._kicked.set()
         if before is None or before.epoch != head.epoch:
             self._recent, known = [], head.last
         else:
@@ -225,6 +253,13 @@ class Feed:
             self._tell()
         return moved
 
+    def _answer(self, count: int, head: Head | None) -> None:
+        """Tells the first `count` of those who have asked for a position."""
+        for asked in self._asked[:count]:
+            if not asked.done():  # otherwise its client has left, or it has waited too long
+                asked.set_result(head)
+        del self._asked[:count]
+
     @staticmethod
     def _observe_lag(changes: list[Change]) -> None:
         now = datetime.now(UTC)
@@ -241,6 +276,15 @@ class Feed:
         while last := await self._log.trim(self._kept, self._kept_seconds):
             metrics.TRIMMED.value += last[0] - trimmed
             trimmed = last[0]
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Returns when `event` is set, or after `seconds`."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
 
 
 def _require_known(head: Head, position: int, epoch: UUID | None) -> None:

@@ -25,7 +25,7 @@ from starlette.responses import Response
 
 from chassis import instants
 from chassis.db.columns import RowDict
-from chassis.db.database import CONTENDED, Transaction
+from chassis.db.database import CONTENDED, Database, Transaction
 from chassis.db.filters import cursor_position, orderings
 from chassis.db.idempotency import IdempotentRequest
 from chassis.db.pages import PageOfRows
@@ -89,14 +89,20 @@ class WriteHeaders(Conditions):
     prefer: str = header(
         "Prefer",
         "`return=representation` answers with the row, `return=minimal` without it (RFC 7240). By default a `DELETE` "
-        "is minimal, and other writes are not.",
-        "return=representation",
+        "is minimal, and other writes are not. `read-after` asks for the position of the write among the changes.",
+        "return=representation, read-after",
     )
 
     @property
     def preferred(self) -> str | None:
         """What of the row the client wants in the answer."""
         return preferences.preferred_return(self.prefer or "")
+
+    async def with_position(self, response: Response, database: Database) -> Response:
+        """`response`, which answers a write that is done, with the position of the write if the client wants it."""
+        if self.prefer and preferences.prefers_position(self.prefer) and (position := await database.position()):
+            response.headers["Read-After"] = position
+        return response
 
 
 Check = Callable[[Mapping[str, Any], Mapping[str, Any] | None], Awaitable[Sequence[FieldError]]]
@@ -216,7 +222,7 @@ class Collection:
 
             return await idempotent.transaction(work)
 
-        return await idempotent.answer(attempt)
+        return await headers.with_position(await idempotent.answer(attempt), rows.database)
 
     async def replace(
         self,
@@ -252,7 +258,7 @@ class Collection:
 
         for _ in range(MAX_ATTEMPTS):
             try:
-                return await idempotent.answer(attempt)
+                return await headers.with_position(await idempotent.answer(attempt), rows.database)
             except _ChangedSinceError:
                 continue
         raise Contended(CONTENDED)
@@ -270,7 +276,8 @@ class Collection:
                 return json_response(row, headers=_preference_applied(headers.preferred))
             return Response(status_code=204, headers=_preference_applied(headers.preferred))
 
-        return await idempotent.answer(lambda: idempotent.transaction(work))
+        response = await idempotent.answer(lambda: idempotent.transaction(work))
+        return await headers.with_position(response, rows.database)
 
     # -- bodies ------------------------------------------------------------------------------------------------
 

@@ -72,6 +72,7 @@ PROBLEM: Schema = {
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 TAG = '"mDzBv0Xv4Fk1mXPk0kVZ"'
+POSITION = "7f0c6d1e-9d6b-4c3a-8a51-2f6f0b9d3c11:4712"
 HEADERS: dict[str, Schema] = {
     name: {"description": description, "required": required, "schema": schema, "example": example}
     for name, description, required, schema, example in (
@@ -82,6 +83,7 @@ HEADERS: dict[str, Schema] = {
         ("X-Total-Count", "All rows that match, when count=true.", False, {"type": "integer", "minimum": 0}, 1234),
         ("Idempotency-Replayed", "`true` when this is the first answer again.", False, {"const": "true"}, "true"),
         ("Preference-Applied", "What of `Prefer` was done.", False, {"type": "string"}, "return=representation"),
+        ("Read-After", "How far the changes go with this write.", False, {"type": "string"}, POSITION),
         ("Retry-After", "Seconds to wait.", True, {"type": "integer", "minimum": 0}, 1),
         ("RateLimit", "What is left: r units, for t seconds.", False, {"type": "string"}, '"default";r=0;t=12'),
         ("RateLimit-Policy", "The share: q units in w seconds.", False, {"type": "string"}, '"default";q=600;w=60'),

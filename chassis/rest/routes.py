@@ -68,7 +68,7 @@ def add(app: FastAPI, collection: Collection) -> None:
         "merge": body(collection.patch_model, media_type=MERGE_PATCH[0]),
     }
     next_requests = links(name, "get", "replace", "merge", "delete")
-    headers = ("ETag", "Preference-Applied", "Idempotency-Replayed")
+    headers = ("ETag", "Preference-Applied", "Read-After", "Idempotency-Replayed")
     created = answer(201, example, *headers, "Location", links=next_requests)
     changed = answer(200, example, *headers, links=next_requests) | answer(204, None, *headers)
     deleted = answer(204, None, *headers[1:]) | answer(200, example, *headers[1:], model=public)

@@ -17,8 +17,8 @@ REQUEST_HEADERS = (
 )
 RESPONSE_HEADERS = (
     *("Accept", "Accept-Encoding", "Accept-Patch", "Allow", "Deprecation", "ETag", "Idempotency-Replayed", "Link"),
-    *("Location", "Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "Sunset", "WWW-Authenticate"),
-    *("X-Request-ID", "X-Total-Count"),
+    *("Location", "Preference-Applied", "RateLimit", "RateLimit-Policy", "Read-After", "Retry-After", "Sunset"),
+    *("WWW-Authenticate", "X-Request-ID", "X-Total-Count"),
 )
 PREFLIGHT_HEADER = "access-control-request-method"
 """An OPTIONS request with this header is a preflight."""

@@ -69,7 +69,7 @@ KEPT = re.compile(r"([A-Z]+)=\$\((curl .*) \| id_de\)\n", re.S)
 VARIABLE = re.compile(r"'[^']*'|\$([A-Z]+)")
 
 FORMS = (
-    re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(:\d+)?"),  # an epoch, or a position in one
     re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"),  # an instant
     re.compile(r'"[\w-]{20}"'),  # an ETag
     re.compile(r"[0-9a-f]{32}"),  # a trace id
