@@ -255,6 +255,8 @@ class NeighbourSettings(ProcessSettings):
     """Retries, as a share of the calls; 0 means none."""
     breaker_share: Annotated[float, Field(ge=0, le=1)] = 0.5
     """The share of failed calls that opens the circuit breaker; 0 means that it never opens."""
+    follower_token_file: FilePath | None = None
+    """The file with the token by which this process follows the changes of its neighbours."""
 
     def tls_context(self) -> ssl.SSLContext:
         """Which neighbours are trusted, and the certificate that is shown to them. The files are read here once."""

@@ -135,10 +135,12 @@ class Feed:
 
     def known(self, position: int, epoch: UUID | None, limit: int) -> tuple[Head, list[Change]] | None:
         """Like `after`, as of the last look and without a statement, for somebody who will wait for more. None if this
-        process has not looked just now, or does not know the changes after `position`."""
+        process has not looked just now, or does not know the changes after `position`. The head has no `as_of`, since
+        that look was before this call."""
         head = self._head
         if head is None or time.monotonic() - self._looked_at > FRESH_SECONDS or epoch not in (None, head.epoch):
             return None
+        head = head._replace(as_of=None)
         if position == head.last:
             return head, []
         begin = position + 1 - self._recent[0].seq if self._recent else -1
@@ -146,11 +148,14 @@ class Feed:
             return None
         return head, self._recent[begin : begin + limit]
 
-    async def waited(self, position: int, epoch: UUID, limit: int) -> tuple[Head, list[Change]]:
-        """Like `after`, for somebody who has waited: without a statement, unless he is far behind."""
+    async def waited(self, position: int, epoch: UUID, limit: int, since: float = 0.0) -> tuple[Head, list[Change]]:
+        """Like `after`, for somebody who has waited: without a statement, unless he is far behind. The head has no
+        `as_of` if the last look began before `since`, on the monotonic clock."""
         head, recent = self._head, self._recent
         if head is None:
             return await self.after(position, epoch, limit)
+        if self._looked_at < since:
+            head = head._replace(as_of=None)
         _require_known(head, min(position, head.last), epoch)
         if head.last <= position:
             return head._replace(last=position), []

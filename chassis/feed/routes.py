@@ -1,6 +1,7 @@
 """`GET /api/changes/`: the changes of a service after a position, at once, by a long poll, or as a stream of events."""
 
 import json
+import time
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -96,7 +97,8 @@ class ChangesPublic(StrictModel):
     last: Int8 = Field(description="The position from which one goes on.")
     epoch: UUID = Field(description="Positions are valid in one epoch only; a restore begins another one.")
     as_of: datetime = ABSENT
-    """All that was committed before is in this answer or in those before it. Absent: there may be more."""
+    """All that was committed before is in this answer or in those before it. It is later than the request's arrival.
+    Absent: there may be more."""
 
 
 def add_to(app: FastAPI, feed: Feed, noun: str) -> None:
@@ -131,6 +133,7 @@ def add_to(app: FastAPI, feed: Feed, noun: str) -> None:
 
 
 async def _page(feed: Feed, parameters: Position, request: Request) -> Response:
+    arrived = time.monotonic()
     if parameters.after is None:
         head = await feed.head()
         return _answer(head, [], head.last)
@@ -144,7 +147,7 @@ async def _page(feed: Feed, parameters: Position, request: Request) -> Response:
             if begin_waiting := request.scope.get("begin_waiting"):  # our server's; a test may call by ASGI
                 begin_waiting(feed.drain)
             await feed.wait(position, head.epoch, seconds)
-            head, items = await feed.waited(position, head.epoch, limit)
+            head, items = await feed.waited(position, head.epoch, limit, arrived)
     return _answer(head, items, position)
 
 

@@ -1,6 +1,6 @@
-"""The metrics of calls to neighbours."""
+"""The metrics of calls to neighbours, and of following their changes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
@@ -13,6 +13,8 @@ CALLS = Counter("downstream_calls_total", "Calls to a service by what became of 
 CALL_SECONDS = Histogram("downstream_call_duration_seconds", "Time of a call, its retry included.", ("service",))
 RETRIES = Counter("downstream_retries_total", "Calls that were sent once more.", ("service",))
 JOINED = Counter("downstream_reads_joined_total", "Reads that shared the call of an identical one.", ("service",))
+POLLS = Counter("follower_polls_total", "Polls for a service's changes by what became of them.", ("service", "outcome"))
+LOST = Counter("follower_losses_total", "How often changes of a service may have been missed.", ("service",))
 
 
 class Calls:
@@ -63,3 +65,27 @@ def _collect() -> Iterable[Metric]:
 
 
 MetricsReader(_collect)
+
+
+class Polls:
+    """The metrics of following one service. `age` says how old what is known of its changes is."""
+
+    def __init__(self, service: str, age: Callable[[], float]) -> None:
+        self.ok, self.failed = (POLLS.labels(service, outcome) for outcome in ("ok", "failed"))
+        self.lost = LOST.labels(service)
+        FOLLOWED[service] = age
+
+
+FOLLOWED: dict[str, Callable[[], float]] = {}
+"""For each service whose changes this process can follow: how old what it knows of them is, in seconds."""
+
+
+def _ages() -> Iterable[Metric]:
+    help = "Seconds since when changes of a service are unknown here; infinite while it is not followed."
+    family = GaugeMetricFamily("follower_age_seconds", help, labels=("service",))
+    for name, age in FOLLOWED.items():
+        family.add_metric((name,), age())
+    yield family
+
+
+MetricsReader(_ages)

@@ -160,3 +160,20 @@ async def test_a_follower_that_waits_learns_of_another_epoch(
 
     answer = await waiting.answer()
     assert (answer.status, json.loads(answer.body)["code"]) == (410, "GONE")
+
+
+async def test_an_answer_from_memory_does_not_claim_to_know_what_was_committed_until_it_was_asked_for(
+    services: Services, served: ServedApplication
+) -> None:
+    before = await position(services.pessoas)
+    waiting = await follower(served, before)
+    row = await builders.pessoa(services)
+    woken = await told(waiting)
+
+    waiting.get(f"{CHANGES}?after={before}&wait=30")
+    remembered = await told(waiting)
+    waiting.get(f"{CHANGES}?after={before}")
+    read = await told(waiting)
+
+    assert [[item["id"] for item in one["items"]] for one in (woken, remembered, read)] == [[row["id"]]] * 3
+    assert ["as_of" in one for one in (remembered, read)] == [False, True]
