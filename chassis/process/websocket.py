@@ -19,7 +19,7 @@ from websockets.http11 import Request as HandshakeRequest
 from websockets.protocol import Protocol, Side, State
 from websockets.server import ServerProtocol
 
-from chassis.errors import Malformed, Refusal
+from chassis.errors import Malformed
 from chassis.process.long_connection import LongConnection
 
 if TYPE_CHECKING:
@@ -36,10 +36,6 @@ DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 TOO_MANY_FRAMES = "mais de 1000 mensagens por segundo"
 TOO_SLOW = "a mensagem demorou demais para chegar"
 NOT_TEXT = "as mensagens devem ser textos"
-
-
-class UpgradeRequired(Refusal):
-    status, code = 426, "UPGRADE_REQUIRED"
 
 
 def is_handshake(headers: Mapping[bytes, bytes]) -> bool:
@@ -219,7 +215,7 @@ class WebSocketResponse:
     the client offers, or none of them."""
 
     def __init__(self, request: Request, connection: WebSocket, subprotocols: Sequence[str]) -> None:
-        """Raises Malformed or UpgradeRequired when the request is not the handshake of RFC 6455."""
+        """Raises Malformed when the request is not the handshake of RFC 6455."""
 
         def chosen(_: ServerProtocol, offered: Collection[str]) -> Any:
             return next((one for one in subprotocols if one in offered), None)
@@ -228,8 +224,6 @@ class WebSocketResponse:
         asked = HandshakeRequest(request.url.path, fields, request.method, f"HTTP/{request.scope['http_version']}")
         handshake = ServerProtocol(select_subprotocol=chosen, logger=_library_log)
         answer = handshake.accept(asked)
-        if answer.status_code == 426:
-            raise UpgradeRequired("aqui se espera Connection: Upgrade", headers={"Upgrade": "websocket"})
         if answer.status_code != 101:
             headers = {"Sec-WebSocket-Version": "13"}
             raise Malformed(f"não é uma abertura de WebSocket: {handshake.handshake_exc}", headers=headers)
