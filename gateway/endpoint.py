@@ -15,7 +15,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, RateLimited, Refusal, TooLarge
+from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, Refusal, TooLarge
 from chassis.neighbours.remote import Remote
 from chassis.request.context import current
 from chassis.request.idempotency_key import key_of
@@ -115,11 +115,7 @@ class GraphQLEndpoint:
 
     async def _refused(self, request: Request, refusal: Refusal, account: Account) -> GraphQLAnswer:
         """The answer to a request that is refused with a status of its own, as a GraphQL client can read it."""
-        if not isinstance(refusal, RateLimited):
-            try:
-                await account.charge_minimum()
-            except RateLimited as limited:
-                refusal = limited
+        refusal = await account.charge_refusal(refusal)
         error = refusal_error(refusal)
         if isinstance(refusal, TooLarge):
             error["extensions"] |= self._too_large(request)

@@ -85,6 +85,15 @@ class Account:
         if not self.headers:
             await self.charge(1)
 
+    async def charge_refusal(self, refusal: Refusal) -> Refusal:
+        """Charges the minimum for a refused request. Returns `refusal`, or the one of a caller who has nothing left."""
+        if not isinstance(refusal, RateLimited):
+            try:
+                await self.charge_minimum()
+            except RateLimited as limited:
+                return limited
+        return refusal
+
 
 @dataclass(slots=True)
 class GraphQLAnswer:

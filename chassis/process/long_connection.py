@@ -9,6 +9,7 @@ peer may take of this process is counted as before.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 BEAT_SECONDS = 15.0
 """Seconds after which something is sent, so that proxies keep the connection and each side notices when it is dead."""
 
+UNACKNOWLEDGED: int = getattr(socket, "TCP_USER_TIMEOUT", 0)
+"""Linux's option that ends a connection whose peer acknowledges nothing for so many milliseconds, or never has room for
+what we send. Without it the kernel tries for a quarter of an hour."""
+
 
 class LongConnection(asyncio.Protocol):
     """The base of what a request may hand its socket over to.
@@ -29,7 +34,7 @@ class LongConnection(asyncio.Protocol):
     the head of that answer, and calls `opened`.
     """
 
-    __slots__ = ("_beat_at", "_read_deadline", "peer", "state", "transport")
+    __slots__ = ("_read_deadline", "beat_at", "peer", "state", "transport")
     transport: asyncio.Transport
     state: ConnectionsState
     peer: Peer
@@ -52,7 +57,9 @@ class LongConnection(asyncio.Protocol):
         """The server calls this when the head of the answer has been written."""
         self.transport, self.state, self.peer = transport, state, peer
         self._read_deadline = inf
-        self._beat_at = asyncio.get_running_loop().time() + BEAT_SECONDS
+        self.beat_at = asyncio.get_running_loop().time() + BEAT_SECONDS
+        if UNACKNOWLEDGED:
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, UNACKNOWLEDGED, int(2000 * BEAT_SECONDS))
         if at_drain := self.at_drain:
             state.at_drain.add(at_drain)
         state.connections.add(self)
@@ -60,6 +67,21 @@ class LongConnection(asyncio.Protocol):
         self.opened()
         if state.draining:
             self.drain()
+
+    def begin_work(self) -> bool:
+        """Counts one more request of this connection that is worked on. False if there are too many; otherwise
+        `end_work` must be called."""
+        if self.state.overloaded(self.peer, b""):
+            return False
+        self.state.active_requests += 1
+        self.peer.active_requests += 1
+        return True
+
+    def end_work(self) -> None:
+        """What `begin_work` has counted is done."""
+        self.state.active_requests -= 1
+        self.peer.active_requests -= 1
+        self.state.forget_if_gone(self.peer)
 
     def opened(self) -> None:
         """The socket is ours now."""
@@ -94,8 +116,8 @@ class LongConnection(asyncio.Protocol):
             self.transport.abort()
         elif self.transport.is_closing():
             self._read_deadline = min(self._read_deadline, now + self.state.peer_timeout)
-        elif now > self._beat_at:
-            self._beat_at = now + BEAT_SECONDS
+        elif now > self.beat_at:
+            self.beat_at = now + BEAT_SECONDS
             self.beat(now)
 
     def refuse_arriving(self) -> None:

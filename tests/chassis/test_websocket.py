@@ -136,9 +136,7 @@ async def test_a_foreign_host_opens_no_socket(served: ServedApplication) -> None
         (frame("x" * 3000, fin=False) + frame("x" * 3000, Opcode.CONT), 1009),
     ],
 )
-async def test_a_wrong_frame_closes_the_socket_with_its_code(
-    served: ServedApplication, data: bytes, code: int
-) -> None:
+async def test_a_wrong_frame_closes_the_socket_with_its_code(served: ServedApplication, data: bytes, code: int) -> None:
     bad, good = await open_socket(served), await open_socket(served)
 
     bad.send(data)
@@ -242,5 +240,5 @@ async def test_nothing_of_the_request_stays_in_memory(served: ServedApplication)
     await until(lambda: old() is None, "the first connection's object is freed, without the garbage collector")
 
     assert len(served.connections) == 1
-    assert list(served.state.peers.values())[0].connections == 1
+    assert next(iter(served.state.peers.values())).connections == 1
     assert served.state.active_requests == 0
