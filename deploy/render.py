@@ -6,12 +6,14 @@ compares all of them.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from string import Template
 from typing import Any
 
+from chassis.web.versions import LONG, SHORT
 from deploy import databases, topology, write_openapi
 from deploy.topology import PROCESSES, SERVICES, Process
 from gateway.schema import build
@@ -43,8 +45,14 @@ def compose() -> str:
         + container(process)
         for process in PROCESSES
     ]
-    volumes = "".join(f"  {service.name}-data:\n" for service in SERVICES)
-    return f"services:\n{''.join(containers)}{demo()}volumes:\n{volumes}"
+    volumes = "".join(f"  {name}-data:\n" for name in (*(service.name for service in SERVICES), "edge"))
+    return f"services:\n{''.join(containers)}{demo()}{filled('edge.yaml', {})}volumes:\n{volumes}"
+
+
+def ports() -> str:
+    """The ports that compose.override.yaml publishes."""
+    words = ({"name": process.name, "port": process.port} for process in PROCESSES)
+    return "services:\n" + "".join(filled("port.yaml", one) for one in words)
 
 
 def demo() -> str:
@@ -65,6 +73,22 @@ def container(process: Process) -> str:
         settings = "*gateway"
     words = {"name": process.name, "port": process.port, "settings": settings}
     return filled("process.yaml", words, urls=urls, awaited=awaited)
+
+
+def edge() -> str:
+    """The edge's way to each service, and its index of all collections."""
+    of_service = {service: _collections(service.name) for service in SERVICES}
+    lines: list[str] = []
+    for begin in (SHORT, LONG):
+        index = {name: begin + name + "/" for names in of_service.values() for name in names}
+        lines.append(f"import index {begin} `{json.dumps(index)}`")
+    for service, names in of_service.items():
+        lines.append(f"import service {service.name} {service.port} {'|'.join(names)}")
+    return "".join(f"\t{line}\n" for line in lines)
+
+
+def _collections(service: str) -> list[str]:
+    return [path.split("/")[2] for path, _ in write_openapi.collections(write_openapi.generated(service))]
 
 
 def passwords() -> str:
@@ -162,6 +186,8 @@ def members(schemas: dict[str, Any], schema: dict[str, Any]) -> str:
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "compose.yaml": compose,
+    "compose.override.yaml": ports,
+    "deploy/edge/Caddyfile": edge,
     ".env.example": passwords,
     "pyproject.toml": contracts,
     "gateway/settings.py": url_settings,

@@ -123,9 +123,11 @@ def catch_all() -> None:
     logging.captureWarnings(True)
 
 
-def access(method: str, path: str, status: int, seconds: float, more: Mapping[str, str] | None = None) -> None:
-    """Logs one request, and the members in `more`. It writes the line that the logger `http` would write at INFO, at a
-    quarter of its cost."""
+def access(
+    method: str, path: str, status: int, seconds: float, client: str, more: Mapping[str, str] | None = None
+) -> None:
+    """Logs one request, the address of its client, and the members in `more`. It writes the line that the logger `http`
+    would write at INFO, at a quarter of its cost."""
     if not _http.isEnabledFor(logging.INFO):
         return
     line: dict[str, Any] = {
@@ -138,7 +140,7 @@ def access(method: str, path: str, status: int, seconds: float, more: Mapping[st
     }
     if trace := context.current().trace:
         line["request_id"] = trace.trace_id
-    line["status"], line["milliseconds"] = status, round(seconds * 1000, 2)
+    line["status"], line["milliseconds"], line["client"] = status, round(seconds * 1000, 2), client
     if more:
         line |= more
     output.write(_formatter.dump(line))

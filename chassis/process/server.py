@@ -67,7 +67,7 @@ class Server(uvicorn.Server):
                 factory=True,
                 loop="chassis.neighbours.resolver:ResolvingLoop",
                 http=HttpConnection,
-                ws="none",  # its connection would escape our limits; ours is in `websocket.py`
+                ws="none",  # a WebSocket's connection would escape our limits
                 log_config=None,
                 access_log=False,
                 server_header=False,

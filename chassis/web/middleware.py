@@ -73,9 +73,7 @@ class RequestMiddleware:
 
         try:
             if b"origin" in headers:
-                # a page reads what comes from a WebSocket, whatever its origin, so opening one is more than reading
-                method = "CONNECT" if b"upgrade" in headers else scope["method"]
-                cors.require_known_origin(method, headers, self.origins)
+                cors.require_known_origin(scope["method"], headers, self.origins)
             if DEADLINE in headers:
                 ends_at = deadline.compute(self.operation_timeout, headers[DEADLINE], arrived)
                 context.enter(RequestContext(trace, ends_at))
@@ -105,7 +103,8 @@ class RequestMiddleware:
                 took = time.perf_counter() - began
                 self.requests.record(scope["method"], scope["path"], 0 if client_left else status, took)
                 # 499, as nginx logs it.
-                access(scope["method"], scope["path"], 499 if client_left else status, took, scope.get("logged"))
+                code, client = 499 if client_left else status, (scope.get("client") or ("",))[0]
+                access(scope["method"], scope["path"], code, took, client, scope.get("logged"))
             context.leave(before)
 
     def _acceptable(self, path: str, accept: str) -> bool:

@@ -100,11 +100,12 @@ def test_in_text_an_exception_stands_below_its_line_and_cannot_pass_for_another_
 
 def test_in_text_requests_and_lines_that_are_missing_are_text_too() -> None:
     out = logs(
-        "ours.access('GET', '/a\\033b', 200, 0.0015, {'operation': 'Painel'}); ours.output.write(ours.dropped_line(3))"
+        "ours.access('GET', '/a\\033b', 200, 0.0015, '::1', {'operation': 'Painel'}); "
+        "ours.output.write(ours.dropped_line(3))"
     )
 
     request, missing = out.splitlines()
-    assert request.endswith(r" INFO    http GET /a\x1bb status=200 milliseconds=1.5 operation=Painel")
+    assert request.endswith(r" INFO    http GET /a\x1bb status=200 milliseconds=1.5 client=::1 operation=Painel")
     assert missing.endswith(" WARNING process log lines dropped lines=3")
 
 
@@ -139,6 +140,7 @@ async def test_a_request_is_one_json_line_with_its_id(
         "message": "GET /api/pessoas/",
         "request_id": TRACE,
         "status": 422,
+        "client": "127.0.0.1",
     }
 
 

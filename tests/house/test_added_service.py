@@ -29,7 +29,15 @@ FILES = {
 LINKED = {"gateway/schema/pessoas.py"}
 """What the recipe adds to so that a Pessoa leads to its fornecedores."""
 RENDERED = {
-    *("compose.yaml", ".env.example", "pyproject.toml", "gateway/settings.py", "gateway/schema.graphql"),
+    *(
+        "compose.yaml",
+        "compose.override.yaml",
+        "deploy/edge/Caddyfile",
+        ".env.example",
+        "pyproject.toml",
+        "gateway/settings.py",
+        "gateway/schema.graphql",
+    ),
     *("docs/rest.md", "docs/configuration.md", "docs/operations.md", "fornecedores/openapi.json"),
 }
 STEP = re.compile(r"In\s`([\w/]+\.py)`|^```python\n(.*?)^```$", re.M | re.S)

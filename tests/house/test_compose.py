@@ -1,4 +1,4 @@
-"""compose.yaml, deploy/Dockerfile and the documents agree with deploy/topology.py."""
+"""compose.yaml, compose.override.yaml, deploy/Dockerfile and the documents agree with deploy/topology.py."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ CONFIGURATION = ROOT / "docs" / "configuration.md"
 TEXT = (ROOT / "compose.yaml").read_text()
 COMPOSE = cast("dict[str, Any]", yaml.safe_load(TEXT))
 CONTAINERS = cast("dict[str, dict[str, Any]]", COMPOSE["services"])
+OVERRIDE = cast("dict[str, dict[str, Any]]", yaml.safe_load((ROOT / "compose.override.yaml").read_text())["services"])
+TOOLS = {"edge": "edge"}
+"""Containers with programs that are not ours, and the profile that each belongs to."""
 INSTRUCTIONS = [line for line in (ROOT / "deploy/Dockerfile").read_text().splitlines() if not line.startswith("#")]
 
 each_process = pytest.mark.parametrize("process", PROCESSES, ids=lambda process: process.name)
@@ -51,27 +54,54 @@ def password(service: Process) -> str:
     return f"${{{service.name.upper()}_DB_PASSWORD:-{service.name}}}"
 
 
-def test_compose_file_is_valid_by_the_compose_specification() -> None:
+@pytest.mark.parametrize("file", ["compose.yaml", "compose.override.yaml"])
+def test_compose_files_are_valid_by_the_compose_specification(file: str) -> None:
     check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
-    told = subprocess.run([*check, str(ROOT / "compose.yaml")], capture_output=True, text=True, check=False)
+    told = subprocess.run([*check, str(ROOT / file)], capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stdout + told.stderr
 
 
-def test_every_process_runs_and_every_service_has_a_database_and_a_migration_and_only_demo_data_is_there_too() -> None:
-    expected = {"demo", *(process.name for process in PROCESSES)}
+def test_every_process_runs_and_every_service_has_a_database_and_a_migration_and_all_else_has_a_profile() -> None:
+    expected = {"demo", *TOOLS, *(process.name for process in PROCESSES)}
     expected |= {f"{service.name}-db" for service in SERVICES} | {f"migrate-{service.name}" for service in SERVICES}
     assert set(CONTAINERS) == expected
-    assert set(COMPOSE["volumes"]) == {f"{service.name}-data" for service in SERVICES}
+    assert set(COMPOSE["volumes"]) == {f"{service.name}-data" for service in SERVICES} | {"edge-data"}
+    profiles = {name: container["profiles"] for name, container in CONTAINERS.items() if "profiles" in container}
+    assert profiles == {"demo": ["demo"]} | {name: [profile] for name, profile in TOOLS.items()}
 
 
 @each_process
 def test_a_process_is_published_on_its_port_and_on_this_machine_only_unless_asked(process: Process) -> None:
     assert environment(process.name)["PORT"] == str(process.port)
-    assert CONTAINERS[process.name]["ports"] == [f"${{PUBLISH_ADDRESS:-127.0.0.1}}:{process.port}:{process.port}"]
+    ports = [f"${{PUBLISH_ADDRESS:-127.0.0.1}}:{process.port}:{process.port}"]
+    assert OVERRIDE[process.name] == {"ports": ports}
 
 
-def test_only_processes_are_published() -> None:
-    assert {name for name, found in CONTAINERS.items() if "ports" in found} == {process.name for process in PROCESSES}
+def test_only_processes_are_published_and_without_the_override_only_the_edge() -> None:
+    assert set(OVERRIDE) == {process.name for process in PROCESSES}
+    assert {name for name, found in CONTAINERS.items() if "ports" in found} == {"edge"}
+    assert all(port.startswith("${PUBLISH_ADDRESS:-127.0.0.1}:") for port in CONTAINERS["edge"]["ports"])
+
+
+@each_process
+def test_a_process_may_run_any_number_of_times(process: Process) -> None:
+    assert not {"ports", "container_name", "networks", "hostname"} & set(CONTAINERS[process.name])
+
+
+@each_process
+def test_a_process_believes_the_edge_and_nobody_else_who_calls(process: Process) -> None:
+    [network] = COMPOSE["networks"]["default"]["ipam"]["config"]
+    prefix = "${NETWORK:-172.30.80}."
+    assert network == {"subnet": f"{prefix}0/24", "ip_range": f"{prefix}0/25"}
+    assert CONTAINERS["edge"]["networks"] == {"default": {"ipv4_address": f"{prefix}200"}}
+    assert environment(process.name)["FORWARDED_ALLOW_IPS"] == "${FORWARDED_ALLOW_IPS:-172.30.80.200}"
+
+
+def test_the_edge_reads_every_variable_of_its_configuration_that_has_a_meaning_in_containers() -> None:
+    caddyfile = (ROOT / "deploy" / "edge" / "Caddyfile").read_text()
+    read = dict(re.findall(r"\{\$(\w+):?([^}]*)\}", caddyfile))
+    inside = {"EDGE_HTTP_PORT", "EDGE_HTTPS_PORT", "EDGE_METRICS_PORT", "EDGE_RESOLVER"}
+    assert environment("edge") == {name: f"${{{name}:-{read[name]}}}" for name in read.keys() - inside}
 
 
 @each_process
@@ -149,15 +179,18 @@ def test_a_container_writes_only_where_it_must_and_can_gain_no_privilege(name: s
     container = CONTAINERS[name]
     assert container["read_only"] is True
     assert container["cap_drop"] == ["ALL"]
+    assert container.get("cap_add") == (["NET_BIND_SERVICE"] if name == "edge" else None)
     assert container["security_opt"] == ["no-new-privileges=true"]
     assert all(":size=" in mount for mount in container["tmpfs"])
-    assert not {"privileged", "cap_add", "network_mode", "pid"} & set(container)
+    assert not {"privileged", "network_mode", "pid"} & set(container)
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_a_container_has_bounded_memory_and_threads(name: str) -> None:
     container = CONTAINERS[name]
     variable, threads = ("DATABASE_MEMORY:-1g", 256) if name.endswith("-db") else ("PROCESS_MEMORY:-1536m", 512)
+    if name in TOOLS:
+        variable, threads = "TOOL_MEMORY:-512m", 256
     assert (container["mem_limit"], container["pids_limit"]) == (f"${{{variable}}}", threads)
 
 
