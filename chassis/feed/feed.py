@@ -34,9 +34,11 @@ BETWEEN_LOOKS = 0.015
 """Seconds from one look to the next at least, so that the writes of that time are numbered together."""
 LOOK_SECONDS = 0.02
 """Seconds from one look to the next while there are changes, of which other processes may be the writers."""
-QUIET_LOOK_SECONDS = 0.15
-"""The same when there has been none for a while."""
-QUIET_AFTER_SECONDS = 2.0
+QUIET_LOOK_SECONDS = 0.25
+"""The same when there has been none for long."""
+QUIET_SHARE = 1 / 40
+"""The share of the time without changes after which this process looks again. So a change that another process writes
+after two quiet seconds is told within 50 ms."""
 LINGER_SECONDS = 1.0
 """How long this process goes on looking when nobody waits any more: who was told something by a poll comes again."""
 POSITION_SECONDS = 1.0
@@ -205,7 +207,7 @@ class Feed:
         news.set()
 
     async def _look_while_wanted(self) -> None:
-        moved_at = -QUIET_AFTER_SECONDS
+        moved_at = time.monotonic()
         while True:
             if not self._followers and not self._asked and time.monotonic() > self._left_at + LINGER_SECONDS:
                 self._head, self._recent = None, []
@@ -220,9 +222,10 @@ class Feed:
                 pass  # the database logs that itself
             except Exception as failure:  # nobody would notice if this loop ended
                 log.warning("changes cannot be read", extra={"reason": repr(failure)})
-            quiet = time.monotonic() - moved_at > QUIET_AFTER_SECONDS
-            await _wait(self._asking, BETWEEN_LOOKS)
-            await _wait(self._kicked, (QUIET_LOOK_SECONDS if quiet else LOOK_SECONDS) - BETWEEN_LOOKS)
+            ended = time.monotonic()
+            quiet = ended - moved_at
+            await _wait(self._kicked, min(max(LOOK_SECONDS, quiet * QUIET_SHARE), QUIET_LOOK_SECONDS))
+            await _wait(self._asking, ended + BETWEEN_LOOKS - time.monotonic())
 
     async def _look(self) -> bool:
         """Numbers and reads what is new, and wakes those who wait. Returns whether there was something."""
@@ -285,6 +288,8 @@ class Feed:
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
     """Returns when `event` is set, or after `seconds`."""
+    if seconds <= 0 or event.is_set():
+        return
     try:
         async with asyncio.timeout(seconds):
             await event.wait()
