@@ -5,11 +5,9 @@ names it (then a request that cannot be executed is a 4xx), else `application/js
 A browser's GET shows GraphiQL.
 """
 
-import json
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +15,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, RateLimited, Refusal, TooLarge
+from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, Refusal, TooLarge
 from chassis.neighbours.remote import Remote
 from chassis.request.context import current
 from chassis.request.idempotency_key import key_of
@@ -26,11 +24,17 @@ from chassis.web.negotiation import is_named, quality
 from chassis.web.problem import broken
 from chassis.web.query_string import is_text, parse_query
 from gateway import metrics, playground
-from gateway.context import Claim, Context
-from gateway.errors import code_of, formatted_all, log_faults
 from gateway.execution.operation import Executor, is_query
-from gateway.loaders import Loaders
-from gateway.requests import Account, GraphQLRequest, RequestError, errors_text, find_operation
+from gateway.requests import (
+    Account,
+    GraphQLAnswer,
+    GraphQLRequest,
+    Operations,
+    RequestError,
+    errors_text,
+    refusal_error,
+    require_unicode,
+)
 
 if TYPE_CHECKING:  # loaded where there is a limit only
     from chassis.identity.rates import RateLimit
@@ -42,19 +46,6 @@ GRAPHQL_JSON = "application/graphql-response+json"
 HTML = "text/html"
 Headers = dict[bytes, bytes]
 """A request's headers, by their names in lower case."""
-ENCODER = json.JSONEncoder(ensure_ascii=False)
-
-
-@dataclass(slots=True)
-class GraphQLAnswer:
-    """The answer to one request: the GraphQL response as JSON, and what HTTP needs to know of it."""
-
-    content: bytes
-    executed: bool = False
-    """Whether an operation was executed, even if some of its fields failed."""
-    status: int | None = None
-    """The status of a refusal. None: the specification says which, by the media type."""
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class GraphQLEndpoint:
@@ -74,7 +65,9 @@ class GraphQLEndpoint:
         introspection: bool,
     ) -> None:
         self.executor, self.remotes = executor, remotes
-        self._rates, self.filter_max_ids, self.introspection = rates, filter_max_ids, introspection
+        self.operations = Operations(
+            executor, remotes, rates, filter_max_ids=filter_max_ids, introspection=introspection
+        )
 
     async def respond(self, request: Request) -> Response:
         """Answers one request: a browser with GraphiQL's page, everybody else with a GraphQL response."""
@@ -82,7 +75,7 @@ class GraphQLEndpoint:
         accept = headers.get(b"accept", b"").decode("latin-1")
         if request.method in ("GET", "HEAD") and "query" not in request.query_params and _wants_page(accept):
             return playground.page(asks_for_token=current().caller.anonymous)
-        media_type, began, account = JSON, time.perf_counter(), Account(self._rates, request.scope)
+        media_type, began, account = JSON, time.perf_counter(), Account(self.operations.rates, request.scope)
         try:
             media_type = negotiate(accept)
             current().caller.require()
@@ -105,62 +98,28 @@ class GraphQLEndpoint:
         self, request: Request, headers: Headers, asked: GraphQLRequest, account: Account, began: float
     ) -> GraphQLAnswer:
         """Executes the operation that the request asks for. Raises RequestError, Refusal."""
-        try:
-            document, operation = find_operation(self.executor, asked, self.introspection)
-        except RequestError:
-            await account.charge_minimum()
-            raise
+        document, operation = await self.operations.find(asked, account)
         if request.method != "POST" and not is_query(operation):
             raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
         request.scope["logged"] = {"operation": metrics.name_of(operation)}
-        loaders = Loaders(self.remotes, self.filter_max_ids)
-        context = Context(loaders)
-        if b"idempotency-key" in headers:
-            context.idempotency_key = key = key_of(request)
-            name = operation.name.value if operation.name else None
-            context.claim = Claim(self.remotes, key, asked.query or "", name, asked.variables) if key else None
-        try:
-            charge = account.charge if account.limited else None
-            result = await self.executor.run(document, operation, asked.variables, context, charge)
-            if context.claim:
-                await context.release_unused_claim()
-        finally:
-            loaders.cancel_reads()
-        if result.data is None:
-            await account.charge_minimum()
-        metrics.record_operation(operation, began, result.data, result.errors)
-        if result.deprecated:
-            metrics.record_deprecated(result.deprecated, _client(headers))
-        if result.data is None:
-            return GraphQLAnswer(errors_text(result.errors))
-        content = [b'{"data":', result.data]
-        if result.errors:
-            log_faults(result.errors)
-            content += b',"errors":', orjson.dumps(formatted_all(result.errors))
-        if headers.get(b"x-query-cost") == b"1":
-            cost = {"requested": result.cost, "allowed": self.executor.limits.max_cost}
-            content += b',"extensions":', orjson.dumps({"cost": cost})
-        return GraphQLAnswer(b"".join((*content, b"}")), executed=True)
+        return await self.operations.run(
+            document,
+            operation,
+            asked,
+            account,
+            began,
+            key=key_of(request) if b"idempotency-key" in headers else None,
+            client=_client(headers),
+            shows_cost=headers.get(b"x-query-cost") == b"1",
+        )
 
     async def _refused(self, request: Request, refusal: Refusal, account: Account) -> GraphQLAnswer:
         """The answer to a request that is refused with a status of its own, as a GraphQL client can read it."""
-        if not isinstance(refusal, RateLimited):
-            try:
-                await account.charge_minimum()
-            except RateLimited as limited:
-                refusal = limited
-        code = code_of(refusal)
-        if code == "INTERNAL" and refusal.status < 500:  # a refusal of HTTP's own: 405, 406, 415
-            code = "BAD_USER_INPUT"
-        extensions: dict[str, Any] = {"code": code}
-        if code == "INTERNAL" and (trace := current().trace):
-            extensions["trace_id"] = trace.trace_id
+        refusal = await account.charge_refusal(refusal)
+        error = refusal_error(refusal)
         if isinstance(refusal, TooLarge):
-            extensions |= self._too_large(request)
-        if isinstance(refusal, RateLimited):
-            extensions |= {"limit": "RATE_LIMIT", "retry_after": refusal.retry_after}
-        content = orjson.dumps({"errors": [{"message": refusal.detail, "extensions": extensions}]})
-        return GraphQLAnswer(content, status=refusal.status, headers=refusal.headers)
+            error["extensions"] |= self._too_large(request)
+        return GraphQLAnswer(orjson.dumps({"errors": [error]}), status=refusal.status, headers=refusal.headers)
 
     def _too_large(self, request: Request) -> dict[str, Any]:
         """Which limit the body exceeds, with the same members as the other limits have."""
@@ -202,7 +161,7 @@ async def _parameters(request: Request, fields: Headers) -> Any:
         raw = await read_body(request)
         parameters = parse(raw)
         if b"\\u" in raw:
-            _require_unicode(parameters)
+            require_unicode(parameters)
         return parameters
     # In a URL the empty string stands for a parameter that is absent.
     found: dict[str, Any] = {name: text for name, text in parse_query(request.scope["query_string"]) if text}
@@ -211,18 +170,8 @@ async def _parameters(request: Request, fields: Headers) -> Any:
     for name in ("variables", "extensions"):
         if name in found:
             found[name] = parse(found[name].encode())
-            _require_unicode(found)
+            require_unicode(found)
     return found
-
-
-def _require_unicode(parameters: Any) -> None:
-    """Raises Malformed for a lone surrogate: JSON can spell one (`"\\ud800"`), but no service can be sent it."""
-    try:
-        ENCODER.encode(parameters).encode()
-    except UnicodeEncodeError:
-        raise Malformed("há um texto que não é Unicode: um surrogate sem o seu par") from None
-    except RecursionError:
-        raise Malformed("o corpo está aninhado demais") from None
 
 
 class JsonResponse(Response):

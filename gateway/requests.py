@@ -1,20 +1,29 @@
-"""A GraphQL request, whatever transport brings it: its parts, what it charges its caller, and why it is refused."""
+"""A GraphQL request, whatever transport brings it: its parts, what it charges its caller, how it is run, and why it is
+refused."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from graphql import GraphQLError, OperationDefinitionNode
 from starlette.types import Scope
 
-from chassis.errors import Malformed
-from gateway.errors import PersistedQueryNotSupportedError, formatted
+from chassis.errors import Malformed, RateLimited, Refusal
+from chassis.neighbours.remote import Remote
+from chassis.request.context import current
+from gateway import metrics
+from gateway.context import Claim, Context
+from gateway.errors import PersistedQueryNotSupportedError, code_of, formatted, formatted_all, log_faults
 from gateway.execution.documents import Document
 from gateway.execution.operation import Executor
+from gateway.loaders import Loaders
 
 if TYPE_CHECKING:  # loaded where there is a limit only
     from chassis.identity.rates import RateLimit
+
+ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 @dataclass
@@ -76,22 +85,124 @@ class Account:
         if not self.headers:
             await self.charge(1)
 
+    async def charge_refusal(self, refusal: Refusal) -> Refusal:
+        """Charges the minimum for a refused request. Returns `refusal`, or the one of a caller who has nothing left."""
+        if not isinstance(refusal, RateLimited):
+            try:
+                await self.charge_minimum()
+            except RateLimited as limited:
+                return limited
+        return refusal
 
-def find_operation(
-    executor: Executor, asked: GraphQLRequest, introspection: bool
-) -> tuple[Document, OperationDefinitionNode]:
-    """The validated document, and the operation in it that is asked for. Raises RequestError."""
-    if asked.query is None:
-        raise RequestError([PersistedQueryNotSupportedError()])
-    try:
-        document = executor.prepare(asked.query, introspection)
-        if document.errors:
-            raise RequestError(document.errors)
-        return document, document.operation(asked.operation_name)
-    except GraphQLError as failure:
-        raise RequestError([failure]) from None
+
+@dataclass(slots=True)
+class GraphQLAnswer:
+    """The answer to one request: the GraphQL response as JSON, and what HTTP needs to know of it."""
+
+    content: bytes
+    executed: bool = False
+    """Whether an operation was executed, even if some of its fields failed."""
+    status: int | None = None
+    """The status of a refusal. None: the specification says which, by the media type."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Operations:
+    """Finds and runs the operations that are asked for, over one schema and the services that `remotes` names. `rates`
+    is the rate limit of the callers; None means that there is no limit."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        remotes: Mapping[str, Remote],
+        rates: "RateLimit | None",
+        *,
+        filter_max_ids: int,
+        introspection: bool,
+    ) -> None:
+        self.executor, self.remotes, self.rates = executor, remotes, rates
+        self.filter_max_ids, self.introspection = filter_max_ids, introspection
+
+    async def find(self, asked: GraphQLRequest, account: Account) -> tuple[Document, OperationDefinitionNode]:
+        """The validated document, and the operation in it that is asked for. Raises RequestError, RateLimited."""
+        try:
+            if asked.query is None:
+                raise PersistedQueryNotSupportedError
+            document = self.executor.prepare(asked.query, self.introspection)
+            if not document.errors:
+                return document, document.operation(asked.operation_name)
+            failure = RequestError(document.errors)
+        except GraphQLError as error:
+            failure = RequestError([error])
+        await account.charge_minimum()
+        raise failure
+
+    async def run(
+        self,
+        document: Document,
+        operation: OperationDefinitionNode,
+        asked: GraphQLRequest,
+        account: Account,
+        began: float,
+        *,
+        key: str | None = None,
+        client: str = "",
+        shows_cost: bool = False,
+    ) -> GraphQLAnswer:
+        """Executes a query or a mutation. `key` is the client's idempotency key, `client` what the client program calls
+        itself. Raises Refusal."""
+        loaders = Loaders(self.remotes, self.filter_max_ids)
+        context = Context(loaders, key)
+        if key:
+            name = operation.name.value if operation.name else None
+            context.claim = Claim(self.remotes, key, asked.query or "", name, asked.variables)
+        try:
+            charge = account.charge if account.limited else None
+            result = await self.executor.run(document, operation, asked.variables, context, charge)
+            if context.claim:
+                await context.release_unused_claim()
+        finally:
+            loaders.cancel_reads()
+        if result.data is None:
+            await account.charge_minimum()
+        metrics.record_operation(operation, began, result.data, result.errors)
+        if result.deprecated:
+            metrics.record_deprecated(result.deprecated, client)
+        if result.data is None:
+            return GraphQLAnswer(errors_text(result.errors))
+        content = [b'{"data":', result.data]
+        if result.errors:
+            log_faults(result.errors)
+            content += b',"errors":', orjson.dumps(formatted_all(result.errors))
+        if shows_cost:
+            cost = {"requested": result.cost, "allowed": self.executor.limits.max_cost}
+            content += b',"extensions":', orjson.dumps({"cost": cost})
+        return GraphQLAnswer(b"".join((*content, b"}")), executed=True)
 
 
 def errors_text(errors: Sequence[GraphQLError]) -> bytes:
     """The GraphQL response to a request of which nothing was executed."""
     return orjson.dumps({"errors": [formatted(error) for error in errors]})
+
+
+def refusal_error(refusal: Refusal) -> dict[str, Any]:
+    """A refusal of a whole request, as an error of a GraphQL response."""
+    code = code_of(refusal)
+    if code == "INTERNAL" and refusal.status < 500:  # a refusal of HTTP's own: 405, 406, 415
+        code = "BAD_USER_INPUT"
+    extensions: dict[str, Any] = {"code": code}
+    if code == "INTERNAL" and (trace := current().trace):
+        extensions["trace_id"] = trace.trace_id
+    if isinstance(refusal, RateLimited):
+        extensions |= {"limit": "RATE_LIMIT", "retry_after": refusal.retry_after}
+    return {"message": refusal.detail, "extensions": extensions}
+
+
+def require_unicode(parameters: Any) -> None:
+    """Raises Malformed for a lone surrogate: JSON can spell one (`"\\ud800"`), but no service can be sent it."""
+    try:
+        ENCODER.encode(parameters).encode()
+    except UnicodeEncodeError:
+        raise Malformed("há um texto que não é Unicode: um surrogate sem o seu par") from None
+    except RecursionError:
+        raise Malformed("o corpo está aninhado demais") from None

@@ -38,6 +38,7 @@ class IdentityMiddleware:
             await self.app(scope, receive, send)
             return
         caller = await self._tokens.caller([value for name, value in scope["headers"] if name == b"authorization"])
+        scope["tokens"] = self._tokens  # a WebSocket's client may send its token later
         with acting_for(caller):
             if scope["type"] == "http" and (needed := self._required_scope(scope["method"], scope["path"])):
                 try:

@@ -11,6 +11,7 @@ pipelined requests without a limit, and lets a request run on after its client h
 - a request that is refused before it reaches the application gets `application/problem+json` too, from bytes that were
   prepared;
 - a request whose client hangs up is cancelled, and so are its calls to neighbours;
+- what stays open, a WebSocket or a stream of events, is handed over to a smaller object (`long_connection.py`);
 - when a limit of active requests is reached, in total or for one address, a further request is refused at once, since
   it would only make the others late. A request is active from the arrival of its last byte until its answer begins. So
   nobody can take a slot by sending only a head, nor by not reading an answer. Requests that are still arriving have
@@ -37,6 +38,7 @@ from uvicorn.server import ServerState
 
 from chassis import write_batch
 from chassis.errors import TITLES, Unavailable
+from chassis.process.long_connection import LongConnection
 from chassis.process.peers import ConnectionsState
 from chassis.process.response import ResponseWriter
 from chassis.web.hosts import ABSOLUTE
@@ -153,6 +155,7 @@ class HttpConnection(HttpToolsProtocol):
         self._start_pending = False
         self._is_active = False  # the running request is active
         self._arriving: _ArrivingRequest | None = None  # the running request, while its body still arrives
+        self._handed_over = False  # the socket belongs to a `LongConnection`
         self.buffered_bytes = 0
         """Bytes of bodies whose requests are not active yet, including those that wait in the pipeline."""
 
@@ -215,7 +218,7 @@ class HttpConnection(HttpToolsProtocol):
             try:
                 self.parser.feed_data(piece)
             except httptools.HttpParserUpgrade:
-                pass  # RFC 9110, 7.8: a server may ignore Upgrade; the request is answered in HTTP/1.1
+                pass  # RFC 9110, 7.8: the application may ignore Upgrade, and answer the request in HTTP/1.1
             except httptools.HttpParserError:
                 if not self._ignores_input:
                     self._refuse(400)
@@ -381,7 +384,7 @@ class HttpConnection(HttpToolsProtocol):
 
         async def run_app(scope: Any, _receive: Any, _send: Any) -> None:
             try:
-                await self.app(scope, receive, ResponseWriter(cycle, self._deactivate).send)
+                await self.app(scope, receive, ResponseWriter(cycle, self._deactivate, self._hand_over).send)
             except asyncio.CancelledError:  # the client has hung up
                 return
             except BaseException:
@@ -398,6 +401,27 @@ class HttpConnection(HttpToolsProtocol):
         self.tasks.discard(task)
         if self._is_active and task is self._task:
             self._deactivate()
+        if self._handed_over:
+            # The parser, the cycle and this object refer to one another. Without this they would stay in memory until
+            # the garbage collector's next full run, and those are rare in this process.
+            self.__dict__.clear()
+
+    def _hand_over(self, successor: LongConnection, head: bytes | None) -> None:
+        """Writes the head of the running request's answer, and gives the socket to `successor`."""
+        if head is None:
+            raise RuntimeError("a header of the answer has a line break")
+        cycle = self._running_cycle
+        assert cycle
+        if cycle.disconnected or self.transport.is_closing():
+            return
+        cycle.response_started = cycle.response_complete = self._handed_over = True
+        self.state.total_requests += 1
+        self._subtract_buffered(self.buffered_bytes)
+        self.connections.discard(self)
+        self.flow.resume_reading()
+        write_batch.flush()
+        self.transport.write(head + b"\r\n")
+        successor.hand_over(self.transport, self.state, self.peer)
 
     def _activate(self) -> None:
         self._is_active = True

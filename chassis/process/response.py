@@ -7,6 +7,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from chassis import write_batch
 from chassis.errors import TITLES
+from chassis.process.long_connection import LongConnection
 
 STATUS_LINES = STATUS_LINE | {
     status: b"HTTP/1.1 %d %b\r\n" % (status, words.encode()) for status, words in TITLES.items()
@@ -23,19 +24,28 @@ class ResponseWriter:
     makes two, and each costs its own system call. An answer that is streamed, or has framing headers of its own, is
     left to uvicorn."""
 
-    __slots__ = ("_cycle", "_head", "_on_start")
+    __slots__ = ("_cycle", "_hand_over", "_head", "_on_start")
 
-    def __init__(self, cycle: RequestResponseCycle, on_start: Callable[[], None]) -> None:
-        """Calls `on_start` when the application begins to answer."""
-        self._cycle, self._on_start = cycle, on_start
+    def __init__(
+        self,
+        cycle: RequestResponseCycle,
+        on_start: Callable[[], None],
+        hand_over: Callable[[LongConnection, bytes | None], None],
+    ) -> None:
+        """Calls `on_start` when the application begins to answer, and `hand_over` with the head of an answer that has a
+        successor."""
+        self._cycle, self._on_start, self._hand_over = cycle, on_start, hand_over
         self._head: Any = None
 
     async def send(self, message: Any) -> None:
         cycle, head = self._cycle, self._head
         if head is None:
             if message["type"] == "http.response.start" and not cycle.response_started:
-                self._head = message
                 self._on_start()
+                if successor := message.get("successor"):
+                    self._hand_over(successor, _lines(message["status"], [*cycle.default_headers, *message["headers"]]))
+                else:
+                    self._head = message
             else:
                 await cycle.send(message)
             return
@@ -54,9 +64,9 @@ class ResponseWriter:
         framing = [field for field in fields if field[0] in FRAMING]
         if len(framing) != 1 or framing[0] != (b"content-length", b"%d" % len(body)):
             return False
-        lines = b"".join([STATUS_LINES[status], *[b"%b: %b\r\n" % field for field in fields]])
-        if not len(fields) + 1 == lines.count(b"\n") == lines.count(b"\r"):
-            return False  # a header has a line break, which uvicorn refuses
+        lines = _lines(status, fields)
+        if lines is None:
+            return False  # uvicorn refuses it
         if not cycle.keep_alive:
             lines += b"connection: close\r\n"
         if len(body) > MAX_COPIED_BYTES:
@@ -72,3 +82,9 @@ class ResponseWriter:
             cycle.transport.close()
         cycle.on_response()
         return True
+
+
+def _lines(status: int, fields: list[tuple[bytes, bytes]]) -> bytes | None:
+    """The lines of a head, without the empty one that ends it. None if a header has a line break."""
+    lines = b"".join([STATUS_LINES[status], *[b"%b: %b\r\n" % field for field in fields]])
+    return lines if len(fields) + 1 == lines.count(b"\n") == lines.count(b"\r") else None

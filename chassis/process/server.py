@@ -67,7 +67,7 @@ class Server(uvicorn.Server):
                 factory=True,
                 loop="chassis.neighbours.resolver:ResolvingLoop",
                 http=HttpConnection,
-                ws="none",  # a WebSocket's connection would escape our limits
+                ws="none",  # its connection would escape our limits; ours is in `websocket.py`
                 log_config=None,
                 access_log=False,
                 server_header=False,

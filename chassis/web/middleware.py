@@ -73,7 +73,9 @@ class RequestMiddleware:
 
         try:
             if b"origin" in headers:
-                cors.require_known_origin(scope["method"], headers, self.origins)
+                # a page reads what comes from a WebSocket, whatever its origin, so opening one is more than reading
+                method = "CONNECT" if b"upgrade" in headers else scope["method"]
+                cors.require_known_origin(method, headers, self.origins)
             if DEADLINE in headers:
                 ends_at = deadline.compute(self.operation_timeout, headers[DEADLINE], arrived)
                 context.enter(RequestContext(trace, ends_at))

@@ -210,11 +210,11 @@ async def test_what_a_client_reads_is_portuguese(
 
 
 async def test_a_closed_schema_is_refused_in_portuguese(gateway: Gateway, applications: Applications) -> None:
-    applications.gateway_app.state.graphql.introspection = False
+    applications.gateway_app.state.graphql.operations.introspection = False
     try:
         answer = await gateway.client.post("/graphql", json={"query": "{ __schema { __typename } pesoas { x } }"})
     finally:
-        applications.gateway_app.state.graphql.introspection = True
+        applications.gateway_app.state.graphql.operations.introspection = True
 
     assert [error["message"] for error in answer.json()["errors"]] == [
         "a introspecção está desligada, e o documento pede o campo '__schema'",
