@@ -84,35 +84,38 @@ async def streams(target: Target) -> str:
 async def mute(target: Target) -> str:
     """Reads nothing of many streams that begin with all changes. That is less than the operating system takes, so it
     does not wait in our process; it is the kernel that ends them."""
-    asked = http("GET", f"{PATH}?after=0", STREAM)
+    asked, began = http("GET", f"{PATH}?after=0", STREAM), 0
     mutes = [socket.socket() for _ in range(MUTE)]
     loop = asyncio.get_running_loop()
     try:
-        for one in mutes:
+        for n, one in enumerate(mutes):
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             one.bind((target.address, 0))
             one.setblocking(False)
             await loop.sock_connect(one, ("127.0.0.1", target.port("solicitacoes")))
             await loop.sock_sendall(one, asked)
-        await asyncio.sleep(1)
-        began, others = await followers(target), await target.ask("solicitacoes", READ_SOLICITACAO, "127.0.3.1")
-        until = loop.time() + MUTE_SECONDS
-        while (left := await followers(target)) and loop.time() < until:  # noqa: ASYNC110 # only its metrics say it
-            await asyncio.sleep(1)
+            if (n + 1) % BURST == 0:
+                began = await followed(target, n + 1)
+        others = await target.ask("solicitacoes", READ_SOLICITACAO, "127.0.3.1")
+        left = await followed(target, 0)
     finally:
         for one in mutes:
             one.close()
     return f"{began} begin, {left} are left; others {others}"
 
 
-async def followers(target: Target) -> int:
-    """How many follow solicitacoes, by its metrics."""
-    peer = await target.peer("solicitacoes", "127.0.3.2")
-    peer.send(http("GET", "/metrics"))
-    body = (await peer.answer()).body.decode()
-    peer.hang_up()
-    [value] = re.findall(r"^feed_followers(?:\{.*\})? (\d+)", body, re.M)
-    return int(value)
+async def followed(target: Target, expected: int) -> int:
+    """How many follow solicitacoes, by its metrics: returns when as many do as expected, or when time is over."""
+    until = asyncio.get_running_loop().time() + MUTE_SECONDS
+    while True:
+        peer = await target.peer("solicitacoes", "127.0.3.2")
+        peer.send(http("GET", "/metrics"))
+        body = (await peer.answer()).body.decode()
+        peer.hang_up()
+        [value] = re.findall(r"^feed_followers(?:\{.*\})? (\d+)", body, re.M)
+        if int(value) == expected or asyncio.get_running_loop().time() > until:
+            return int(value)
+        await asyncio.sleep(0.2)
 
 
 SERVED = f"{FOLLOWERS - ROOM} refused, {ROOM} wait; others 200; later 200"
