@@ -55,8 +55,8 @@ export function SchemaButton() {
   );
 }
 
-const Icon = ({ path }) => (
-  <svg className="graphiql-toolbar-icon" viewBox="0 0 24 24" aria-hidden="true">
+const Icon = ({ path, className = 'graphiql-toolbar-icon' }) => (
+  <svg className={className} viewBox="0 0 24 24" aria-hidden="true">
     <path d={path} fill="none" stroke="currentColor" strokeWidth="2" strokeLinecap="round" strokeLinejoin="round" />
   </svg>
 );
@@ -96,6 +96,6 @@ function Plan() {
 /** The panel of the plan. While it is open, operations ask for their plan. */
 export const PLAN_PLUGIN = {
   title: 'Plano',
-  icon: () => <Icon path="M5 5h6v4H5zM13 15h6v4h-6zM8 9v8h5" />,
+  icon: () => <Icon className="" path="M5 5h6v4H5zM13 15h6v4h-6zM8 9v8h5" />,
   content: Plan,
 };
