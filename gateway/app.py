@@ -7,11 +7,13 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
+from chassis.neighbours.follower import followers
 from chassis.neighbours.remote import neighbours
 from chassis.settings import read
 from chassis.web import application as chassis_app
 from gateway import endpoint, playground, schema
 from gateway.execution.operation import Executor
+from gateway.live.subscriptions import Subscriptions
 from gateway.settings import Settings
 
 CLIENT_HEADERS = (
@@ -25,19 +27,27 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The application, with its settings from the environment if none are given."""
     settings = settings or read(Settings)
     remotes = neighbours(settings.urls, settings)
+    followed = followers(remotes, settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
             for remote in remotes.values():
                 await stack.enter_async_context(remote)
+            for follower in followed.values():
+                stack.push_async_callback(follower.close)
+            stack.push_async_callback(subscriptions.close)
             yield
 
     rates = chassis_app.rate_limit("gateway", settings.rate_limit, settings.rate_limit_url)
+    executor = Executor(schema.core(schema.build()), settings)
+    subscriptions = Subscriptions(executor, remotes, followed, settings)
     graphql = endpoint.GraphQLEndpoint(
-        Executor(schema.core(schema.build()), settings),
+        executor,
         remotes,
         rates,
+        followed,
+        subscriptions,
         filter_max_ids=settings.filter_max_ids,
         introspection=settings.introspection == "on",
     )

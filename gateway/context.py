@@ -1,5 +1,6 @@
 """The context of a request, for its resolvers: its loaders, and the idempotency keys of its writes."""
 
+import asyncio
 import hashlib
 import json
 import secrets
@@ -11,9 +12,13 @@ import strawberry
 from graphql import strip_ignored_characters
 
 from chassis.errors import Conflict, Invalid, NotFound, PreconditionFailed, Refusal
+from chassis.neighbours.follower import FeedPosition, Follower
 from chassis.neighbours.remote import Remote
 from chassis.request import deadline
+from chassis.request.caller import ANYBODY
+from chassis.request.context import current
 from gateway.loaders import Loaders
+from gateway.positions import positions_text
 
 T = TypeVar("T")
 CORRECTABLE = (Invalid, NotFound, Conflict, PreconditionFailed)
@@ -87,12 +92,32 @@ class Context:
     """The number of writes so far. Each has a key of its own, derived from `idempotency_key` and this number."""
     possibly_done: int = 0
     """How many of the writes were done or may have been done."""
+    followers: Mapping[str, Follower] | None = None
+    """Who follows the changes of each service."""
+    position: str | Refusal = ""
+    """How much of the changes was known before the operation read anything, if it asks for that; or why not."""
 
     def next_key(self) -> str:
         """The key for the next write of this operation. It is the same when the client retries the operation."""
         self.writes += 1
         self.idempotency_key = self.idempotency_key or secrets.token_hex(16)
         return _derived_key(self.idempotency_key, self.writes)
+
+    async def read_position(self) -> None:
+        """Reads the position in the feed of each service that the caller may read. A service that cannot be asked is
+        left out, so that its trouble does not keep the rest from being read."""
+        caller, followers = current().caller, self.followers or {}
+        names = [name for name in followers if caller is ANYBODY or f"{name}:read" in caller.scopes]
+        found = await asyncio.gather(*[followers[name].current() for name in names], return_exceptions=True)
+        known, failed = dict[str, FeedPosition](), list[Refusal]()
+        for name, one in zip(names, found, strict=True):
+            if isinstance(one, FeedPosition):
+                known[name] = one
+            elif isinstance(one, Refusal):
+                failed.append(one)
+            else:
+                raise one
+        self.position = failed[0] if failed and not known else positions_text(known)
 
     async def write(
         self, remote: Remote, method: str, path: str, decode: Callable[[bytes], T], body: Any, headers: dict[str, str]

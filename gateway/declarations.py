@@ -85,6 +85,31 @@ class MutationWrite:
 
 
 @dataclass(frozen=True)
+class ChangesOf:
+    """Declares a subscription: the changes of the rows of `resource`, which its service's feed calls `noun`.
+
+    `parse_id` makes the argument `id` an integer, or raises Invalid. `build_filter` makes the services' filter of the
+    argument `filter`.
+    """
+
+    resource: AnyResource
+    noun: str
+    parse_id: Callable[[str], int]
+    build_filter: Callable[..., Awaitable[dict[str, Any]]]
+    convert: ConvertArguments
+
+
+@dataclass(frozen=True)
+class ChangedRow:
+    """Declares the object in a change: the row as it is now, or null."""
+
+
+@dataclass(frozen=True)
+class FeedPositions:
+    """Declares how much of the services' changes was known before the operation read anything."""
+
+
+@dataclass(frozen=True)
 class PayloadRow:
     """Declares the object in a mutation's payload: the written row, or null if the write was refused."""
 
@@ -94,7 +119,18 @@ class PayloadErrors:
     """Declares the list `errors` in a mutation's payload: what the caller can correct; empty after a success."""
 
 
-Declaration = LinkByKey | EmbeddedObject | RowById | ConnectionOf | MutationWrite | PayloadRow | PayloadErrors
+Declaration = (
+    LinkByKey
+    | EmbeddedObject
+    | RowById
+    | ConnectionOf
+    | MutationWrite
+    | PayloadRow
+    | PayloadErrors
+    | ChangesOf
+    | ChangedRow
+    | FeedPositions
+)
 
 
 def strawberry_field(definition: GraphQLField) -> StrawberryField:

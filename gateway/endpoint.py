@@ -12,10 +12,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, Refusal, TooLarge
+from chassis.neighbours.follower import Follower
 from chassis.neighbours.remote import Remote
 from chassis.request.context import current
 from chassis.request.idempotency_key import key_of
@@ -24,7 +26,8 @@ from chassis.web.negotiation import is_named, quality
 from chassis.web.problem import broken
 from chassis.web.query_string import is_text, parse_query
 from gateway import metrics, playground
-from gateway.execution.operation import Executor, is_query
+from gateway.execution.operation import Executor, is_query, is_subscription
+from gateway.live.subscriptions import Subscriptions
 from gateway.requests import (
     Account,
     GraphQLAnswer,
@@ -59,21 +62,23 @@ class GraphQLEndpoint:
         self,
         executor: Executor,
         remotes: Mapping[str, Remote],
-        rates: "RateLimit | None" = None,
+        rates: "RateLimit | None",
+        followers: Mapping[str, Follower],
+        subscriptions: Subscriptions,
         *,
         filter_max_ids: int,
         introspection: bool,
     ) -> None:
-        self.executor, self.remotes = executor, remotes
+        self.executor, self.remotes, self.subscriptions = executor, remotes, subscriptions
         self.operations = Operations(
-            executor, remotes, rates, filter_max_ids=filter_max_ids, introspection=introspection
+            executor, remotes, rates, followers, filter_max_ids=filter_max_ids, introspection=introspection
         )
 
     async def respond(self, request: Request) -> Response:
         """Answers one request: a browser with GraphiQL's page, everybody else with a GraphQL response."""
         headers: Headers = request.scope["fields"]
         accept = headers.get(b"accept", b"").decode("latin-1")
-        if request.method in ("GET", "HEAD") and _wants_page(accept):
+        if request.method in ("GET", "HEAD") and "query" not in request.query_params and _wants_page(accept):
             return playground.page(asks_for_token=current().caller.anonymous)
         media_type, began, account = JSON, time.perf_counter(), Account(self.operations.rates, request.scope)
         try:
@@ -99,6 +104,9 @@ class GraphQLEndpoint:
     ) -> GraphQLAnswer:
         """Executes the operation that the request asks for. Raises RequestError, Refusal."""
         document, operation = await self.operations.find(asked, account)
+        if is_subscription(operation):
+            await account.charge_minimum()
+            raise RequestError([GraphQLError("uma assinatura se faz por WebSocket, ou com Accept: text/event-stream")])
         if request.method != "POST" and not is_query(operation):
             raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
         request.scope["logged"] = {"operation": metrics.name_of(operation)}

@@ -11,14 +11,15 @@ from graphql import GraphQLError, OperationDefinitionNode
 from starlette.types import Scope
 
 from chassis.errors import Malformed, RateLimited, Refusal
+from chassis.neighbours.follower import Follower
 from chassis.neighbours.remote import Remote
+from chassis.request.addresses import network
 from chassis.request.context import current
 from gateway import metrics
 from gateway.context import Claim, Context
 from gateway.errors import PersistedQueryNotSupportedError, code_of, formatted, formatted_all, log_faults
 from gateway.execution.documents import Document
 from gateway.execution.operation import Executor
-from gateway.execution.picture import picture
 from gateway.loaders import Loaders
 
 if TYPE_CHECKING:  # loaded where there is a limit only
@@ -35,8 +36,6 @@ class GraphQLRequest:
     """None when the request contains only the hash of a persisted query."""
     operation_name: str | None
     variables: dict[str, Any] | None
-    shows_plan: bool = False
-    """Whether the answer tells the plan too: `extensions.plan`, our own extension."""
 
     @classmethod
     def of(cls, parameters: Any) -> "GraphQLRequest":
@@ -55,10 +54,7 @@ class GraphQLRequest:
             raise Malformed("variables deve ser um objeto")
         if extensions is not None and not isinstance(extensions, dict):
             raise Malformed("extensions deve ser um objeto")
-        shows_plan = cast("dict[str, Any]", extensions or {}).get("plan")
-        if shows_plan not in (None, True, False):
-            raise Malformed("extensions.plan deve ser true ou false")
-        return cls(query, name, cast("dict[str, Any] | None", variables), bool(shows_plan))
+        return cls(query, name, cast("dict[str, Any] | None", variables))
 
 
 class RequestError(Exception):
@@ -80,6 +76,13 @@ class Account:
     @property
     def limited(self) -> bool:
         return self._rates is not None
+
+    @property
+    def who(self) -> str:
+        """Who is charged: the token's subject, or the address; of IPv6 the whole /64."""
+        subject = current().caller.subject
+        address: str = (self._scope.get("client") or ("",))[0]
+        return f"address {network(address)}" if subject is None else f"subject {subject}"
 
     async def charge(self, cost: int) -> None:
         """Charges `cost`. Raises RateLimited when the share is used up, and then charges nothing."""
@@ -122,11 +125,13 @@ class Operations:
         executor: Executor,
         remotes: Mapping[str, Remote],
         rates: "RateLimit | None",
+        followers: Mapping[str, Follower],
         *,
         filter_max_ids: int,
         introspection: bool,
     ) -> None:
         self.executor, self.remotes, self.rates = executor, remotes, rates
+        self._followers = followers
         self.filter_max_ids, self.introspection = filter_max_ids, introspection
 
     async def find(self, asked: GraphQLRequest, account: Account) -> tuple[Document, OperationDefinitionNode]:
@@ -134,8 +139,6 @@ class Operations:
         try:
             if asked.query is None:
                 raise PersistedQueryNotSupportedError
-            if asked.shows_plan and not self.introspection:
-                raise GraphQLError("extensions.plan: o plano só é mostrado onde a introspecção é permitida")
             document = self.executor.prepare(asked.query, self.introspection)
             if not document.errors:
                 return document, document.operation(asked.operation_name)
@@ -160,7 +163,7 @@ class Operations:
         """Executes a query or a mutation. `key` is the client's idempotency key, `client` what the client program calls
         itself. Raises Refusal."""
         loaders = Loaders(self.remotes, self.filter_max_ids)
-        context = Context(loaders, key)
+        context = Context(loaders, key, followers=self._followers)
         if key:
             name = operation.name.value if operation.name else None
             context.claim = Claim(self.remotes, key, asked.query or "", name, asked.variables)
@@ -182,13 +185,9 @@ class Operations:
         if result.errors:
             log_faults(result.errors)
             content += b',"errors":', orjson.dumps(formatted_all(result.errors))
-        extensions: dict[str, Any] = {}
         if shows_cost:
-            extensions["cost"] = {"requested": result.cost, "allowed": self.executor.limits.max_cost}
-        if asked.shows_plan and result.plan:
-            extensions["plan"] = picture(result.plan)
-        if extensions:
-            content += b',"extensions":', orjson.dumps(extensions)
+            cost = {"requested": result.cost, "allowed": self.executor.limits.max_cost}
+            content += b',"extensions":', orjson.dumps({"cost": cost})
         return GraphQLAnswer(b"".join((*content, b"}")), executed=True)
 
 

@@ -42,4 +42,8 @@ class Settings(NeighbourSettings, Limits):
     # end of what is rendered
     filter_max_ids: Annotated[int, Field(ge=1, le=MAX_IDS)] = MAX_IDS
     """How many rows of another service a nested filter may match. The services return no more ids than the default."""
+    max_subscriptions: Annotated[int, Field(ge=0, le=1_000_000)] = 20_000
+    """How many subscriptions may be open in one process."""
+    max_subscriptions_of_one: Annotated[int, Field(ge=0, le=1_000_000)] = 200
+    """How many of them may be one caller's: a token's subject, or an address."""
     introspection: Literal["on", "off"] = "on"

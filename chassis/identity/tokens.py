@@ -74,7 +74,7 @@ class TokenVerifier:
             verified = await self._verify_cached(token)
         except Refusal as refusal:
             return Caller(refusal=refusal)
-        return Caller(verified.subject, verified.scopes, token.decode())
+        return Caller(verified.subject, verified.scopes, token.decode(), expires=verified.expires)
 
     async def _verify_cached(self, token: bytes) -> VerifiedToken:
         digest = hashlib.blake2b(token, digest_size=16).digest()

@@ -5,6 +5,7 @@ from the bearer token of each request (RFC 6750). Scopes are `<service>:read`, `
 `<service>:changes`.
 """
 
+import math
 from dataclasses import dataclass
 
 from chassis.errors import Forbidden, Refusal, challenge
@@ -13,12 +14,13 @@ from chassis.errors import Forbidden, Refusal, challenge
 @dataclass(frozen=True, slots=True)
 class Caller:
     """`subject` and `scopes` come from the token. `refusal` is the reason why the request has no valid token; it is
-    None when it has one."""
+    None when it has one. `expires` is the Unix second from which the token is no longer valid."""
 
     subject: str | None = None
     scopes: frozenset[str] = frozenset()
     token: str | None = None
     refusal: Refusal | None = None
+    expires: float = math.inf
 
     @property
     def anonymous(self) -> bool:

@@ -9,6 +9,7 @@ An operation is refused if its `@include` or `@skip` depends on a variable that 
 value can be. graphql-core would find the null field by field, when a part of a mutation may already be done.
 """
 
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
@@ -36,9 +37,12 @@ from graphql import (
 
 from gateway import declarations
 from gateway.declarations import (
+    ChangedRow,
+    ChangesOf,
     ConnectionOf,
     Declaration,
     EmbeddedObject,
+    FeedPositions,
     LinkByKey,
     MutationWrite,
     PayloadErrors,
@@ -112,8 +116,14 @@ class Compiler:
         batched_paths = frozenset(
             path for path, times in self._reads_by_id.items() if times > 1 or self._calls_resolvers
         )
-        serial = operation.operation is OperationType.MUTATION
-        return plan.Plan(_object_text(texts), root_fields, batched_paths, serial)
+        return plan.Plan(
+            _object_text(texts),
+            root_fields,
+            batched_paths,
+            serial=operation.operation is OperationType.MUTATION,
+            shows_position=any(isinstance(field, plan.RootPosition) for field in root_fields.values()),
+            calls_resolvers=self._calls_resolvers,
+        )
 
     def _root_field(self, parent_type: GraphQLObjectType, nodes: Sequence[FieldNode]) -> plan.RootField:
         try:
@@ -140,6 +150,20 @@ class Compiler:
             case MutationWrite():
                 done, refused = self._payload(below, nodes)
                 return plan.RootMutation(self._writer(parent_type, declared, nodes), done, refused, nodes)
+            case FeedPositions():
+                return plan.RootPosition(nodes)
+            case ChangesOf():
+                self._reads_by_id[declared.resource.path] += 1
+                template = self._template(below, nodes)
+                shows_rows = any(isinstance(gap.part, parts.ChangedRowPart) for gap in template.gaps)
+                return plan.RootChanges(
+                    declared,
+                    self._arguments_reader(parent_type, declared, nodes),
+                    template,
+                    shows_rows,
+                    self._position_variable(nodes),
+                    nodes,
+                )
             case _:
                 raise _UndeclaredError
 
@@ -213,6 +237,8 @@ class Compiler:
             case EmbeddedObject():
                 template = self._template(below, nodes, f"{prefix}{declared.attribute}.")
                 return template if _is_required(parent_type, name) else _nullable(template)
+            case ChangedRow():
+                return parts.ChangedRowPart(self._template(below, nodes))
             case ConnectionOf(field=str(field)):
                 template, selected = self._page_template(below, nodes)
                 build_query = self._query_builder(parent_type, declared, nodes, selected)
@@ -287,6 +313,29 @@ class Compiler:
     ) -> Callable[[PlanRun], int]:
         arguments = FieldArguments(parent_type.fields[nodes[0].name.value], nodes[0], declared.convert)
         return lambda run: declared.parse_id(arguments.values(run.variables)["id"])
+
+    def _position_variable(self, nodes: Sequence[FieldNode]) -> str | None:
+        """The name of the variable that is given as `apos`, if it is used nowhere else."""
+        [name] = [
+            one.value.name.value
+            for one in nodes[0].arguments or ()
+            if one.name.value == "apos" and isinstance(one.value, VariableNode)
+        ] or [None]
+        uses = 0
+        for node in (self._operation, *self._fragments.values()):
+            assert node.loc
+            uses += len(re.findall(rf"\${name}\b", node.loc.source.body[node.loc.start : node.loc.end]))
+        return name if uses == 2 else None  # where it is declared, and where it is used
+
+    def _arguments_reader(
+        self, parent_type: GraphQLObjectType, declared: ChangesOf, nodes: Sequence[FieldNode]
+    ) -> Callable[[Any], Mapping[str, Any]]:
+        arguments = FieldArguments(parent_type.fields[nodes[0].name.value], nodes[0], declared.convert)
+
+        def read(variables: Any) -> Mapping[str, Any]:
+            return {name: value for name, value in arguments.values(variables).items() if value is not None}
+
+        return read
 
     def _writer(
         self, parent_type: GraphQLObjectType, declared: MutationWrite, nodes: Sequence[FieldNode]

@@ -11,6 +11,7 @@ called with the variables of each request, since these may hold page sizes. It g
     {nomePessoa: {contains: …}}  1,000 rows, which its owner may have to look through
     criarPessoa ................ 1 request
     a resolver of its own ...... 1 request  for each 5,000 parents, + a row for each value that it returns
+    pessoaMudou ................ 1 request  + 1 row, for each event
 
 A row counts once for each ten values that are selected of it, rounded up. No type has more than ten fields, but aliases
 can repeat a field. The values of a page itself (`pageInfo`, `totalCount`) count in the same way, but rounded down.
@@ -48,7 +49,7 @@ from graphql import (
 )
 
 from chassis.query.pagination import DEFAULT_SIZE, MAX_IDS, MAX_PARENTS, MAX_SIZE
-from gateway.declarations import ConnectionOf, LinkByKey, RowById, declaration_of, is_resolved
+from gateway.declarations import ChangesOf, ConnectionOf, LinkByKey, RowById, declaration_of, is_resolved
 from gateway.execution.collect import Collector, selection_sets
 from gateway.execution.introspection_cost import IntrospectionCost
 
@@ -85,7 +86,7 @@ class CostEstimator:
 
     def cost_function(self, operation: OperationDefinitionNode) -> CostFunction:
         writes = operation.operation is OperationType.MUTATION
-        kind = cast("GraphQLObjectType", self._schema.mutation_type if writes else self._schema.query_type)
+        kind = cast("GraphQLObjectType", self._schema.get_root_type(operation.operation))
         _, parts = self._object_cost(kind, [operation.selection_set])
         asked = self._collect(kind, [operation.selection_set]).values()
         requests = sum(nodes[0].name.value in kind.fields for nodes in asked) if writes else 0
@@ -131,7 +132,10 @@ class CostEstimator:
                 parts.append(self._connection_cost(definition, page, nodes, 1 if declared.field else 0))
                 continue
             own_values, nested = self._selected_cost(below, nodes)
-            if isinstance(declared, RowById | LinkByKey):
+            if isinstance(declared, ChangesOf):
+                filters = self._filters_cost(definition, nodes[0])
+                parts.append(lambda _parents, given, filters=filters: filters(given))
+            if isinstance(declared, RowById | LinkByKey | ChangesOf):
                 parts.append(_rows_cost(MAX_IDS, own_values, nested))
             else:  # a value, or an object that is part of its parent's row
                 values += own_values

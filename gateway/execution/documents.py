@@ -53,6 +53,12 @@ class Document:
     kept: bool = False
     """Whether the document is in the cache."""
 
+    @property
+    def text(self) -> str:
+        assert self.node
+        assert self.node.loc
+        return self.node.loc.source.body
+
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation called `name`, or the only one. Raises GraphQLError, as the specification asks."""
         assert self.node

@@ -29,7 +29,6 @@ from gateway.execution.compiler import Compiler, directive_variables
 from gateway.execution.cost import cost_function
 from gateway.execution.deprecated import deprecated_uses, has_deprecated
 from gateway.execution.documents import CompiledOperation, Document, DocumentCache
-from gateway.execution.plan import Plan
 from gateway.execution.variables import MOST_ERRORS, Variables
 from gateway.limits.bounds import refuse_over
 from gateway.limits.rules import rules
@@ -39,6 +38,9 @@ from gateway.settings import Limits
 
 Charge = Callable[[int], Awaitable[None]]
 """Subtracts an operation's cost from its caller's quota. Raises RateLimited if too little is left."""
+
+AcceptedOperation = tuple[CompiledOperation, VariableValues, int]
+"""An operation's plan, the values of its variables, and its cost; of a subscription, the cost of each event."""
 
 NO_VARIABLES = VariableValues({}, {})
 
@@ -57,8 +59,6 @@ class ExecutionOutcome:
     """The cost that was estimated before the execution: requests to the services plus rows."""
     deprecated: tuple[str, ...] = ()
     """What the operation uses although it is `@deprecated`, by coordinates."""
-    plan: Plan | None = None
-    """How it was executed. None if nothing was."""
 
 
 class Executor:
@@ -94,24 +94,35 @@ class Executor:
 
         Raises what `charge` raises: RateLimited.
         """
-        try:
-            refuse_values(variables, self.limits)
-            coerced = self._coerced(document, operation, variables or {})
-            if isinstance(coerced, list):
-                return ExecutionOutcome(None, coerced)
-            compiled = self.compiled(document, operation, coerced)
-            cost = compiled.cost(coerced.coerced)
-            refuse_over(self.limits, max_cost=cost)
-            if charge:
-                refuse_over(self.limits, rate_limit=cost)  # more than the quota of a whole minute: no retry can help
-        except GraphQLError as refused:
-            return ExecutionOutcome(None, [refused])
+        accepted = self.accepted(document, operation, variables, charge is not None)
+        if isinstance(accepted, list):
+            return ExecutionOutcome(None, accepted)
+        compiled, coerced, cost = accepted
         if charge:
             await charge(max(1, cost))
         context.loaders.requests_left = cost
         data, failures = await compiled.plan.run(context, coerced)
         errors = [located_error(one.reason, one.nodes, list(one.path)) for one in failures]
-        return ExecutionOutcome(data, errors, cost, compiled.deprecated, compiled.plan)
+        return ExecutionOutcome(data, errors, cost, compiled.deprecated)
+
+    def accepted(
+        self, document: Document, operation: OperationDefinitionNode, variables: dict[str, Any] | None, charged: bool
+    ) -> AcceptedOperation | list[GraphQLError]:
+        """The operation, ready to be executed, if the limits allow it; else the errors. `charged`: its caller has a
+        quota."""
+        try:
+            refuse_values(variables, self.limits)
+            coerced = self._coerced(document, operation, variables or {})
+            if isinstance(coerced, list):
+                return coerced
+            compiled = self.compiled(document, operation, coerced)
+            cost = compiled.cost(coerced.coerced)
+            refuse_over(self.limits, max_cost=cost)
+            if charged:
+                refuse_over(self.limits, rate_limit=cost)  # more than the quota of a whole minute: no retry can help
+        except GraphQLError as refused:
+            return [refused]
+        return compiled, coerced, cost
 
     def compiled(
         self, document: Document, operation: OperationDefinitionNode, variables: VariableValues
@@ -179,6 +190,10 @@ def _unlink_tokens(document: DocumentNode) -> None:
     while token is not None:
         following, token.prev, token.next = token.next, None, None
         token = following
+
+
+def is_subscription(operation: OperationDefinitionNode) -> bool:
+    return operation.operation is OperationType.SUBSCRIPTION
 
 
 def is_query(operation: OperationDefinitionNode) -> bool:

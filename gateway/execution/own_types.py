@@ -18,6 +18,7 @@ from graphql import (
 )
 
 from gateway.declarations import (
+    ChangesOf,
     ConnectionOf,
     EmbeddedObject,
     LinkByKey,
@@ -81,6 +82,8 @@ def _refuse(
             f"{kind.name}.{name} has a resolver of its own, so a retry under the same Idempotency-Key would run it "
             "again. Declare it with creates, updates or deletes (gateway/schema/mutations.py), or with a MutationWrite."
         )
+    if kind is schema.subscription_type and not isinstance(declared, ChangesOf):
+        raise SchemaError(f"{kind.name}.{name} must be declared with a ChangesOf (gateway/schema/subscriptions.py).")
     column = strawberry_field(definition).python_name
     if resource and not declared and strawberry_field(definition).is_basic_field and not hasattr(resource.row, column):
         raise SchemaError(f"{kind.name}.{name} has no resolver, and the rows of {resource.path} have no {column}.")

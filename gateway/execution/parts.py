@@ -370,6 +370,43 @@ class ChildConnectionPart:
         return column
 
 
+# -- changes ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class ToldChange:
+    """One change of a row, as a subscription tells it."""
+
+    cursor: str
+    operacao: str
+    id: int
+    row: Any
+    """The row as it is now; None if it is gone, or if it does not match the subscription's filter."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedRowPart:
+    """The object in a change."""
+
+    template: ObjectTemplate
+    expression = COLUMN
+    needs_task = True
+    may_be_lost = False
+
+    def start_read(self, rows: Sequence[ToldChange], run: PlanRun) -> PendingColumn:
+        present = [n for n, change in enumerate(rows) if change.row is not None]
+
+        async def column() -> Column:
+            written = await self.template.column([rows[n].row for n in present], run)
+            column = Column([NULL] * len(rows))
+            for n, text in zip(present, written.values, strict=True):
+                column.values[n] = text or NULL
+            column.failures = [(present[n], failure) for n, failure in written.failures]
+            return column
+
+        return column
+
+
 # -- payloads ---------------------------------------------------------------------------------------------------------
 
 

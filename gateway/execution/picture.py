@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from gateway.execution.layout import RowValue
 from gateway.execution.parts import (
+    ChangedRowPart,
     ChildConnectionPart,
     ErrorsPart,
     ItemsPart,
@@ -11,7 +12,15 @@ from gateway.execution.parts import (
     NullablePart,
     ObjectTemplate,
 )
-from gateway.execution.plan import Plan, RootConnection, RootIntrospection, RootMutation, RootResolved
+from gateway.execution.plan import (
+    Plan,
+    RootChanges,
+    RootConnection,
+    RootIntrospection,
+    RootMutation,
+    RootPosition,
+    RootResolved,
+)
 from gateway.execution.resolved import AbstractWriter, ListWriter, ObjectWriter, ResolvedPart, Writer
 
 
@@ -28,6 +37,15 @@ def picture(plan: Plan) -> str:
             continue
         if isinstance(root, RootResolved):
             lines += [f"{key}: calls its resolver", *_resolved_lines(root.part.completion.writer, "  ")]
+            continue
+        if isinstance(root, RootPosition):
+            lines.append(f"{key}: the positions in the services' feeds, before all else is read")
+            continue
+        if isinstance(root, RootChanges):
+            resource = root.declared.resource
+            reads = "reads their rows from" if root.shows_rows else "are changes in"
+            lines.append(f"{key}: for each event, of many at once; {reads} {resource.service} {resource.path}")
+            lines += _template_lines(root.template, "  ")
             continue
         what = "a page" if isinstance(root, RootConnection) else "one row"
         lines.append(f"{key}: reads {what} of {root.resource.service} {root.resource.path}")
@@ -54,6 +72,9 @@ def _template_lines(template: ObjectTemplate, indent: str) -> Iterator[str]:
                 yield from _template_lines(inner, indent + "  ")
             case ChildConnectionPart(resource=resource, field=field, template=inner):
                 yield f"{indent}{name}: reads a page for each row from {resource.service} {resource.path}, by {field}"
+                yield from _template_lines(inner, indent + "  ")
+            case ChangedRowPart(template=inner):
+                yield f"{indent}{name}: the row as it is now, or null"
                 yield from _template_lines(inner, indent + "  ")
             case NullablePart(template=inner):
                 yield f"{indent}{name}: null by itself if one of its fields must not be null and is"

@@ -21,6 +21,8 @@ it. A row that many others refer to is written once; its text is then looked up 
 The requests for all links of a page are sent before any answer is awaited. So they run at the same time without tasks.
 Only where an answer leads to further reads, as with a link below a link, each link gets a task of its own.
 
+A subscription's plan is filled from changes: each event is written like a row, of many events at once.
+
 A mutation's root fields run one after the other. Each one writes with the same function as its resolver. Its payload is
 then written like any row: with the row and its links, or with the errors that the caller can correct.
 
@@ -42,7 +44,7 @@ import orjson
 from graphql import DocumentNode, ExecutionResult, FieldNode, GraphQLSchema
 
 from gateway.context import Context
-from gateway.declarations import MutationOutcome
+from gateway.declarations import ChangesOf, MutationOutcome
 from gateway.execution.layout import NULL, OrderedPage
 from gateway.execution.parts import (
     LOST,
@@ -52,6 +54,7 @@ from gateway.execution.parts import (
     ObjectTemplate,
     PlanRun,
     QueryBuilder,
+    ToldChange,
     ordering_field,
 )
 from gateway.execution.resolved import ResolvedPart
@@ -144,7 +147,38 @@ class RootResolved:
         return found
 
 
-RootField = RootConnection | RootRow | RootMutation | RootIntrospection | RootResolved
+@dataclass(frozen=True, slots=True)
+class RootPosition:
+    """How much of the services' changes was known before the operation read anything."""
+
+    nodes: Sequence[FieldNode]
+
+    async def value(self, run: PlanRun) -> Column:
+        position = run.context.position
+        if isinstance(position, str):
+            return Column([orjson.dumps(position)])
+        return Column([LOST], [(0, FieldFailure((), position, self.nodes))])
+
+
+@dataclass(frozen=True, slots=True)
+class RootChanges:
+    """The root field of a subscription: the changes of a resource's rows."""
+
+    declared: ChangesOf
+    read_arguments: Callable[[Any], Mapping[str, Any]]
+    """The arguments that are not null, for these variables."""
+    template: ObjectTemplate
+    shows_rows: bool
+    """Whether the row itself is selected."""
+    position_variable: str | None
+    """The variable that is the argument `apos` and nothing else: events do not depend on it."""
+    nodes: Sequence[FieldNode]
+
+    async def value(self, run: PlanRun) -> Column:
+        raise TypeError("the events of a subscription are written by Plan.events")
+
+
+RootField = RootConnection | RootRow | RootMutation | RootIntrospection | RootResolved | RootPosition | RootChanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +193,16 @@ class Plan:
     """Paths of the resources that more than one part reads by id."""
     serial: bool
     """Whether the root fields run one after the other, as in a mutation. Otherwise they all run at the same time."""
+    shows_position: bool = False
+    """Whether positions in the services' feeds are selected, which must be read before all else."""
+    calls_resolvers: bool = False
+    """Whether resolvers are called that somebody has written for a field. They may look at the caller."""
 
     async def run(self, context: Context, variables: Any) -> tuple[bytes, list[FieldFailure]]:
         """The data as JSON text, and the failures with their whole paths, at most `MOST_FAILURES` of them."""
         run, fields = PlanRun(context, variables, self.batched_paths), self.root_fields.values()
+        if self.shows_position:
+            await context.read_position()
         if self.serial or len(fields) == 1:
             columns = [await _value_or_null(field, run) for field in fields]
         else:
@@ -178,6 +218,27 @@ class Plan:
             return NULL, [column.failures[0][1].below(key)]
         return self.text % tuple(values), failures
 
+    @property
+    def changes(self) -> tuple[str, RootChanges]:
+        """The root field of a subscription, and its response key."""
+        [(key, field)] = self.root_fields.items()
+        assert isinstance(field, RootChanges)
+        return key, field
+
+    async def events(
+        self, context: Context, variables: Any, changes: Sequence[ToldChange]
+    ) -> list[tuple[bytes, list[FieldFailure]]]:
+        """For each of these changes, the data of the subscription's event as JSON text, and the failures."""
+        key, field = self.changes
+        column = await field.template.column(changes, PlanRun(context, variables, self.batched_paths))
+        if len(column.failures) >= MOST_FAILURES and len(changes) > 1:  # not all failures of all events were collected
+            return [one for change in changes for one in await self.events(context, variables, [change])]
+        failures: list[list[FieldFailure]] = [[] for _ in changes]
+        for n, failure in column.failures:
+            failures[n].append(failure.below(key))
+        texts = [NULL if text == LOST else self.text % text for text in column.values]
+        return list(zip(texts, failures, strict=True))
+
 
 async def _value_or_null(field: RootField, run: PlanRun) -> Column:
     """A root field's value, as a column for one row. If the field raises, the value is null, with a failure."""
@@ -185,6 +246,6 @@ async def _value_or_null(field: RootField, run: PlanRun) -> Column:
         column = await field.value(run)
     except Exception as error:  # as in graphql-core, whatever a field raises becomes the field's error
         return Column([NULL], [(0, FieldFailure((), error, field.nodes))])
-    if column.failures and column.values[0] == LOST and not isinstance(field, RootResolved):
-        column.values[0] = NULL  # all declared root fields are nullable
+    if column.failures and column.values[0] == LOST and not isinstance(field, RootResolved | RootPosition):
+        column.values[0] = NULL  # all other root fields are nullable
     return column

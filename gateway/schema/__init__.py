@@ -8,12 +8,16 @@ from typing import Any
 import strawberry
 from graphql import GraphQLSchema
 
+from chassis.errors import Refusal
+from gateway.context import Info
+from gateway.declarations import FeedPositions
 from gateway.execution.own_types import adapt
 from gateway.schema.codes import CodigoExtensions
 from gateway.schema.connection import queries
 from gateway.schema.fields import made_type
 from gateway.schema.mutations import mutations
 from gateway.schema.scalars import CONFIG
+from gateway.schema.subscriptions import subscriptions
 
 FIRST = ("solicitacoes", "pessoas", "servicos")
 """The modules whose fields come first in `Query` and `Mutation`. The others follow in alphabetical order."""
@@ -43,7 +47,15 @@ def _joined(fields_of_each: Callable[[type], Mapping[str, tuple[Any, Any]]]) -> 
 
 @strawberry.type(description="O que se pode ler.")
 class Query(_joined(queries)):
-    pass
+    @strawberry.field(
+        description="O que já se sabia das mudanças antes desta leitura; em apos, uma assinatura continua dali.",
+        metadata={"declaration": FeedPositions()},
+    )
+    async def posicao(self, info: Info) -> str:
+        await info.context.read_position()
+        if isinstance(info.context.position, Refusal):
+            raise info.context.position
+        return info.context.position
 
 
 @strawberry.type(description="O que se pode mudar. Várias mutações em uma operação acontecem na ordem escrita.")
@@ -51,9 +63,16 @@ class Mutation(_joined(mutations)):
     pass
 
 
+@strawberry.type(description="O que se pode acompanhar enquanto muda: por WebSocket, ou por eventos do servidor (SSE).")
+class Subscription(_joined(subscriptions)):
+    pass
+
+
 def build() -> strawberry.Schema:
     """Builds the schema as an object of Strawberry."""
-    return strawberry.Schema(query=Query, mutation=Mutation, types=[CodigoExtensions], config=CONFIG)
+    return strawberry.Schema(
+        query=Query, mutation=Mutation, subscription=Subscription, types=[CodigoExtensions], config=CONFIG
+    )
 
 
 def core(schema: strawberry.Schema) -> GraphQLSchema:

@@ -194,7 +194,7 @@ def test_every_message_of_the_installed_graphql_core_has_a_translation(message: 
             "inteiro, e veio: 1.5",
         ),
         ("query ($x: Int) { __typename }", None, "a variável '$x' não é usada"),
-        ("subscription { nada }", None, "o esquema não tem operações do tipo subscription"),
+        ("subscription { nada }", None, "o campo 'nada' não existe no tipo 'Subscription'."),
         ("type A { b: Int }", None, "a definição 'A' não pode ser executada"),
         ("{ ...A } fragment A on Query { ...A }", None, "o fragmento 'A' não pode conter a si mesmo"),
     ],

@@ -1,0 +1,117 @@
+"""Executes a subscription's plan for changes: one text for each event, whoever gets it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+from graphql import located_error
+
+from chassis.neighbours.follower import FeedPosition, RowChange
+from chassis.neighbours.remote import Remote
+from gateway.context import Context
+from gateway.errors import formatted_all, log_faults
+from gateway.execution.parts import FieldFailure, ToldChange
+from gateway.execution.plan import Plan
+from gateway.live import metrics
+from gateway.loaders import Loaders
+from gateway.positions import position_text
+from gateway.schema.subscriptions import Operacao
+
+NAMES: dict[str, str] = {str(one.value): one.name for one in Operacao}
+"""The feeds' words for operations, in the schema's."""
+
+
+class Event(NamedTuple):
+    """One event, ready to be sent to everybody in a group."""
+
+    seq: int
+    cursor: str
+    text: bytes
+    """The ExecutionResult."""
+
+
+class EventPlan:
+    """What is executed for the changes of one group: a plan, with the values of its variables."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        variables: Any,
+        filter: Any,
+        cost: int,
+        remotes: Mapping[str, Remote],
+        filter_max_ids: int,
+    ) -> None:
+        self._plan, self._variables = plan, variables
+        _, self._root = plan.changes
+        self._filter = filter
+        """None if there is none."""
+        self.cost = cost
+        """The cost of one event."""
+        self._remotes, self._filter_max_ids = remotes, filter_max_ids
+
+    async def check_filter(self) -> None:
+        """Raises Invalid if the filter cannot be used, so that its client hears of it before the first event."""
+        if self._filter is not None:
+            loaders = self._loaders(1)
+            try:
+                await self._root.declared.build_filter(self._filter, loaders)
+            finally:
+                loaders.cancel_reads()
+
+    async def events(self, changes: Sequence[RowChange], epoch: str) -> list[Event]:
+        """The events of these changes, as the current request's caller may see them.
+
+        A row that was created and does not match the filter is left out. Raises the refusal if the rows cannot be read.
+        """
+        loaders = self._loaders(len(changes))
+        try:
+            rows = await self._rows(changes, loaders)
+            told = [one for one in changes if self._filter is None or one.op != "created" or one.id in rows]
+            shown = [self._shown(change, rows, epoch) for change in told]
+            written = await self._plan.events(Context(loaders), self._variables, shown)
+        finally:
+            loaders.cancel_reads()
+        metrics.EVENTS.value += len(told)
+        return [
+            Event(change.seq, one.cursor, _text(data, failures))
+            for change, one, (data, failures) in zip(told, shown, written, strict=True)
+        ]
+
+    def _shown(self, change: RowChange, rows: Mapping[int, Any], epoch: str) -> ToldChange:
+        cursor = position_text(self._root.declared.resource.service, FeedPosition(epoch, change.seq))
+        row = None if change.op == "deleted" else rows.get(change.id)
+        return ToldChange(cursor, NAMES[change.op], change.id, row)
+
+    def _loaders(self, events: int) -> Loaders:
+        loaders = Loaders(self._remotes, self._filter_max_ids)
+        loaders.requests_left = self.cost * events
+        return loaders
+
+    async def _rows(self, changes: Sequence[RowChange], loaders: Loaders) -> dict[int, Any]:
+        """The rows that exist and match the filter, by id."""
+        declared, ids = self._root.declared, {change.id for change in changes if change.op != "deleted"}
+        if not ids or not (self._root.shows_rows or self._filter is not None):
+            return {}
+        resource = declared.resource
+        if self._filter is None:
+            found = await loaders.rows(resource, ids, batched=resource.path in self._plan.batched_paths)
+            for failure in found.failed.values():
+                raise failure
+            return {row.id: row for row in found.items}
+        matching = await declared.build_filter(self._filter, loaders)
+        query = {
+            "filter": {"and": [{"id": {"in": sorted(ids)}}, matching]},
+            "ordering": "id",
+            "first": len(ids),
+        }
+        page = await loaders.page(resource, query)
+        return {row.id: row for row in page.items}
+
+
+def _text(data: bytes, failures: Sequence[FieldFailure]) -> bytes:
+    if not failures:
+        return b'{"data":%b}' % data
+    errors = [located_error(one.reason, one.nodes, list(one.path)) for one in failures]
+    log_faults(errors)
+    return b'{"data":%b,"errors":%b}' % (data, orjson.dumps(formatted_all(errors)))
