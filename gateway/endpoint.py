@@ -78,7 +78,7 @@ class GraphQLEndpoint:
         """Answers one request: a browser with GraphiQL's page, everybody else with a GraphQL response."""
         headers: Headers = request.scope["fields"]
         accept = headers.get(b"accept", b"").decode("latin-1")
-        if request.method in ("GET", "HEAD") and "query" not in request.query_params and _wants_page(accept):
+        if request.method in ("GET", "HEAD") and _wants_page(accept):
             return playground.page(asks_for_token=current().caller.anonymous)
         media_type, began, account = JSON, time.perf_counter(), Account(self.operations.rates, request.scope)
         try:

@@ -20,6 +20,7 @@ from gateway.context import Claim, Context
 from gateway.errors import PersistedQueryNotSupportedError, code_of, formatted, formatted_all, log_faults
 from gateway.execution.documents import Document
 from gateway.execution.operation import Executor
+from gateway.execution.picture import picture
 from gateway.loaders import Loaders
 
 if TYPE_CHECKING:  # loaded where there is a limit only
@@ -36,6 +37,8 @@ class GraphQLRequest:
     """None when the request contains only the hash of a persisted query."""
     operation_name: str | None
     variables: dict[str, Any] | None
+    shows_plan: bool = False
+    """Whether the answer tells the plan too: `extensions.plan`, our own extension."""
 
     @classmethod
     def of(cls, parameters: Any) -> "GraphQLRequest":
@@ -54,7 +57,10 @@ class GraphQLRequest:
             raise Malformed("variables deve ser um objeto")
         if extensions is not None and not isinstance(extensions, dict):
             raise Malformed("extensions deve ser um objeto")
-        return cls(query, name, cast("dict[str, Any] | None", variables))
+        shows_plan = cast("dict[str, Any]", extensions or {}).get("plan")
+        if shows_plan not in (None, True, False):
+            raise Malformed("extensions.plan deve ser true ou false")
+        return cls(query, name, cast("dict[str, Any] | None", variables), bool(shows_plan))
 
 
 class RequestError(Exception):
@@ -139,6 +145,8 @@ class Operations:
         try:
             if asked.query is None:
                 raise PersistedQueryNotSupportedError
+            if asked.shows_plan and not self.introspection:
+                raise GraphQLError("extensions.plan: o plano só é mostrado onde a introspecção é permitida")
             document = self.executor.prepare(asked.query, self.introspection)
             if not document.errors:
                 return document, document.operation(asked.operation_name)
@@ -185,9 +193,13 @@ class Operations:
         if result.errors:
             log_faults(result.errors)
             content += b',"errors":', orjson.dumps(formatted_all(result.errors))
+        extensions: dict[str, Any] = {}
         if shows_cost:
-            cost = {"requested": result.cost, "allowed": self.executor.limits.max_cost}
-            content += b',"extensions":', orjson.dumps({"cost": cost})
+            extensions["cost"] = {"requested": result.cost, "allowed": self.executor.limits.max_cost}
+        if asked.shows_plan and result.plan:
+            extensions["plan"] = picture(result.plan)
+        if extensions:
+            content += b',"extensions":', orjson.dumps(extensions)
         return GraphQLAnswer(b"".join((*content, b"}")), executed=True)
 
 

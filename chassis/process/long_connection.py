@@ -9,7 +9,6 @@ peer may take of this process is counted as before.
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
 
 BEAT_SECONDS = 15.0
 """Seconds after which something is sent, so that proxies keep the connection and each side notices when it is dead."""
-
-UNACKNOWLEDGED: int = getattr(socket, "TCP_USER_TIMEOUT", 0)
-"""Linux's option that ends a connection whose peer acknowledges nothing for so many milliseconds, or never has room for
-what we send. Without it the kernel tries for a quarter of an hour."""
 
 
 class LongConnection(asyncio.Protocol):
@@ -58,8 +53,6 @@ class LongConnection(asyncio.Protocol):
         self.transport, self.state, self.peer = transport, state, peer
         self._read_deadline = inf
         self.beat_at = asyncio.get_running_loop().time() + BEAT_SECONDS
-        if UNACKNOWLEDGED:
-            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, UNACKNOWLEDGED, int(2000 * BEAT_SECONDS))
         if at_drain := self.at_drain:
             state.at_drain.add(at_drain)
         state.connections.add(self)

@@ -125,14 +125,18 @@ class ConnectionsState(ServerState):
             max(self._connections_of(largest), key=lambda one: one.buffered_bytes).refuse_arriving()
 
     def make_room_for(self, newcomer: Peer) -> bool:
-        """Evicts one connection of the peer who has most connections, unless the newcomer has as many. It is the
-        connection whose deadline comes first: it has been idle, or sending its request, for longest. Returns whether it
-        evicted one."""
-        largest = max(self.peers.values(), key=lambda one: one.connections)
-        candidates = [one for one in self._connections_of(largest) if one.evictable]
-        if largest.connections <= newcomer.connections or not candidates:
+        """Evicts a connection of a peer who has more of them than the newcomer, and returns whether there was one that
+        could be evicted. Of several it takes one of the peer who has most, and of his the one whose deadline comes
+        first: it has been idle, or sending its request, for longest. Peers whose connections are all at work, such as
+        followers that wait, do not protect those of others."""
+        candidates = [
+            one
+            for one in cast("set[PeerConnection]", self.connections)
+            if one.peer.connections > newcomer.connections and one.evictable
+        ]
+        if not candidates:
             return False
-        min(candidates, key=lambda one: one.receive_deadline).evict()
+        max(candidates, key=lambda one: (one.peer.connections, -one.receive_deadline)).evict()
         return True
 
     def sweep(self, now: float) -> None:

@@ -12,6 +12,7 @@ import contextlib
 import errno
 import logging
 import socket
+import sys
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -32,6 +33,10 @@ ACCEPTS_PER_TURN = 16
 """How many new connections are accepted in one turn of the event loop. libuv accepts one for each listening descriptor,
 and a busy loop has 100 turns a second: without this, a new client would wait for seconds before it is even refused."""
 BACKLOG = 2048
+STALLED_SECONDS = 30.0
+"""How long the kernel keeps bytes that a peer does not take, since its machine is gone, or since its program reads
+nothing and the buffers in between are full. Then the kernel ends the connection. What waits in this process, which is
+most of a long answer, has less time (`ConnectionsState.peer_timeout`)."""
 
 
 def listen(settings: ServerSettings) -> list[socket.socket]:
@@ -86,6 +91,8 @@ class Server(uvicorn.Server):
             # blocking mode again for a moment. Another process that accepts from this socket could then wait in
             # `accept` for the next client, and answer nobody meanwhile.
             one.setblocking(False)
+            if sys.platform == "linux":  # connections inherit it; elsewhere there is nothing like it
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(STALLED_SECONDS * 1000))
         await super().startup([one.dup() for one in sockets for _ in range(ACCEPTS_PER_TURN)])
         if "*" in self.state.settings.allowed_hosts:
             log.warning(

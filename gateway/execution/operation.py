@@ -29,6 +29,7 @@ from gateway.execution.compiler import Compiler, directive_variables
 from gateway.execution.cost import cost_function
 from gateway.execution.deprecated import deprecated_uses, has_deprecated
 from gateway.execution.documents import CompiledOperation, Document, DocumentCache
+from gateway.execution.plan import Plan
 from gateway.execution.variables import MOST_ERRORS, Variables
 from gateway.limits.bounds import refuse_over
 from gateway.limits.rules import rules
@@ -59,6 +60,8 @@ class ExecutionOutcome:
     """The cost that was estimated before the execution: requests to the services plus rows."""
     deprecated: tuple[str, ...] = ()
     """What the operation uses although it is `@deprecated`, by coordinates."""
+    plan: Plan | None = None
+    """How it was executed. None if nothing was."""
 
 
 class Executor:
@@ -103,7 +106,7 @@ class Executor:
         context.loaders.requests_left = cost
         data, failures = await compiled.plan.run(context, coerced)
         errors = [located_error(one.reason, one.nodes, list(one.path)) for one in failures]
-        return ExecutionOutcome(data, errors, cost, compiled.deprecated)
+        return ExecutionOutcome(data, errors, cost, compiled.deprecated, compiled.plan)
 
     def accepted(
         self, document: Document, operation: OperationDefinitionNode, variables: dict[str, Any] | None, charged: bool

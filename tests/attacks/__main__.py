@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import resource
 import signal
 import sys
 import time
@@ -27,6 +28,8 @@ from tests.attacks.system import asking_for_tokens, attacked, megabytes, process
 from tests.system import System
 
 ATTACKERS = 4
+OPEN_FILES = 8192
+"""How many files and sockets this process and the system may have open, if the machine allows it."""
 MOST_SECONDS = 90
 """The time limit for one attack."""
 
@@ -81,6 +84,9 @@ def main() -> int:
     parser.add_argument("--only", default="", help="attacks whose name contains this")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/security.md")
     arguments = parser.parse_args()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < OPEN_FILES <= hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, hard))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that `finally` stops the system
     results, memory = list[Result](), dict[str, tuple[float, float]]()
     quiet: list[float] = []

@@ -4,6 +4,7 @@ read."""
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections import Counter
 
@@ -14,11 +15,12 @@ PATH = "/api/changes/"
 STREAM = "Accept: text/event-stream"
 BAD = "422 INVALID"
 EPOCH = "7f0c6d1e-9d6b-4c3a-8a51-2f6f0b9d3c11"
-CROWD, SHARE = 450, 200
-"""The followers of one address that try, and those that may wait: half of MAX_FOLLOWERS."""
-BURST = 20
-READ = http("GET", "/api/pessoas/2/")
-DEAF, DEAF_SECONDS = SHARE, 14
+FOLLOWERS, ADDRESSES, ROOM = 3000, 8, 400
+"""The followers that try, from how many addresses, and how many may wait (MAX_FOLLOWERS)."""
+BURST = 50
+READ, READ_SOLICITACAO = http("GET", "/api/pessoas/2/"), http("GET", "/api/solicitacoes/?page_size=1")
+MUTE, MUTE_SECONDS = 200, 50
+"""The streams that nobody reads: half of MAX_FOLLOWERS. All of them must have ended after so many seconds."""
 
 
 def follow(name: str, parameters: str, expected: str, *headers: str) -> Attack:
@@ -34,17 +36,17 @@ async def last(target: Target) -> int:
 
 
 async def crowd(target: Target, *headers: str) -> str:
-    """Waits from two addresses with far more followers than may wait, and asks from another one meanwhile. In the end
-    all of them hang up, and somebody else may follow."""
+    """Thousands of followers from several addresses try to wait, and somebody else asks meanwhile. In the end all of
+    them hang up, and somebody else may follow."""
     after = await last(target)
     asked = http("GET", f"{PATH}?after={after}&wait=30", *headers)
-    addresses = [f"127.0.3.{n}" for n in (1, 2) for _ in range(CROWD)]
-    peers = [await target.peer("pessoas", address) for address in addresses]
+    peers = list[Peer]()
     try:
-        for n, peer in enumerate(peers):
-            peer.send(asked)
+        for n in range(FOLLOWERS):
+            peers.append(await target.peer("pessoas", f"127.0.3.{n * ADDRESSES // FOLLOWERS + 1}"))
+            peers[-1].send(asked)
             if n % BURST == 0:  # more at once would meet the bound of requests at work, before they wait
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.1)
         begun = [asyncio.create_task(_begun(peer)) for peer in peers]
         done, waiting = await asyncio.wait(begun, timeout=3)
         found = Counter(one.result() for one in done)
@@ -62,9 +64,13 @@ async def crowd(target: Target, *headers: str) -> str:
 
 
 async def _begun(peer: Peer) -> str:
-    """What the peer is told: the code of its refusal, or that a stream has begun, which waits."""
-    head = await peer.reader.readuntil(b"\r\n\r\n")
-    return "wait" if head.startswith(b"HTTP/1.1 200") else head[9:12].decode()
+    """Whether a stream has begun, which waits, or the peer is refused. Once refused, its connection may be closed to
+    make room for another one."""
+    try:
+        head = await peer.reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return "refused"
+    return {b"200": "wait", b"503": "refused"}.get(head[9:12], head[:100].decode(errors="replace"))
 
 
 async def polls(target: Target) -> str:
@@ -75,35 +81,53 @@ async def streams(target: Target) -> str:
     return await crowd(target, STREAM)
 
 
-async def deaf(target: Target) -> str:
-    """Reads nothing of many streams that begin with all changes. The operating system holds 0.7 MB for each of them, so
-    they stay open until they end by themselves; a stream that leaves more unread than that is cut off
-    (tests/feed/test_stream.py)."""
-    asked = http("GET", f"{PATH}?after=0", STREAM)
-    mutes = [socket.socket() for _ in range(DEAF)]
+async def mute(target: Target) -> str:
+    """Reads nothing of many streams that begin with all changes. That is less than the operating system takes, so it
+    does not wait in our process; it is the kernel that ends them."""
+    asked, began = http("GET", f"{PATH}?after=0", STREAM), 0
+    mutes = [socket.socket() for _ in range(MUTE)]
     loop = asyncio.get_running_loop()
     try:
-        for mute in mutes:
-            mute.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            mute.bind((target.address, 0))
-            mute.setblocking(False)
-            await loop.sock_connect(mute, ("127.0.0.1", target.port("solicitacoes")))
-            await loop.sock_sendall(mute, asked)
-        await asyncio.sleep(DEAF_SECONDS)
-        others = await target.ask("solicitacoes", http("GET", f"{PATH}?after=0&limit=1"), "127.0.3.1")
+        for n, one in enumerate(mutes):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            one.bind((target.address, 0))
+            one.setblocking(False)
+            await loop.sock_connect(one, ("127.0.0.1", target.port("solicitacoes")))
+            await loop.sock_sendall(one, asked)
+            if (n + 1) % BURST == 0:
+                began = await followed(target, n + 1)
+        others = await target.ask("solicitacoes", READ_SOLICITACAO, "127.0.3.1")
+        left = await followed(target, 0)
     finally:
-        for mute in mutes:
-            mute.close()
-    return f"others {others}"
+        for one in mutes:
+            one.close()
+    return f"{began} begin, {left} are left; others {others}"
 
 
-SERVED = f"{2 * (CROWD - SHARE)} 503, {2 * SHARE} wait; others 200; later 200"
+async def followed(target: Target, expected: int) -> int:
+    """How many follow solicitacoes, by its metrics: returns when as many do as expected, or when time is over."""
+    until = asyncio.get_running_loop().time() + MUTE_SECONDS
+    while True:
+        peer = await target.peer("solicitacoes", "127.0.3.2")
+        peer.send(http("GET", "/metrics"))
+        body = (await peer.answer()).body.decode()
+        peer.hang_up()
+        [value] = re.findall(r"^feed_followers(?:\{.*\})? (\d+)", body, re.M)
+        if int(value) == expected or asyncio.get_running_loop().time() > until:
+            return int(value)
+        await asyncio.sleep(0.2)
+
+
+SERVED = f"{FOLLOWERS - ROOM} refused, {ROOM} wait; others 200; later 200"
 
 ATTACKS: list[Attack] = [
     follow("a wait without end", "after=0&wait=1e308", f"{BAD} wait:OUT_OF_RANGE"),
     follow("an infinite wait", "after=0&wait=Infinity", f"{BAD} wait:INVALID"),
     follow("a wait that is no number", "after=0&wait=NaN", f"{BAD} wait:INVALID"),
     follow("a wait into the past", "after=0&wait=-1", f"{BAD} wait:OUT_OF_RANGE"),
+    follow("a wait of half a minute and a bit", "after=0&wait=30.000001", f"{BAD} wait:OUT_OF_RANGE"),
+    follow("a wait of 4,000 digits", "after=0&wait=" + "9" * 4_000, f"{BAD} wait:OUT_OF_RANGE"),
+    follow("two waits", "after=0&wait=1&wait=30", f"{BAD} wait:REPEATED_PARAMETER"),
     follow("a limit of a million", "after=0&limit=1000000", f"{BAD} limit:OUT_OF_RANGE"),
     follow("a limit of nothing", "after=0&limit=0", f"{BAD} limit:OUT_OF_RANGE"),
     follow("a position beyond int8", "after=9223372036854775808", f"{BAD} after:OUT_OF_RANGE"),
@@ -125,7 +149,7 @@ ATTACKS: list[Attack] = [
         f"Last-Event-ID: {EPOCH}:{'9' * 4_000}",
     ),
     request("a change of one's own", http("POST", PATH, body=b"{}"), "405 METHOD_NOT_ALLOWED", "pessoas"),
-    Attack("900 followers who never leave, of two addresses", SERVED, polls, slow=True),
-    Attack("900 streams of two addresses", SERVED, streams, slow=True),
-    Attack("200 streams that nobody reads", "others 200", deaf, slow=True),
+    Attack("3,000 followers who never leave, of 8 addresses", SERVED, polls, slow=True),
+    Attack("3,000 streams of 8 addresses", SERVED, streams, slow=True),
+    Attack("200 streams that nobody reads", f"{MUTE} begin, 0 are left; others 200", mute, slow=True),
 ]

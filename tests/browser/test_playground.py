@@ -5,8 +5,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import expect
+from graphql import build_schema
+from playwright.async_api import Browser, expect
 
+from tests.browser.conftest import first_visit
 from tests.browser.visit import Visit
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -34,6 +36,15 @@ async def test_the_page_speaks_portuguese(visit: Visit) -> None:
     await expect(visit.page).to_have_title("Solicitações · GraphiQL")
     await expect(visit.page.locator("html")).to_have_attribute("lang", "pt-BR")
     await expect(visit.operation).to_contain_text("Bem-vindo!")
+    await visit.open_documentation()
+    for words in ("Tipos raiz", "Todos os tipos"):
+        await expect(visit.page.get_by_label("Documentação", exact=True)).to_contain_text(words)
+    shown = await visit.page.evaluate("""() => [
+        document.body.innerText,
+        ...[...document.querySelectorAll("[aria-label]")].map((one) => one.ariaLabel),
+        ...[...document.querySelectorAll("[placeholder]")].map((one) => one.placeholder),
+    ].join(" ")""")
+    assert not re.search(r"\b(query \(|Show|Hide|Search|Root Types|Editor Commands|Close|Headers|Variables)\b", shown)
 
 
 async def test_a_first_visit_finds_a_tab_for_every_example_with_the_painel_in_front(visit: Visit) -> None:
@@ -51,7 +62,7 @@ async def test_running_the_painel_shows_who_asked(visit: Visit) -> None:
 async def test_an_example_brings_its_variables(visit: Visit) -> None:
     await visit.tabs.filter(has_text="PessoasPorNome").click()
 
-    await expect(visit.page.get_by_label("Variables", exact=True)).to_contain_text('{ "trecho": "maria" }')
+    await expect(visit.page.get_by_label("Variáveis", exact=True)).to_contain_text('{ "trecho": "maria" }')
 
 
 async def test_typing_a_field_offers_what_the_schema_knows(visit: Visit) -> None:
@@ -63,8 +74,8 @@ async def test_typing_a_field_offers_what_the_schema_knows(visit: Visit) -> None
 
 
 async def test_a_header_typed_by_the_visitor_reaches_the_gateway(visit: Visit) -> None:
-    await visit.page.get_by_role("button", name="Headers").click()
-    await visit.page.get_by_label("Headers", exact=True).locator(".view-lines:visible").click()
+    await visit.page.get_by_role("button", name="Cabeçalhos", exact=True).click()
+    await visit.page.get_by_label("Cabeçalhos", exact=True).locator(".view-lines:visible").click()
     await visit.page.keyboard.insert_text('{ "X-Quem": "visitante" }')
 
     request, _ = await visit.run()
@@ -80,3 +91,86 @@ async def test_what_a_visitor_writes_is_still_there_after_a_reload(visit: Visit)
 
     await expect(visit.tabs).to_have_text([*OPERATIONS, "Minha"], use_inner_text=True)
     await expect(visit.operation).to_contain_text("query Minha")
+
+
+async def test_the_answers_time_status_size_and_cost_stand_below_it(visit: Visit) -> None:
+    _, answer = await visit.run()
+
+    figures = visit.page.get_by_role("status", name="A última resposta")
+    await expect(figures).to_have_text(
+        re.compile(rf"\d ms200[\d.]+ bytescusto {answer['extensions']['cost']['requested']}$")
+    )
+    await expect(visit.response).not_to_contain_text("extensions")
+
+
+async def test_a_link_opens_the_operation_it_brings_beside_the_tabs_of_the_visitor(visit: Visit) -> None:
+    await visit.tabs.filter(has_text="PessoasPorNome").click()
+    await visit.page.get_by_role("button", name="Copiar um link que abre esta operação").click()
+    await expect(visit.page).to_have_url(re.compile(r"/graphql\?query=.*PessoasPorNome.*&variables="))
+    link = visit.page.url.replace("PessoasPorNome", "DeOutraPessoa")
+
+    await visit.open(link)
+
+    await expect(visit.page.get_by_role("tab", selected=True)).to_contain_text("DeOutraPessoa")
+    await expect(visit.tabs).to_have_count(len(OPERATIONS) + 1)
+    _, answer = await visit.run()
+    assert answer["data"]["pessoas"]["nodes" if "nodes" in answer["data"]["pessoas"] else "edges"]
+
+
+async def test_a_link_opens_its_operation_at_a_first_visit_too(browser: Browser, gateway_url: str) -> None:
+    async with first_visit(browser, gateway_url) as visit:
+        await visit.open(f"{gateway_url}/graphql?query=query Nova {{ __typename }}")
+
+        await expect(visit.page.get_by_role("tab", selected=True)).to_contain_text("Nova")
+        await expect(visit.tabs).to_have_text(["Nova", *OPERATIONS], use_inner_text=True)
+
+
+async def test_the_open_panel_of_the_plan_shows_how_an_operation_was_resolved(visit: Visit) -> None:
+    _, silent = await visit.run()
+    await visit.page.get_by_role("button", name="Mostrar Plano").click()
+    _, told = await visit.run()
+
+    assert "plan" not in silent["extensions"]
+    await expect(visit.page.get_by_role("region", name="Plano")).to_contain_text("node.pessoa: reads the distinct keys")
+    assert "node.pessoa: reads the distinct keys" in told["extensions"]["plan"]
+
+
+async def test_the_schema_can_be_downloaded(visit: Visit, tmp_path: Path) -> None:
+    await visit.open_documentation()
+    async with visit.page.expect_download() as downloading:
+        await visit.page.get_by_role("button", name="Baixar o esquema (SDL)").click()
+
+    download = await downloading.value
+    await download.save_as(tmp_path / "schema.graphql")
+    schema = build_schema((tmp_path / "schema.graphql").read_text(encoding="utf-8"))
+    assert download.suggested_filename == "schema.graphql"
+    assert {"Solicitacao", "Pessoa", "Servico", "Produto", "Categoria"} <= schema.type_map.keys()
+
+
+async def test_the_query_builder_writes_the_query(visit: Visit) -> None:
+    await visit.open_documentation()
+    await visit.write_in_a_new_tab("query Montada { __typename }")
+    await visit.page.get_by_role("button", name="Mostrar Construtor de consultas").click()
+    builder = visit.page.locator(".docExplorerWrap")
+    await builder.locator(".graphiql-explorer-field-view", has_text="categorias").first.click()
+
+    await expect(visit.operation).to_contain_text("categorias")
+
+
+async def test_on_a_telephone_the_answer_stands_below_the_query(browser: Browser, gateway_url: str) -> None:
+    async with first_visit(browser, gateway_url) as visit:
+        await visit.page.set_viewport_size({"width": 390, "height": 844})
+        await visit.open(f"{gateway_url}/graphql")
+        await visit.run()
+        await expect(visit.response).to_contain_text("totalCount")
+
+        query, answer = [await part.bounding_box() for part in (visit.operation, visit.response)]
+        assert query
+        assert answer
+        assert answer["y"] >= query["y"] + query["height"]
+        for box in (query, answer):
+            assert box["x"] >= 0
+            assert 300 <= box["width"] <= 390
+            assert box["height"] > 150
+        assert await visit.page.evaluate("document.documentElement.scrollWidth") == 390
+        await visit.open_documentation()

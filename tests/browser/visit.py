@@ -19,7 +19,7 @@ class Visit:
 
     @property
     def operation(self) -> Locator:
-        return self.page.get_by_label("Operation Editor")
+        return self.page.get_by_label("Editor da operação")
 
     @property
     def response(self) -> Locator:
@@ -38,17 +38,17 @@ class Visit:
     async def run(self) -> tuple[Request, dict[str, Any]]:
         """Click the run button; the request that left and the JSON that came back."""
         async with self.page.expect_response(answers_the_visitor) as answered:
-            await self.page.get_by_role("button", name="Execute query").click()
+            await self.page.get_by_role("button", name="Executar a operação").click()
         response = await answered.value
         return response.request, await response.json()
 
     async def open_documentation(self) -> None:
         """Open the schema's documentation, which appears only once introspection has been answered."""
-        await self.page.get_by_role("button", name="Show Documentation Explorer").click()
-        await expect(self.page.get_by_label("Documentation Explorer", exact=True)).to_contain_text("query: Query")
+        await self.page.get_by_role("button", name="Mostrar Documentação").click()
+        await expect(self.page.get_by_label("Documentação", exact=True)).to_contain_text("query: Query")
 
     async def write_in_a_new_tab(self, text: str) -> None:
-        await self.page.get_by_role("button", name="New tab").click()
+        await self.page.get_by_role("button", name="Nova aba").click()
         await self.operation.locator(".view-lines").click()
         await self.page.keyboard.type(text)
 

@@ -358,6 +358,25 @@ async def test_where_all_connections_are_at_work_a_newcomer_is_refused(echo: Ech
 
 
 @with_more_addresses
+async def test_who_has_most_connections_but_all_at_work_does_not_keep_those_at_rest_from_giving_way(echo: Echo) -> None:
+    async with serving(echo, max_connections=8, max_concurrency=9) as served:
+        at_work = [await served.peer("127.0.0.2") for _ in range(4)]
+        for number, peer in enumerate(at_work):
+            peer.get(f"/held/{number}")
+        await until(lambda: len(echo.begun) == 4, "all begin")
+        at_rest = [await served.peer("127.0.0.3") for _ in range(3)]
+        await served.peer()
+        newcomer = Peer(*await asyncio.open_connection("127.0.0.1", served.port))
+        newcomer.get("/a")
+
+        assert (await newcomer.answer()).status == 200
+        await until(lambda: sum(peer.reader.at_eof() for peer in at_rest) == 1, "one is closed")
+        echo.release.set()
+        assert {(await peer.answer()).status for peer in at_work} == {200}
+        newcomer.hang_up()
+
+
+@with_more_addresses
 async def test_of_those_who_read_nothing_who_leaves_most_is_cut_off(echo: Echo) -> None:
     async with serving(echo, max_unread_bytes=2 * LARGE) as served:
         deaf = [await served.peer("127.0.0.2") for _ in range(2)]

@@ -298,13 +298,18 @@ async def test_a_position_of_another_epoch_is_gone(services: Services, database_
         ({"after": "1", "limit": "1001"}, "limit", "OUT_OF_RANGE"),
         ({"after": "1", "wait": "31"}, "wait", "OUT_OF_RANGE"),
         ({"after": "1", "wait": "-0.5"}, "wait", "OUT_OF_RANGE"),
+        ({"after": "1", "wait": "30.001"}, "wait", "OUT_OF_RANGE"),
+        ({"after": "1", "wait": "1e300"}, "wait", "OUT_OF_RANGE"),
+        ({"after": "1", "wait": "1e400"}, "wait", "OUT_OF_RANGE"),
         ({"after": "1", "wait": "NaN"}, "wait", "INVALID"),
+        ({"after": "1", "wait": ""}, "wait", "INVALID"),
+        ({"after": "1", "wait": ["1", "2"]}, "wait", "REPEATED_PARAMETER"),
         ({"after": "1", "epoch": "x"}, "epoch", "INVALID"),
         ({"since": "1"}, "since", "UNKNOWN_PARAMETER"),
     ],
 )
 async def test_a_wrong_parameter_is_named(
-    services: Services, parameters: dict[str, str], field: str, code: str
+    services: Services, parameters: dict[str, Any], field: str, code: str
 ) -> None:
     answer = await services.pessoas.get(CHANGES, params=parameters)
 

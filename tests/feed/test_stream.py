@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import sys
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from tests.chassis.peers import Peer, ServedApplication, until
 from tests.deploy.processes import WAIT_SECONDS
 from tests.feed.conftest import Serve, connect
 from tests.feed.test_changes import CHANGES, position
+from tests.feed.test_waiting import follower
 
 EVENTS = "Accept: text/event-stream"
 
@@ -50,6 +53,12 @@ class Stream:
         block = await self._block()
         self.id = block.partition("id: ")[2]
         return self.id
+
+    async def comment(self) -> str:
+        """The next block, which has neither data nor an id."""
+        block = await self._block()
+        assert block.startswith(":"), block
+        return block
 
     async def ends(self) -> bool:
         async with asyncio.timeout(WAIT_SECONDS):
@@ -169,3 +178,70 @@ async def test_a_stream_that_nobody_reads_is_cut_off(
         served.pass_time(11)
 
         await until(lambda: FOLLOWERS.value == before, "the stream has ended")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends connections whose peer takes nothing")
+async def test_a_stream_is_ended_when_its_reader_takes_nothing_more_however_little_waits(
+    services: Services, serve: Serve, database_urls: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.process.server.STALLED_SECONDS", 1.0)
+    after = await position(services.pessoas)
+    with connect(database_urls["pessoas"]) as connection:  # so few that nothing of it waits in our process
+        connection.execute("INSERT INTO pessoa (nome_pessoa, nome_busca) SELECT 'A', 'a' FROM generate_series(1, 300)")
+    before = FOLLOWERS.value
+    async with serve() as served:
+        with socket.socket() as mute:
+            mute.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            mute.connect(("127.0.0.1", served.port))
+            mute.sendall(f"GET {CHANGES}?after={after} HTTP/1.1\r\nHost: localhost\r\n{EVENTS}\r\n\r\n".encode())
+            await until(lambda: FOLLOWERS.value == before + 1, "the stream begins")
+            assert not any(one.flow and one.flow.write_paused for one in served.connections)
+
+            await until(lambda: FOLLOWERS.value == before, "the stream has ended")
+
+
+async def test_a_stream_without_changes_sends_comments_that_move_no_position(
+    services: Services, served: ServedApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.feed.stream.HEARTBEAT_SECONDS", 0.05)
+    stream = await Stream.open(served)
+    begin = await stream.begins()
+
+    comments = [await stream.comment() for _ in range(3)]
+    row = await builders.pessoa(services)
+
+    assert (comments, stream.id) == ([":"] * 3, begin)
+    assert (await stream.event())["id"] == row["id"]
+
+
+async def test_streams_and_long_polls_share_one_bound_and_one_more_is_told_to_come_again(
+    services: Services, serve: Serve
+) -> None:
+    before = await position(services.pessoas)
+    async with serve(max_followers=4) as served:
+        stream, _ = await Stream.open(served), await follower(served, before)
+        third = await served.peer()
+        third.get(CHANGES, EVENTS)
+        refused = await third.answer()
+        stream.hang_up()
+        await until(lambda: FOLLOWERS.value == 1, "it is gone")
+        await Stream.open(served)
+
+    assert (refused.status, json.loads(refused.body)["code"], refused.headers["retry-after"]) == (503, "BUSY", "1")
+    assert refused.headers["content-type"] == "application/problem+json"
+
+
+async def test_the_last_event_goes_before_the_parameters_with_which_a_stream_began_and_is_nothing_to_a_long_poll(
+    services: Services, served: ServedApplication
+) -> None:
+    before = await position(services.pessoas)
+    rows = [await builders.pessoa(services) for _ in range(2)]
+    stream = await Stream.open(served, query=f"?after={before}")
+    await stream.event()
+    began_elsewhere = f"?after={before + 1000}&epoch=7f0c6d1e-9d6b-4c3a-8a51-2f6f0b9d3c11"
+
+    resumed = await Stream.open(served, f"Last-Event-ID: {stream.id}", query=began_elsewhere)
+    polled = await services.pessoas.get(CHANGES, params={"after": before}, headers={"Last-Event-ID": stream.id})
+
+    assert (await resumed.event())["id"] == rows[1]["id"]
+    assert [item["id"] for item in polled.json()["items"]] == [row["id"] for row in rows]

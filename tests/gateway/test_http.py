@@ -125,8 +125,9 @@ async def test_an_unknown_or_ambiguous_operation_is_a_request_error(gateway: Gat
     assert chosen.json() == {"data": {"__typename": "Query"}}
 
 
-async def test_a_browser_gets_graphiql(gateway: Gateway) -> None:
-    answer = await gateway.client.get("/graphql", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+@pytest.mark.parametrize("link", ["/graphql", "/graphql?query=%7B__typename%7D", "/graphql?query=%7B&variables=%7B"])
+async def test_a_browser_gets_graphiql_whatever_the_link_brings(gateway: Gateway, link: str) -> None:
+    answer = await gateway.client.get(link, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
 
     assert answer.headers["content-type"].startswith("text/html")
     assert "GraphiQL" in answer.text
@@ -191,3 +192,21 @@ async def test_an_idempotency_key_that_is_none_is_400(gateway: Gateway, key: str
     answer = await gateway.client.post("/graphql", json={"query": QUERY}, headers={"Idempotency-Key": key})
 
     assert answer.status_code == 400
+
+
+async def test_an_answer_tells_its_plan_when_the_request_asks_for_it(gateway: Gateway) -> None:
+    asked = {"query": "{ pessoas { nodes { id } } }", "extensions": {"plan": True}}
+    told = await gateway.client.post("/graphql", json=asked, headers={"X-Query-Cost": "1"})
+    silent = await gateway.client.post("/graphql", json={**asked, "extensions": {"plan": False}})
+
+    assert told.json()["data"] == silent.json()["data"] == {"pessoas": {"nodes": []}}
+    assert "pessoas: reads a page of pessoas /api/pessoas/" in told.json()["extensions"]["plan"]
+    assert told.json()["extensions"]["cost"]["requested"] > 0
+    assert "extensions" not in silent.json()
+
+
+async def test_a_plan_is_asked_for_by_true(gateway: Gateway) -> None:
+    answer = await gateway.client.post("/graphql", json={"query": QUERY, "extensions": {"plan": "sim"}})
+
+    assert answer.status_code == 400
+    assert "extensions.plan deve ser true ou false" in answer.text

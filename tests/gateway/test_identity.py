@@ -100,9 +100,8 @@ async def test_the_page_is_for_everybody_and_has_a_place_for_the_token(
 
 
 async def test_a_page_that_asks_is_answered_by_its_token_only(protected: Applications) -> None:
-    """A browser's GET with a query is an operation, whatever else it accepts."""
     asked = await protected.gateway.client.get(
-        "/graphql", params={"query": "{ __typename }"}, headers={"Accept": "text/html, */*"}
+        "/graphql", params={"query": "{ __typename }"}, headers={"Accept": "application/json, text/html;q=0.9, */*"}
     )
 
     assert asked.status_code == 401

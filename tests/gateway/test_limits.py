@@ -261,9 +261,9 @@ SUGGESTIVE: list[tuple[str, dict[str, Any]]] = [
 @pytest.fixture
 def closed(applications: Applications) -> Iterator[None]:
     """The gateway with INTROSPECTION=off."""
-    applications.gateway_app.state.graphql.introspection = False
+    applications.gateway_app.state.graphql.operations.introspection = False
     yield
-    applications.gateway_app.state.graphql.introspection = True
+    applications.gateway_app.state.graphql.operations.introspection = True
 
 
 @pytest.mark.parametrize(("query", "variables"), SUGGESTIVE)
@@ -301,6 +301,16 @@ async def test_a_closed_schema_is_not_shown(gateway: Gateway, query: str) -> Non
 
     assert answer.status_code == 400
     assert answer.json().keys() == {"errors"}
+
+
+@pytest.mark.usefixtures("closed")
+async def test_a_closed_schema_shows_no_plan(gateway: Gateway) -> None:
+    asked = {"query": "{ __typename }", "extensions": {"plan": True}}
+    answer = await gateway.client.post("/graphql", json=asked, headers=GRAPHQL_JSON)
+
+    [error] = answer.json()["errors"]
+    assert (answer.status_code, error["extensions"]["code"]) == (400, "BAD_USER_INPUT")
+    assert error["message"].startswith("extensions.plan: ")
 
 
 @pytest.mark.usefixtures("closed")

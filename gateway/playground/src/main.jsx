@@ -1,11 +1,15 @@
 // GraphiQL against this same origin; each file of examples/ opens as a tab.
+import { explorerPlugin } from '@graphiql/plugin-explorer';
+import '@graphiql/plugin-explorer/style.css';
 import { createGraphiQLFetcher, createLocalStorage } from '@graphiql/toolkit';
-import { GraphiQL } from 'graphiql';
+import { GraphiQL, HISTORY_PLUGIN } from 'graphiql';
 import 'graphiql/setup-workers/vite';
 import 'graphiql/style.css';
 import { useGraphiQLActions } from '@graphiql/react';
 import { createRoot } from 'react-dom/client';
+import { observed } from './exchange.js';
 import './page.css';
+import { Figures, PLAN_PLUGIN, SchemaButton, ShareButton, sharedOperation } from './tools.jsx';
 
 const queries = import.meta.glob('../examples/*.graphql', { query: '?raw', import: 'default', eager: true });
 const variables = import.meta.glob('../examples/*.json', { query: '?raw', import: 'default', eager: true });
@@ -15,6 +19,8 @@ const examples = Object.entries(queries).map(([file, query]) => ({
   query,
   variables: variables[file.replace('.graphql', '.json')],
 }));
+
+const shared = sharedOperation();
 
 // One token for all tabs, until the browser's tab is closed; a tab's own Authorization header takes precedence.
 const asksForToken = document.body.dataset.auth === 'jwt';
@@ -47,16 +53,29 @@ function TokenField() {
 
 createRoot(document.getElementById('graphiql')).render(
   <GraphiQL
-    fetcher={createGraphiQLFetcher({ url: '/graphql', enableIncrementalDelivery: false, fetch: fetchWithToken })}
-    defaultTabs={examples}
+    fetcher={createGraphiQLFetcher({ url: '/graphql', enableIncrementalDelivery: false, fetch: observed(fetchWithToken) })}
+    defaultTabs={shared ? [shared, ...examples] : examples}
+    initialQuery={shared?.query}
+    initialVariables={shared?.variables}
     defaultEditorToolsVisibility="variables"
+    plugins={[HISTORY_PLUGIN, explorerPlugin({ showAttribution: false }), PLAN_PLUGIN]}
     // Many projects use localhost:8000: without a namespace, the tabs of another project's GraphiQL would open here.
     storage={createLocalStorage({ namespace: 'solicitacoes' })}
   >
-    {asksForToken ? (
-      <GraphiQL.Footer>
-        <TokenField />
-      </GraphiQL.Footer>
-    ) : null}
+    <GraphiQL.Toolbar>
+      {({ prettify, merge, copy }) => (
+        <>
+          {prettify}
+          {merge}
+          {copy}
+          <ShareButton />
+          <SchemaButton />
+        </>
+      )}
+    </GraphiQL.Toolbar>
+    <GraphiQL.Footer>
+      <Figures />
+      {asksForToken ? <TokenField /> : null}
+    </GraphiQL.Footer>
   </GraphiQL>,
 );
