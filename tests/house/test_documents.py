@@ -68,8 +68,10 @@ NOT_OURS = {"PATH"}
 KEPT = re.compile(r"([A-Z]+)=\$\((curl .*) \| id_de\)\n", re.S)
 VARIABLE = re.compile(r"'[^']*'|\$([A-Z]+)")
 
+EPOCH = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 FORMS = (
-    re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(:\d+)?"),  # an epoch, or a position in one
+    re.compile(rf"{EPOCH}(:\d+)?"),  # an epoch, or a position in one
+    re.compile(rf"[a-z]+:{EPOCH}:\d+(,[a-z]+:{EPOCH}:\d+)*"),  # the gateway's cursor of a change, or its `posicao`
     re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"),  # an instant
     re.compile(r'"[\w-]{20}"'),  # an ETag
     re.compile(r"[0-9a-f]{32}"),  # a trace id
