@@ -77,7 +77,8 @@ SETTINGS = {
     "log_checkpoints": "off",
     "log_line_prefix": "",
 }
-NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
+FOR_TESTS = {"fsync": "off", "full_page_writes": "off", "max_connections": "300"}
+"""A test run has several of each service at the same time, each with a pool."""
 
 
 class PostgresError(Exception):
@@ -213,7 +214,7 @@ class Cluster:
             self._initialise(installation)
         self._clean_up_earlier_run(installation)
 
-        settings = SETTINGS | ({} if self._durable else NOT_DURABLE)
+        settings = SETTINGS | ({} if self._durable else FOR_TESTS)
         if installation.version >= 18:
             settings["io_method"] = "sync"  # instead of three worker processes
         options = [f"--{name}={value}" for name, value in settings.items()]

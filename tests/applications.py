@@ -97,7 +97,7 @@ class Applications:
         # What a test breaks affects this test only: no breaker remembers it, and no retry hides it. The time-outs are
         # long, so that a busy machine breaks nothing.
         common_settings: dict[str, Any] = {"log_level": "ERROR", "retry_budget": 0, "breaker_share": 0, **common}
-        common_settings |= {"neighbour_timeout": 30, "operation_timeout": 60}
+        common_settings |= {"database_timeout": 4, "neighbour_timeout": 30, "operation_timeout": 60}
 
         def urls() -> dict[str, Any]:
             return {f"{name}_url": network.url for name, network in networks.items()}

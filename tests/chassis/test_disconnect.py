@@ -20,6 +20,7 @@ from chassis.settings import DatabaseSettings
 from tests import builders
 from tests.applications import Services
 from tests.chassis.peers import Peer, ServedApplication, serving, until
+from tests.databases import WAITING
 from tests.listener import Logged
 from tests.scraped import scrape
 
@@ -55,12 +56,7 @@ class Holder:
     def waiting(self) -> int:
         """How many statements wait in the database for a lock."""
         with psycopg.connect(self._url, autocommit=True) as connection:
-            row = connection.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            ).fetchone()
-        assert row
-        found: int = row[0]
-        return found
+            return len(connection.execute(WAITING).fetchall())
 
 
 @pytest.fixture

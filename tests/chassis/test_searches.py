@@ -34,6 +34,8 @@ from tests.resources import PESSOAS
 POOL = 4
 LONG = 60.0
 """Seconds that a statement may take if the test itself ends it."""
+SHORT = 2.0
+"""Seconds that a statement may take if its time is to run out: enough for any other on a busy machine."""
 SLOW = """
 CREATE FUNCTION slow(name text) RETURNS text STABLE LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_sleep(120); RETURN name; END $$;
@@ -111,7 +113,7 @@ async def test_reads_by_id_are_answered_while_more_searches_run_than_there_are_c
 
 
 async def test_a_search_too_slow_is_told_to_ask_for_less_and_one_too_many_to_come_later(make: Make) -> None:
-    service = await make(database_timeout=0.8)
+    service = await make(database_timeout=SHORT, operation_timeout=LONG)
     async with calling(service.app) as client:
         many = [client.post(f"{PESSOAS.path}query/", json={"filter": FILTER, "select": "ids"}) for _ in range(3 * POOL)]
 
@@ -150,8 +152,8 @@ FILTER = {"nome_pessoa": {"contains": "x"}}
 
 
 async def test_no_number_of_slow_searches_opens_the_breaker_of_those_who_read_by_id(make: Make) -> None:
-    service = await make(database_timeout=0.4)
-    async with Remote("pessoas", service.url) as asking:
+    service = await make(database_timeout=SHORT, operation_timeout=LONG)
+    async with Remote("pessoas", service.url, NeighbourSettings(neighbour_timeout=LONG)) as asking:
         for n in range(3):
             searches = [
                 asking.read(f"{PESSOAS.path}?search={n}x{one}", orjson.loads, search=True) for one in range(4 * POOL)
@@ -166,8 +168,8 @@ async def test_no_number_of_slow_searches_opens_the_breaker_of_those_who_read_by
 
 
 async def test_a_search_is_told_that_it_is_too_slow_by_its_owner_before_the_caller_gives_it_up(make: Make) -> None:
-    service = await make(database_timeout=4)
-    settings = NeighbourSettings(neighbour_timeout=4)
+    service = await make(database_timeout=8, operation_timeout=LONG)
+    settings = NeighbourSettings(neighbour_timeout=8)
     async with Remote("pessoas", service.url, settings) as asking:
         refusal = await outcome(asking.read(f"{PESSOAS.path}?search=x", orjson.loads, search=True))
 
@@ -175,9 +177,11 @@ async def test_a_search_is_told_that_it_is_too_slow_by_its_owner_before_the_call
 
 
 async def test_in_graphql_the_slow_search_is_a_time_out_and_the_rest_is_answered(make: Make) -> None:
-    service = await make(database_timeout=0.4)
+    service = await make(database_timeout=SHORT)
     urls = dict.fromkeys(("catalogo_url", "pessoas_url", "servicos_url", "solicitacoes_url"), service.url)
-    settings = gateway.settings.Settings.model_validate({**urls, "log_level": "ERROR"})
+    settings = gateway.settings.Settings.model_validate(
+        {**urls, "log_level": "ERROR", "neighbour_timeout": LONG, "operation_timeout": LONG}
+    )
     front = gateway.app.create_app(settings)
     query = '{ pessoa(id: 1) { id } pessoas(filter: {nomePessoa: {contains: "x"}}) { nodes { id } } }'
     async with front.router.lifespan_context(front), calling(front) as client:

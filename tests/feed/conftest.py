@@ -22,6 +22,8 @@ def connect(url: str) -> psycopg.Connection:
     return psycopg.connect(url, options=FOLD_OPTION)
 
 
+PATIENT: dict[str, Any] = {"database_timeout": 30, "operation_timeout": 60}
+"""Long time-outs, so that a busy machine breaks nothing."""
 Serve = Callable[..., AbstractAsyncContextManager[ServedApplication]]
 
 
@@ -31,6 +33,7 @@ def serve(services: Services, database_urls: dict[str, str]) -> Serve:
 
     @asynccontextmanager
     async def start(**settings: Any) -> AsyncGenerator[ServedApplication]:
+        settings = PATIENT | settings
         given = {"database_url": database_urls["pessoas"], "log_level": "ERROR", **settings}
         app = pessoas.routes.create_app(DatabaseSettings.model_validate(given))
         async with serving(app, **settings) as served:

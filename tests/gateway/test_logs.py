@@ -13,6 +13,7 @@ import pytest
 from chassis.web.problem import broken
 from tests import builders
 from tests.applications import Applications, Gateway, Services
+from tests.databases import WAITING
 from tests.listener import Logged
 
 PAGE = "query Painel { solicitacoes(first: 100) { nodes { id pessoa { nomePessoa } servico { nomeServico } } } }"
@@ -100,10 +101,9 @@ async def test_a_recorded_trace_goes_from_the_gateway_to_the_statement_in_postgr
     with psycopg.connect(url) as holder, psycopg.connect(url, autocommit=True) as watcher:
         holder.execute("LOCK TABLE pessoa IN ACCESS EXCLUSIVE MODE")
         asking = asyncio.create_task(gateway.client.post("/graphql", json=asked, headers=headers))
-        waiting = "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         async with asyncio.timeout(30):
             # PostgreSQL has no event for a statement that begins to wait.
-            while not (found := watcher.execute(waiting).fetchall()):  # noqa: ASYNC110
+            while not (found := watcher.execute(WAITING).fetchall()):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         holder.rollback()
         answer = await asking
