@@ -15,13 +15,16 @@ import pytest_asyncio
 from chassis.db.database import Database
 from chassis.feed.feed import Feed
 from chassis.feed.log import ChangeLog
+from chassis.feed.metrics import FOLLOWERS
 from chassis.settings import DatabaseSettings
 from deploy.local import ROOT
 from tests import builders
 from tests.applications import Services
-from tests.chassis.peers import ServedApplication
+from tests.chassis.peers import ServedApplication, until
+from tests.deploy.processes import WAIT_SECONDS
 from tests.feed.conftest import connect
 from tests.feed.test_changes import CHANGES, INSERT, changes, position
+from tests.feed.test_waiting import follower
 from tests.scraped import scrape
 
 HOUR = 3600.0
@@ -82,13 +85,21 @@ async def test_the_metrics_say_who_follows_and_how_far_the_feed_is(
     services: Services, served: ServedApplication
 ) -> None:
     before = await position(services.pessoas)
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{served.port}", timeout=40) as client:
-        await builders.pessoa(services)
-        await client.get(CHANGES, params={"after": before, "wait": 1})
-        await client.get(CHANGES, params={"after": before + 1, "wait": 0.1})
+    told_at_once = await follower(served, before)
+    await builders.pessoa(services)
+    await told_at_once.answer()
+    waiting = await follower(served, before + 1)
 
-    found = await scrape(services.pessoas)
-    assert (found.value("feed_followers"), found.value("feed_last")) == (0, before + 1)
+    async with asyncio.timeout(WAIT_SECONDS):
+        # Every service of this test process sets it now and then; the one that has a follower does so all the time.
+        while (found := await scrape(services.pessoas)).value("feed_last") != before + 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    waiting.hang_up()
+    await until(lambda: FOLLOWERS.value == 0, "who has left is not counted")
+
+    assert found.value("feed_followers") == 1
+    assert found.value("feed_unnumbered") == 0
+    assert found.value("feed_lag_seconds_count") >= 1
 
 
 class PooledDatabase(Database):
