@@ -14,7 +14,7 @@ from string import Template
 from typing import Any
 
 from chassis.web.versions import LONG, SHORT
-from deploy import databases, topology, write_openapi
+from deploy import boards, databases, objectives, topology, write_openapi
 from deploy.topology import PROCESSES, SERVICES, Process
 from gateway.schema import build
 
@@ -89,6 +89,15 @@ def edge() -> str:
 
 def _collections(service: str) -> list[str]:
     return [path.split("/")[2] for path, _ in write_openapi.collections(write_openapi.generated(service))]
+
+
+def scrapes() -> str:
+    """Where Prometheus finds the processes."""
+    return "".join(
+        f"  - job_name: {process.name}\n    dns_sd_configs: "
+        f"[{{names: [{process.name}], type: A, port: {process.port}, refresh_interval: 5s}}]\n"
+        for process in PROCESSES
+    )
 
 
 def passwords() -> str:
@@ -188,6 +197,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "compose.yaml": compose,
     "compose.override.yaml": ports,
     "deploy/edge/Caddyfile": edge,
+    "deploy/observability/prometheus.yaml": scrapes,
+    "deploy/observability/rules.yaml": objectives.burn_rates,
     ".env.example": passwords,
     "pyproject.toml": contracts,
     "gateway/settings.py": url_settings,
@@ -201,6 +212,7 @@ def rendered() -> dict[Path, str]:
     """Every file that is rendered, in part or as a whole, with the text that it should have."""
     files = {ROOT / name: with_block(ROOT / name, block()) for name, block in BLOCKS.items()}
     files |= {write_openapi.path(one.name): write_openapi.text(write_openapi.generated(one.name)) for one in SERVICES}
+    files |= {ROOT / "deploy" / "observability" / "boards" / name: text for name, text in boards.boards().items()}
     files[ROOT / "gateway" / "schema.graphql"] = build().as_str() + "\n"
     return files
 

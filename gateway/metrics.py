@@ -12,6 +12,7 @@ from gateway.errors import code_of_error
 
 OPERATIONS = Counter("graphql_operations_total", "Operations by what became of them.", ("operation", "type", "outcome"))
 OPERATION_SECONDS = Histogram("graphql_operation_duration_seconds", "Time of one operation.", ("operation", "type"))
+COST = Counter("graphql_cost_total", "What operations have cost: requests and rows.", ("operation", "type"))
 PLANS = Counter("graphql_plan_cache_requests_total", "Plans by whether they were remembered.", ("result",))
 PLAN_HIT, PLAN_MISS = PLANS.labels("hit"), PLANS.labels("miss")
 DOCUMENTS, DOCUMENT_MISSES = Number(), Number()
@@ -42,10 +43,10 @@ ALL_NULL = re.compile(rb'null|\{(?:"\w+":null,?)*\}')
 class _OperationMeters:
     """The meters of one operation."""
 
-    __slots__ = ("outcomes", "seconds")
+    __slots__ = ("cost", "outcomes", "seconds")
 
     def __init__(self, name: str, kind: str) -> None:
-        self.seconds = OPERATION_SECONDS.labels(name, kind)
+        self.seconds, self.cost = OPERATION_SECONDS.labels(name, kind), COST.labels(name, kind)
         self.outcomes = {
             outcome: OPERATIONS.labels(name, kind, outcome) for outcome in ("ok", "partial", "refused", "failed")
         }
@@ -56,14 +57,16 @@ _operations: dict[tuple[str, str], _OperationMeters] = {}
 
 
 def record_operation(
-    operation: OperationDefinitionNode, began: float, data: bytes | None, errors: Sequence[GraphQLError]
+    operation: OperationDefinitionNode, began: float, cost: int, data: bytes | None, errors: Sequence[GraphQLError]
 ) -> None:
-    """Counts an operation that has ended. `began` is its start, by `time.perf_counter()`."""
+    """Counts an operation that has ended. `began` is its start, by `time.perf_counter()`; `cost` is 0 if it did not get
+    that far."""
     key = (_name_label(name_of(operation)), operation.operation.value)
     meters = _operations.get(key)
     if meters is None:
         meters = _operations[key] = _OperationMeters(*key)
     meters.seconds.observe(time.perf_counter() - began)
+    meters.cost.value += cost
     meters.outcomes[outcome(data, errors) if errors else "ok"].value += 1
 
 

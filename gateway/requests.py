@@ -184,7 +184,7 @@ class Operations:
             loaders.cancel_reads()
         if result.data is None:
             await account.charge_minimum()
-        metrics.record_operation(operation, began, result.data, result.errors)
+        metrics.record_operation(operation, began, result.cost, result.data, result.errors)
         if result.deprecated:
             metrics.record_deprecated(result.deprecated, client)
         if result.data is None:

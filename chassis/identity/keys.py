@@ -21,6 +21,7 @@ from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
 from chassis.errors import Unavailable
+from chassis.observe.metrics import KEYS_AWAY
 from chassis.request import deadline
 
 log = logging.getLogger("jwks")
@@ -156,8 +157,10 @@ class KeySet:
             if not keys and self._raw is None:
                 raise ValueError("no key in it can be used with AUTH_ALGORITHMS")
         except (OSError, ValueError, TimeoutError, httpx2.HTTPError, httpx2.InvalidURL) as failure:
+            KEYS_AWAY.value = 1
             self._log_failure(repr(failure))
             return
+        KEYS_AWAY.value = 0
         changed = raw != self._raw
         if changed:
             self._raw, self._keys = raw, keys

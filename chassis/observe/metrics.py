@@ -35,6 +35,10 @@ REQUESTS = Counter(
     "http_requests_total", "Requests by what became of them; none: the client hung up.", ("method", "route", "status")
 )
 REQUEST_SECONDS = Histogram("http_request_duration_seconds", "Time until the answer had left.", ("method", "route"))
+REFUSED = Counter(
+    "http_requests_refused_total", "Requests and connections refused before the application saw them.", ("status",)
+)
+REFUSED_BY_OVERLOAD = REFUSED.labels("503")
 IN_PROGRESS = Gauge("http_requests_in_progress", "Requests being worked on, this scrape too.").labels()
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -94,6 +98,10 @@ class Requests:
     def _paths(self) -> Iterable[str]:
         return [route.path for route in self._routes if hasattr(route, "path") and not isinstance(route, Mount)]  # pyright: ignore
 
+
+# -- who may call ----------------------------------------------------------------------------------------------------
+
+KEYS_AWAY = Gauge("auth_keys_away", "1 while the token issuer's keys cannot be fetched.").labels()
 
 # -- logs ------------------------------------------------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ from uvicorn.server import ServerState
 
 from chassis import write_batch
 from chassis.errors import TITLES, Unavailable
+from chassis.observe.metrics import REFUSED, REFUSED_BY_OVERLOAD
 from chassis.process.long_connection import LongConnection
 from chassis.process.peers import ConnectionsState
 from chassis.process.response import ResponseWriter
@@ -374,7 +375,6 @@ class HttpConnection(HttpToolsProtocol):
         if arriving is None:
             return
         if self.state.overloaded(self.peer, arriving.cycle.scope["raw_path"]):
-            self.state.refused[503] += 1
             arriving.refused = True
         else:
             self._activate()
@@ -492,7 +492,7 @@ class HttpConnection(HttpToolsProtocol):
     def _refuse_request(self, answer: bytes, closing: bytes) -> None:
         """Refuses the request whose head has just arrived, without running the application, which would cost ten times
         as much. `answer` leaves the connection open if the request allows that, and `closing` does not."""
-        self.state.refused[503] += 1
+        REFUSED_BY_OVERLOAD.value += 1
         write_batch.flush()  # answers come in the order of their requests
         if self.flow.write_paused:  # the peer sends requests without reading answers
             self._ignores_input = True
@@ -515,7 +515,7 @@ class HttpConnection(HttpToolsProtocol):
         refusal can be sent, since answers come in the order of their requests: the connection then ends after theirs,
         without an answer to this one."""
         self._ignores_input = True
-        self.state.refused[status] += 1
+        REFUSED.labels(str(status)).value += 1
         write_batch.flush()
         log.info("refused", extra={"status": status, "peer": self._address, **log_fields})
         if self._running_cycle and self._busy:

@@ -88,8 +88,6 @@ class ConnectionsState(ServerState):
         """Requests that the application is working on."""
         self.arriving_bytes = 0
         """Bytes of bodies whose requests are not active yet."""
-        self.refused: Counter[int] = Counter()
-        """How many requests and connections were refused here, by status."""
         self._max_active, self._max_active_of_peer = settings.max_concurrency, settings.max_concurrency_of_peer
 
     def connected(self, address: str) -> Peer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from chassis.observe.metrics import REFUSED
 from chassis.process.connection import HttpConnection
 from chassis.process.server import Server
 from chassis.settings import ServerSettings
@@ -101,20 +103,32 @@ class LoopbackServer(Server):
         yield
 
 
+def all_refused() -> Counter[int]:
+    """How many requests and connections this process has refused before an application saw them, by status."""
+    [family] = REFUSED.collect()
+    return Counter({int(one.labels["status"]): int(one.value) for one in family.samples})
+
+
 class ServedApplication:
     """An application behind our server, on a real socket."""
 
     def __init__(self, server: Server, port: int) -> None:
         self.server, self.port, self.state = server, port, server.state
         self._peers: list[Peer] = []
+        self._refused_before = all_refused()
+
+    @property
+    def refused(self) -> Counter[int]:
+        """What was refused since this application is served."""
+        return all_refused() - self._refused_before
 
     async def peer(self, address: str = "127.0.0.1") -> Peer:
         """A new connection, which the server has seen."""
-        seen = self.state.refused.total() + len(self.state.connections)
+        seen = self.refused.total() + len(self.state.connections)
         peer = Peer(*await asyncio.open_connection("127.0.0.1", self.port, local_addr=(address, 0)))
         self._peers.append(peer)
         await until(
-            lambda: self.state.refused.total() + len(self.state.connections) > seen or self.state.draining,
+            lambda: self.refused.total() + len(self.state.connections) > seen or self.state.draining,
             "the server sees a new connection",
         )
         return peer

@@ -291,7 +291,7 @@ async def test_nonsense_after_a_request_does_not_spoil_its_answer(served: Served
     peer = await served.peer()
     peer.get("/held")
     peer.send(b"nonsense\r\n\r\n")
-    await until(lambda: served.state.refused[400] == 1, "the nonsense is seen")
+    await until(lambda: served.refused[400] == 1, "the nonsense is seen")
     echo.release.set()
     answer = await peer.answer()
 
@@ -341,7 +341,7 @@ async def test_a_request_on_its_way_gives_way_to_a_newcomer_too_and_is_told(serv
     newcomer.get("/a")
 
     assert (await newcomer.answer()).status == 200
-    assert served.state.refused == {503: 1}
+    assert served.refused == {503: 1}
 
 
 @with_more_addresses
@@ -534,7 +534,7 @@ async def test_where_there_is_no_room_for_a_body_whoever_sends_most_is_turned_aw
     async def sends(address: str, size: int) -> Peer:
         peer, before = await served.peer(address), served.state.arriving_bytes
         peer.send(POST + b"Content-Length: 10000\r\n\r\n" + b"x" * size)
-        await until(lambda: served.state.arriving_bytes >= before + size or served.state.refused[503] > 0, "it comes")
+        await until(lambda: served.state.arriving_bytes >= before + size or served.refused[503] > 0, "it comes")
         return peer
 
     async with serving(front, max_body_bytes=10_000, max_arriving_bytes=25_000) as served:

@@ -147,7 +147,7 @@ async def test_another_name_is_refused_at_the_head_and_reaches_no_application(
 
         assert (answer.status, json.loads(answer.body)["code"], answer.closes) == (status, code, True)
         assert await peer.is_cut_off()
-        assert served.state.refused == {status: 1}
+        assert served.refused == {status: 1}
     assert seen.heads == []
 
 

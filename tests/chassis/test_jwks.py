@@ -15,6 +15,7 @@ from jwt.algorithms import RSAAlgorithm
 
 from chassis.errors import Unavailable
 from chassis.identity.keys import MAX_BYTES, MAX_KEYS, KeySet, read
+from chassis.observe.metrics import KEYS_AWAY
 from deploy.postgres import free_ports
 from tests.issuer import KEYS, RSA, jwks, public, served
 
@@ -86,6 +87,19 @@ async def test_cached_keys_serve_while_the_issuer_is_away_and_an_unknown_one_is_
 
     assert await keys.find("unknown") is None
     assert await keys.find("RS256")
+
+
+async def test_the_metrics_say_that_the_issuer_is_away_and_that_it_is_back() -> None:
+    port = free_ports()
+    keys = KeySet(f"http://127.0.0.1:{port}/jwks", ALL, retry_seconds=0)
+
+    with pytest.raises(Unavailable):
+        await keys.find("RS256")
+    while_away = KEYS_AWAY.value
+    with served(port):
+        await keys.find("RS256")
+
+    assert (while_away, KEYS_AWAY.value) == (1, 0)
 
 
 async def test_an_issuer_that_was_never_there_is_503_and_is_found_once_it_comes() -> None:

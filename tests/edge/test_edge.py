@@ -7,8 +7,6 @@ import json
 import re
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
 import httpx2
 import pytest
@@ -16,13 +14,12 @@ import pytest_asyncio
 
 from deploy.topology import SERVICES
 from tests.edge import stage
+from tests.edge.load import PESSOAS, Load
 from tests.edge.stage import CALLERS, Edge, Replica
 from tests.scraped import parsed
 
 pytestmark = pytest.mark.system  # it starts eight processes and restarts them again and again
 
-PESSOAS = "query Pessoas { pessoas(first: 20) { totalCount nodes { id nomePessoa } } }"
-CRIAR = "mutation ($nome: String!) { criarPessoa(input: {nomePessoa: $nome}) { pessoa { id } errors { code } } }"
 FORGED = {"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
 
 
@@ -36,50 +33,6 @@ def edge(tmp_path_factory: pytest.TempPathFactory, database_urls: dict[str, str]
 async def client(edge: Edge) -> AsyncGenerator[httpx2.AsyncClient]:
     async with edge.client() as open_client:
         yield open_client
-
-
-@dataclass
-class Load:
-    """Requests that many clients send at a time, and what came of them."""
-
-    client: httpx2.AsyncClient
-    sent: int = 0
-    failures: list[str] = field(default_factory=list[str])
-    acknowledged: list[str] = field(default_factory=list[str])
-    """Names of the pessoas whose creation was acknowledged."""
-
-    async def run_while(self, work: Awaitable[Any], at_least: int, clients: int = 12) -> None:
-        """Sends until `work` is done and `at_least` requests have been sent."""
-        task = asyncio.ensure_future(work)
-
-        async def send_on() -> None:
-            while not (task.done() and self.sent >= at_least):
-                self.sent += 1
-                await self._send(self.sent)
-
-        await asyncio.gather(task, *(send_on() for _ in range(clients)))
-
-    async def _send(self, number: int) -> None:
-        new, writes = f"Pessoa {uuid.uuid4()}", False
-        try:
-            match number % 4:
-                case 0:
-                    answer = await self.client.post("/graphql", json={"query": PESSOAS})
-                case 1:
-                    writes = True
-                    answer = await self.client.post("/graphql", json={"query": CRIAR, "variables": {"nome": new}})
-                case 2:
-                    answer = await self.client.get("/api/pessoas/?page_size=10")
-                case _:
-                    writes = True
-                    answer = await self.client.post("/api/pessoas/", json={"nome_pessoa": new})
-        except httpx2.HTTPError as failure:
-            self.failures.append(repr(failure))
-            return
-        if answer.status_code >= 300 or '"errors":[{' in answer.text.replace(" ", ""):
-            self.failures.append(f"{answer.status_code} {answer.text[:300]}")
-        elif writes:
-            self.acknowledged.append(new)
 
 
 async def lost_or_doubled(client: httpx2.AsyncClient, load: Load) -> set[str]:

@@ -76,6 +76,16 @@ async def test_an_operation_is_counted_by_name_type_and_outcome(
     assert grown.value("graphql_operation_duration_seconds_count", **labels) == 1
 
 
+async def test_it_shows_what_operations_have_cost(gateway: Gateway) -> None:
+    asked = {"query": PAGE}
+    told = await gateway.client.post("/graphql", json=asked, headers={"X-Query-Cost": "1"})
+
+    grown = await counted(gateway, PAGE, PAGE)
+
+    cost = told.json()["extensions"]["cost"]["requested"]
+    assert grown.value("graphql_cost_total", operation="Uma", type="query") == 2 * cost > 0
+
+
 async def test_it_shows_what_is_remembered(gateway: Gateway) -> None:
     new = "query Nova { pessoas(first: 7) { nodes { id nomePessoa } } }"
 

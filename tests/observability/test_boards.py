@@ -1,0 +1,108 @@
+"""After a minute of load in which a service was away, every panel of the dashboards shows a number, and what was wrong
+has raised an alarm."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+from collections.abc import AsyncGenerator, Iterator
+from typing import Any, cast
+
+import httpx2
+import pytest
+import pytest_asyncio
+
+from deploy.boards import boards
+from deploy.topology import PROCESSES
+from tests.edge import stage
+from tests.edge.load import Load
+from tests.edge.stage import Edge
+from tests.observability.prometheus import Prometheus, scraping
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs Prometheus"),
+]
+
+LOAD_SECONDS, AWAY_SECONDS = 60, 20
+VARIABLES = {"$__rate_interval": "1m", "$job": ".*", "$instance": ".*"}
+WRONG = "query Servicos { servicos { nodes { nomeServico } } pessoas { totalCount } }"
+PANELS = [
+    (file.removesuffix(".json"), panel["title"], target["expr"])
+    for file, board in boards().items()
+    for panel in cast("list[dict[str, Any]]", json.loads(board)["panels"])
+    for target in panel.get("targets", ())
+]
+
+
+@pytest.fixture(scope="module")
+def edge(tmp_path_factory: pytest.TempPathFactory, database_urls: dict[str, str]) -> Iterator[Edge]:
+    with stage.running(tmp_path_factory.mktemp("edge"), database_urls, workers=2) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory, edge: Edge) -> Iterator[Prometheus]:
+    with scraping(edge, tmp_path_factory.mktemp("prometheus")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module")
+async def alerts(edge: Edge, prometheus: Prometheus) -> AsyncGenerator[set[tuple[str, str]]]:
+    """The alerts that fired during a minute of load. In the middle of it, one service is away."""
+    fired = set[tuple[str, str]]()
+    [servicos] = edge.replicas["servicos"]
+
+    async def minute() -> None:
+        await asyncio.sleep((LOAD_SECONDS - AWAY_SECONDS) / 2)
+        servicos.kill()
+        for _ in range(AWAY_SECONDS):
+            await asyncio.gather(*(client.post("/graphql", json={"query": WRONG}) for _ in range(20)))
+            fired.update(await asyncio.to_thread(prometheus.alerts))
+            await asyncio.sleep(1)
+        servicos.start()
+        await asyncio.to_thread(servicos.wait_until_ready)
+        await asyncio.sleep((LOAD_SECONDS - AWAY_SECONDS) / 2)
+
+    async with edge.client() as client:
+        following = asyncio.create_task(follow(client))
+        await Load(client).run_while(minute(), at_least=0, clients=4)
+        following.cancel()
+    yield fired
+
+
+async def follow(client: httpx2.AsyncClient) -> None:
+    """Listens to the changes of pessoas, as many as there are."""
+    async with client.stream("GET", "/pessoas/api/changes/", headers={"Accept": "text/event-stream"}) as stream:
+        async for _ in stream.aiter_lines():
+            pass
+
+
+@pytest.mark.parametrize(("board", "title", "query"), PANELS)
+def test_a_panel_shows_a_number(
+    alerts: set[tuple[str, str]], prometheus: Prometheus, board: str, title: str, query: str
+) -> None:
+    for variable, value in VARIABLES.items():
+        query = query.replace(variable, value)
+
+    assert prometheus.numbers(query), query
+
+
+def test_a_service_that_is_away_raises_the_alarm_for_itself_and_for_who_asks_it(alerts: set[tuple[str, str]]) -> None:
+    assert {("MetricsGone", "servicos"), ("BreakerOpen", "servicos"), ("BudgetBurnsFast", "")} <= alerts
+
+
+def test_each_process_is_scraped_and_none_is_counted_twice(
+    alerts: set[tuple[str, str]], prometheus: Prometheus
+) -> None:
+    for process in PROCESSES:
+        scraped = prometheus.numbers(f'up{{job="{process.name}"}}')
+        assert scraped == [1.0] * len(stage.NAMES[process.name])
+
+
+def test_every_variable_of_a_board_is_in_this_test() -> None:
+    used = {found for _, _, query in PANELS for found in re.findall(r"\$\w+", query)}
+
+    assert used == set(VARIABLES)
