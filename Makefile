@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 IN_PARALLEL := -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run restart token psql backup restore upgrade-database new-password test test-system check bench bench-rest bench-gateway format plan service render fuzz fuzz-rest fuzz-plans faults attack migration sbom release release-notes peers ready
+.PHONY: help setup run restart token psql backup restore upgrade-database new-password test test-system check bench bench-rest bench-gateway bench-system format plan service render fuzz fuzz-rest fuzz-plans faults attack migration sbom release release-notes peers ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,13 +58,16 @@ format: setup ## Format the code and fix what the linter can fix
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
 
-bench: bench-rest bench-gateway ## Measure both of the following
+bench: bench-rest bench-gateway bench-system ## Measure all of the following
 
 bench-rest: peers ## Measure REST against the floor and the usual ways, 4 minutes (BASE=v1.0.0: against that revision)
 	$(RUN) -m bench.rest $(if $(BASE),--base $(BASE)) $(ARGS)
 
 bench-gateway: peers ## Measure the gateway against its peers, 15 minutes (BASE=v1.0.0: against that revision; ARGS="--only mercurius --rows 1,100 --rounds 3")
 	$(RUN) -m bench.gateway $(if $(BASE),--base $(BASE)) $(ARGS)
+
+bench-system: peers ## Measure the whole system per Painel, beside the same services behind others, 6 minutes (ARGS="--only off,warm --rows 100" or ARGS=--write)
+	$(RUN) -m bench.system $(ARGS)
 
 plan: setup ## Show how a query is executed (ARGS=file.graphql, without it the Painel)
 	$(RUN) -m gateway.explain $(ARGS)

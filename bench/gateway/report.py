@@ -16,7 +16,11 @@ from deploy.bootstrap import BIN, ROOT
 
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 PLOT = ROOT / "docs" / "gateway-benchmark.svg"
-BEGIN, END = "<!-- make bench-gateway writes from here -->", "<!-- to here -->"
+GATEWAY, SYSTEM, END = (
+    "<!-- make bench-gateway writes from here -->",
+    "<!-- make bench-system writes from here -->",
+    "<!-- to here -->",
+)
 HUNDRED = pages(100)
 NOTHING = "-"
 
@@ -112,11 +116,11 @@ def versions(contestants: Sequence[Contestant]) -> str:
     return ", ".join(f"{name.removeprefix('npm:')} {version(name)}" for name in named)
 
 
-def write(text: str) -> None:
+def write(text: str, begin: str = GATEWAY) -> None:
     """Puts the text between the marks in docs/benchmarks.md."""
-    before, _, rest = DOCUMENT.read_text().partition(BEGIN)
+    before, _, rest = DOCUMENT.read_text().partition(begin)
     after = rest.partition(END)[2]
-    DOCUMENT.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+    DOCUMENT.write_text(f"{before}{begin}\n\n{text}\n\n{END}{after}")
 
 
 def plot(participants: Sequence[RunningContestant], workloads: Sequence[Workload]) -> str:

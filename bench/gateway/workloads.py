@@ -39,13 +39,15 @@ query Uma($id: ID!) {
 
 @dataclass(frozen=True)
 class Workload:
-    """One column of the table. `ids` are the solicitações after which the pages begin, or the objects that are read."""
+    """One column of the table. `ids` are the solicitações after which the pages begin, or the objects that are read;
+    `place` makes a cursor of one."""
 
     name: str
     rows: int
     """Rows of a page; 0 means one object by its id."""
     concurrency: int
     ids: Sequence[int]
+    place: Callable[[int], str] = data.place
 
 
 def distinct(rows: int, count: int = 2000) -> list[int]:
@@ -80,7 +82,7 @@ def rows_of(answer: Any) -> Any:
 
 def _graphql(workload: Workload) -> list[Request]:
     def request(id: int) -> Request:
-        variables = {"first": workload.rows, "after": data.place(id)} if workload.rows else {"id": str(id)}
+        variables = {"first": workload.rows, "after": workload.place(id)} if workload.rows else {"id": str(id)}
         body = orjson.dumps({"query": PAINEL if workload.rows else ONE, "variables": variables})
         return Request.of("POST", "/graphql", body)
 
@@ -91,7 +93,7 @@ def _rest(workload: Workload) -> list[Request]:
     return [
         Request.of(
             "GET",
-            f"/painel?first={workload.rows}&after={data.place(id)}" if workload.rows else f"/solicitacoes/{id}",
+            f"/painel?first={workload.rows}&after={workload.place(id)}" if workload.rows else f"/solicitacoes/{id}",
         )
         for id in workload.ids
     ]
@@ -100,7 +102,9 @@ def _rest(workload: Workload) -> list[Request]:
 def _tutorial(workload: Workload) -> list[Request] | None:
     if not 0 < workload.rows <= 100:
         return None
-    return [Request.of("GET", f"/solicitacoes/?first={workload.rows}&after={data.place(id)}") for id in workload.ids]
+    return [
+        Request.of("GET", f"/solicitacoes/?first={workload.rows}&after={workload.place(id)}") for id in workload.ids
+    ]
 
 
 def _in_snake_case(document: str) -> Callable[[Workload], list[Request] | None]:
@@ -111,7 +115,7 @@ def _in_snake_case(document: str) -> Callable[[Workload], list[Request] | None]:
             return None
 
         def request(id: int) -> Request:
-            variables = {"first": workload.rows, "after": data.place(id)}
+            variables = {"first": workload.rows, "after": workload.place(id)}
             return Request.of("POST", "/graphql", orjson.dumps({"query": document, "variables": variables}))
 
         return [request(id) for id in workload.ids]
