@@ -257,6 +257,17 @@ class NeighbourSettings(ProcessSettings):
     """The share of failed calls that opens the circuit breaker; 0 means that it never opens."""
     follower_token_file: FilePath | None = None
     """The file with the token by which this process follows the changes of its neighbours."""
+    cache: Literal["on", "off"] = "off"
+    """Whether rows of neighbours are kept in memory until their changes say that they have changed."""
+    cache_staleness: Annotated[float, Field(ge=0.5, le=60)] = 1.0
+    """Seconds without news of a neighbour's changes after which its rows are read again."""
+    cache_bytes: Annotated[int, Field(ge=1_000_000, le=10**11)] = 64_000_000
+    """Memory for these rows."""
+
+    @property
+    def keeps_rows(self) -> bool:
+        """Whether rows of neighbours are kept. They are not where their changes cannot be followed."""
+        return self.cache == "on" and (self.auth_mode == "off" or self.follower_token_file is not None)
 
     def tls_context(self) -> ssl.SSLContext:
         """Which neighbours are trusted, and the certificate that is shown to them. The files are read here once."""

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse
 
 from chassis.neighbours.follower import followers
 from chassis.neighbours.remote import neighbours
+from chassis.neighbours.row_cache import Caches
 from chassis.settings import read
 from chassis.web import application as chassis_app
 from gateway import endpoint, playground, schema
@@ -28,6 +29,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or read(Settings)
     remotes = neighbours(settings.urls, settings)
     followed = followers(remotes, settings)
+    caches = Caches(schema.kinds_of_rows(), remotes, followed, settings) if settings.keeps_rows else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -35,7 +37,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             for remote in remotes.values():
                 await stack.enter_async_context(remote)
             for follower in followed.values():
-                stack.push_async_callback(follower.close)
+                await stack.enter_async_context(follower)
+            if caches:
+                await stack.enter_async_context(caches)
             stack.push_async_callback(subscriptions.close)
             yield
 
@@ -50,6 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         subscriptions,
         filter_max_ids=settings.filter_max_ids,
         introspection=settings.introspection == "on",
+        caches=caches,
     )
     app = chassis_app.build(
         "gateway",

@@ -13,7 +13,9 @@ from graphql import strip_ignored_characters
 
 from chassis.errors import Conflict, Invalid, NotFound, PreconditionFailed, Refusal
 from chassis.neighbours.follower import FeedPosition, Follower
+from chassis.neighbours.read_after import add_position, position_of_write
 from chassis.neighbours.remote import Remote
+from chassis.neighbours.transport import Answer
 from chassis.request import deadline
 from chassis.request.caller import ANYBODY
 from chassis.request.context import current
@@ -96,6 +98,9 @@ class Context:
     """Who follows the changes of each service."""
     position: str | Refusal = ""
     """How much of the changes was known before the operation read anything, if it asks for that; or why not."""
+    positions: dict[str, FeedPosition] | None = None
+    """For each service, how far its changes go with the writes that were done. None where there were none, or where no
+    rows are kept."""
 
     def next_key(self) -> str:
         """The key for the next write of this operation. It is the same when the client retries the operation."""
@@ -126,12 +131,22 @@ class Context:
         if self.claim:
             await self.claim.make()
         self.possibly_done += 1
+        if self.loaders.caches is not None:
+            headers["Prefer"] += ", read-after"
         try:
-            return await remote.write(method, path, decode, body, headers)
+            return await remote.write(method, path, decode, body, headers, self._add_position(remote.name))
         except CORRECTABLE as refusal:
             if refusal.code != "IN_PROGRESS":  # with this code, a duplicate of this request is doing the write now
                 self.possibly_done -= 1
             raise
+
+    def _add_position(self, service: str) -> Callable[[object, Answer], None]:
+        def add(_value: object, answer: Answer) -> None:
+            if position := position_of_write(answer):
+                self.positions = self.positions or {}
+                add_position(self.positions, service, position)
+
+        return add
 
     async def release_unused_claim(self) -> None:
         """Releases the claim at the end of an operation all of whose writes were refused."""

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, Refusal, TooLarge
 from chassis.neighbours.follower import Follower
 from chassis.neighbours.remote import Remote
+from chassis.neighbours.row_cache import Caches
 from chassis.request.context import current
 from chassis.request.idempotency_key import key_of
 from chassis.web.body import parse, read_body, require_media_type
@@ -55,7 +56,8 @@ class GraphQLEndpoint:
     """`/graphql`, over one schema and the services that `remotes` names.
 
     `respond` is the only way in. It executes or refuses the request, which gives one `GraphQLAnswer`, and writes that.
-    `rates` is the rate limit of the callers; None means that there is no limit.
+    `rates` is the rate limit of the callers; None means that there is no limit. `caches` are the rows that are kept in
+    memory; None means that none are.
     """
 
     def __init__(
@@ -68,10 +70,18 @@ class GraphQLEndpoint:
         *,
         filter_max_ids: int,
         introspection: bool,
+        caches: Caches | None = None,
     ) -> None:
         self.executor, self.remotes, self.subscriptions = executor, remotes, subscriptions
+        self.caches = caches
         self.operations = Operations(
-            executor, remotes, rates, followers, filter_max_ids=filter_max_ids, introspection=introspection
+            executor,
+            remotes,
+            rates,
+            followers,
+            filter_max_ids=filter_max_ids,
+            introspection=introspection,
+            caches=caches,
         )
 
     async def respond(self, request: Request) -> Response:
@@ -119,6 +129,7 @@ class GraphQLEndpoint:
             key=key_of(request) if b"idempotency-key" in headers else None,
             client=_client(headers),
             shows_cost=headers.get(b"x-query-cost") == b"1",
+            read_after=headers.get(b"read-after"),
         )
 
     async def _refused(self, request: Request, refusal: Refusal, account: Account) -> GraphQLAnswer:

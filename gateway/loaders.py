@@ -7,15 +7,20 @@ of them has read is not read again by the other.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+import math
+from collections.abc import Awaitable, Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 from aiodataloader import DataLoader
 
 from chassis.errors import over_limit
+from chassis.neighbours.follower import FeedPosition
 from chassis.neighbours.remote import Remote
+from chassis.neighbours.row_cache import Caches, RowCache
 from chassis.neighbours.shared_read import PendingRead
+from chassis.neighbours.transport import Answer
 from chassis.query.pagination import MAX_IDS, MAX_PARENTS
 from chassis.request import context
 from chassis.request.caller import ANYBODY
@@ -28,6 +33,9 @@ R = TypeVar("R", bound=Row)
 T = TypeVar("T")
 Fetch = Callable[[list[int]], Awaitable[Mapping[int, Any]]]
 """Reads many keys at once. A key without a row is missing in the result."""
+
+
+NO_POSITIONS: Mapping[str, FeedPosition] = {}
 
 
 class KeyLoader(DataLoader[int, Any]):
@@ -68,6 +76,14 @@ class Batch:
 
     keys: set[int]
     done: "asyncio.Future[Mapping[int, Any]]"
+
+
+class PartlyFailed(Exception):
+    """Some rows of a bulk read were found, and some could not be read."""
+
+    def __init__(self, found: RowList) -> None:
+        super().__init__()
+        self.found = found
 
 
 class KeySetLoader:
@@ -116,6 +132,40 @@ class KeySetLoader:
             raise
 
 
+class KeptRows:
+    """Rows that were in memory."""
+
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self._rows = rows
+
+    def __await__(self) -> Generator[Any, None, RowList]:
+        return RowList(self._rows, {})
+        yield  # makes this a generator, which `__await__` must be
+
+    def cancel(self) -> None:
+        """There is nothing to cancel."""
+
+
+class PartlyKeptRows:
+    """Rows that were in memory, and a read of the others."""
+
+    def __init__(self, rows: Sequence[Any], missing: Iterable[int], reading: PendingRead[BulkAnswer[Any]]) -> None:
+        self._rows, self._missing, self._reading = rows, missing, reading
+
+    def __await__(self) -> Generator[Any, None, RowList]:
+        try:
+            found = yield from self._reading.__await__()
+        except Exception as failure:
+            return RowList(self._rows, dict.fromkeys(self._missing, failure))
+        return RowList([*self._rows, *found.items], {})
+
+    def cancel(self) -> None:
+        self._reading.cancel()
+
+
+BulkRead = PendingRead[BulkAnswer[R]] | KeptRows | PartlyKeptRows
+
+
 class RefusedRead:
     """A read that cannot be sent. Awaiting it raises the reason."""
 
@@ -136,6 +186,10 @@ async def _collected(asked: set[int], batches: list[Batch]) -> RowsByKey:
     for batch in batches:
         try:
             found = await batch.done
+        except PartlyFailed as partly:
+            rows |= {row.id: row for row in partly.found.items if row.id in asked}
+            failed |= {key: failure for key, failure in partly.found.failed.items() if key in asked}
+            continue
         except Exception as failure:
             failed |= dict.fromkeys(asked & batch.keys, failure)
             continue
@@ -149,16 +203,27 @@ class Loaders:
     """All reads of one request, on behalf of its caller, who is taken from the current request's context.
 
     `remotes` are the services by name. A nested filter may match at most `filter_max_ids` rows in the other service.
+    `caches` are the rows that this process keeps in memory. A service in `read_after` is read as it is after that
+    position of its changes.
     """
 
-    def __init__(self, remotes: Mapping[str, Remote], filter_max_ids: int = MAX_IDS) -> None:
-        self._remotes = remotes
+    stale: Mapping[str, int] = MappingProxyType({})
+    """The services whose rows may be older than usual, since they cannot be asked; and how old, in seconds."""
+
+    def __init__(
+        self,
+        remotes: Mapping[str, Remote],
+        filter_max_ids: int = MAX_IDS,
+        caches: Caches | None = None,
+        read_after: Mapping[str, FeedPosition] = NO_POSITIONS,
+    ) -> None:
+        self._remotes, self.caches, self._read_after = remotes, caches, read_after
         self._caller = context.current().caller
         self.filter_max_ids = filter_max_ids
         self.requests_left = LARGEST_COUNT
         """How many more requests may be sent to the services. An operation's cost bounds it."""
         self._remembered: dict[tuple[str, ...], Any] = {}
-        self._open_reads: set[asyncio.Future[Any] | PendingRead[Any]] = set()
+        self._open_reads: set[asyncio.Future[Any] | BulkRead[Any]] = set()
         self._ended = False
 
     def row(self, resource: AnyResource, id: int | str) -> "asyncio.Future[Any]":
@@ -179,7 +244,7 @@ class Loaders:
             reading = asyncio.ensure_future(self._batched_rows(resource, keys))
         else:
             try:
-                reading = self._begin(resource, keys)
+                reading = self._begin(resource, keys) if self.caches is None else self._begin_rows(resource, keys)
             except Exception as error:  # the caller lacks the right, or a key cannot be sent
                 return RefusedRead(error)
         self._open_reads.add(reading)
@@ -209,13 +274,14 @@ class Loaders:
     async def page(self, resource: Resource[R], query: ServiceQuery) -> Page[R]:
         """One page of a collection."""
         search = "filter" in query or bool(query.get("count"))
-        return await self.remote(resource).read(resource.query_path, resource.page_decoder(query), query, search=search)
+        decode, joins = resource.page_decoder(query), resource.service not in self._read_after
+        return await self.remote(resource).read(resource.query_path, decode, query, search=search, joins=joins)
 
     async def ids(self, resource: AnyResource, filter: ServiceQuery) -> Ids:
         """The ids that match a filter, at most `MAX_IDS`. Equal filters in one request are asked once."""
-        body = {"select": "ids", "filter": filter}
+        body, joins = {"select": "ids", "filter": filter}, resource.service not in self._read_after
         ask = lambda: asyncio.ensure_future(  # noqa: E731
-            self.remote(resource).read(resource.query_path, matching_ids, body, search=True)
+            self.remote(resource).read(resource.query_path, matching_ids, body, search=True, joins=joins)
         )
         asked = self._remember(("ids", resource.path, json.dumps(filter, sort_keys=True)), ask)
         self._open_reads.add(asked)
@@ -234,10 +300,12 @@ class Loaders:
             raise over_limit(resource.service, "esta operação já fez todos os pedidos que o seu custo permite")
         return self._remotes[resource.service]
 
-    def forget(self) -> None:
-        """Forgets all rows that were read. To be called before and after a write, even one that fails, because the rows
-        may have changed."""
+    def forget(self, resource: AnyResource, id: int | None) -> None:
+        """Forgets all rows that this request has read, and the row `id` if it is kept in memory. To be called before
+        and after a write, even one that fails, because the rows may have changed."""
         self._remembered.clear()
+        if self.caches is not None and id is not None:
+            self.caches.services[resource.service].drop(resource.kind, id)
 
     def cancel_reads(self) -> None:
         """Cancels the reads that are still open when the request ends.
@@ -277,27 +345,72 @@ class Loaders:
 
     def _by_id(self, resource: AnyResource) -> Fetch:
         async def fetch(keys: list[int]) -> Mapping[int, Any]:
-            reading = self._begin(resource, keys)
+            reading = self._begin_rows(resource, keys)
             try:
-                return {row.id: row for row in (await reading).items}
+                found = await reading
             except asyncio.CancelledError:
                 reading.cancel()
                 raise
+            if found.failed:
+                raise PartlyFailed(RowList(found.items, found.failed))
+            return {row.id: row for row in found.items}
 
         return fetch
 
-    def _begin(self, resource: Resource[R], keys: Iterable[int]) -> PendingRead[BulkAnswer[R]]:
-        """Starts one bulk read of these rows. Raises Forbidden."""
+    def _begin_rows(self, resource: Resource[R], keys: Collection[int]) -> "BulkRead[R]":
+        """Takes these rows from memory, and starts one bulk read of the others. Raises Forbidden."""
+        if self.caches is None:
+            return self._begin(resource, keys)
+        if self._caller is not ANYBODY:  # before anything is looked up
+            self._caller.require(f"{resource.service}:read")
+        cache = self.caches.of(resource.service, resource.kind)
+        served = cache.serve(keys, self._read_after.get(resource.service), stale_too=True)
+        rows = [kept.row for kept in served.rows.values() if kept.row is not None]
+        if served.rows:
+            if served.stale:
+                self.stale = {**self.stale, resource.service: math.ceil(cache.owner.age())}
+            else:
+                cache.audit(served.rows, self._audited(resource))
+        if not served.missing:
+            return KeptRows(rows)
+        reading = self._begin(resource, served.missing, cache)
+        return PartlyKeptRows(rows, served.missing, reading) if served.rows else reading
+
+    def _begin(
+        self, resource: Resource[R], keys: Iterable[int], cache: RowCache | None = None
+    ) -> PendingRead[BulkAnswer[R]]:
+        """Starts one bulk read of these rows, which `cache` then keeps. Raises Forbidden."""
         ids = sorted(keys)
         remote = self.remote(resource)
         metrics.BATCH_KEYS.labels(resource.service).observe(len(ids))
-        return remote.begin(resource.query_path, resource.bulk_decoder(ids), {"ids": ids})
+        decode, body = resource.bulk_decoder(ids), {"ids": ids}
+        if cache is None:
+            return remote.begin(resource.query_path, decode, body)
+        ticket, kept_in = cache.owner.ticket, cache
+
+        def keep(found: BulkAnswer[R], answer: Answer) -> None:
+            kept_in.store(ticket, ids, {row.id: row for row in found.items}, answer)
+
+        joins = resource.service not in self._read_after
+        return remote.begin(resource.query_path, decode, body, joins=joins, on_value=keep)
+
+    def _audited(self, resource: AnyResource) -> Callable[[int], Awaitable[Any]]:
+        """Reads one row as it is now, outside of the limits of this request."""
+        remote = self._remotes[resource.service]
+
+        async def read(id: int) -> Any:
+            body = {"ids": [id]}
+            found = await remote.begin(resource.query_path, resource.bulk_decoder([id]), body, joins=False)
+            return found.items[0] if found.items else None
+
+        return read
 
     def _per_parent(self, resource: AnyResource, field: str, query: ServiceQuery) -> Fetch:
         async def fetch(keys: list[int]) -> Mapping[int, Any]:
             metrics.BATCH_KEYS.labels(resource.service).observe(len(keys))
             body = {**query, "per": {"field": field, "ids": keys}}
             decode, search = resource.groups_decoder(field, keys, query), "filter" in query
-            return await self.remote(resource).read(resource.query_path, decode, body, search=search)
+            joins = resource.service not in self._read_after
+            return await self.remote(resource).read(resource.query_path, decode, body, search=search, joins=joins)
 
         return fetch

@@ -12,7 +12,10 @@ from starlette.types import Scope
 
 from chassis.errors import Malformed, RateLimited, Refusal
 from chassis.neighbours.follower import Follower
+from chassis.neighbours.read_after import HEADER as READ_AFTER
+from chassis.neighbours.read_after import parse_positions
 from chassis.neighbours.remote import Remote
+from chassis.neighbours.row_cache import Caches
 from chassis.request.addresses import network
 from chassis.request.context import current
 from gateway import metrics
@@ -21,7 +24,8 @@ from gateway.errors import PersistedQueryNotSupportedError, code_of, formatted, 
 from gateway.execution.documents import Document
 from gateway.execution.operation import Executor
 from gateway.execution.picture import picture
-from gateway.loaders import Loaders
+from gateway.loaders import NO_POSITIONS, Loaders
+from gateway.positions import positions_text
 
 if TYPE_CHECKING:  # loaded where there is a limit only
     from chassis.identity.rates import RateLimit
@@ -124,7 +128,8 @@ class GraphQLAnswer:
 
 class Operations:
     """Finds and runs the operations that are asked for, over one schema and the services that `remotes` names. `rates`
-    is the rate limit of the callers; None means that there is no limit."""
+    is the rate limit of the callers; None means that there is no limit. `caches` are the rows that are kept in memory;
+    None means that none are."""
 
     def __init__(
         self,
@@ -135,8 +140,9 @@ class Operations:
         *,
         filter_max_ids: int,
         introspection: bool,
+        caches: Caches | None = None,
     ) -> None:
-        self.executor, self.remotes, self.rates = executor, remotes, rates
+        self.executor, self.remotes, self.rates, self.caches = executor, remotes, rates, caches
         self._followers = followers
         self.filter_max_ids, self.introspection = filter_max_ids, introspection
 
@@ -167,10 +173,12 @@ class Operations:
         key: str | None = None,
         client: str = "",
         shows_cost: bool = False,
+        read_after: bytes | None = None,
     ) -> GraphQLAnswer:
         """Executes a query or a mutation. `key` is the client's idempotency key, `client` what the client program calls
-        itself. Raises Refusal."""
-        loaders = Loaders(self.remotes, self.filter_max_ids)
+        itself, and `read_after` the header with the writes that the answer must show. Raises Refusal."""
+        positions = parse_positions(read_after.decode("latin-1"), self.remotes) if read_after else NO_POSITIONS
+        loaders = Loaders(self.remotes, self.filter_max_ids, self.caches, positions)
         context = Context(loaders, key, followers=self._followers)
         if key:
             name = operation.name.value if operation.name else None
@@ -198,9 +206,14 @@ class Operations:
             extensions["cost"] = {"requested": result.cost, "allowed": self.executor.limits.max_cost}
         if asked.shows_plan and result.plan:
             extensions["plan"] = picture(result.plan)
+        if loaders.stale:
+            extensions["stale"] = loaders.stale
         if extensions:
             content += b',"extensions":', orjson.dumps(extensions)
-        return GraphQLAnswer(b"".join((*content, b"}")), executed=True)
+        answer = GraphQLAnswer(b"".join((*content, b"}")), executed=True)
+        if context.positions:
+            answer.headers = {READ_AFTER: positions_text(context.positions)}
+        return answer
 
 
 def errors_text(errors: Sequence[GraphQLError]) -> bytes:

@@ -8,13 +8,14 @@ Otherwise it raises ValueError, which `chassis.neighbours.remote` treats as an i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from chassis.neighbours.row_cache import Shows
 from chassis.query.pagination import DEFAULT_SIZE, MAX_IDS
 from gateway.rows import BulkAnswer, Groups, Ids, Page, Row
 
@@ -30,6 +31,10 @@ class Resource(Generic[R]):
     service: str
     path: str
     row: type[R]
+    kind: str = ""
+    """What the service's changes call a row."""
+    shows: Shows = field(default_factory=dict[str, Callable[[Any], int]], compare=False)
+    """The rows of other kinds that are part of a row."""
 
     @cached_property
     def query_path(self) -> str:

@@ -30,8 +30,9 @@ def int_id(value: str, field: str) -> int:
     return int(value)
 
 
-class Row(Struct, gc=False):
-    """One row. `gc=False`: rows are never part of a reference cycle, so the garbage collector need not track them."""
+class Row(Struct, frozen=True, gc=False):
+    """One row, which several requests may show. `gc=False`: rows are never part of a reference cycle, so the garbage
+    collector need not track them."""
 
     id: RowId
 

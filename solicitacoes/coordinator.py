@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from chassis.errors import FieldError, NotFound, Refusal, Unavailable
+from chassis.neighbours.follower import FeedPosition
+from chassis.neighbours.read_after import parse_positions
 from chassis.neighbours.remote import Remote
+from chassis.neighbours.row_cache import Caches, KindOfRow
+from chassis.neighbours.transport import Answer
 from chassis.request import context
 from solicitacoes.models import Owned, Pessoa, Produto, Servico
 
@@ -27,31 +31,49 @@ class Reference:
     """The row's path in that service."""
     model: type[Owned]
     """The type of the service's answer."""
+    kind: str
+    """What the service's changes call the row."""
 
 
 REFERENCES = (
-    Reference("servico_id", "servico_solicitado", "serviço", "servicos", "/api/servicos/{}/", Servico),
-    Reference("pessoa_id", "solicitante", "pessoa", "pessoas", "/api/pessoas/{}/", Pessoa),
-    Reference("produto_id", "produto_associado", "produto", "catalogo", "/api/produtos/{}/", Produto),
+    Reference("servico_id", "servico_solicitado", "serviço", "servicos", "/api/servicos/{}/", Servico, "servico"),
+    Reference("pessoa_id", "solicitante", "pessoa", "pessoas", "/api/pessoas/{}/", Pessoa, "pessoa"),
+    Reference("produto_id", "produto_associado", "produto", "catalogo", "/api/produtos/{}/", Produto, "produto"),
 )
 
 
+def _categoria_of(produto: dict[str, Any]) -> int:
+    return produto["categoria"]["id"]
+
+
+KINDS = (
+    KindOfRow("servicos", "servico"),
+    KindOfRow("pessoas", "pessoa"),
+    KindOfRow("catalogo", "categoria"),
+    KindOfRow("catalogo", "produto", {"categoria": _categoria_of}),
+)
+"""The rows that are kept in memory where that is switched on."""
+
+
 class Coordinator:
-    """Reads what solicitacoes refer to. `remotes` are the neighbours by name."""
+    """Reads what solicitacoes refer to. `remotes` are the neighbours by name, and `caches` the rows of theirs that are
+    kept in memory; None means that none are."""
 
-    def __init__(self, remotes: Mapping[str, Remote]) -> None:
-        self.remotes = remotes
+    def __init__(self, remotes: Mapping[str, Remote], caches: Caches | None = None) -> None:
+        self.remotes, self.caches = remotes, caches
 
-    async def view(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The solicitacao with its three objects, as their services show them.
+    async def view(self, row: Mapping[str, Any], after: str) -> dict[str, Any]:
+        """The solicitacao with its three objects, as their services show them, or as they did up to
+        `CACHE_STALENESS` ago. `after` is the header `Read-After`.
 
         An object is null if it no longer exists, or if its service cannot answer. In the second case `indisponiveis`
-        names it. Raises Forbidden if the caller may not read all three.
+        names it. Raises Forbidden if the caller may not read all three, and Malformed.
         """
         _require_readable(REFERENCES)
+        positions = parse_positions(after, self.remotes) if after else {}
         view: dict[str, Any] = {"id": row["id"], "data_solicitacao": row["data_solicitacao"]}
         unavailable: list[str] = []
-        found = await asyncio.gather(*(self._read(one, row[one.field]) for one in REFERENCES))
+        found = await asyncio.gather(*(self._shown(one, row[one.field], positions) for one in REFERENCES))
         for reference, answer in zip(REFERENCES, found, strict=True):
             view[reference.shown_as] = None if isinstance(answer, Refusal) else answer
             if isinstance(answer, Refusal) and not isinstance(answer, NotFound):
@@ -88,8 +110,32 @@ class Coordinator:
             raise refusal from refusals[owner]
         return missing
 
-    async def _read(self, reference: Reference, id: int) -> dict[str, Any] | Refusal:
-        """What the owner shows, or its refusal.
+    async def _shown(
+        self, reference: Reference, id: int, positions: Mapping[str, FeedPosition]
+    ) -> dict[str, Any] | Refusal:
+        """What the owner shows, from memory if it is there, or the owner's refusal."""
+        if self.caches is None:
+            return await self._read(reference, id)
+        cache, position = self.caches.of(reference.owner, reference.kind), positions.get(reference.owner)
+        served = cache.serve((id,), position)
+        if id in served.rows:
+            cache.audit(served.rows, lambda id: self._audited(reference, id))
+            return served.rows[id].row
+        ticket = cache.owner.ticket
+
+        def keep(found: dict[str, Any], answer: Answer) -> None:
+            cache.store(ticket, (id,), {id: found}, answer)
+
+        return await self._read(reference, id, joins=position is None, on_value=keep)
+
+    async def _audited(self, reference: Reference, id: int) -> dict[str, Any] | None:
+        found = await self._read(reference, id, joins=False)
+        if isinstance(found, Refusal) and not isinstance(found, NotFound):
+            raise found
+        return None if isinstance(found, NotFound) else found
+
+    async def _read(self, reference: Reference, id: int, **options: Any) -> dict[str, Any] | Refusal:
+        """What the owner shows, or its refusal. `options` are those of `Remote.read`.
 
         Only a 404 is an error that our caller can correct. Any other refusal (a used-up quota, a token that the owner
         does not accept) means that the owner cannot be asked.
@@ -102,7 +148,7 @@ class Coordinator:
             return found.model_dump()
 
         try:
-            return await self.remotes[reference.owner].read(reference.path.format(id), decode)
+            return await self.remotes[reference.owner].read(reference.path.format(id), decode, **options)
         except Refusal as refusal:
             return refusal
 

@@ -29,6 +29,7 @@ from chassis.neighbours.transport import (
     OutgoingRequest,
     StaleConnection,
     TransportError,
+    head_of,
 )
 
 IDLE_SECONDS = 30.0
@@ -37,8 +38,6 @@ MAX_HEAD_BYTES = 65_536
 NEVER = float("inf")
 FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
 """A header that says where an answer ends. An answer without one ends when its connection does."""
-RETRY_AFTER = re.compile(rb"\r\nretry-after[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
-INTERIM = re.compile(rb"HTTP/1\.[01] 1\d\d ")
 
 
 class DefaultTransport:
@@ -327,19 +326,8 @@ class OutgoingConnection(asyncio.Protocol):
         else:
             self.usable = self._parser.should_keep_alive()
             body = self._body
-            self._answer = Answer(status, body[0] if len(body) == 1 else b"".join(body))
-            if status >= 400:  # only refusals are searched for this header: no good answer pays for it
-                match = RETRY_AFTER.search(_head_of(self._head))
-                self._answer.retry_after = match[1].decode("latin-1") if match else ""
-
-
-def _head_of(data: bytes) -> bytes:
-    """The head of the final answer in `data`, without interim answers before it."""
-    head, _, rest = data.partition(b"\r\n\r\n")
-    while INTERIM.match(head):
-        head, _, rest = rest.partition(b"\r\n\r\n")
-    return head
+            self._answer = Answer(status, body[0] if len(body) == 1 else b"".join(body), self._head)
 
 
 def _ends_with_connection(data: bytes) -> bool:
-    return not FRAMING.search(_head_of(data))
+    return not FRAMING.search(head_of(data))

@@ -52,6 +52,8 @@ from chassis.settings import NeighbourSettings
 
 log = logging.getLogger("remote")
 T = TypeVar("T")
+OnValue = Callable[[T, Answer], None]
+"""Called once with the value of a good answer and with the answer itself, before anybody gets the value."""
 
 RETRY_PAUSE = 0.05
 """The longest pause before a retry, in seconds. It is drawn at random, so that callers who failed together do not retry
@@ -139,6 +141,7 @@ class DialectClient:
         status: int = 200,
         began: float | None = None,
         first: Answer | Exception | None = None,
+        on_value: OnValue[T] | None = None,
     ) -> T:
         """One whole call; only an answer with this `status` is good. When an attempt was made before, `began` is its
         start and `first` what came of it."""
@@ -156,6 +159,8 @@ class DialectClient:
                 self.breaker.record(failed=True)
                 raise self._logged(Unavailable(f"{self.name} deu uma resposta inválida"), failure) from failure
             self.breaker.record(failed=False)
+            if on_value is not None:
+                on_value(value, answer)
             return value
         except BaseException as failure:
             failed_by = failure
@@ -305,7 +310,8 @@ def make_transport(base_url: str, settings: NeighbourSettings, answer_memory: An
 
 def _with_retry_after(refusal: Refusal, answer: Answer) -> Refusal:
     """Adds the answer's Retry-After to the refusal."""
-    if answer.retry_after and (seconds := _retry_seconds(answer.retry_after.strip())) is not None:
+    said = answer.header("retry-after")
+    if said and (seconds := _retry_seconds(said)) is not None:
         refusal.retry_after = seconds
         refusal.headers["Retry-After"] = str(seconds)
     return refusal

@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, Self
 
 import msgspec
 
@@ -129,7 +129,10 @@ class Follower:
         _require_next(position, answer)
         return answer.items, FeedPosition(answer.epoch, answer.last)
 
-    async def close(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_failure: object) -> None:
         """Tells nobody anything any more."""
         self._listeners.clear()
         if task := self._stop():

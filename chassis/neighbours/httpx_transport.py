@@ -99,8 +99,8 @@ class HttpxTransport:
                 raise
             # nobody here cancelled it, so the caller who waits must be told
             raise ConnectionLost("the transport gave it up") from failure
-        retry_after = response.headers.get("retry-after", "") if response.status_code >= 400 else ""
-        return Answer(response.status_code, bytes(content), retry_after)
+        head = b"".join(b"\r\n%b: %b" % field for field in response.headers.raw)
+        return Answer(response.status_code, bytes(content), head)
 
     def begin(
         self,

@@ -16,6 +16,16 @@ JOINED = Counter("downstream_reads_joined_total", "Reads that shared the call of
 POLLS = Counter("follower_polls_total", "Polls for a service's changes by what became of them.", ("service", "outcome"))
 LOST = Counter("follower_losses_total", "How often changes of a service may have been missed.", ("service",))
 
+ROWS = Counter(
+    "cache_rows_total",
+    "Rows that were wanted: served from memory (hit; stale while the service cannot be asked), not there (miss), or "
+    "not looked for since the changes are not known (bypass).",
+    ("service", "kind", "outcome"),
+)
+EVICTED = Counter("cache_evicted_total", "Rows that went since the memory was full.", ("service", "kind"))
+AUDITS = Counter("cache_audits_total", "Rows from memory that were compared with their service's.", ("service", "kind"))
+INCONSISTENCIES = Counter("cache_inconsistencies_total", "Rows from memory that were wrong.", ("service", "kind"))
+
 
 class Calls:
     """The metrics of the calls to one service."""
@@ -89,3 +99,33 @@ def _ages() -> Iterable[Metric]:
 
 
 MetricsReader(_ages)
+
+
+class CacheMeters:
+    """The metrics of the rows of one kind that are kept in memory. `count` says how many they are."""
+
+    def __init__(self, service: str, kind: str, count: Callable[[], int]) -> None:
+        self.hits, self.misses, self.bypassed, self.stale = (
+            ROWS.labels(service, kind, outcome) for outcome in ("hit", "miss", "bypass", "stale")
+        )
+        self.evicted, self.audits = EVICTED.labels(service, kind), AUDITS.labels(service, kind)
+        self.inconsistencies = INCONSISTENCIES.labels(service, kind)
+        KEPT_ROWS[service, kind] = count
+
+
+KEPT_ROWS: dict[tuple[str, str], Callable[[], int]] = {}
+KEPT_BYTES: list[Callable[[], int]] = []
+"""What is in memory, which is read when the metrics are scraped: how many rows of each kind, and the bytes of all."""
+
+
+def _kept() -> Iterable[Metric]:
+    rows = GaugeMetricFamily("cache_rows", "Rows in memory.", labels=("service", "kind"))
+    for labels, count in KEPT_ROWS.items():
+        rows.add_metric(labels, count())
+    size = GaugeMetricFamily(
+        "cache_bytes", "Estimated bytes of the rows in memory.", value=sum(one() for one in KEPT_BYTES)
+    )
+    return (rows, size)
+
+
+MetricsReader(_kept)

@@ -1,18 +1,21 @@
 """Reads from one neighbour and writes to it. Identical reads that run at the same time share one call."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import orjson
 
-from chassis.neighbours.dialect import DialectClient
+from chassis.neighbours.dialect import DialectClient, OnValue
 from chassis.neighbours.shared_read import PendingRead, ReadKey, SharedRead
 from chassis.neighbours.transport import AnswerMemory, OutgoingRequest, header_line
 from chassis.request import context, deadline
 from chassis.settings import NeighbourSettings
 
 T = TypeVar("T")
+JOIN_SECONDS = 0.5
+"""A read that was sent longer ago is not joined: its answer may show what was long ago."""
 
 
 class Remote(DialectClient):
@@ -32,15 +35,24 @@ class Remote(DialectClient):
         """Increased when a write is sent and when it ends. It is part of a read's key, so that a read never joins one
         that began before a write."""
 
-    async def read(self, path: str, decode: Callable[[bytes], T], body: Any = None, *, search: bool = False) -> T:
+    async def read(
+        self,
+        path: str,
+        decode: Callable[[bytes], T],
+        body: Any = None,
+        *,
+        search: bool = False,
+        joins: bool = True,
+        on_value: OnValue[T] | None = None,
+    ) -> T:
         """Reads `path`: by GET, or by POST when there is a body. Identical reads that run at the same time share one
         call. A `search` is a read that the neighbour may answer slowly: at most half of all calls at a time are
-        searches.
+        searches. `joins` and `on_value` are those of `begin`.
 
         `decode` raises ValueError when the content is not an answer to this question. Raises the neighbour's refusal,
         Unavailable (also when `decode` fails), or DeadlineExceeded.
         """
-        pending = self.begin(path, decode, body, search=search)
+        pending = self.begin(path, decode, body, search=search, joins=joins, on_value=on_value)
         try:
             return await pending
         except asyncio.CancelledError:
@@ -48,21 +60,35 @@ class Remote(DialectClient):
             raise
 
     def begin(
-        self, path: str, decode: Callable[[bytes], T], body: Any = None, *, search: bool = False
+        self,
+        path: str,
+        decode: Callable[[bytes], T],
+        body: Any = None,
+        *,
+        search: bool = False,
+        joins: bool = True,
+        on_value: OnValue[T] | None = None,
     ) -> PendingRead[T]:
         """Begins a read, and returns what the caller has to await or to cancel. When possible, the request is already
-        sent when this returns."""
+        sent when this returns.
+
+        `on_value` is called only for the reads that this call sends. With `joins` it may join one that was sent up to
+        `JOIN_SECONDS` before.
+        """
         content = None if body is None else _dumps(body)
         ends_at = deadline.current()
         # callers with different tokens may get different answers
         key = (path, content, self._writes, context.current().caller.token)
         shared = self.shared_reads.get(key)
-        if shared is not None and shared.deadline <= ends_at:
+        young = shared is not None and joins and time.monotonic() - shared.began < JOIN_SECONDS
+        if shared is not None and young and shared.deadline <= ends_at:
             self.calls.joined.value += 1
             return shared.join()
         request = OutgoingRequest("GET" if body is None else "POST", path, content, search)
-        reading = SharedRead(self, self.shared_reads, request, decode, ends_at)
-        if shared is None and reading.seconds == self.timeout:  # only reads with the full time-out may be joined
+        reading = SharedRead(self, self.shared_reads, request, decode, ends_at, on_value)
+        if reading.seconds == self.timeout and not young:  # only reads with the full time-out may be joined
+            if shared is not None:
+                shared.key = None  # from now on the newer one is joined
             reading.key = key
             self.shared_reads[key] = reading
         try:
@@ -79,6 +105,7 @@ class Remote(DialectClient):
         decode: Callable[[bytes], T],
         body: Any = None,
         headers: Mapping[str, str] | None = None,
+        on_value: OnValue[T] | None = None,
     ) -> T:
         """Changes something. When the answer is lost, the request is repeated only if it has an `Idempotency-Key`.
         Raises like `read`."""
@@ -94,6 +121,7 @@ class Remote(DialectClient):
                 repeatable="Idempotency-Key" in sent,
                 is_write=True,
                 status=_success_status(method, sent),
+                on_value=on_value,
             )
         finally:
             self._writes += 1  # also when its outcome is not known

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
-from chassis.neighbours.dialect import DialectClient, call_headers
+from chassis.neighbours.dialect import DialectClient, OnValue, call_headers
 from chassis.neighbours.transport import Answer, Exchange, OutgoingRequest, StaleConnection, TransportError
 
 T = TypeVar("T")
@@ -47,15 +47,16 @@ class SharedRead(Generic[T]):
     """
 
     __slots__ = (
-        "_began",
         "_context",
         "_decode",
         "_exchange",
+        "_on_value",
         "_remote",
         "_request",
         "_shared_reads",
         "_slots",
         "_task",
+        "began",
         "deadline",
         "key",
         "seconds",
@@ -69,12 +70,13 @@ class SharedRead(Generic[T]):
         request: OutgoingRequest,
         decode: Callable[[bytes], T],
         deadline: float,
+        on_value: OnValue[T] | None,
     ) -> None:
         self._shared_reads = shared_reads
-        self._remote, self._request, self._decode = remote, request, decode
+        self._remote, self._request, self._decode, self._on_value = remote, request, decode, on_value
         self._slots = remote.searches if request.search else remote.bulkhead
         self.deadline = deadline
-        self._began = now = time.monotonic()
+        self.began = now = time.monotonic()
         self.seconds = min(remote.timeout, deadline - now)
         """How many seconds the fast path may take."""
         self.key: ReadKey | None = None
@@ -122,7 +124,9 @@ class SharedRead(Generic[T]):
                 self._run_call(outcome)
                 return
             remote.breaker.record(failed=False)
-            remote.calls.record(time.monotonic() - self._began)
+            remote.calls.record(time.monotonic() - self.began)
+            if self._on_value is not None:
+                self._on_value(value, outcome)
             for waiter in self.close():
                 waiter.set_result(value)
             return
@@ -132,7 +136,15 @@ class SharedRead(Generic[T]):
 
     def _run_call(self, first: Answer | Exception | None) -> None:
         """Starts the slow path, with what the fast path has got so far."""
-        call = self._remote.call(self._request, self._decode, "", repeatable=True, began=self._began, first=first)
+        call = self._remote.call(
+            self._request,
+            self._decode,
+            "",
+            repeatable=True,
+            began=self.began,
+            first=first,
+            on_value=self._on_value,
+        )
         self._task = self._remote.loop.create_task(call, context=self._context)
         self._task.add_done_callback(self._on_call_done)
 
@@ -160,6 +172,6 @@ class SharedRead(Generic[T]):
             self._exchange.cancel()
             self._exchange = None
             self._slots.leave()
-            self._remote.calls.record(time.monotonic() - self._began, asyncio.CancelledError())
+            self._remote.calls.record(time.monotonic() - self.began, asyncio.CancelledError())
         elif self._task is not None:
             self._task.cancel()

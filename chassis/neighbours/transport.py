@@ -4,8 +4,9 @@
 `httpx_transport.py` does it with httpx2.
 """
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 MAX_ANSWER_BYTES = 20_000_000
@@ -33,12 +34,29 @@ def header_line(name: str, value: str) -> str:
 
 @dataclass(slots=True)
 class Answer:
-    """An answer of any status, with its whole content. No read of our dialect needs its headers."""
+    """An answer of any status, with its whole content."""
 
     status: int
     content: bytes
-    retry_after: str = ""
-    """The Retry-After of a refusal, exactly as it came."""
+    head: bytes = field(default=b"", compare=False)
+    """The bytes that the answer began with, with all of its headers. Hardly anybody looks for one, so they are looked
+    for when somebody does."""
+
+    def header(self, name: str) -> str:
+        """The value of a header; empty if it is missing."""
+        found = re.search(rb"\r\n%b[ \t]*:[ \t]*([^\r\n]*)" % name.encode(), head_of(self.head), re.IGNORECASE)
+        return found[1].decode("latin-1").strip() if found else ""
+
+
+INTERIM = re.compile(rb"HTTP/1\.[01] 1\d\d ")
+
+
+def head_of(data: bytes) -> bytes:
+    """The head of the final answer in `data`, without interim answers before it."""
+    head, _, rest = data.partition(b"\r\n\r\n")
+    while INTERIM.match(head):
+        head, _, rest = rest.partition(b"\r\n\r\n")
+    return head
 
 
 class TransportError(Exception):

@@ -13,7 +13,7 @@ log = logging.getLogger("http")
 
 REQUEST_HEADERS = (
     *("Authorization", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", "Prefer", "X-Query-Cost"),
-    *("X-Request-ID", "X-Timeout-Ms", "baggage", "traceparent", "tracestate"),
+    *("Read-After", "X-Request-ID", "X-Timeout-Ms", "baggage", "traceparent", "tracestate"),
 )
 RESPONSE_HEADERS = (
     *("Accept", "Accept-Encoding", "Accept-Patch", "Allow", "Deprecation", "ETag", "Idempotency-Replayed", "Link"),

@@ -9,12 +9,13 @@ import strawberry
 from graphql import GraphQLSchema
 
 from chassis.errors import Refusal
+from chassis.neighbours.row_cache import KindOfRow
 from gateway.context import Info
 from gateway.declarations import FeedPositions
 from gateway.execution.own_types import adapt
 from gateway.schema.codes import CodigoExtensions
 from gateway.schema.connection import queries
-from gateway.schema.fields import made_type
+from gateway.schema.fields import made_type, resource_of
 from gateway.schema.mutations import mutations
 from gateway.schema.scalars import CONFIG
 from gateway.schema.subscriptions import subscriptions
@@ -66,6 +67,11 @@ class Mutation(_joined(mutations)):
 @strawberry.type(description="O que se pode acompanhar enquanto muda: por WebSocket, ou por eventos do servidor (SSE).")
 class Subscription(_joined(subscriptions)):
     pass
+
+
+def kinds_of_rows() -> list[KindOfRow]:
+    """What a process that keeps rows in memory must know of the rows of all resources."""
+    return [KindOfRow(one.service, one.kind, one.shows) for one in map(resource_of, RESOURCES)]
 
 
 def build() -> strawberry.Schema:

@@ -28,7 +28,9 @@ from strawberry.types.base import StrawberryOptional
 from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import LazyType
 
+from chassis.neighbours.row_cache import Shows
 from gateway.declarations import EmbeddedObject
+from gateway.names import snake
 from gateway.resources import AnyResource, Resource
 from gateway.rows import Row, RowId
 from gateway.schema.words import sentence
@@ -139,7 +141,7 @@ def row_of(kind: type) -> type[Row]:
             found = IN_ROWS.get(found, found)
             assert not (nullable and found is RowId), f"{kind.__name__}.{name}: an id in a row must not be null"
             members.append((name, found | None, None) if nullable else (name, found))
-    made = msgspec.defstruct(kind.__name__, members, bases=(Row,), namespace=ids, kw_only=True, gc=False)
+    made = msgspec.defstruct(kind.__name__, members, bases=(Row,), namespace=ids, kw_only=True, frozen=True, gc=False)
     return cast("type[Row]", made)
 
 
@@ -147,7 +149,12 @@ def row_of(kind: type) -> type[Row]:
 def resource_of(kind: type) -> AnyResource:
     """The collection of a resource, as the loaders read it."""
     declared = collection_of(kind)
-    return Resource(declared.service, declared.path, row_of(kind))
+    shows: Shows = {
+        snake(target_of(one).__name__): attrgetter(f"{one.python_name}.id")
+        for one in fields_of(kind)
+        if isinstance(one.metadata.get("declaration"), EmbeddedObject)
+    }
+    return Resource(declared.service, declared.path, row_of(kind), snake(kind.__name__), shows)
 
 
 def made_type(name: str, members: Mapping[str, tuple[Any, Any]], base: type = object) -> type:

@@ -119,9 +119,10 @@ async def _write(
     except Invalid as error:
         return _refused(input, [*error.errors, *invalid_ids], errors_of(input))
     path = resource.path if row_id is None else f"{resource.path}{row_id}/"
-    loaders.forget()
+    loaders.forget(resource, row_id)
     try:
         row = await context.write(remote, method, path, resource.write_decoder(row_id), body, headers)
+        row_id = row.id
     except CORRECTABLE as refusal:
         error_of_write = FieldError("id" if isinstance(refusal, NotFound) else "", refusal.code, refusal.detail)
         return _refused(input, invalid_ids, refusal.errors or [error_of_write])
@@ -130,7 +131,7 @@ async def _write(
             raise
         return _refused(input, invalid_ids)  # the caller can correct these, although a service is unavailable
     finally:
-        loaders.forget()
+        loaders.forget(resource, row_id)
     return MutationOutcome(row, [])
 
 

@@ -25,7 +25,7 @@ from chassis.errors import (
     Unavailable,
 )
 from chassis.neighbours.default_transport import DefaultTransport
-from chassis.neighbours.remote import Remote
+from chassis.neighbours.remote import JOIN_SECONDS, Remote
 from chassis.neighbours.transport import AnswerMemory
 from chassis.request import deadline
 from deploy.postgres import free_ports
@@ -538,6 +538,22 @@ async def test_identical_reads_under_way_are_made_once() -> None:
 
     assert answers == [{"id": 1}] * 5
     assert len(neighbour.asked) == 2, "one for the five, one for the one that came later"
+
+
+async def test_a_read_that_was_sent_a_while_ago_is_not_joined_and_later_ones_join_the_newer_one() -> None:
+    held = asyncio.Event()
+    neighbour = Neighbour(held, held, GOOD)
+    asking = remote(neighbour, neighbour_timeout=30)
+    old = asyncio.create_task(asking.read(*READ))
+    await until(lambda: len(neighbour.asked) == 1)
+    await asyncio.sleep(JOIN_SECONDS)
+
+    newer = [asyncio.create_task(asking.read(*READ)) for _ in range(3)]
+    await until(lambda: len(neighbour.asked) == 2)
+    held.set()
+
+    assert await asyncio.gather(old, *newer) == [{"id": 1}] * 4
+    assert len(neighbour.asked) == 2
 
 
 async def test_reads_that_differ_are_not_shared() -> None:

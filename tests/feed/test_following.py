@@ -47,10 +47,9 @@ class Told:
 @pytest_asyncio.fixture
 async def following(services: Services) -> AsyncIterator[Follower]:
     """A follower of pessoas."""
-    async with Remote("pessoas", services.networks["pessoas"].url, NeighbourSettings(breaker_share=0)) as calling:
-        made = Follower(calling, lambda: None, wait=0.1)
+    calling = Remote("pessoas", services.networks["pessoas"].url, NeighbourSettings(breaker_share=0))
+    async with calling, Follower(calling, lambda: None, wait=0.1) as made:
         yield made
-        await made.close()
 
 
 async def test_each_change_is_told_once_and_in_order(services: Services, following: Follower) -> None:
@@ -183,7 +182,7 @@ async def test_an_answer_that_does_not_go_on_exactly_is_not_told(scripted: None,
 
     following.listen(listener)
     await until(lambda: bool(listener.changes), "it goes on")
-    await following.close()
+    await following.__aexit__()
 
     assert (listener.rows[0], listener.positions[:2]) == (("pessoa", 106, "updated"), [(EPOCH, 5), (EPOCH, 6)])
     assert [query.split("&")[0] for query in asked[:4]] == ["", "after=5", "after=5", "after=5"]
@@ -197,7 +196,7 @@ async def test_after_an_answer_that_is_not_complete_the_next_poll_does_not_wait(
 
     following.listen(Told())
     await until(lambda: len(asked) >= 4, "it has asked four times")
-    await following.close()
+    await following.__aexit__()
 
     assert ["wait" in query for query in asked[:4]] == [False, True, False, True]
 
@@ -216,6 +215,6 @@ async def test_the_token_is_read_again_from_its_file(scripted: None, tmp_path: P
     await until(lambda: len(asked) > before, "it asks on")
     file.write_text("second\n")
     await until(lambda: asked[-1].endswith("Bearer second"), "it asks with the new one")
-    await following.close()
+    await following.__aexit__()
 
     assert {query[query.index("Bearer") :] for query in asked} == {"Bearer first", "Bearer second"}
