@@ -6,12 +6,12 @@ RUN := .venv/bin/python
 IN_PARALLEL := -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run restart token psql backup restore upgrade-database new-password test test-system check bench bench-rest bench-gateway bench-system format plan service render fuzz fuzz-rest fuzz-plans faults attack migration sbom release release-notes peers ready
+.PHONY: help setup run restart token psql backup restore upgrade-database new-password test test-system check bench bench-rest bench-gateway bench-system format plan service render pictures fuzz fuzz-rest fuzz-plans faults attack migration sbom release release-notes peers ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install everything, with what tests and checks need, and build GraphiQL's page
+setup: ## Install everything, with what tests and checks need, and build the web pages
 	@$(PYTHON) deploy/bootstrap.py --dev
 
 run: ready ## Run the whole system (PORT_OFFSET=0 DATA_DIR=.data DEMO=1 DEMO_SIZE=5000 LOG_LEVEL=INFO)
@@ -77,6 +77,10 @@ service: setup ## Write the first draft of a new service (NAME=fornecedores)
 
 render: setup ## Write anew what follows from the table of processes and from the code: compose.yaml, OpenAPI, the schema, tables
 	$(RUN) -m deploy.render
+	PATH="$(CURDIR)/.venv/bin:$$PATH" npm --prefix gateway/playground run --silent generate
+
+pictures: setup ## Take the documents' pictures of the painel anew
+	$(RUN) -m tests.browser.pictures
 
 fuzz: fuzz-rest fuzz-plans ## Fuzz both of the following
 

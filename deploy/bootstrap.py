@@ -1,9 +1,9 @@
 """Prepares a fresh checkout with nothing but Python: `python3 deploy/bootstrap.py [--dev]`, which `make` runs first.
 
-It downloads uv if there is none, lets uv install the packages of uv.lock into .venv, and builds GraphiQL's page. Each
-step is skipped if nothing has changed. `--dev` adds what the tests and `make check` need. Only the standard library is
-used, since a fresh Debian has no pip and no venv. An old Python must be able to parse this file too, so that it can say
-which Python is needed. `--uv ARGS...` runs that uv instead.
+It downloads uv if there is none, lets uv install the packages of uv.lock into .venv, and builds GraphiQL and the
+painel. Each step is skipped if nothing has changed. `--dev` adds what the tests and `make check` need. Only the
+standard library is used, since a fresh Debian has no pip and no venv. An old Python must be able to parse this file
+too, so that it can say which Python is needed. `--uv ARGS...` runs that uv instead.
 """
 
 from __future__ import annotations
@@ -243,9 +243,9 @@ def fetch(url: str, accept: str) -> bytes:
 
 
 def build_playground(lock: int) -> None:
-    """Builds GraphiQL's page from its npm lock, with the Node that uv has installed, unless it is up to date.
+    """Builds GraphiQL and the painel from their npm lock, with the Node that uv has installed, unless that is done.
 
-    Everything but the page works without it, so a failure is reported and does not stop `make run`.
+    Everything else works without them, so a failure is reported and does not stop `make run`.
     """
     if playground_is_current():
         return
@@ -254,9 +254,9 @@ def build_playground(lock: int) -> None:
     if certificates := os.environ.get("SSL_CERT_FILE"):
         environment.setdefault("NODE_EXTRA_CA_CERTS", certificates)
     if BUILDING.exists():
-        print("setup: a build has left GraphiQL's page half done: it is built anew", flush=True)
+        print("setup: a build has left GraphiQL and the painel half done: they are built anew", flush=True)
         shutil.rmtree(PLAYGROUND / "node_modules", ignore_errors=True)
-    with SetupStep("building GraphiQL's page (half a minute, once)"), marked_unfinished(BUILDING, ""):
+    with SetupStep("building GraphiQL and the painel (half a minute, once)"), marked_unfinished(BUILDING, ""):
         for arguments in (["ci", "--ignore-scripts", "--no-audit", "--no-fund"], ["run", "build"]):
             run([BIN / "npm", *arguments], PLAYGROUND, environment, lock, quiet=True)
 
@@ -287,7 +287,10 @@ def main() -> int:
             try:
                 build_playground(lock)
             except SetupError as failure:
-                print(f"setup: going on without GraphiQL's page; {failure}. `make setup` tries again", file=sys.stderr)
+                print(
+                    f"setup: going on without GraphiQL and the painel; {failure}. `make setup` tries again",
+                    file=sys.stderr,
+                )
     except SetupError as failure:
         print(f"setup: {failure}", file=sys.stderr)
         return 1

@@ -374,8 +374,11 @@ class Launcher:
     def _announce(self, seconds: float) -> None:
         for process in topology.PROCESSES:
             say("run", f"{process.name:<12} http://localhost:{self._settings.port(process)}")
-        gateway = self._settings.port(topology.by_name("gateway"))
-        say("run", f"ready in {seconds:.1f} s; open GraphiQL at http://localhost:{gateway}/graphql (Ctrl-C stops)")
+        url = f"http://localhost:{self._settings.port(topology.by_name('gateway'))}"
+        say(
+            "run",
+            f"ready in {seconds:.1f} s; open GraphiQL at {url}/graphql or the painel at {url}/painel (Ctrl-C stops)",
+        )
 
 
 async def launch(settings: LauncherSettings, held: int, sockets: Mapping[str, Sequence[socket.socket]]) -> None:

@@ -5,11 +5,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 
 from chassis.neighbours.follower import followers
 from chassis.neighbours.remote import neighbours
 from chassis.neighbours.row_cache import Caches
+from chassis.request.context import current
 from chassis.settings import read
 from chassis.web import application as chassis_app
 from gateway import endpoint, playground, schema
@@ -58,7 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app = chassis_app.build(
         "gateway",
-        "GraphQL sobre os quatro serviços, em /graphql.",
+        "GraphQL sobre os quatro serviços, em /graphql; o painel, em /painel.",
         settings,
         lifespan=lifespan,
         direct={"/graphql": graphql.respond},
@@ -70,6 +71,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.graphql = graphql
     app.mount("/playground", playground.files())
     app.add_route("/", _to_graphiql, methods=["GET"])
+
+    async def painel(_request: Request) -> Response:
+        return playground.painel(settings.auth_scope_claims, asks_for_token=current().caller.anonymous)
+
+    for path in ("/painel", "/painel/{view:path}"):  # the page itself finds its view by the path
+        app.add_route(path, painel, methods=["GET"])
     return app
 
 
@@ -78,5 +85,5 @@ async def _to_graphiql(_request: Request) -> RedirectResponse:
 
 
 def _no_scope(_method: str, _path: str) -> None:
-    """No path requires a scope here. GraphiQL's page is public, and `/graphql` checks the token itself, so that a
+    """No path requires a scope here. The pages are public, and `/graphql` checks the token itself, so that a
     refusal is a GraphQL response."""

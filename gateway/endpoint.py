@@ -89,7 +89,7 @@ class GraphQLEndpoint:
         headers: Headers = request.scope["fields"]
         accept = headers.get(b"accept", b"").decode("latin-1")
         if request.method in ("GET", "HEAD") and _wants_page(accept):
-            return playground.page(asks_for_token=current().caller.anonymous)
+            return playground.graphiql(asks_for_token=current().caller.anonymous)
         media_type, began, account = JSON, time.perf_counter(), Account(self.operations.rates, request.scope)
         try:
             media_type = negotiate(accept)

@@ -161,7 +161,7 @@ def test_a_newer_source_builds_the_page_again(checkout: Path, monkeypatch: pytes
 
 def test_a_page_that_cannot_be_built_does_not_stop_the_rest(checkout: Path) -> None:
     (checkout / "gateway" / "playground" / "dist" / "index.html").unlink()
-    assert "going on without GraphiQL's page" in set_up(checkout)
+    assert "going on without GraphiQL and the painel" in set_up(checkout)
 
 
 def test_an_old_python_can_read_the_file_and_is_told_what_to_do(
@@ -269,7 +269,7 @@ def test_a_page_whose_building_was_interrupted_is_built_anew(checkout: Path, slo
     assert said.splitlines()[-1] == "setup: interrupted; the next `make` finishes what is half done"
     assert "Traceback" not in said
     executable(npm, QUICK_NPM)
-    assert "a build has left GraphiQL's page half done: it is built anew" in set_up(checkout)
+    assert "a build has left GraphiQL and the painel half done: they are built anew" in set_up(checkout)
     assert page.read_text() == "whole\n"
     assert set_up(checkout) == ""
 

@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from graphql import GraphQLSyntaxError, Lexer, Source, TokenKind, get_introspection_query, parse, validate
+from graphql import (
+    GraphQLSyntaxError,
+    Lexer,
+    Source,
+    TokenKind,
+    get_introspection_query,
+    parse,
+    print_ast,
+    separate_operations,
+    validate,
+)
 from graphql.execution.values import VariableValues, get_variable_values
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -400,9 +410,20 @@ def documented() -> Iterator[tuple[str, str, dict[str, Any]]]:
                 yield f"{document.name} {n}", block.text, {}
             elif block.asks and (query := curl(command(block.text)).url.params.get("query")):
                 yield f"{document.name} {n}", query, {}
-    for path in [*ROOT.glob("gateway/playground/examples/*.graphql"), *ROOT.glob("examples/typescript/*.graphql")]:
+    for path in ROOT.glob("gateway/playground/examples/*.graphql"):
         beside = path.with_suffix(".json")
         yield path.name, path.read_text(), json.loads(beside.read_text()) if beside.exists() else {}
+    for path in ROOT.glob("gateway/playground/painel/src/graphql/*.graphql"):
+        for name, operation in separate_operations(parse(path.read_text())).items():
+            variables: dict[str, Any] = {
+                "first": 1000,
+                "id": "1",
+                "ids": ["1"],
+                "nome": "",
+                "categoriaId": "1",
+                "input": {},
+            }
+            yield f"{path.name} {name}", print_ast(operation), variables
     for path in ROOT.glob("tests/clients/*.test.js"):
         for n, text in enumerate(re.findall(r"(?:gql|graphql)`(.*?)`", path.read_text(), re.S)):
             yield f"{path.name} {n}", text, {"first": 100, "id": "1", "input": {}}

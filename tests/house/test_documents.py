@@ -53,7 +53,6 @@ BETWEEN = [
     *sorted(set(ROOT.glob("*.md")) - {README, LEIAME}),
     *sorted(DOCS.rglob("*.md")),
     ROOT / "gateway" / "playground" / "README.md",
-    *sorted((ROOT / "examples").glob("*/README.md")),
 ]
 DOCUMENTS = [README, *BETWEEN, LEIAME]
 """Every page, in the order in which they are followed: LEIAME.md, which changes most, comes last."""
