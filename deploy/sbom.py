@@ -45,14 +45,25 @@ def bill(process: str) -> Document:
     return document
 
 
+TOOL = {"name": "cdx:npm:package:development", "value": "true"}
+"""How npm marks a package that is only needed by developers."""
+
+
 def _add_page(document: Document, folder: Path) -> None:
-    """Adds the npm packages of which the page in `folder` is built."""
-    page = _printed(BIN / "npm", "sbom", "--sbom-format=cyclonedx", "--package-lock-only", "--omit=dev", folder=folder)
+    """Adds the npm packages of which the pages in `folder` are made, without the tools that build them.
+
+    npm itself would omit the tools with `--omit=dev`, but leaves out with them what both the tools and the pages use.
+    """
+    page = _printed(BIN / "npm", "sbom", "--sbom-format=cyclonedx", "--package-lock-only", folder=folder)
     if page["specVersion"] != document["specVersion"]:
         raise SystemExit(f"sbom: npm writes CycloneDX {page['specVersion']}, and uv {document['specVersion']}")
     top: Document = page["metadata"]["component"]
-    document["components"] += [top, *page["components"]]
-    document["dependencies"] += page["dependencies"]
+    shipped = [top, *(one for one in page["components"] if TOOL not in one.get("properties", []))]
+    document["components"] += shipped
+    names = {one["bom-ref"] for one in shipped}
+    for one in page["dependencies"]:
+        if one["ref"] in names:
+            document["dependencies"].append({**one, "dependsOn": [name for name in one["dependsOn"] if name in names]})
     document["metadata"]["tools"] += page["metadata"]["tools"]
     image = document["metadata"]["component"]["bom-ref"]
     [depends] = [one for one in document["dependencies"] if one["ref"] == image]
