@@ -53,7 +53,7 @@ EXTENSIONS = {
 }
 """The closed list of codes, each with its description in the schema."""
 
-# The code for each class of refusal. Any other class is INTERNAL.
+# The code for each class of refusal, and for those derived from it. Any other class is INTERNAL.
 CODES: dict[type[Refusal], str] = {
     Malformed: "BAD_USER_INPUT",
     Invalid: "BAD_USER_INPUT",
@@ -114,7 +114,8 @@ def code_of(failure: BaseException | None) -> str:
     if failure is None:
         return "BAD_USER_INPUT"
     if isinstance(failure, Refusal):
-        return "LIMIT_EXCEEDED" if failure.code == "LIMIT_EXCEEDED" else CODES.get(type(failure), "INTERNAL")
+        known = (CODES[kind] for kind in type(failure).__mro__ if kind in CODES)
+        return "LIMIT_EXCEEDED" if failure.code == "LIMIT_EXCEEDED" else next(known, "INTERNAL")
     return "INTERNAL"
 
 

@@ -56,7 +56,8 @@ class SlowReader(TooLarge):
     """The client does not read what is sent to it."""
 
     def __init__(self) -> None:
-        super().__init__(f"mais de {MAX_UNSENT_BYTES} bytes esperam por quem lê; assine de novo, com o cursor")
+        detail = f"mais de {MAX_UNSENT_BYTES} bytes esperam por quem lê; assine de novo, com o cursor"
+        super().__init__(detail, code="LIMIT_EXCEEDED")
 
 
 class OpenSubscription:

@@ -7,10 +7,12 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
+import httpx2
 from fastapi import FastAPI
 
 import gateway.app
 import gateway.settings
+from chassis.identity.rates import RateLimit
 from chassis.request import context, deadline
 from chassis.request.caller import ANYBODY, Caller
 from gateway.endpoint import GraphQLEndpoint
@@ -105,6 +107,19 @@ class LiveGateway:
         async with app.router.lifespan_context(app):
             yield cls(app)
 
+    async def query(self, query: str) -> dict[str, Any]:
+        """The data of a query."""
+        transport = httpx2.ASGITransport(app=self.app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://gateway.test", timeout=60) as client:
+            answer = (await client.post("/graphql", json={"query": query})).json()
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+    @property
+    def groups(self) -> int:
+        """How many groups there are."""
+        return len(self.endpoint.subscriptions._groups)  # pyright: ignore[reportPrivateUsage]
+
     async def open(
         self,
         query: str,
@@ -112,11 +127,12 @@ class LiveGateway:
         last_event_id: str | None = None,
         client: Client | None = None,
         address: str = "203.0.113.1",
+        rates: RateLimit | None = None,
         **variables: Any,
     ) -> Client:
         """Raises what the opening raises."""
         client = client or Client()
-        account = Account(None, {"client": (address, 1)})
+        account = Account(rates, {"client": (address, 1)})
         document, operation = await self.endpoint.operations.find(GraphQLRequest(query, None, variables), account)
         before = context.enter(context.RequestContext(deadline=deadline.compute(60), caller=caller))
         try:
