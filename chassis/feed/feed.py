@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
+from typing import Protocol
 from uuid import UUID
 
 from chassis.db.changes import BATCH
@@ -55,6 +56,13 @@ BEYOND = "essa posição está além da última mudança; recomece sem `after`"
 TOO_MANY = "há seguidores demais neste momento; tente de novo em instantes"
 
 
+class Listener(Protocol):
+    """A follower that is told of news by a call."""
+
+    def told(self) -> None:
+        """There are changes, or the epoch is another one."""
+
+
 class Feed:
     """The changes of one database, for the followers of one process."""
 
@@ -68,6 +76,8 @@ class Feed:
         self._asking = asyncio.Event()
         self._asked: list[asyncio.Future[Head | None]] = []
         self._news = asyncio.Event()
+        self.listeners: set[Listener] = set()
+        """Those who do not `wait`. Each must have joined."""
         self._head: Head | None = None
         self._recent: list[Change] = []
         self._looked_at = self._left_at = float("-inf")
@@ -100,24 +110,32 @@ class Feed:
 
     # -- waiting -----------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def follower(self, address: str) -> Generator[None]:
-        """Somebody at `address` waits inside of this context. Raises Busy when too many do."""
+    def join(self, address: str) -> None:
+        """Counts one more follower, who is at `address` and must `leave`. Raises Busy when there are too many."""
         mine, all_of_them = self._followers.get(address, 0), sum(self._followers.values())
         if all_of_them >= self._max_followers or mine >= max(1, self._max_followers // 2):
             raise Busy(TOO_MANY)
         self._followers[address] = mine + 1
         metrics.FOLLOWERS.value += 1
         self._wanted.set()
+
+    def leave(self, address: str) -> None:
+        """One who has joined follows no longer."""
+        metrics.FOLLOWERS.value -= 1
+        self._followers[address] -= 1
+        if not self._followers[address]:
+            del self._followers[address]
+        if not self._followers:
+            self._left_at = time.monotonic()
+
+    @contextmanager
+    def follower(self, address: str) -> Generator[None]:
+        """Somebody at `address` follows inside of this context. Raises Busy when too many do."""
+        self.join(address)
         try:
             yield
         finally:
-            metrics.FOLLOWERS.value -= 1
-            self._followers[address] -= 1
-            if not self._followers[address]:
-                del self._followers[address]
-            if not self._followers:
-                self._left_at = time.monotonic()
+            self.leave(address)
 
     async def wait(self, position: int, epoch: UUID, seconds: float) -> None:
         """Returns when there is something after `position`, when the epoch is another one, when this process drains, or
@@ -143,28 +161,33 @@ class Feed:
         if head is None or time.monotonic() - self._looked_at > FRESH_SECONDS or epoch not in (None, head.epoch):
             return None
         head = head._replace(as_of=None)
-        if position == head.last:
-            return head, []
-        begin = position + 1 - self._recent[0].seq if self._recent else -1
-        if begin < 0 or position > head.last:
-            return None
-        return head, self._recent[begin : begin + limit]
+        items = self._recent_after(position, limit) if position <= head.last else None
+        return None if items is None else (head, items)
 
     async def waited(self, position: int, epoch: UUID, limit: int, since: float = 0.0) -> tuple[Head, list[Change]]:
         """Like `after`, for somebody who has waited: without a statement, unless he is far behind. The head has no
         `as_of` if the last look began before `since`, on the monotonic clock."""
-        head, recent = self._head, self._recent
-        if head is None:
+        head, items = self._head, self.recent(position, epoch, limit)
+        if head is None or items is None:
             return await self.after(position, epoch, limit)
         if self._looked_at < since:
             head = head._replace(as_of=None)
+        return head if items else head._replace(last=position), items
+
+    def recent(self, position: int, epoch: UUID, limit: int) -> list[Change] | None:
+        """The changes after `position` as of the last look. None when this process no longer keeps them. Raises Gone
+        when they cannot be told from there."""
+        head = self._head
+        if head is None:
+            return []
         _require_known(head, min(position, head.last), epoch)
-        if head.last <= position:
-            return head._replace(last=position), []
-        begin = position + 1 - recent[0].seq if recent else -1
-        if begin >= 0:
-            return head, recent[begin : begin + limit]
-        return await self.after(position, epoch, limit)
+        return self._recent_after(position, limit)
+
+    def _recent_after(self, position: int, limit: int) -> list[Change] | None:
+        if self._head is None or position >= self._head.last:
+            return []
+        begin = position + 1 - self._recent[0].seq if self._recent else -1
+        return None if begin < 0 else self._recent[begin : begin + limit]
 
     async def position(self) -> str | None:
         """How far the feed goes with all that has been committed before this call, as the id of an event. None when
@@ -205,6 +228,8 @@ class Feed:
     def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()
+        for listener in [*self.listeners]:
+            listener.told()
 
     async def _look_while_wanted(self) -> None:
         moved_at = time.monotonic()

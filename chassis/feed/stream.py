@@ -1,9 +1,9 @@
 """The changes as server-sent events: one long answer, which a browser's EventSource reads and resumes by itself."""
 
 import asyncio
-import logging
-import math
 import random
+from contextvars import Context
+from typing import Any, ClassVar
 from uuid import UUID
 
 from starlette.types import Receive, Scope, Send
@@ -12,19 +12,16 @@ from chassis.db.changes import BATCH
 from chassis.errors import Gone, InvalidValue, Refusal
 from chassis.feed.feed import Feed
 from chassis.feed.log import Change
-from chassis.request import context
+from chassis.process.long_connection import LongConnection
 from chassis.rest.collection import dumps
 from chassis.web.negotiation import EVENT_STREAM
 
-log = logging.getLogger("feed")
-
-HEARTBEAT_SECONDS = 15.0
-"""Seconds after which something is sent, so that proxies keep the connection and a follower notices a dead one."""
-STREAM_SECONDS = 300.0
+STREAM_SECONDS = 285.0
 """How long one stream lasts at most. Its client then connects again, with a token that is valid then."""
 PAUSE_SECONDS = 1.0
 HEARTBEAT = b":\n\n"
 HEADERS = [
+    (b"connection", b"close"),
     (b"content-type", EVENT_STREAM.encode()),
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # nginx would collect the events
@@ -42,43 +39,117 @@ def read_event_id(text: str) -> tuple[UUID, int]:
     raise InvalidValue("INVALID", "não é o id de um evento deste serviço")
 
 
-class EventStream:
+class EventStream(LongConnection):
     """The answer that tells `first`, the changes after `position`, and then each one that follows."""
 
+    __slots__ = ("_address", "_chunked", "_ends_at", "_epoch", "_feed", "_first", "_paused", "_position", "_reading")
+    _latest: ClassVar[tuple[Any, bytes]] = (None, b"")
+    """The last events that were made: which they are, and their text, which all streams share."""
+
     def __init__(self, feed: Feed, address: str, epoch: UUID, position: int, first: list[Change]) -> None:
-        self._feed, self._address, self._epoch, self._position, self._first = feed, address, epoch, position, first
+        self._feed, self._address, self._epoch, self._position = feed, address, epoch, position
+        self._first: list[Change] | None = first
+        self._paused = False
+        self._reading: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        feed, loop = self._feed, asyncio.get_running_loop()
-        spread = random.uniform(0.8, 1)  # noqa: S311 - so that not all of them come back at once
-        ends_at = loop.time() + STREAM_SECONDS * spread
-        with feed.follower(self._address):
-            if begin_waiting := scope.get("begin_waiting"):
-                begin_waiting(feed.drain)
-            context.enter(context.current()._replace(deadline=math.inf))
-            await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-            begin = f"retry: 1000\nid: {self._epoch}:{self._position}\n\n".encode()
-            await self._write(send, begin + self._events(self._first))
-            self._first = []
-            while not feed.draining and loop.time() < ends_at:
-                await feed.wait(self._position, self._epoch, min(HEARTBEAT_SECONDS, ends_at - loop.time()))
-                try:
-                    _, items = await feed.waited(self._position, self._epoch, BATCH)
-                except Gone:
-                    break  # the client learns why when it connects again
-                except Refusal:  # it is far behind, and the database is away
-                    items = []
-                    await asyncio.sleep(PAUSE_SECONDS)
-                await self._write(send, self._events(items) or HEARTBEAT)
-            await send({"type": "http.response.body", "body": b""})
+        self._chunked = scope["http_version"] == "1.1"  # HTTP/1.0 knows no chunks
+        framing = [(b"transfer-encoding", b"chunked")] if self._chunked else []
+        self._feed.join(self._address)
+        try:
+            head: Any = {"type": "http.response.start", "status": 200, "headers": [*HEADERS, *framing]}
+            await send(head | {"successor": self})
+        finally:
+            if self._first is not None:  # the client has gone before the socket was ours
+                self._feed.leave(self._address)
 
-    async def _write(self, send: Send, data: bytes) -> None:
-        """Returns when there is room for more: a client that does not read is cut off by its connection."""
-        await send({"type": "http.response.body", "body": data, "more_body": True})
+    # -- the feed's call ---------------------------------------------------------------------------------------
 
-    def _events(self, items: list[Change]) -> bytes:
+    def told(self) -> None:
+        """Sends what is new, a batch at a time, so that a client that does not read is noticed."""
+        if self._paused or self._reading or self.transport.is_closing():
+            return
+        try:
+            items = self._feed.recent(self._position, self._epoch, BATCH)
+        except Gone:  # the client learns why when it connects again
+            self.drain()
+            return
+        loop = asyncio.get_running_loop()
+        if items is None:
+            self._reading = loop.create_task(self._read(), context=Context())
+        elif items:
+            self._send(items)
+            loop.call_soon(self.told)
+
+    async def _read(self) -> None:
+        """Reads a batch from the database, since this stream is far behind."""
+        items: list[Change] = []
+        try:
+            _, items = await self._feed.after(self._position, self._epoch, BATCH)
+        except Gone:
+            self.drain()
+        except Refusal:  # the database is away
+            await asyncio.sleep(PAUSE_SECONDS)
+        except BaseException:
+            self.abort()
+            raise
+        self._reading = None
         if items:
-            self._position = items[-1].seq
-        return b"".join(
-            b"id: %b:%d\ndata: %b\n\n" % (str(self._epoch).encode(), item.seq, dumps(item._asdict())) for item in items
-        )
+            self._send(items)
+        asyncio.get_running_loop().call_soon(self.told)
+
+    def _send(self, items: list[Change]) -> None:
+        events = (self._epoch, items[0].seq, items[-1].seq)
+        if EventStream._latest[0] != events:
+            EventStream._latest = (events, b"".join(_event(self._epoch, item) for item in items))
+        self._write(EventStream._latest[1])
+        self._position = items[-1].seq
+
+    def _write(self, data: bytes) -> None:
+        self.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+
+    # -- the server's calls ------------------------------------------------------------------------------------
+
+    def opened(self) -> None:
+        first, self._first = self._first or [], None
+        spread = random.uniform(0.85, 1)  # noqa: S311 - so that not all of them come back at once
+        self._ends_at = self.beat_at + STREAM_SECONDS * spread
+        self._feed.listeners.add(self)
+        self._write(f"retry: 1000\nid: {self._epoch}:{self._position}\n\n".encode())
+        if first:
+            self._send(first)
+        self.told()
+
+    def beat(self, now: float) -> None:
+        if now > self._ends_at:
+            self.drain()
+        else:
+            self._write(HEARTBEAT)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._paused = False
+        self.told()
+
+    def drain(self) -> None:
+        """Ends the stream. Its client goes on with another one."""
+        if self._chunked:
+            self.write(b"0\r\n\r\n")
+        self.finish()
+
+    def refuse_arriving(self) -> None:
+        """What arrives is ignored, and takes no memory."""
+
+    def closed(self) -> None:
+        self._feed.listeners.discard(self)
+        self._feed.leave(self._address)
+        if self._reading:
+            self._reading.cancel()
+
+
+def _event(epoch: UUID, change: Change) -> bytes:
+    return b"id: %b:%d\ndata: %b\n\n" % (str(epoch).encode(), change.seq, dumps(change._asdict()))
