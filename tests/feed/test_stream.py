@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import sys
 from typing import Any
@@ -195,18 +196,50 @@ async def test_a_stream_is_ended_when_its_reader_takes_nothing_more_however_litt
             mute.connect(("127.0.0.1", served.port))
             mute.sendall(f"GET {CHANGES}?after={after} HTTP/1.1\r\nHost: localhost\r\n{EVENTS}\r\n\r\n".encode())
             await until(lambda: FOLLOWERS.value == before + 1, "the stream begins")
-            assert not any(one.flow and one.flow.write_paused for one in served.connections)
+            assert not any(one.unread_bytes for one in served.connections)
 
             await until(lambda: FOLLOWERS.value == before, "the stream has ended")
 
 
-async def test_a_stream_without_changes_sends_comments_that_move_no_position(
-    services: Services, served: ServedApplication, monkeypatch: pytest.MonkeyPatch
+async def test_a_stream_whose_reader_comes_late_and_is_far_behind_gets_everything_in_order(
+    services: Services, served: ServedApplication, database_urls: dict[str, str]
 ) -> None:
-    monkeypatch.setattr("chassis.feed.stream.HEARTBEAT_SECONDS", 0.05)
+    after, count = await position(services.pessoas), 60000
+    with connect(database_urls["pessoas"]) as connection:
+        connection.execute(
+            "INSERT INTO pessoa (nome_pessoa, nome_busca) SELECT 'A', 'a' FROM generate_series(1, %s)", [count]
+        )
+    peer, received = await served.peer(), bytearray()
+    peer.get(f"{CHANGES}?after={after}", EVENTS)
+    await until(lambda: any(one.unread_bytes > 64 * 1024 for one in served.connections), "it waits for its reader")
+
+    await builders.pessoa(services)
+    async with asyncio.timeout(WAIT_SECONDS):
+        while b":%d\ndata" % (after + count + 1) not in received[-(2**17) :]:
+            received += await peer.reader.read(2**16)
+
+    seqs = [int(seq) for seq in re.findall(rb":(\d+)\ndata", received)]
+    assert seqs == list(range(after + 1, after + count + 2))
+
+
+async def test_a_stream_ends_after_some_minutes_so_that_its_client_shows_its_token_again(
+    served: ServedApplication,
+) -> None:
+    stream = await Stream.open(served)
+
+    served.pass_time(400)
+
+    assert await stream.ends()
+
+
+async def test_a_stream_without_changes_sends_comments_that_move_no_position(
+    services: Services, served: ServedApplication
+) -> None:
     stream = await Stream.open(served)
     begin = await stream.begins()
 
+    for n in range(3):
+        served.pass_time(16 * (n + 1))
     comments = [await stream.comment() for _ in range(3)]
     row = await builders.pessoa(services)
 
