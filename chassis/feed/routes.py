@@ -15,7 +15,7 @@ from chassis.db.changes import BATCH
 from chassis.errors import InvalidValue, invalid
 from chassis.feed.feed import Feed
 from chassis.feed.log import Change, Head
-from chassis.feed.stream import EventStream, read_event_id
+from chassis.feed.stream import ChangeStream, read_event_id
 from chassis.query.models import ABSENT, Id, Int8, StrictModel
 from chassis.query.pagination import INT8
 from chassis.request import context, deadline
@@ -108,7 +108,7 @@ def add_to(app: FastAPI, feed: Feed, noun: str) -> None:
 
     async def changes(
         parameters: Position, headers: Annotated[EventHeaders, Header()], request: Request
-    ) -> Response | EventStream:
+    ) -> Response | ChangeStream:
         accept = request.headers.get("accept", "")
         if quality(accept, EVENT_STREAM) > quality(accept, "application/json"):
             return await _stream(feed, parameters, headers.last_event_id, request)
@@ -151,7 +151,7 @@ async def _page(feed: Feed, parameters: Position, request: Request) -> Response:
     return _answer(head, items, position)
 
 
-async def _stream(feed: Feed, parameters: Position, event_id: str | None, request: Request) -> Response | EventStream:
+async def _stream(feed: Feed, parameters: Position, event_id: str | None, request: Request) -> Response | ChangeStream:
     if request.method == "HEAD":
         return Response(media_type=EVENT_STREAM)
     position, epoch = parameters.after, parameters.epoch
@@ -165,7 +165,7 @@ async def _stream(feed: Feed, parameters: Position, event_id: str | None, reques
         position = head.last
     else:
         head, items = await feed.after(position, epoch, BATCH)
-    return EventStream(feed, _address(request), head.epoch, position, items)
+    return ChangeStream(feed, _address(request), head.epoch, position, items)
 
 
 def _address(request: Request) -> str:

@@ -39,7 +39,7 @@ def read_event_id(text: str) -> tuple[UUID, int]:
     raise InvalidValue("INVALID", "não é o id de um evento deste serviço")
 
 
-class EventStream(LongConnection):
+class ChangeStream(LongConnection):
     """The answer that tells `first`, the changes after `position`, and then each one that follows."""
 
     __slots__ = ("_address", "_chunked", "_ends_at", "_epoch", "_feed", "_first", "_paused", "_position", "_reading")
@@ -100,9 +100,9 @@ class EventStream(LongConnection):
 
     def _send(self, items: list[Change]) -> None:
         events = (self._epoch, items[0].seq, items[-1].seq)
-        if EventStream._latest[0] != events:
-            EventStream._latest = (events, b"".join(_event(self._epoch, item) for item in items))
-        self._write(EventStream._latest[1])
+        if ChangeStream._latest[0] != events:
+            ChangeStream._latest = (events, b"".join(_event(self._epoch, item) for item in items))
+        self._write(ChangeStream._latest[1])
         self._position = items[-1].seq
 
     def _write(self, data: bytes) -> None:
