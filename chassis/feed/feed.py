@@ -214,7 +214,7 @@ class Feed:
     async def keep_looking(self) -> AsyncGenerator[None]:
         """Looks for changes while anybody waits, and trims, until this context ends."""
         looking = asyncio.create_task(self._look_while_wanted(), name="feed")
-        async with repeating(self._keep_house, HOUSEKEEPING_SECONDS, log, "changes are not trimmed"):
+        async with repeating(self.keep_house, HOUSEKEEPING_SECONDS, log, "changes are not trimmed"):
             try:
                 yield
             finally:
@@ -299,12 +299,13 @@ class Feed:
         for change in changes:
             metrics.LAG_SECONDS.observe(max(0.0, (now - change.at).total_seconds()))
 
-    async def _keep_house(self) -> None:
-        head = await self._log.number()
+    async def keep_house(self) -> None:
+        """Numbers what there is, and trims."""
+        try:
+            head = await self.head()
+        finally:  # if they cannot be numbered, it is this that tells
+            metrics.UNNUMBERED.value = await self._log.unnumbered()
         metrics.LAST.value = max(metrics.LAST.value, head.last)
-        while head.as_of is None:
-            head = await self._log.number()
-        metrics.UNNUMBERED.value = await self._log.unnumbered()
         trimmed = head.trimmed
         while last := await self._log.trim(self._kept, self._kept_seconds):
             metrics.TRIMMED.value += last[0] - trimmed

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from math import inf
 from typing import Any, Protocol, cast
 
 from uvicorn.server import ServerState
@@ -127,14 +128,14 @@ class ConnectionsState(ServerState):
         could be evicted. Of several it takes one of the peer who has most, and of his the one whose deadline comes
         first: it has been idle, or sending its request, for longest. Peers whose connections are all at work, such as
         followers that wait, do not protect those of others."""
-        candidates = [
-            one
-            for one in cast("set[PeerConnection]", self.connections)
-            if one.peer.connections > newcomer.connections and one.evictable
-        ]
-        if not candidates:
+        found, most = None, (newcomer.connections, inf)
+        for one in cast("set[PeerConnection]", self.connections):
+            rank = one.peer.connections, -one.receive_deadline
+            if rank > most and one.evictable:
+                found, most = one, rank
+        if found is None:
             return False
-        max(candidates, key=lambda one: (one.peer.connections, -one.receive_deadline)).evict()
+        found.evict()
         return True
 
     def sweep(self, now: float) -> None:

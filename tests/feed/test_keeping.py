@@ -13,9 +13,10 @@ import pytest
 import pytest_asyncio
 
 from chassis.db.database import Database
+from chassis.errors import Refusal
 from chassis.feed.feed import Feed
 from chassis.feed.log import ChangeLog
-from chassis.feed.metrics import FOLLOWERS
+from chassis.feed.metrics import FOLLOWERS, TRIMMED, UNNUMBERED
 from chassis.settings import DatabaseSettings
 from deploy.local import ROOT
 from tests import builders
@@ -98,8 +99,28 @@ async def test_the_metrics_say_who_follows_and_how_far_the_feed_is(
     await until(lambda: FOLLOWERS.value == 0, "who has left is not counted")
 
     assert found.value("feed_followers") == 1
-    assert found.value("feed_unnumbered") == 0
     assert found.value("feed_lag_seconds_count") >= 1
+
+
+async def test_changes_that_cannot_be_numbered_are_counted_and_so_are_those_that_are_trimmed_later(
+    kept: ChangeLog, settings: DatabaseSettings, database_urls: dict[str, str]
+) -> None:
+    insert = "INSERT INTO pessoa (nome_pessoa, nome_busca) SELECT 'A', 'a' FROM generate_series(1, 2500)"
+    database, trimmed = Database(settings), TRIMMED.value
+    await database.open()
+    feed = Feed(database, settings.model_copy(update={"changes_kept": 1000}))
+    with connect(database_urls["pessoas"]) as holder:
+        holder.execute("SELECT FROM feed_head FOR UPDATE")
+        with connect(database_urls["pessoas"]) as connection:
+            connection.execute(insert)
+        with pytest.raises(Refusal):
+            await feed.keep_house()
+    unnumbered = UNNUMBERED.value
+
+    await feed.keep_house()
+    await database.close()
+
+    assert (unnumbered, UNNUMBERED.value, TRIMMED.value - trimmed) == (2500, 0, 1500)
 
 
 class PooledDatabase(Database):
