@@ -56,7 +56,7 @@ BEYOND = "essa posição está além da última mudança; recomece sem `after`"
 TOO_MANY = "há seguidores demais neste momento; tente de novo em instantes"
 
 
-class Listener(Protocol):
+class FeedListener(Protocol):
     """A follower that is told of news by a call."""
 
     def told(self) -> None:
@@ -76,7 +76,7 @@ class Feed:
         self._asking = asyncio.Event()
         self._asked: list[asyncio.Future[Head | None]] = []
         self._news = asyncio.Event()
-        self.listeners: set[Listener] = set()
+        self.listeners: set[FeedListener] = set()
         """Those who do not `wait`. Each must have joined."""
         self._head: Head | None = None
         self._recent: list[Change] = []
