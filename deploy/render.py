@@ -45,8 +45,10 @@ def compose() -> str:
         + container(process)
         for process in PROCESSES
     ]
-    volumes = "".join(f"  {name}-data:\n" for name in (*(service.name for service in SERVICES), "edge"))
-    return f"services:\n{''.join(containers)}{demo()}{filled('edge.yaml', {})}volumes:\n{volumes}"
+    tools = (filled("edge.yaml", {}), filled("observability.yaml", {}))
+    named = (*(service.name for service in SERVICES), "edge", "prometheus", "tempo", "loki", "alloy", "grafana")
+    volumes = "".join(f"  {name}-data:\n" for name in named)
+    return f"services:\n{''.join(containers)}{demo()}{''.join(tools)}volumes:\n{volumes}"
 
 
 def ports() -> str:

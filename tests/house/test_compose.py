@@ -26,7 +26,8 @@ TEXT = (ROOT / "compose.yaml").read_text()
 COMPOSE = cast("dict[str, Any]", yaml.safe_load(TEXT))
 CONTAINERS = cast("dict[str, dict[str, Any]]", COMPOSE["services"])
 OVERRIDE = cast("dict[str, dict[str, Any]]", yaml.safe_load((ROOT / "compose.override.yaml").read_text())["services"])
-TOOLS = {"edge": "edge"}
+OBSERVERS = ("prometheus", "collector", "tempo", "loki", "alloy", "grafana")
+TOOLS = {"edge": "edge"} | dict.fromkeys(OBSERVERS, "observability")
 """Containers with programs that are not ours, and the profile that each belongs to."""
 INSTRUCTIONS = [line for line in (ROOT / "deploy/Dockerfile").read_text().splitlines() if not line.startswith("#")]
 
@@ -65,7 +66,8 @@ def test_every_process_runs_and_every_service_has_a_database_and_a_migration_and
     expected = {"demo", *TOOLS, *(process.name for process in PROCESSES)}
     expected |= {f"{service.name}-db" for service in SERVICES} | {f"migrate-{service.name}" for service in SERVICES}
     assert set(CONTAINERS) == expected
-    assert set(COMPOSE["volumes"]) == {f"{service.name}-data" for service in SERVICES} | {"edge-data"}
+    keeping = {service.name for service in SERVICES} | TOOLS.keys() - {"collector"}
+    assert set(COMPOSE["volumes"]) == {f"{name}-data" for name in keeping}
     profiles = {name: container["profiles"] for name, container in CONTAINERS.items() if "profiles" in container}
     assert profiles == {"demo": ["demo"]} | {name: [profile] for name, profile in TOOLS.items()}
 
@@ -77,10 +79,25 @@ def test_a_process_is_published_on_its_port_and_on_this_machine_only_unless_aske
     assert OVERRIDE[process.name] == {"ports": ports}
 
 
-def test_only_processes_are_published_and_without_the_override_only_the_edge() -> None:
+def test_only_processes_are_published_and_without_the_override_only_the_edge_and_grafana() -> None:
+    published = {name: found["ports"] for name, found in CONTAINERS.items() if "ports" in found}
     assert set(OVERRIDE) == {process.name for process in PROCESSES}
-    assert {name for name, found in CONTAINERS.items() if "ports" in found} == {"edge"}
-    assert all(port.startswith("${PUBLISH_ADDRESS:-127.0.0.1}:") for port in CONTAINERS["edge"]["ports"])
+    assert set(published) == {"edge", "grafana"}
+    assert all(port.startswith("${PUBLISH_ADDRESS:-127.0.0.1}:") for ports in published.values() for port in ports)
+
+
+def test_only_the_reader_of_logs_reaches_the_engine_and_nobody_reaches_it() -> None:
+    with_socket = [name for name in CONTAINERS if "docker.sock" in str(CONTAINERS[name].get("volumes"))]
+    assert with_socket == ["alloy"]
+    assert "--server.http.listen-addr=127.0.0.1:12345" in CONTAINERS["alloy"]["command"]
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_program_that_is_not_ours_has_one_version_and_its_files_are_there(tool: str) -> None:
+    assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+(@sha256:[0-9a-f]{64})?", CONTAINERS[tool]["image"])
+    for mount in CONTAINERS[tool]["volumes"]:
+        source = mount.split(":")[0]
+        assert not source.startswith("./") or (ROOT / source).exists(), source
 
 
 @each_process
