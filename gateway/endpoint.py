@@ -12,23 +12,28 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from graphql import GraphQLError
+from graphql import GraphQLError, OperationDefinitionNode
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, Refusal, TooLarge
 from chassis.neighbours.follower import Follower
 from chassis.neighbours.remote import Remote
 from chassis.neighbours.row_cache import Caches
+from chassis.process.websocket import is_handshake
 from chassis.request.context import current
 from chassis.request.idempotency_key import key_of
 from chassis.web.body import parse, read_body, require_media_type
-from chassis.web.negotiation import is_named, quality
+from chassis.web.negotiation import EVENT_STREAM, is_named, quality
 from chassis.web.problem import broken
 from chassis.web.query_string import is_text, parse_query
 from gateway import metrics, playground
+from gateway.execution.documents import Document
 from gateway.execution.operation import Executor, is_query, is_subscription
+from gateway.live.sse import GraphQLStream, GraphQLStreamResponse, whole_stream
 from gateway.live.subscriptions import Subscriptions
+from gateway.live.websocket import GraphQLSockets
 from gateway.requests import (
     Account,
     GraphQLAnswer,
@@ -48,6 +53,9 @@ log = logging.getLogger("graphql")
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 HTML = "text/html"
+NO_STREAM = "uma assinatura vai por WebSocket (subprotocolo graphql-transport-ws) ou com Accept: text/event-stream"
+TOLD_BY_EVENTS = (403, 410, 422)
+"""Refusals that a client of events gets as an event. A client library would repeat a request with these statuses."""
 Headers = dict[bytes, bytes]
 """A request's headers, by their names in lower case."""
 
@@ -83,8 +91,9 @@ class GraphQLEndpoint:
             introspection=introspection,
             caches=caches,
         )
+        self._sockets = GraphQLSockets(self.operations, subscriptions)
 
-    async def respond(self, request: Request) -> Response:
+    async def respond(self, request: Request) -> ASGIApp:
         """Answers one request: a browser with GraphiQL's page, everybody else with a GraphQL response."""
         headers: Headers = request.scope["fields"]
         accept = headers.get(b"accept", b"").decode("latin-1")
@@ -92,10 +101,14 @@ class GraphQLEndpoint:
             return playground.graphiql(asks_for_token=current().caller.anonymous)
         media_type, began, account = JSON, time.perf_counter(), Account(self.operations.rates, request.scope)
         try:
+            if b"upgrade" in headers and is_handshake(headers):
+                return await self._sockets.accept(request, account)
             media_type = negotiate(accept)
             current().caller.require()
             asked = GraphQLRequest.of(await _parameters(request, headers))
             answer = await self._executed(request, headers, asked, account, began)
+            if isinstance(answer, GraphQLStream):
+                return GraphQLStreamResponse(answer, account.headers)
         except RequestError as failure:
             metrics.record_refusal(began)
             answer = GraphQLAnswer(errors_text(failure.errors))
@@ -106,17 +119,22 @@ class GraphQLEndpoint:
             log.exception("unhandled exception", extra={"method": request.method, "path": request.url.path})
             metrics.record_refusal(began)
             answer = await self._refused(request, broken(), account)
+        more = {**account.headers, **answer.headers}
+        if media_type == EVENT_STREAM:
+            if answer.status is None or answer.status in TOLD_BY_EVENTS:
+                return PreparedResponse(whole_stream(answer.content), EVENT_STREAM, 200, more)
+            media_type = GRAPHQL_JSON
         status = answer.status or (200 if answer.executed or media_type == JSON else 400)
-        return JsonResponse(answer.content, media_type, status, {**account.headers, **answer.headers})
+        return PreparedResponse(answer.content, media_type, status, more)
 
     async def _executed(
         self, request: Request, headers: Headers, asked: GraphQLRequest, account: Account, began: float
-    ) -> GraphQLAnswer:
-        """Executes the operation that the request asks for. Raises RequestError, Refusal."""
+    ) -> GraphQLAnswer | GraphQLStream:
+        """Executes the operation that the request asks for, or opens its stream. Raises RequestError, Refusal."""
         document, operation = await self.operations.find(asked, account)
         if is_subscription(operation):
-            await account.charge_minimum()
-            raise RequestError([GraphQLError("uma assinatura se faz por WebSocket, ou com Accept: text/event-stream")])
+            request.scope["logged"] = {"operation": metrics.name_of(operation)}
+            return await self._subscribed(request, headers, asked, account, document, operation)
         if request.method != "POST" and not is_query(operation):
             raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
         request.scope["logged"] = {"operation": metrics.name_of(operation)}
@@ -131,6 +149,30 @@ class GraphQLEndpoint:
             shows_cost=headers.get(b"x-query-cost") == b"1",
             read_after=headers.get(b"read-after"),
         )
+
+    async def _subscribed(
+        self,
+        request: Request,
+        headers: Headers,
+        asked: GraphQLRequest,
+        account: Account,
+        document: Document,
+        operation: OperationDefinitionNode,
+    ) -> GraphQLStream:
+        """Opens a subscription whose events are the answer. Raises RequestError, Refusal."""
+        if request.method == "HEAD":
+            raise MethodNotAllowed("uma assinatura se faz por GET ou POST", headers={"Allow": "GET, POST"})
+        if not quality(headers.get(b"accept", b"").decode("latin-1"), EVENT_STREAM):
+            await account.charge_minimum()
+            raise RequestError([GraphQLError(NO_STREAM)])
+        stream = GraphQLStream(self.subscriptions, chunked=request.scope["http_version"] == "1.1")
+        last = headers.get(b"last-event-id", b"").decode("latin-1")
+        stream.begin(
+            await self.subscriptions.open(
+                document, operation, asked.variables, stream, account=account, last_event_id=last or None
+            )
+        )
+        return stream
 
     async def _refused(self, request: Request, refusal: Refusal, account: Account) -> GraphQLAnswer:
         """The answer to a request that is refused with a status of its own, as a GraphQL client can read it."""
@@ -153,10 +195,13 @@ class GraphQLEndpoint:
 
 @lru_cache(256)
 def negotiate(accept: str) -> str:
-    """The media type to answer with. Raises NotAcceptable when the client takes neither."""
+    """The media type to answer a query with: events only if the client takes nothing else, since some clients always
+    list them too. Raises NotAcceptable when the client takes none."""
     graphql, plain = quality(accept, GRAPHQL_JSON), quality(accept, JSON)
     if not graphql and not plain:
-        raise NotAcceptable(f"só há respostas em {GRAPHQL_JSON} e {JSON}")
+        if quality(accept, EVENT_STREAM):
+            return EVENT_STREAM
+        raise NotAcceptable(f"só há respostas em {GRAPHQL_JSON}, {JSON} e {EVENT_STREAM}")
     # A client that accepts GRAPHQL_JSON only by a wildcard is taken for an old one, and gets JSON as before.
     return GRAPHQL_JSON if graphql >= plain and (is_named(accept, GRAPHQL_JSON) or not plain) else JSON
 
@@ -193,7 +238,7 @@ async def _parameters(request: Request, fields: Headers) -> Any:
     return found
 
 
-class JsonResponse(Response):
+class PreparedResponse(Response):
     """A response whose usual headers are prepared once. Starlette would make them anew for each response."""
 
     def __init__(self, body: bytes, media_type: str, status: int, headers: Mapping[str, str]) -> None:
@@ -205,5 +250,5 @@ class JsonResponse(Response):
 
 USUAL = {
     media_type: ((b"content-type", f"{media_type}; charset=utf-8".encode()), (b"vary", b"Accept"))
-    for media_type in (JSON, GRAPHQL_JSON)
+    for media_type in (JSON, GRAPHQL_JSON, EVENT_STREAM)
 }

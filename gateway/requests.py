@@ -30,6 +30,7 @@ from gateway.positions import positions_text
 if TYPE_CHECKING:  # loaded where there is a limit only
     from chassis.identity.rates import RateLimit
 
+NO_HEADERS: Mapping[str, str] = {}
 ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
@@ -78,9 +79,12 @@ class RequestError(Exception):
 class Account:
     """Charges one request to its caller's share of the rate limit. Without one (`rates` is None) nothing happens."""
 
+    __slots__ = ("_client", "_rates", "headers")
+
     def __init__(self, rates: "RateLimit | None", scope: Scope) -> None:
-        self._rates, self._scope = rates, scope
-        self.headers: dict[str, str] = {}
+        # a subscription keeps its account, and should not keep the whole request with it
+        self._rates, self._client = rates, scope.get("client")
+        self.headers: Mapping[str, str] = NO_HEADERS
         """The `RateLimit` headers of the answer; empty until something is charged."""
 
     @property
@@ -91,13 +95,13 @@ class Account:
     def who(self) -> str:
         """Who is charged: the token's subject, or the address; of IPv6 the whole /64."""
         subject = current().caller.subject
-        address: str = (self._scope.get("client") or ("",))[0]
+        address: str = (self._client or ("",))[0]
         return f"address {network(address)}" if subject is None else f"subject {subject}"
 
     async def charge(self, cost: int) -> None:
         """Charges `cost`. Raises RateLimited when the share is used up, and then charges nothing."""
         if self._rates is not None:
-            self.headers = await self._rates.charge(self._scope, cost)
+            self.headers = await self._rates.charge({"client": self._client}, cost)
 
     async def charge_minimum(self) -> None:
         """Charges 1 if nothing was charged yet, since refusing a request is work too. Raises RateLimited."""

@@ -145,7 +145,8 @@ class ConnectionsState(ServerState):
         connections = cast("list[PeerConnection]", list(self.connections))
         for connection in connections:
             connection.check_deadlines(now)
-            unread[connection.peer.network] += connection.unread_bytes
+            if waiting := connection.unread_bytes:
+                unread[connection.peer.network] += waiting
         while unread.total() > self.settings.max_unread_bytes:
             [(largest, _)] = unread.most_common(1)
             longest = max((one for one in connections if one.peer.network == largest), key=lambda one: one.unread_bytes)

@@ -32,7 +32,7 @@ _library_log.setLevel(logging.WARNING)  # at DEBUG it would write every message,
 MAX_PARSED_BYTES = 4 * 1024
 """How much is parsed at once."""
 MAX_FRAMES_PER_SECOND = 1000
-DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
+PING = Frame(Opcode.PING, b"").serialize(mask=False)
 TOO_MANY_FRAMES = "mais de 1000 mensagens por segundo"
 TOO_SLOW = "a mensagem demorou demais para chegar"
 NOT_TEXT = "as mensagens devem ser textos"
@@ -44,30 +44,28 @@ def is_handshake(headers: Mapping[bytes, bytes]) -> bool:
 
 
 class WebSocket(LongConnection):
-    """One open WebSocket."""
+    """One open WebSocket. The library's object takes 2 kB, so there is one only while a message is arriving, and while
+    the socket closes."""
 
     __slots__ = (
-        "_buffered",
-        "_fragments",
-        "_frames",
-        "_frames_left",
-        "_heard",
-        "_late_at",
-        "_message_bytes",
-        "subprotocol",
+        *("_buffered", "_closing", "_fragments", "_frames_left", "_heard", "_late_at", "_message_bytes", "_parser"),
+        *("max_message_bytes", "subprotocol"),
     )
 
     def __init__(self, max_message_bytes: int) -> None:
-        self._frames = Protocol(Side.SERVER, max_size=max_message_bytes, logger=_library_log)
+        self.max_message_bytes = max_message_bytes
+        self.subprotocol: str | None = None
+        self._parser: Protocol | None = None
+        self._closing = False
+        """A close has been sent."""
         self._frames_left = MAX_FRAMES_PER_SECOND
-        self._fragments: list[bytes] = []
+        self._fragments: list[bytes] | None = None
         """The pieces of a message that has not ended, and its bytes on the wire."""
         self._message_bytes = self._buffered = 0
         self._late_at = inf
         """When the message that is arriving, or the answer to our close, must have arrived."""
         self._heard = True
         """Whether the peer has sent anything since the last ping."""
-        self.subprotocol: str | None = None
 
     def received(self, text: str) -> None:
         """The peer has sent a message."""
@@ -78,27 +76,37 @@ class WebSocket(LongConnection):
     @property
     def open(self) -> bool:
         """Whether messages can still be sent."""
-        return not self.transport.is_closing() and self._frames.state is State.OPEN
+        return not self._closing and not self.transport.is_closing()
 
     def send(self, text: bytes) -> None:
         """Sends a message, if the socket is still open."""
-        if self.open:
-            self._frames.send_text(text)
-            self._write()
+        self.send_frame(Frame(Opcode.TEXT, text).serialize(mask=False))
+
+    def send_frame(self, frame: bytes) -> None:
+        """Sends a message that is a frame already, if the socket is still open."""
+        if not self._closing:
+            self.write(frame)
 
     def close(self, code: int, reason: str) -> None:
         """Begins to close the socket. A peer that does not answer in time is cut off."""
         if self.open:
-            self._frames.send_close(code, reason)
-            self._write()
-            self._late_at = asyncio.get_running_loop().time() + self.state.peer_timeout
+            parser = self._parser = self._parser or self._new_parser()
+            parser.send_close(code, reason)
+            self._write(parser)
 
-    def _write(self) -> None:
-        for data in self._frames.data_to_send():
+    def _new_parser(self) -> Protocol:
+        return Protocol(Side.SERVER, max_size=self.max_message_bytes, logger=_library_log)
+
+    def _write(self, parser: Protocol) -> None:
+        """Writes what the library has to say, be it by itself."""
+        for data in parser.data_to_send():
             if data:
                 self.write(data)
             else:  # the library's sign for the end
                 self.finish()
+        if parser.state is not State.OPEN and not self._closing:
+            self._closing = True
+            self._late_at = asyncio.get_running_loop().time() + self.state.peer_timeout
 
     def drain(self) -> None:
         self.close(CloseCode.GOING_AWAY, "este processo está encerrando")
@@ -114,12 +122,13 @@ class WebSocket(LongConnection):
 
     def data_received(self, data: bytes) -> None:
         self._heard = True
+        parser = self._parser = self._parser or self._new_parser()
         # Long data is parsed in pieces, so that a flood is noticed before much was done for it.
         for at in range(0, len(data), MAX_PARSED_BYTES):
             piece = data[at : at + MAX_PARSED_BYTES]
-            self._frames.receive_data(piece)
-            frames = cast("list[Frame]", self._frames.events_received())
-            self._write()
+            parser.receive_data(piece)
+            frames = cast("list[Frame]", parser.events_received())
+            self._write(parser)
             self._buffer(len(piece) - sum(map(_wire_bytes, frames)))
             for frame in frames:
                 if not self.open:
@@ -127,29 +136,38 @@ class WebSocket(LongConnection):
                 self._take(frame)
             if self._frames_left < 0:
                 self.close(CloseCode.POLICY_VIOLATION, TOO_MANY_FRAMES)
-        if self.open:
-            if not self._buffered:
-                self._late_at = inf
-            elif self._late_at == inf:
+        if not self.open:
+            return
+        if self._buffered:
+            if self._late_at == inf:
                 self._late_at = asyncio.get_running_loop().time() + self.state.peer_timeout
+        else:
+            self._late_at = inf
+            self._drop_parser()
+
+    def _drop_parser(self) -> None:
+        if self._parser is not None:
+            # The library's object and its parser refer to each other, and the garbage collector runs rarely here.
+            vars(self._parser).clear()
+            self._parser = None
 
     def _take(self, frame: Frame) -> None:
         self._frames_left -= 1
         if frame.opcode is Opcode.BINARY:
             self.close(CloseCode.UNSUPPORTED_DATA, NOT_TEXT)
         elif frame.opcode is Opcode.TEXT or frame.opcode is Opcode.CONT:
-            self._fragments.append(bytes(frame.data))
+            fragments = self._fragments or []
+            fragments.append(bytes(frame.data))
             if not frame.fin:
                 held = _wire_bytes(frame)
                 self._message_bytes += held
+                self._fragments = fragments
                 self._buffer(held)
                 return
-            message = b"".join(self._fragments)
-            self._fragments.clear()
             self._buffer(-self._message_bytes)
-            self._message_bytes = 0
+            self._message_bytes, self._fragments = 0, None
             try:
-                text = message.decode()
+                text = b"".join(fragments).decode()
             except UnicodeDecodeError:
                 self.close(CloseCode.INVALID_DATA, "a mensagem não é UTF-8 válido")
             else:
@@ -184,8 +202,7 @@ class WebSocket(LongConnection):
             self.transport.abort()
         elif self.open:
             self._heard = False
-            self._frames.send_ping(b"")
-            self._write()
+            self.write(PING)
 
     # -- the transport's calls ---------------------------------------------------------------------------------
 
@@ -200,8 +217,12 @@ class WebSocket(LongConnection):
 
     def closed(self) -> None:
         self._buffer(-self._buffered)
-        # The library's object and its parser refer to each other, and the garbage collector runs rarely here.
-        vars(self._frames).clear()
+        self._drop_parser()
+
+
+def head_of_frame(size: int) -> bytes:
+    """What comes before a text of so many bytes in the frame that carries it."""
+    return Frame(Opcode.TEXT, bytes(size)).serialize(mask=False)[:-size]
 
 
 def _wire_bytes(frame: Frame) -> int:

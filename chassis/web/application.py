@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from logging import getLogger
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -32,7 +32,7 @@ log = getLogger("start")
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[ASGIApp]]
 BODY_METHODS = ("POST", "PUT", "PATCH")
 """The methods whose endpoints begin by reading the body."""
 
@@ -119,7 +119,9 @@ def build(
     app.add_exception_handler(Exception, _broken)
     app.direct = {spelled: endpoint for path, endpoint in (direct or {}).items() for spelled in (path + "/", path)}
     for path, endpoint in app.direct.items():  # the path without a slash comes last, since the metrics use that one
-        app.add_route(path, endpoint, methods=["GET", "POST"])
+        app.add_route(
+            path, cast("Any", endpoint), methods=["GET", "POST"]
+        )  # Starlette's type is narrower than its code
     inner: ASGIApp = app.route
     if rates:
         from chassis.identity.rates import RateLimitMiddleware

@@ -98,7 +98,7 @@ async def test_a_parameters_name_that_is_not_utf_8_is_400(gateway: Gateway) -> N
         ({"Content-Type": "application/json; charset=utf-16"}, 415),
         ({**JSON, "Content-Encoding": "gzip"}, 415),
         ({**JSON, "Accept": "text/html"}, 406),
-        ({**JSON, "Accept": "text/event-stream"}, 406),
+        ({**JSON, "Accept": "multipart/mixed"}, 406),
     ],
     ids=str,
 )
