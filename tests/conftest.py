@@ -139,7 +139,7 @@ def finish_log_lines() -> Iterator[None]:
 def early_in_a_minute() -> None:
     """Rates are counted for each minute of the clock. This keeps the charges of one test within one minute."""
     rest = 60 - time.time() % 60
-    if rest < 10:
+    if rest < 15:
         time.sleep(rest)
 
 

@@ -49,8 +49,8 @@ def server(tmp_path: Path) -> Iterator[Cluster]:
 
 @pytest.fixture
 def app(server: Cluster, request: pytest.FixtureRequest) -> FastAPI:
-    """pessoas, whose statements may take half a second, or as long as a test says."""
-    seconds: float = getattr(request, "param", 0.5)
+    """pessoas, whose statements may take two seconds, or as long as a test says."""
+    seconds: float = getattr(request, "param", 2.0)
     return pessoas.routes.create_app(
         DatabaseSettings.model_validate(
             {"database_url": server.url("pessoas"), "database_timeout": seconds, "log_level": "ERROR"}
@@ -65,6 +65,7 @@ async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
         app.router.lifespan_context(app),
         httpx2.AsyncClient(transport=transport, base_url="http://pessoas.test", timeout=PATIENCE) as client,
     ):
+        await until_good(client)
         yield client
 
 
@@ -134,6 +135,7 @@ async def test_killed_connections_cost_no_client_an_error(server: Cluster, clien
         assert {answer if isinstance(answer, int) else answer.status_code for answer in answers} == {200, 201}
 
 
+@pytest.mark.parametrize("app", [0.5], indirect=True)
 async def test_a_connection_that_the_server_has_ended_is_no_fault_of_ours_when_the_time_is_over_too(
     server: Cluster, app: FastAPI, client: httpx2.AsyncClient
 ) -> None:
@@ -190,9 +192,12 @@ async def test_a_database_that_is_not_migrated_is_not_ready(server: Cluster, cli
     assert (old.status_code, empty.status_code) == (503, 503)
 
 
+@pytest.mark.parametrize("app", [0.5], indirect=True)  # much less than a neighbour waits
 async def test_a_frozen_database_is_the_services_failure_and_opens_the_breaker(server: Cluster, app: FastAPI) -> None:
     service = ServiceNetwork("pessoas", app, [])
     async with on_a_socket(service), Remote("pessoas", service.url) as asking:
+        async with httpx2.AsyncClient(base_url=service.url) as client:
+            await until_good(client)
         await asking.write("POST", PESSOAS.path, orjson.loads, {"nome_pessoa": "Ana"})
         frozen = backends(server)
         for process in frozen:
@@ -342,7 +347,7 @@ async def test_a_database_that_cannot_be_reached_is_one_warning_with_the_cause(
     server: Cluster, said: list[logging.LogRecord], place: str, cause: str
 ) -> None:
     url = "postgresql://" + place.format(password=PASSWORD, host=HOST, port=server.port, closed=free_ports(1))
-    settings = {"database_url": url, "database_timeout": 0.5, "log_level": "ERROR"}
+    settings = {"database_url": url, "database_timeout": 1, "log_level": "ERROR"}
     app = pessoas.routes.create_app(DatabaseSettings.model_validate(settings))
     transport = httpx2.ASGITransport(app=app)
     async with (
