@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 IN_PARALLEL := -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run restart token psql backup restore upgrade-database new-password test test-system check bench bench-rest bench-gateway bench-system format plan service render pictures fuzz fuzz-rest fuzz-plans faults attack migration sbom release release-notes peers ready
+.PHONY: help setup run restart token psql backup restore upgrade-database new-password test test-system check bench bench-rest bench-gateway bench-system format plan service render pictures fuzz fuzz-rest fuzz-plans faults check-cache attack migration sbom release release-notes peers ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ fuzz-plans: setup ## Compare plans with the reference executor on 50,000 random 
 
 faults: setup ## Break every part of the system under load, and check what clients see, 5 minutes (ARGS="--only PostgreSQL" or ARGS=--write)
 	$(RUN) -m tests.faults $(ARGS)
+
+check-cache: setup ## Try to get a wrong row out of gateways that keep rows (ARGS="--seconds 600 --runs 10 --workers 2" BUG=fill)
+	$(RUN) -m tests.cache_checker $(ARGS)
 
 attack: setup ## Attack the running system, and measure how it slows others down (7 minutes; ARGS=--write)
 	$(RUN) -m tests.attacks $(ARGS)

@@ -30,11 +30,15 @@ ISSUER = "solicita-local"
 AUDIENCE = "solicita"
 ALGORITHM = "ES256"
 ALL = [f"{service.name}:{right}" for service in topology.SERVICES for right in ("read", "write")]
+FOLLOW = [f"{service.name}:changes" for service in topology.SERVICES]
+FOLLOWER_SECONDS = 365 * 24 * 3600
+"""How long the token of our own processes is good; each start of the system makes another one."""
 
 
 def settings(data_dir: Path) -> dict[str, str]:
-    """Writes the public key into its folder, unless it is there already; returns the environment variables that make a
-    process trust it."""
+    """Writes the public key into its folder, unless it is there already, and a token by which the processes may follow
+    the changes of one another. Returns the environment variables that make a process trust the key, and have the token.
+    """
     jwks = data_dir / "public-keys" / "jwks.json"
     public = json.dumps({"keys": [_public(_key(data_dir))]}, indent=2) + "\n"
     if not jwks.exists() or jwks.read_text() != public:
@@ -44,7 +48,13 @@ def settings(data_dir: Path) -> dict[str, str]:
         draft.chmod(0o644)  # whatever the umask is, since the users in containers must read the file too
         jwks.parent.chmod(0o755)
         draft.replace(jwks)
-    return {"AUTH_JWKS": str(jwks), "AUTH_ISSUER": ISSUER, "AUTH_AUDIENCE": AUDIENCE}
+    follower = data_dir / "follower-token"
+    draft = follower.with_suffix(f".{os.getpid()}")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(mint(data_dir, subject="follower", scopes=FOLLOW, seconds=FOLLOWER_SECONDS))
+    draft.replace(follower)
+    trust = {"AUTH_JWKS": str(jwks), "AUTH_ISSUER": ISSUER, "AUTH_AUDIENCE": AUDIENCE}
+    return {**trust, "FOLLOWER_TOKEN_FILE": str(follower)}
 
 
 def mint(data_dir: Path, *, subject: str = "dev", scopes: Iterable[str] = ALL, seconds: int = 3600) -> str:
