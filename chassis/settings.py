@@ -69,7 +69,86 @@ def _host(value: str) -> str:
     return name
 
 
-class ProcessSettings(BaseSettings):
+PAIRS = re.compile(r"([^=,\s]+\s*=[^,]*(,\s*[^=,\s]+\s*=[^,]*)*)?")
+
+
+def _pairs(value: str) -> str:
+    """Names with values, as OpenTelemetry writes them in one variable."""
+    if not PAIRS.fullmatch(value.strip(" ,")):
+        raise PydanticCustomError("pairs", "must be name=value, separated by commas")
+    return value
+
+
+def _collector(value: str) -> str:
+    """The URL of an OTLP receiver; empty when there is none."""
+    return value and str(HttpUrl(value)).rstrip("/")
+
+
+Pairs = Annotated[str, AfterValidator(_pairs)]
+CollectorUrl = Annotated[str, AfterValidator(_collector)]
+Milliseconds = Annotated[int, Field(ge=1, le=600_000)]
+
+
+class TraceSettings(BaseSettings):
+    """OpenTelemetry's own variables, with the meaning that its specification gives them. Those with TRACES in their
+    names go before those without."""
+
+    otel_sdk_disabled: bool = False
+    otel_traces_exporter: Literal["otlp", "none"] = "otlp"
+    otel_service_name: str = ""
+    otel_resource_attributes: Pairs = ""
+    otel_traces_sampler: Literal[
+        "always_on",
+        "always_off",
+        "traceidratio",
+        "parentbased_always_on",
+        "parentbased_always_off",
+        "parentbased_traceidratio",
+    ] = "parentbased_traceidratio"
+    otel_traces_sampler_arg: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """The share of the traces that begin here that is sampled."""
+    otel_exporter_otlp_endpoint: CollectorUrl = ""
+    """Where spans are sent; none are made without it."""
+    otel_exporter_otlp_protocol: Literal["http/protobuf"] = "http/protobuf"
+    otel_exporter_otlp_headers: Pairs = ""
+    otel_exporter_otlp_timeout: Milliseconds = 10_000
+    otel_exporter_otlp_compression: Literal["none", "gzip", "deflate"] = "none"
+    otel_exporter_otlp_certificate: FilePath | None = None
+    """PEM file of the authorities whose certificates the receiver may have."""
+    otel_exporter_otlp_client_certificate: FilePath | None = None
+    otel_exporter_otlp_client_key: FilePath | None = None
+    otel_exporter_otlp_traces_endpoint: CollectorUrl = ""
+    otel_exporter_otlp_traces_protocol: Literal["http/protobuf"] | None = None
+    otel_exporter_otlp_traces_headers: Pairs = ""
+    otel_exporter_otlp_traces_timeout: Milliseconds | None = None
+    otel_exporter_otlp_traces_compression: Literal["none", "gzip", "deflate"] | None = None
+    otel_exporter_otlp_traces_certificate: FilePath | None = None
+    otel_exporter_otlp_traces_client_certificate: FilePath | None = None
+    otel_exporter_otlp_traces_client_key: FilePath | None = None
+    otel_bsp_schedule_delay: Milliseconds = 5000
+    """How long spans are collected before they are sent together."""
+    otel_bsp_export_timeout: Milliseconds = 30_000
+    otel_bsp_max_queue_size: Annotated[int, Field(ge=1, le=100_000)] = 2048
+    """Spans that may wait to be sent."""
+    otel_bsp_max_export_batch_size: Annotated[int, Field(ge=1, le=100_000)] = 512
+
+    @field_validator("otel_bsp_max_export_batch_size")
+    @classmethod
+    def _require_room_for_one_batch(cls, value: int, info: ValidationInfo) -> int:
+        if value > info.data.get("otel_bsp_max_queue_size", value):
+            raise PydanticCustomError("room", "must be at most OTEL_BSP_MAX_QUEUE_SIZE")
+        return value
+
+    @property
+    def traces_endpoint(self) -> str:
+        """The URL that spans are sent to; empty while traces are off."""
+        if self.otel_sdk_disabled or self.otel_traces_exporter == "none":
+            return ""
+        base = self.otel_exporter_otlp_endpoint
+        return self.otel_exporter_otlp_traces_endpoint or (base and f"{base}/v1/traces")
+
+
+class ProcessSettings(TraceSettings):
     """The settings of every process."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
@@ -306,7 +385,10 @@ def settings_of(process: str) -> type[ProcessSettings]:
     return found
 
 
-SECRETS = ("DATABASE_URL", "RATE_LIMIT_URL", "NEIGHBOUR_PROXY")
+SECRETS = (
+    *("DATABASE_URL", "RATE_LIMIT_URL", "NEIGHBOUR_PROXY"),
+    *("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"),
+)
 """Variables whose values may contain a password. Each may be in a file instead, which `DATABASE_URL_FILE` names, as
 container engines and Kubernetes hand out secrets."""
 
@@ -344,7 +426,8 @@ def faults(*kinds: type[ProcessSettings], **overrides: Any) -> list[str]:
         except ValidationError as failure:
             for error in failure.errors():
                 name = str(error["loc"][0]).upper()
-                value = "" if "URL" in name or name in SECRETS else os.environ.get(name)  # it may contain a password
+                secret_value = "URL" in name or "ENDPOINT" in name or name in SECRETS  # it may contain a password
+                value = "" if secret_value else os.environ.get(name)
                 lines.setdefault(name, f"{name}: {error['msg']}" + (f" (it is {value!r})" if value else ""))
     return list(lines.values())
 

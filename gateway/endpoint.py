@@ -28,7 +28,7 @@ from chassis.web.body import parse, read_body, require_media_type
 from chassis.web.negotiation import EVENT_STREAM, is_named, quality
 from chassis.web.problem import broken
 from chassis.web.query_string import is_text, parse_query
-from gateway import metrics, playground
+from gateway import metrics, playground, traces
 from gateway.execution.documents import Document
 from gateway.execution.operation import Executor, is_query, is_subscription
 from gateway.live.sse import GraphQLStream, GraphQLStreamResponse, whole_stream
@@ -138,6 +138,7 @@ class GraphQLEndpoint:
         if request.method != "POST" and not is_query(operation):
             raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
         request.scope["logged"] = {"operation": metrics.name_of(operation)}
+        traces.name_span(operation)
         return await self.operations.run(
             document,
             operation,

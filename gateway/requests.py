@@ -18,7 +18,7 @@ from chassis.neighbours.remote import Remote
 from chassis.neighbours.row_cache import Caches
 from chassis.request.addresses import network
 from chassis.request.context import current
-from gateway import metrics
+from gateway import metrics, traces
 from gateway.context import Claim, Context
 from gateway.errors import PersistedQueryNotSupportedError, code_of, formatted, formatted_all, log_faults
 from gateway.execution.documents import Document
@@ -204,6 +204,7 @@ class Operations:
         content = [b'{"data":', result.data]
         if result.errors:
             log_faults(result.errors)
+            traces.mark_failure(result.errors)
             content += b',"errors":', orjson.dumps(formatted_all(result.errors))
         extensions: dict[str, Any] = {}
         if shows_cost:

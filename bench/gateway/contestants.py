@@ -32,6 +32,7 @@ class Contestant:
     dialect: Dialect = GRAPHQL
     packages: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    """More variables. A value may name one with the URL of a service: `{CATALOGO_URL}`."""
     folder: Path = ROOT
     concurrency: int = 32
     """The highest number of requests that it can serve at once."""
@@ -55,6 +56,15 @@ PYTHON = [
     Contestant("reference", "this gateway, plans off", (*SERVE, "bench.gateway.python.reference")),
     Contestant(
         "unprotected", "this gateway, without breaker, bulkhead, retries", (*SERVE, "bench.gateway.python.unprotected")
+    ),
+    *(
+        Contestant(
+            f"traced-{ratio}",
+            f"this gateway, with traces, of which {ratio} are sampled",
+            (*SERVE, "gateway"),
+            environment={"OTEL_EXPORTER_OTLP_ENDPOINT": "{CATALOGO_URL}", "OTEL_TRACES_SAMPLER_ARG": ratio},
+        )
+        for ratio in ("0", "0.05", "1")
     ),
     Contestant(
         "own-client",
@@ -164,7 +174,8 @@ def start(contestant: Contestant, port: int, urls: Mapping[str, str], directory:
 
     Raises OSError or CalledProcessError.
     """
-    variables = {**environment(), **urls, "PORT": str(port), **contestant.environment}
+    own = {name: value.format(**urls) for name, value in contestant.environment.items()}
+    variables = {**environment(), **urls, "PORT": str(port), **own}
 
     def filled(command: tuple[str, ...]) -> list[str]:
         return [part.format(port=port, directory=directory) for part in command]

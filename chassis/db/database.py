@@ -15,8 +15,9 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, LiteralString, Self, TypeVar, cast
 
 import psycopg
@@ -26,8 +27,10 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from chassis.bulkhead import Bulkhead, FullError
 from chassis.db import metrics
+from chassis.db.spans import StatementSpan, described, kind_of
 from chassis.errors import Busy, Contended, DeadlineExceeded, TooSlow, Unavailable
 from chassis.request import context, deadline
+from chassis.request.spans import Recording, new_span_id
 from chassis.settings import DatabaseSettings
 from chassis.text import FOLD_VERSION
 
@@ -74,9 +77,12 @@ class Outage:
 
 
 class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
-    """A connection that remembers the time-out that its server was told; None means the pool's default."""
+    """A connection that remembers what its server was told."""
 
     timeout_ms: int | None = None
+    """The time-out of statements; None means the pool's default."""
+    described: Mapping[str, Any] = {}
+    """What spans say of the database."""
 
     @classmethod
     async def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
@@ -89,6 +95,7 @@ class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
             outage.began(failure)
             raise
         outage.ended()
+        connection.described = described(connection)
         return connection
 
 
@@ -283,14 +290,46 @@ class _DeadlockError(_ConnectionLostError):
         super().__init__(timed_out=False)
 
 
-async def _execute(
+def _execute(
     connection: DatabaseConnection, sql: str, values: Sequence[Any], row: AsyncRowFactory[T], seconds: float
+) -> Awaitable[list[T]]:
+    """Runs one statement. A trace that is recorded can be seen in PostgreSQL too: it is in a comment."""
+    trace = context.current().trace
+    if trace is None or (trace.recording is None and not trace.sampled):
+        return _run(connection, sql, values, row, seconds)
+    if trace.recording is None:
+        return _run(connection, sql, values, row, seconds, trace.traceparent(trace.span_id))
+    span_id = new_span_id() if trace.sampled else ""
+    traceparent = trace.traceparent(span_id) if trace.sampled else ""
+    return _recorded(
+        connection, sql, span_id, trace.recording, _run(connection, sql, values, row, seconds, traceparent)
+    )
+
+
+async def _recorded(
+    connection: DatabaseConnection, sql: str, span_id: str, recording: Recording, running: Awaitable[T]
+) -> T:
+    began, failure = time.monotonic(), ""
+    try:
+        return await running
+    except BaseException as error:
+        failure = kind_of(error)
+        raise
+    finally:
+        recording.add(partial(StatementSpan, connection.described, sql, span_id, began, time.monotonic(), failure))
+
+
+async def _run(
+    connection: DatabaseConnection,
+    sql: str,
+    values: Sequence[Any],
+    row: AsyncRowFactory[T],
+    seconds: float,
+    traceparent: str = "",
 ) -> list[T]:
     timed_out = False
-    trace = context.current().trace
-    sampled = trace is not None and trace.sampled
-    if trace is not None and sampled:
-        sql = f"{sql} /*traceparent='{trace.parent()}'*/"
+    if traceparent:
+        sql = f"{sql} /*traceparent='{traceparent}'*/"
 
     def hang_up() -> None:
         nonlocal timed_out
@@ -305,7 +344,7 @@ async def _execute(
     try:
         cursor: AsyncCursor[T] = connection.cursor(row_factory=row)
         # A trace comment makes each statement unique, so preparing it is not worth while.
-        await cursor.execute(cast("LiteralString", sql), values, prepare=False if sampled else None)
+        await cursor.execute(cast("LiteralString", sql), values, prepare=False if traceparent else None)
         return [] if cursor.rownumber is None else await cursor.fetchall()
     except errors.LockNotAvailable as failure:
         raise Contended(CONTENDED) from failure

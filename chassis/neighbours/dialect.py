@@ -35,6 +35,7 @@ from chassis.errors import (
 from chassis.neighbours import metrics
 from chassis.neighbours.breaker import Breaker
 from chassis.neighbours.default_transport import DefaultTransport
+from chassis.neighbours.spans import RunningCall, described
 from chassis.neighbours.transport import (
     Answer,
     AnswerMemory,
@@ -48,6 +49,7 @@ from chassis.neighbours.transport import (
     header_line,
 )
 from chassis.request import context, deadline
+from chassis.request.spans import new_span_id
 from chassis.settings import NeighbourSettings
 
 log = logging.getLogger("remote")
@@ -110,6 +112,7 @@ class DialectClient:
         self._retry_ratio = settings.retry_budget
         self._retry_tokens = MAX_RETRY_TOKENS if settings.retry_budget else 0.0
         self.calls = metrics.Calls(name)
+        self.described = described(name, base_url)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __aenter__(self) -> Self:
@@ -142,12 +145,18 @@ class DialectClient:
         began: float | None = None,
         first: Answer | Exception | None = None,
         on_value: OnValue[T] | None = None,
+        recorded: RunningCall | None = None,
     ) -> T:
         """One whole call; only an answer with this `status` is good. When an attempt was made before, `began` is its
-        start and `first` what came of it."""
-        began, failed_by = began or time.monotonic(), None
+        start, `first` what came of it, and `recorded` the call if it is recorded."""
+        if began is None:
+            began, trace = time.monotonic(), context.current().trace
+            if trace and trace.recording:
+                recorded = RunningCall(trace.recording, new_span_id(), [])
+        failed_by, answered = None, 0
         try:
-            answer = await self._answer(request, headers, repeatable, first)
+            answer = await self._answer(request, headers, repeatable, first, recorded)
+            answered = answer.status
             if answer.status >= 400:
                 raise self._refusal(answer, is_write)
             try:
@@ -166,11 +175,19 @@ class DialectClient:
             failed_by = failure
             raise
         finally:
-            self.calls.record(time.monotonic() - began, failed_by)
+            now = time.monotonic()
+            self.calls.record(now - began, failed_by)
+            if recorded:
+                recorded.end(self.described, request, began, now, answered, failed_by)
             del failed_by  # its traceback keeps this frame in memory, and with it the answer
 
     async def _answer(
-        self, request: OutgoingRequest, headers: str, repeatable: bool, first: Answer | Exception | None
+        self,
+        request: OutgoingRequest,
+        headers: str,
+        repeatable: bool,
+        first: Answer | Exception | None,
+        recorded: RunningCall | None,
     ) -> Answer:
         """The answer, after at most one retry."""
         if first is None:
@@ -181,7 +198,7 @@ class DialectClient:
         while True:
             try:
                 if first is None:
-                    return await self._attempt(request, headers, repeatable)
+                    return await self._attempt(request, headers, repeatable, recorded)
                 if isinstance(first, Answer):
                     return first
                 raise first
@@ -197,9 +214,13 @@ class DialectClient:
             first, retried = None, True
             self._retry_tokens -= 1
             self.calls.retries.value += 1
+            if recorded:
+                recorded.resends += 1
             await asyncio.sleep(RETRY_PAUSE * random.random())  # noqa: S311 - jitter, not a secret
 
-    async def _attempt(self, request: OutgoingRequest, headers: str, repeatable: bool) -> Answer:
+    async def _attempt(
+        self, request: OutgoingRequest, headers: str, repeatable: bool, recorded: RunningCall | None
+    ) -> Answer:
         """One attempt. Raises TransportError. Raises a Refusal of its own when it may not call the neighbour at all."""
         if self.breaker.open:
             raise self._attributed(Unavailable(f"{self.name} não está respondendo"))
@@ -214,7 +235,7 @@ class DialectClient:
             raise self._logged(Unavailable(f"{self.name} está ocupado"), failure) from failure
         try:
             remaining = attempt_ends - time.monotonic()
-            all_headers = call_headers(remaining, request.content) + headers
+            all_headers = call_headers(remaining, request.content, recorded and recorded.span_id) + headers
             answer = await self.transport.send(request, all_headers, seconds=remaining, repeatable=repeatable)
         except TransportError as failure:
             self.record_failure(failure, seconds)
@@ -329,12 +350,12 @@ def _retry_seconds(retry_after: str) -> int | None:
         return None
 
 
-def call_headers(seconds: float, content: bytes | None) -> str:
-    """The header lines of a call that may take `seconds`."""
+def call_headers(seconds: float, content: bytes | None, span_id: str | None) -> str:
+    """The header lines of a call that may take `seconds`. They name this span, or else that of the current request."""
     trace, _, caller = context.current()
     lines = f"{deadline.HEADER}: {max(1, int(seconds * DOWNSTREAM_SHARE * 1000))}\r\n"
     if trace is not None:
-        lines += trace.header_lines()
+        lines += trace.header_lines(span_id or trace.span_id)
     if caller.token:
         lines += header_line("Authorization", f"Bearer {caller.token}")
     if content is not None:

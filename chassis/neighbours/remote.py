@@ -10,7 +10,7 @@ import orjson
 from chassis.neighbours.dialect import DialectClient, OnValue
 from chassis.neighbours.shared_read import PendingRead, ReadKey, SharedRead
 from chassis.neighbours.transport import AnswerMemory, OutgoingRequest, header_line
-from chassis.request import context, deadline
+from chassis.request import context
 from chassis.settings import NeighbourSettings
 
 T = TypeVar("T")
@@ -76,16 +76,17 @@ class Remote(DialectClient):
         `JOIN_SECONDS` before.
         """
         content = None if body is None else _dumps(body)
-        ends_at = deadline.current()
+        trace, ends_at, caller = context.current()
         # callers with different tokens may get different answers
-        key = (path, content, self._writes, context.current().caller.token)
+        key = (path, content, self._writes, caller.token)
         shared = self.shared_reads.get(key)
         young = shared is not None and joins and time.monotonic() - shared.began < JOIN_SECONDS
         if shared is not None and young and shared.deadline <= ends_at:
             self.calls.joined.value += 1
+            shared.link(trace)
             return shared.join()
         request = OutgoingRequest("GET" if body is None else "POST", path, content, search)
-        reading = SharedRead(self, self.shared_reads, request, decode, ends_at, on_value)
+        reading = SharedRead(self, self.shared_reads, request, decode, ends_at, trace, on_value)
         if reading.seconds == self.timeout and not young:  # only reads with the full time-out may be joined
             if shared is not None:
                 shared.key = None  # from now on the newer one is joined

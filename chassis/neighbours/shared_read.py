@@ -6,10 +6,14 @@ import asyncio
 import time
 from collections.abc import Callable, Generator
 from contextvars import copy_context
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from chassis.neighbours.dialect import DialectClient, OnValue, call_headers
+from chassis.neighbours.spans import CallSpan, RunningCall, link_both
 from chassis.neighbours.transport import Answer, Exchange, OutgoingRequest, StaleConnection, TransportError
+from chassis.request.spans import Link, Recording, new_span_id
+from chassis.request.trace_context import Trace
 
 T = TypeVar("T")
 
@@ -50,12 +54,16 @@ class SharedRead(Generic[T]):
         "_context",
         "_decode",
         "_exchange",
+        "_links",
         "_on_value",
+        "_recording",
         "_remote",
         "_request",
         "_shared_reads",
         "_slots",
+        "_span_id",
         "_task",
+        "_trace",
         "began",
         "deadline",
         "key",
@@ -70,6 +78,7 @@ class SharedRead(Generic[T]):
         request: OutgoingRequest,
         decode: Callable[[bytes], T],
         deadline: float,
+        trace: Trace | None,
         on_value: OnValue[T] | None,
     ) -> None:
         self._shared_reads = shared_reads
@@ -85,12 +94,17 @@ class SharedRead(Generic[T]):
         self._exchange: Exchange | None = None
         self._task: asyncio.Task[T] | None = None
         self._context = copy_context()
+        self._recording: Recording | None = None
+        """That of the request that began the read; None while traces are off."""
+        if trace is not None and trace.recording is not None:
+            self._recording, self._trace, self._span_id = trace.recording, trace, new_span_id()
+            self._links: list[Link] = []
 
     def start(self) -> None:
         remote, request, seconds = self._remote, self._request, self.seconds
         if not remote.breaker.open and seconds > 0 and self._slots.try_enter():
             try:
-                headers = call_headers(seconds, request.content)
+                headers = call_headers(seconds, request.content, self._span_id if self._recording else None)
                 self._exchange = remote.transport.begin(request, headers, seconds=seconds, on_end=self._on_answer)
             finally:
                 if self._exchange is None:
@@ -99,6 +113,14 @@ class SharedRead(Generic[T]):
                 remote.refill_retry_budget()
                 return
         self._run_call(None)
+
+    def _running_call(self) -> RunningCall | None:
+        return RunningCall(self._recording, self._span_id, self._links) if self._recording else None
+
+    def link(self, trace: Trace | None) -> None:
+        """The request of `trace` waits for this read too."""
+        if self._recording is not None:
+            link_both(self._trace, self._span_id, self._links, trace)
 
     def join(self) -> PendingRead[T]:
         waiter: asyncio.Future[T] = self._remote.loop.create_future()
@@ -124,7 +146,12 @@ class SharedRead(Generic[T]):
                 self._run_call(outcome)
                 return
             remote.breaker.record(failed=False)
-            remote.calls.record(time.monotonic() - self.began)
+            now = time.monotonic()
+            remote.calls.record(now - self.began)
+            if self._recording is not None:
+                self._recording.add(
+                    partial(CallSpan, remote.described, self._request, self._span_id, self.began, now, 200, self._links)
+                )
             if self._on_value is not None:
                 self._on_value(value, outcome)
             for waiter in self.close():
@@ -144,6 +171,7 @@ class SharedRead(Generic[T]):
             began=self.began,
             first=first,
             on_value=self._on_value,
+            recorded=self._running_call(),
         )
         self._task = self._remote.loop.create_task(call, context=self._context)
         self._task.add_done_callback(self._on_call_done)
@@ -172,6 +200,9 @@ class SharedRead(Generic[T]):
             self._exchange.cancel()
             self._exchange = None
             self._slots.leave()
-            self._remote.calls.record(time.monotonic() - self.began, asyncio.CancelledError())
+            now, cancelled = time.monotonic(), asyncio.CancelledError()
+            self._remote.calls.record(now - self.began, cancelled)
+            if running := self._running_call():
+                running.end(self._remote.described, self._request, self.began, now, 0, cancelled)
         elif self._task is not None:
             self._task.cancel()

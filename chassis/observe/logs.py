@@ -1,4 +1,5 @@
-"""Logs are JSON, one object in each line, on standard output (12-factor). Each line contains the request's id.
+"""Logs are JSON, one object in each line, on standard output (12-factor). A line about a request names its trace and
+span.
 
 With `LOG_FORMAT=text` the same lines are written for people (`readable.py`).
 """
@@ -28,6 +29,12 @@ _http = logging.getLogger("http")
 log = logging.getLogger("process")
 
 
+def add_trace(line: dict[str, Any]) -> None:
+    """Adds the members that name the current request's span, as OpenTelemetry calls them where logs are not its own."""
+    if trace := context.current().trace:
+        line["trace_id"], line["span_id"], line["trace_flags"] = trace.trace_id, trace.span_id, trace.flags
+
+
 class JsonFormatter(logging.Formatter):
     """Formats `logger.info("msg", extra={...})` as one JSON line. The members of `extra` stand beside the message."""
 
@@ -43,8 +50,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if trace := context.current().trace:
-            line["request_id"] = trace.trace_id
+        add_trace(line)
         line |= {key: value for key, value in record.__dict__.items() if key not in STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -138,8 +144,7 @@ def access(
         # A path may have bytes that are not UTF-8. They come as lone surrogates, which JSON may not contain.
         "message": f"{method} {path}".encode(errors="replace").decode(),
     }
-    if trace := context.current().trace:
-        line["request_id"] = trace.trace_id
+    add_trace(line)
     line["status"], line["milliseconds"], line["client"] = status, round(seconds * 1000, 2), client
     if more:
         line |= more

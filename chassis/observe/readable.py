@@ -1,6 +1,6 @@
 """Log lines for people at a terminal: `LOG_FORMAT=text`.
 
-    16:04:05.123 INFO    http GET /api/things/ status=200 milliseconds=1.87 request_id=4bf92f3577b34da6a3ce929d0e0e4736
+    16:04:05.123 INFO    http GET /api/things/ status=200 milliseconds=1.87 trace_id=4bf92f3577b34da6a3ce929d0e0e4736
 
 A line may contain text from a client, and a terminal obeys control characters: none of them is written.
 """
@@ -13,9 +13,9 @@ from typing import Any
 
 GREY, RED, YELLOW, BLUE = 90, 31, 33, 34
 COLOURS = {"DEBUG": GREY, "INFO": BLUE, "WARNING": YELLOW, "ERROR": RED, "CRITICAL": RED}
-PLACED = ("time", "level", "process", "logger", "message", "exception", "request_id")
-"""Members that are not written as name=value. `process` is not written at all: a program that shows several processes
-puts their names before their lines."""
+PLACED = ("time", "level", "process", "logger", "message", "exception", "trace_id", "span_id", "trace_flags")
+"""Members that are not written as name=value. `process` is not written at all, since a program that shows several
+processes puts their names before their lines; nor is what tells people no more than `trace_id`."""
 
 
 def coloured() -> bool:
@@ -42,8 +42,8 @@ def readable(line: dict[str, Any], *, coloured: bool) -> str:
         _printable(line["message"]),
     ]
     more = {name: value for name, value in line.items() if name not in PLACED}
-    if "request_id" in line:
-        more["request_id"] = line["request_id"]
+    if "trace_id" in line:
+        more["trace_id"] = line["trace_id"]
     words += [paint(f"{name}=", GREY) + _value(value) for name, value in more.items()]
     below = str(line.get("exception", "")).splitlines()
     return "\n    ".join((" ".join(words), *map(_printable, below)))

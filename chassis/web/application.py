@@ -27,6 +27,7 @@ from chassis.web.versions import DeprecationMiddleware, Deprecations
 if TYPE_CHECKING:
     from chassis.identity.keys import KeySet
     from chassis.identity.rates import RateLimit
+    from chassis.observe.traces import Tracer
 
 log = getLogger("start")
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -87,11 +88,12 @@ def build(
     and `page_headers` what web pages may send beside what they may send to every process."""
     logs.configure(name, settings.log_level, settings.log_format)
     metrics.set_build_info(name, VERSION)
-    keys = _keys(settings)
+    keys, tracer = _keys(settings), _tracer(name, settings)
 
     @asynccontextmanager
     async def whole_lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with (
+            tracer.sending() if tracer else nullcontext(),
             scrape.keep_measuring(settings.metrics_dir),
             keys.fetched_in_background() if keys else nullcontext(),
             lifespan(app),
@@ -134,6 +136,7 @@ def build(
         metrics.Requests(app.router.routes),
         settings.cors_origins,
         event_streams,
+        tracer,
     )
     if deprecations:
         app.edge = DeprecationMiddleware(app.edge, deprecations)
@@ -150,6 +153,15 @@ def rate_limit(name: str, limit: int, url: str) -> "RateLimit | None":
     from chassis.identity.rates import RateLimit
 
     return RateLimit(name, limit, url)
+
+
+def _tracer(name: str, settings: ProcessSettings) -> "Tracer | None":
+    """What makes traces; None while no receiver of them is named."""
+    if not settings.traces_endpoint:
+        return None
+    from chassis.observe.traces import Tracer  # the SDK takes memory, which is not needed without traces
+
+    return Tracer(name, settings)
 
 
 def _keys(settings: ProcessSettings) -> "KeySet | None":

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,6 +22,9 @@ from chassis.request.headers import combined
 from chassis.web import cors
 from chassis.web.negotiation import EVENT_STREAM, quality
 from chassis.web.problem import broken, problem
+
+if TYPE_CHECKING:  # loaded only where traces are on
+    from chassis.observe.traces import Tracer
 
 log = logging.getLogger("http")
 MONITORING_PATHS = ("/health/", "/metrics")
@@ -43,8 +47,9 @@ class RequestMiddleware:
         requests: metrics.Requests,
         origins: Iterable[str] = (),
         event_streams: Collection[str] = (),
+        tracer: "Tracer | None" = None,
     ) -> None:
-        self.app = app
+        self.app, self.tracer = app, tracer
         self.event_streams = event_streams
         """Paths that also answer with events."""
         self.origins = frozenset(origin.encode() for origin in origins)
@@ -62,12 +67,17 @@ class RequestMiddleware:
         scope["fields"] = headers = combined(scope["headers"])  # also used by inner layers
         trace = trace_context.read(headers)
         arrived: float = scope.get("arrived") or time.monotonic()
+        answered = 0.0
+        monitoring = scope["path"].startswith(MONITORING_PATHS)
+        recording = self.tracer.begin(trace) if self.tracer and not monitoring else None
         before = context.enter(RequestContext(trace, arrived + self.operation_timeout))
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if recording:
+                    answered = time.monotonic()
                 message["headers"] = [*message["headers"], (b"x-request-id", trace.trace_id.encode())]
             await send(message)
 
@@ -101,12 +111,24 @@ class RequestMiddleware:
                 await problem(Request(scope), broken())(scope, receive, send_with_id)
         finally:
             metrics.IN_PROGRESS.value -= 1
-            if not scope["path"].startswith(MONITORING_PATHS):
+            if not monitoring:
                 took = time.perf_counter() - began
                 self.requests.record(scope["method"], scope["path"], 0 if client_left else status, took)
                 # 499, as nginx logs it.
                 code, client = 499 if client_left else status, (scope.get("client") or ("",))[0]
                 access(scope["method"], scope["path"], code, took, client, scope.get("logged"))
+            if self.tracer and recording:
+                # An answer with events waits for them, so it is not slow.
+                begun = arrived if scope["path"].rstrip("/") + "/" in self.event_streams else answered
+                self.tracer.end(
+                    trace,
+                    recording,
+                    scope,
+                    status,
+                    self.requests.route,
+                    began=arrived,
+                    answered=begun or time.monotonic(),
+                )
             context.leave(before)
 
     def _acceptable(self, path: str, accept: str) -> bool:

@@ -40,10 +40,10 @@ def test_what_is_no_unicode_is_a_json_line_too() -> None:
 
 def test_text_has_time_level_logger_and_message_first_and_the_request_last() -> None:
     line: dict[str, Any] = {"time": datetime(2026, 11, 26, 12, 4, 5, 123456).astimezone(), "level": "INFO"}
-    line |= {"process": "pessoas", "logger": "http", "message": "GET /api/pessoas/", "request_id": TRACE}
-    line |= {"status": 200, "milliseconds": 1.5}
+    line |= {"process": "pessoas", "logger": "http", "message": "GET /api/pessoas/", "trace_id": TRACE}
+    line |= {"span_id": "00f067aa0ba902b7", "trace_flags": "00", "status": 200, "milliseconds": 1.5}
 
-    text = f"12:04:05.123 INFO    http GET /api/pessoas/ status=200 milliseconds=1.5 request_id={TRACE}"
+    text = f"12:04:05.123 INFO    http GET /api/pessoas/ status=200 milliseconds=1.5 trace_id={TRACE}"
     assert readable(line, coloured=False) == text
     assert re.sub(r"\033\[\d+m", "", readable(line, coloured=True)) == text
 
@@ -123,22 +123,25 @@ def test_text_has_colours_where_they_are_wanted(variables: dict[str, str], colou
     assert ("\033[" in logs("logging.warning('x')", **variables)) is coloured
 
 
-async def test_a_request_is_one_json_line_with_its_id(
-    services: Services, caplog: pytest.LogCaptureFixture, logged: Logged
+@pytest.mark.parametrize("flags", ["00", "01"])
+async def test_a_request_is_one_json_line_with_its_trace_and_its_own_span(
+    services: Services, caplog: pytest.LogCaptureFixture, logged: Logged, flags: str
 ) -> None:
     caplog.set_level(logging.INFO, "http")
 
-    await services.pessoas.get("/api/pessoas/?x=1", headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-00"})
+    await services.pessoas.get("/api/pessoas/?x=1", headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-{flags}"})
 
     [line] = logged()
     assert datetime.fromisoformat(line.pop("time")).tzinfo == UTC
     assert line.pop("milliseconds") >= 0
     assert line.pop("process")
+    assert re.fullmatch("(?!00f067aa0ba902b7)[0-9a-f]{16}", line.pop("span_id"))
     assert line == {
         "level": "INFO",
         "logger": "http",
         "message": "GET /api/pessoas/",
-        "request_id": TRACE,
+        "trace_id": TRACE,
+        "trace_flags": flags,
         "status": 422,
         "client": "127.0.0.1",
     }

@@ -55,6 +55,15 @@ GOOD = {
         ("gateway", "CORS_ORIGINS", "*"),
         ("gateway", "CORS_ORIGINS", "https://app.example.com/"),
         ("gateway", "CORS_ORIGINS", "https://app.example.com,null"),
+        ("gateway", "OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+        ("gateway", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("gateway", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "0"),
+        ("gateway", "OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem"),
+        ("gateway", "OTEL_EXPORTER_OTLP_HEADERS", "secret"),
+        ("gateway", "OTEL_RESOURCE_ATTRIBUTES", "a=b,c"),
+        ("pessoas", "OTEL_TRACES_SAMPLER", "jaeger_remote"),
+        ("pessoas", "OTEL_TRACES_SAMPLER_ARG", "5"),
+        ("pessoas", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4096"),  # more than the queue holds
     ],
 )
 def test_a_missing_or_malformed_variable_stops_the_process_with_one_line_that_names_it(
@@ -99,9 +108,11 @@ def test_all_wrong_variables_of_a_process_are_told_at_once_before_its_workers_st
 
 @pytest.mark.parametrize("variable", SECRETS)
 def test_a_secret_may_be_in_a_file(variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    value = {"DATABASE_URL": GOOD["DATABASE_URL"], "RATE_LIMIT_URL": "redis://:p@localhost:1"}.get(
-        variable, "http://u:p@localhost:1"
-    )
+    value = {
+        "DATABASE_URL": GOOD["DATABASE_URL"],
+        "RATE_LIMIT_URL": "redis://:p@localhost:1",
+        "NEIGHBOUR_PROXY": "http://u:p@localhost:1",
+    }.get(variable, "api-key=p")
     file = tmp_path / "secret"
     file.write_text(value + "\n")
     for name, url in GOOD.items():

@@ -59,7 +59,7 @@ def test_on_a_terminal_the_logs_are_text_in_colours(directory: Path, offset: int
     assert "\033[" in line
     shown = re.sub(r"\033\[\d+m", "", line)
     assert re.fullmatch(
-        r"pessoas      \| \d\d:\d\d:\d\d\.\d{3} INFO    http GET /api/pessoas/ status=200 .*request_id=[0-9a-f]{32}",
+        r"pessoas      \| \d\d:\d\d:\d\d\.\d{3} INFO    http GET /api/pessoas/ status=200 .*trace_id=[0-9a-f]{32}",
         shown,
     )
     assert system.stop(signal.SIGINT) == 0

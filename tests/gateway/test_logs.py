@@ -68,7 +68,7 @@ async def test_the_line_of_a_request_names_its_operation(
 
     found = logged()
     assert [line.get("operation") for line in found if line["message"] == "POST /graphql"] == ["Painel"]
-    assert len({line["request_id"] for line in found}) == 1
+    assert len({line["trace_id"] for line in found}) == 1
 
 
 async def test_a_fault_of_ours_outside_of_any_field_is_graphqls_answer_too_and_shows_nothing(

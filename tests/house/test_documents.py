@@ -391,6 +391,7 @@ def test_the_tables_of_codes_are_the_lists() -> None:
 def test_the_table_of_metrics_names_what_is_counted() -> None:
     for process in PROCESSES:
         pkgutil.resolve_name(application(process.name))
+    pkgutil.resolve_name("chassis.observe.traces")  # which is imported only where traces are on
     counters = {one.name + "_total" for one in REGISTRY.collect() if one.type == "counter"}
     others = {one.name for one in REGISTRY.collect() if one.type != "counter"}
     others |= {name for name, _ in (metrics.POOL_GAUGES | metrics.POOL_COUNTERS).values()}

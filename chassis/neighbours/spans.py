@@ -1,0 +1,106 @@
+"""The span of one call to a neighbour, by OpenTelemetry's conventions for HTTP clients. A retry belongs to its call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from chassis.errors import Refusal
+from chassis.neighbours.transport import OutgoingRequest
+from chassis.request.spans import MAX_LINKS, Kind, Link, Recording
+from chassis.request.trace_context import Trace
+
+VARIABLE_SEGMENT = re.compile(r"(?<=/)(\d+|[0-9a-f]{32})(?=/)")
+"""A part of a path that differs from row to row."""
+
+
+@dataclass(slots=True, frozen=True)
+class CallSpan:
+    """A call that has ended. `server` are the attributes of all calls to this neighbour; `status` is that of the last
+    answer, 0 if there was none."""
+
+    kind: ClassVar[Kind] = "client"
+    server: Mapping[str, Any]
+    request: OutgoingRequest
+    span_id: str
+    began: float
+    ended: float
+    status: int
+    links: Sequence[Link]
+    failure: str = ""
+    resends: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.request.method} {self._template}"
+
+    @property
+    def _template(self) -> str:
+        return VARIABLE_SEGMENT.sub("{id}", self.request.path.partition("?")[0])
+
+    def attributes(self) -> Mapping[str, Any]:
+        # The query of a URL is left out, since a search in it may be a person's name.
+        found = {
+            **self.server,
+            "http.request.method": self.request.method,
+            "url.full": f"{self.server['url.full']}{self.request.path.partition('?')[0]}",
+            "url.template": self._template,
+        }
+        if self.status:
+            found["http.response.status_code"] = self.status
+        if self.resends:
+            found["http.request.resend_count"] = self.resends
+        return found
+
+
+@dataclass(slots=True)
+class RunningCall:
+    """A call that is recorded, until it has ended."""
+
+    recording: Recording
+    span_id: str
+    links: list[Link]
+    resends: int = 0
+
+    def end(
+        self,
+        server: Mapping[str, Any],
+        request: OutgoingRequest,
+        began: float,
+        ended: float,
+        status: int,
+        failure: BaseException | None,
+    ) -> None:
+        """Records the call. Without an answer, `status` is 0."""
+        kind = ""
+        if failure is not None:
+            kind = failure.code if isinstance(failure, Refusal) else type(failure).__name__
+        self.recording.add(
+            partial(CallSpan, server, request, self.span_id, began, ended, status, self.links, kind, self.resends)
+        )
+
+
+def link_both(trace: Trace, span_id: str, links: list[Link], other: Trace | None) -> None:
+    """The request of `other` waits for the call with this span too, which that of `trace` has begun: each gets a link
+    to the other's span."""
+    if other is None or other is trace or other.recording is None:
+        return
+    for found, link in ((links, (other.trace_id, other.span_id)), (other.recording.links, (trace.trace_id, span_id))):
+        if len(found) < MAX_LINKS and link not in found:
+            found.append(link)
+
+
+def described(name: str, base_url: str) -> Mapping[str, Any]:
+    """The attributes of all calls to this neighbour."""
+    url = urlsplit(base_url)
+    port = url.port or {"https": 443}.get(url.scheme, 80)
+    return {
+        "server.address": url.hostname or "",
+        "server.port": port,
+        "service.peer.name": name,
+        "url.full": f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}",
+    }
