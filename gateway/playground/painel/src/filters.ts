@@ -1,5 +1,5 @@
 // The filters of the list. They stand in the URL, so that a view can be shared and the back button works.
-import { useRef } from 'react';
+import { useEffect, useRef } from 'react';
 import { useSearchParams } from 'react-router';
 import type { SolicitacaoFilter } from './graphql/generated.ts';
 import { midnight } from './words.ts';
@@ -11,13 +11,19 @@ export type Filters = Record<FilterName, string>;
 export function useFilters() {
   const [parameters, setParameters] = useSearchParams();
   const values = Object.fromEntries(FILTERS.map((name) => [name, parameters.get(name) ?? ''])) as Filters;
+  // Two filters may be set before the page is rendered again.
+  const latest = useRef(parameters);
+  useEffect(() => {
+    latest.current = parameters;
+  }, [parameters]);
   // While one field is being typed into, the URL changes, but the browser's history gets only one entry.
   const typing = useRef<FilterName>(undefined);
   const set = (name: FilterName, value: string) => {
-    if (value === values[name]) return;
-    const next = new URLSearchParams(parameters);
+    if (value === (latest.current.get(name) ?? '')) return;
+    const next = new URLSearchParams(latest.current);
     if (value) next.set(name, value);
     else next.delete(name);
+    latest.current = next;
     setParameters(next, { replace: typing.current === name, preventScrollReset: true });
     typing.current = name;
   };

@@ -7,7 +7,18 @@ import type { GraphQLFormattedError } from 'graphql';
 /** The codes of the errors, by type, id and field: `Solicitacao:17.pessoa` → `UNAVAILABLE`. */
 const unavailable = makeVar<ReadonlyMap<string, string>>(new Map());
 
-/** Remembers the gaps of an answer, and forgets those that it fills. */
+/** How many seconds old the rows of services may be that are away, and whose rows come from the gateway's memory. */
+export const stale = makeVar<Readonly<Record<string, number>>>({});
+
+export function noteStale(services: unknown): void {
+  const found = typeof services === 'object' && services !== null ? (services as Record<string, number>) : {};
+  if (JSON.stringify(found) !== JSON.stringify(stale())) stale(found);
+}
+
+/**
+ * Remembers the gaps of an answer, and forgets those that it fills. A gap is taken out of the answer, so that the cache
+ * keeps what it knows from before. (Apollo's development build warns of a missing field then.)
+ */
 export function noteUnavailable(data: unknown, errors: readonly GraphQLFormattedError[]): void {
   if (!errors.length && !unavailable().size) return;
   const gaps = new Map(unavailable());
@@ -15,7 +26,10 @@ export function noteUnavailable(data: unknown, errors: readonly GraphQLFormatted
   for (const { path, extensions } of errors) {
     const parent = path?.slice(0, -1).reduce<unknown>((at, step) => (at as Record<string, unknown>)?.[step], data);
     const key = keyOf(parent);
-    if (key) gaps.set(`${key}.${path?.at(-1)}`, String(extensions?.code));
+    const field = path?.at(-1);
+    if (!key || !field) continue;
+    gaps.set(`${key}.${field}`, String(extensions?.code));
+    delete (parent as Record<string, unknown>)[field];
   }
   unavailable(gaps);
 }

@@ -5,14 +5,17 @@ import { Button } from 'react-aria-components';
 import { NavLink } from 'react-router';
 import { kinds } from '../kinds.ts';
 import { asksForToken, refused, signOut, token, useAllowed } from '../session.ts';
+import { stale } from '../unavailable.ts';
 import { SignIn } from '../views/SignIn.tsx';
-import { capital } from '../words.ts';
+import { capital, counted } from '../words.ts';
+import { Notice } from './Notice.tsx';
 
 export function Frame({ children }: { children: ReactNode }) {
   const given = useReactiveVar(token);
   const turnedDown = useReactiveVar(refused);
   const allowed = useAllowed();
   const inside = !asksForToken || (given !== '' && !turnedDown);
+  const old = Object.entries(useReactiveVar(stale)).map(([service, age]) => `${service} (há ${counted(age, 'segundo', 'segundos')})`);
   const reads = allowed('solicitacoes:read');
   return (
     <>
@@ -47,6 +50,7 @@ export function Frame({ children }: { children: ReactNode }) {
         ) : null}
       </header>
       <main id="conteudo" tabIndex={-1}>
+        {old.length ? <Notice kind="outage">Fora do ar agora, e mostrado como era: {old.join(', ')}.</Notice> : null}
         {inside ? children : <SignIn />}
       </main>
       <footer>

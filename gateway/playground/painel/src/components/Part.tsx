@@ -1,4 +1,4 @@
-// A part of a solicitação: its name, or that it was deleted, or that it cannot be fetched now.
+// A part of a solicitação: its name, perhaps from before; or that it was deleted; or that it cannot be fetched now.
 import { useUnavailable } from '../unavailable.ts';
 
 interface Properties {
@@ -10,6 +10,13 @@ interface Properties {
 
 export function Part({ of, field, name, id }: Properties) {
   const code = useUnavailable()(`Solicitacao:${of.id}`, field);
+  if (name !== undefined && code) {
+    return (
+      <>
+        {name} <small className="missing unavailable">(de antes; indisponível agora)</small>
+      </>
+    );
+  }
   if (name !== undefined) return <>{name}</>;
   if (code === 'FORBIDDEN') return <span className="missing">sem permissão para ver</span>;
   if (code) return <span className="missing unavailable">indisponível agora</span>;

@@ -2,22 +2,26 @@
 import { ApolloClient, ApolloLink, CombinedGraphQLErrors, HttpLink, InMemoryCache, type FieldPolicy } from '@apollo/client';
 import { relayStylePagination } from '@apollo/client/utilities';
 import { map } from 'rxjs';
+import { askAfterWrites, noteWrites } from '../ownWrites.ts';
 import { refused, token } from '../session.ts';
-import { noteUnavailable } from '../unavailable.ts';
+import { noteStale, noteUnavailable } from '../unavailable.ts';
 
 const TIMEOUT = 15_000; // milliseconds; the gateway gives up earlier and says why
 
-/** `fetch` with the token, and with an end. */
-function fetchWithToken(url: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
+/** `fetch` with the token, after this page's own writes, and with an end. */
+async function fetchWithToken(url: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers);
   if (token()) headers.set('Authorization', `Bearer ${token()}`);
+  askAfterWrites(headers);
   const signals = [AbortSignal.timeout(TIMEOUT), ...(init.signal ? [init.signal] : [])];
-  return fetch(url, { ...init, headers, signal: AbortSignal.any(signals) });
+  const answer = await fetch(url, { ...init, headers, signal: AbortSignal.any(signals) });
+  noteWrites(answer.headers);
+  return answer;
 }
 
 /**
  * An error at a field of the operation itself fails the whole operation, so that the cache keeps what it has. An error
- * deeper down leaves a gap in the answer, which `unavailable.ts` remembers.
+ * deeper down leaves a gap in the answer, which `unavailable.ts` takes out of it and remembers.
  */
 const judge = new ApolloLink((operation, forward) =>
   forward(operation).pipe(
@@ -26,10 +30,14 @@ const judge = new ApolloLink((operation, forward) =>
       if (errors.some(({ extensions }) => extensions?.code === 'UNAUTHENTICATED')) refused(true);
       if (errors.some(({ path }) => !path || path.length === 1)) throw new CombinedGraphQLErrors(result);
       noteUnavailable(result.data, errors);
+      noteStale('extensions' in result ? result.extensions?.stale : undefined);
       return result;
     }),
   ),
 );
+
+/** What the cache knows of a field that an answer left out, or null. */
+const whatIsKnown = { read: (known: unknown = null) => known };
 
 /** Relay's pages. When a list is read anew from its beginning, the pages that were read after it stay. */
 function pages(): FieldPolicy {
@@ -54,6 +62,7 @@ export const client = new ApolloClient({
   clientAwareness: { name: 'painel' },
   cache: new InMemoryCache({
     typePolicies: {
+      Solicitacao: { fields: { pessoa: whatIsKnown, servico: whatIsKnown, produto: whatIsKnown } },
       Query: {
         fields: { solicitacoes: pages(), pessoas: pages(), servicos: pages(), produtos: pages(), categorias: pages() },
       },
