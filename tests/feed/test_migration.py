@@ -121,7 +121,7 @@ def test_the_feed_begins_while_others_write_and_a_transaction_is_open_and_all_la
             writer.start()
         go_on()
         step = run(ROOT, "chassis.db.migrate", service, DATABASE_URL=url)
-        guard = threading.Timer(WAIT_SECONDS, step.kill)
+        guard = threading.Timer(3 * WAIT_SECONDS, step.kill)
         guard.start()
         assert step.stdout
         waited = step.stdout.readline()
