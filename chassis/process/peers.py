@@ -126,13 +126,14 @@ class ConnectionsState(ServerState):
     def make_room_for(self, newcomer: Peer) -> bool:
         """Evicts a connection of a peer who has more of them than the newcomer, and returns whether there was one that
         could be evicted. Of several it takes one of the peer who has most, and of his the one whose deadline comes
-        first: it has been idle, or sending its request, for longest. Peers whose connections are all at work, such as
-        followers that wait, do not protect those of others."""
-        found, most = None, (newcomer.connections, inf)
+        first: it has been idle, or sending its request, for longest. What stays open, such as a stream of events, is
+        evicted only where nothing else is. Peers whose connections are all at work do not protect those of others."""
+        found, most = None, (False, 0, 0.0)
         for one in cast("set[PeerConnection]", self.connections):
-            rank = one.peer.connections, -one.receive_deadline
-            if rank > most and one.evictable:
-                found, most = one, rank
+            if one.peer.connections > newcomer.connections:
+                rank = one.receive_deadline < inf, one.peer.connections, -one.receive_deadline
+                if (found is None or rank > most) and one.evictable:
+                    found, most = one, rank
         if found is None:
             return False
         found.evict()

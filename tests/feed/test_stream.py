@@ -14,7 +14,7 @@ import pytest
 from chassis.feed.metrics import FOLLOWERS
 from tests import builders
 from tests.applications import Services
-from tests.chassis.peers import Peer, ServedApplication, until
+from tests.chassis.peers import Peer, ServedApplication, until, with_more_addresses
 from tests.deploy.processes import WAIT_SECONDS
 from tests.feed.conftest import Serve, connect
 from tests.feed.test_changes import CHANGES, position
@@ -31,8 +31,8 @@ class Stream:
         self.id = ""
 
     @classmethod
-    async def open(cls, served: ServedApplication, *headers: str, query: str = "") -> Stream:
-        peer = await served.peer()
+    async def open(cls, served: ServedApplication, *headers: str, query: str = "", **address: str) -> Stream:
+        peer = await served.peer(**address)
         peer.get(f"{CHANGES}{query}", EVENTS, *headers)
         async with asyncio.timeout(WAIT_SECONDS):
             head = await peer.reader.readuntil(b"\r\n\r\n")
@@ -278,3 +278,21 @@ async def test_the_last_event_goes_before_the_parameters_with_which_a_stream_beg
 
     assert (await resumed.event())["id"] == rows[1]["id"]
     assert [item["id"] for item in polled.json()["items"]] == [row["id"] for row in rows]
+
+
+@with_more_addresses
+async def test_where_all_connections_are_taken_those_at_rest_give_way_before_streams(
+    services: Services, serve: Serve
+) -> None:
+    async with serve(max_connections=8) as served:
+        streams = [await Stream.open(served, address="127.0.0.2") for _ in range(4)]
+        at_rest = [await served.peer("127.0.0.3") for _ in range(3)]
+        await served.peer()
+        newcomer = Peer(*await asyncio.open_connection("127.0.0.1", served.port))
+        newcomer.get("/health/live")
+
+        assert (await newcomer.answer()).status == 200
+        await until(lambda: sum(peer.reader.at_eof() for peer in at_rest) == 1, "one is closed")
+        row = await builders.pessoa(services)
+        assert [(await stream.event())["id"] for stream in streams] == [row["id"]] * 4
+        newcomer.hang_up()
