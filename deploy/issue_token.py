@@ -96,8 +96,8 @@ def main() -> None:
     data_dir = data_directory(variables)
     scopes = variables.get("SCOPES", " ".join(ALL)).split()
     seconds = variables.get("SECONDS") or "3600"
-    if unknown := [scope for scope in scopes if scope not in ALL]:
-        raise SystemExit(f"SCOPES: there is no {' '.join(unknown)}; there are {' '.join(ALL)}")
+    if unknown := [scope for scope in scopes if scope not in (*ALL, *FOLLOW)]:
+        raise SystemExit(f"SCOPES: there is no {' '.join(unknown)}; there are {' '.join((*ALL, *FOLLOW))}")
     if not (seconds.isascii() and seconds.isdigit() and 0 < int(seconds) <= 10**8):
         raise SystemExit(f"SECONDS must be a whole number from 1, not {seconds!r}")
     subject = variables.get("SUBJECT") or "dev"

@@ -1,5 +1,6 @@
 """The metrics of calls to neighbours, and of following their changes."""
 
+import math
 from collections.abc import Callable, Iterable
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -91,10 +92,11 @@ FOLLOWED: dict[str, Callable[[], float]] = {}
 
 
 def _ages() -> Iterable[Metric]:
-    help = "Seconds since when changes of a service are unknown here; infinite while it is not followed."
+    help = "Seconds since when changes of a service are unknown here. There is no series while it is not followed."
     family = GaugeMetricFamily("follower_age_seconds", help, labels=("service",))
     for name, age in FOLLOWED.items():
-        family.add_metric((name,), age())
+        if math.isfinite(seconds := age()):
+            family.add_metric((name,), seconds)
     yield family
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from tests import builders
 from tests.applications import Services
 from tests.cache.conftest import FEED, HeldPaths, Keep, KeepingGateway
 from tests.chassis.peers import until
+from tests.issuer import Issuer, bearer
 
 PAINEL = (ROOT / "gateway/playground/examples/1-painel.graphql").read_text()
 PESSOA = "query ($id: ID!) { pessoa(id: $id) { nomePessoa } }"
@@ -257,3 +260,35 @@ async def test_without_the_cache_nothing_is_followed_and_nothing_is_asked_of_wri
             None,
         )
         assert [call.path for call in services.calls if call.path == FEED] == []
+
+
+async def test_a_row_in_memory_is_shown_only_to_callers_with_its_scope(
+    keep: Keep, services: Services, tmp_path: Path
+) -> None:
+    pessoa, issuer = await builders.pessoa(services, "Antes"), Issuer(tmp_path / "jwks.json")
+    (tmp_path / "token").write_text("the-services-here-want-none")
+    async with keep(**issuer.settings(), follower_token_file=tmp_path / "token") as keeping:
+        await keeping.followed("pessoas")
+        body, shown = {"query": PESSOA, "variables": {"id": str(pessoa["id"])}}, list[Any]()
+        for scopes in (("pessoas:read",), ("servicos:read",), ("pessoas:read",)):
+            answer = (await keeping.client.post("/graphql", json=body, headers=bearer(*scopes))).json()
+            shown.append(answer["data"]["pessoa"] or answer["errors"][0]["extensions"]["code"])
+
+    assert shown == [{"nomePessoa": "Antes"}, "FORBIDDEN", {"nomePessoa": "Antes"}]
+    assert len(keeping.calls()) == 1
+
+
+async def test_in_the_metrics_stands_how_old_what_is_known_is_and_what_was_served(
+    keeping: KeepingGateway, services: Services
+) -> None:
+    pessoa = await builders.pessoa(services)
+    await keeping.told()
+    for _ in range(3):
+        await name_of(keeping, pessoa)
+
+    lines = (await keeping.client.get("/metrics")).text
+
+    assert re.search(r'^follower_age_seconds\{service="pessoas"\} 0\.', lines, re.M)
+    assert re.search(r'^cache_rows_total\{kind="pessoa",outcome="hit",service="pessoas"\} [1-9]', lines, re.M)
+    assert 'cache_inconsistencies_total{kind="pessoa",service="pessoas"} 0.0' in lines
+    assert "inf" not in lines.lower().replace("+inf", "").replace("info", "")
