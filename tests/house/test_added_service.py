@@ -3,6 +3,7 @@ the others, and the gateway answers a nested query that includes it."""
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -47,6 +48,7 @@ PORT = 8006
 CREATE = """mutation ($input: CriarFornecedorInput!) {
   criarFornecedor(input: $input) { fornecedor { nomeFornecedor pessoaId } errors { code field } }
 }"""
+CHANGES = "subscription { fornecedorMudou { operacao id fornecedor { nomeFornecedor } } }"
 NESTED = """{
   pessoas(first: 9, filter: {nomePessoa: {eq: "Ana"}}) { nodes { nomePessoa
     fornecedores(first: 9) { totalCount nodes { nomeFornecedor
@@ -132,9 +134,17 @@ def test_the_running_gateway_answers_a_nested_query_with_the_new_service(copy: P
         assert answer == {"data": {"criarFornecedor": {"fornecedor": written, "errors": []}}}
 
         _, answer = system.ask("gateway", "POST", "/graphql", {"query": NESTED})
+
+        gateway = f"http://localhost:{GATEWAY.port + system.offset}/graphql"
+        accept = {"Accept": "text/event-stream"}
+        with httpx2.stream("POST", gateway, json={"query": CHANGES}, headers=accept, timeout=WAIT_SECONDS) as events:
+            httpx2.delete(f"{collection}1/", timeout=WAIT_SECONDS)
+            told = next(line for line in events.iter_lines() if line.startswith("data: {"))
     finally:
         system.stop(signal.SIGTERM)
 
+    change = {"operacao": "EXCLUIDA", "id": "1", "fornecedor": None}
+    assert told == f"data: {json.dumps({'data': {'fornecedorMudou': change}}, separators=(',', ':'))}"
     of_ana = {"nomePessoa": "Ana", "fornecedores": {"nodes": [{"nomeFornecedor": "Beta"}, {"nomeFornecedor": "Alfa"}]}}
     nodes = [{"nomeFornecedor": name, "pessoa": of_ana} for name in ("Alfa", "Beta")]
     assert answer == {

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import httpx2
 from fastapi import FastAPI
+from graphql import GraphQLSchema
 
 import gateway.app
 import gateway.settings
@@ -16,6 +17,7 @@ from chassis.identity.rates import RateLimit
 from chassis.request import context, deadline
 from chassis.request.caller import ANYBODY, Caller
 from gateway.endpoint import GraphQLEndpoint
+from gateway.execution.operation import Executor
 from gateway.live.subscription import OpenSubscription
 from gateway.requests import Account, GraphQLRequest
 from tests.applications import Services
@@ -106,6 +108,11 @@ class LiveGateway:
         app = gateway.app.create_app(gateway.settings.Settings(**given, **urls))
         async with app.router.lifespan_context(app):
             yield cls(app)
+
+    def serve(self, schema: GraphQLSchema) -> None:
+        """Serves another schema from now on."""
+        executor, subscriptions = Executor(schema, self.endpoint.executor.limits), self.endpoint.subscriptions
+        self.endpoint.operations.executor = subscriptions._executor = executor  # pyright: ignore[reportPrivateUsage]
 
     async def query(self, query: str) -> dict[str, Any]:
         """The data of a query."""
