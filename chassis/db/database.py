@@ -17,8 +17,9 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, LiteralString, Self, TypeVar, cast
+from typing import Any, Generic, LiteralString, Self, TypeVar, cast
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor, errors
@@ -155,7 +156,10 @@ class Database:
             connection = await self._acquire()
             try:
                 await self._set_timeouts(connection)
-                return await _execute(connection, sql, values, row, _statement_seconds(self.timeout))
+                statement: Statement[T] = Statement(sql, values, row)
+                await _execute(connection, _statement_seconds(self.timeout), statement)
+                assert statement.rows is not None
+                return statement.rows
             except Contended as locked:  # readers wait for no row lock, so the table itself is locked
                 if connection.timeout_ms is not None:  # the request had less time left than a statement usually gets
                     raise DeadlineExceeded(deadline.EXPIRED) from locked
@@ -219,8 +223,8 @@ class Database:
         timeout_ms = None if remaining * 1000 > self._default_timeout_ms else max(1, int(remaining * 1000))
         if timeout_ms != connection.timeout_ms:
             milliseconds = timeout_ms or self._default_timeout_ms
-            statement = f"SET statement_timeout = {milliseconds}; SET lock_timeout = {_lock_timeout(milliseconds)}"
-            await _execute(connection, statement, (), tuple_row, _statement_seconds(self.timeout))
+            setting = f"SET statement_timeout = {milliseconds}; SET lock_timeout = {_lock_timeout(milliseconds)}"
+            await _execute(connection, _statement_seconds(self.timeout), Statement(setting))
             connection.timeout_ms = timeout_ms
 
 
@@ -248,31 +252,79 @@ def _timed_out(message: str) -> Unavailable | DeadlineExceeded:
 
 
 class Transaction:
-    """Statements that are committed together, or not at all."""
+    """Statements that are committed together, or not at all.
+
+    A statement whose result is not needed at once goes to the server together with the next one, in one round trip.
+    BEGIN goes with the first statement, and what waits at the end goes with COMMIT.
+    """
 
     def __init__(self, connection: DatabaseConnection, timeout: float) -> None:
         self._connection = connection
         self._timeout = timeout
+        self._begun = False
+        self._waiting: list[Statement[Any]] = [Statement("BEGIN")]
         self.committing = False
 
     async def run(self, work: Callable[["Transaction"], Awaitable[T]]) -> T:
-        await self.fetch("BEGIN", ())
         try:
             result = await work(self)
             _statement_seconds(self._timeout)
             self.committing = True
             # COMMIT has the whole time-out: if we gave up earlier, nobody could tell whether it was committed.
-            await _execute(self._connection, "COMMIT", (), tuple_row, self._timeout)
+            await self._send(Statement[Any]("COMMIT"), self._timeout)
         except BaseException:
-            if not self._connection.closed and not self.committing:
+            if self._begun and not self._connection.closed and not self.committing:
                 seconds = max(0.0, min(self._timeout, deadline.remaining()))
-                await _execute(self._connection, "ROLLBACK", (), tuple_row, seconds)
+                await _execute(self._connection, seconds, Statement[Any]("ROLLBACK"))
             raise
         return result
 
     async def fetch(self, sql: str, values: Iterable[Any], row: AsyncRowFactory[T] = TUPLES) -> list[T]:
         """Runs one statement of the transaction. Errors from constraints are raised as psycopg's own."""
-        return await _execute(self._connection, sql, tuple(values), row, _statement_seconds(self._timeout))
+        statement: Statement[T] = Statement(sql, tuple(values), row)
+        return await self._send(statement, _statement_seconds(self._timeout))
+
+    def with_next(self, sql: str, values: Iterable[Any]) -> "Statement[tuple[Any, ...]]":
+        """Sends a statement together with the next one. It has its rows once that has its own."""
+        statement = Statement[tuple[Any, ...]](sql, tuple(values))
+        self._waiting.append(statement)
+        return statement
+
+    async def send_waiting(self) -> None:
+        """Sends what waits for the next statement."""
+        if self._waiting:
+            await self._send(self._waiting.pop(), _statement_seconds(self._timeout))
+
+    async def _send(self, last: "Statement[T]", seconds: float) -> list[T]:
+        statements, self._waiting = (*self._waiting, last), []
+        self._begun = True
+        await _execute(self._connection, seconds, *statements)
+        assert last.rows is not None
+        return last.rows
+
+
+@dataclass(slots=True)
+class Statement(Generic[T]):
+    """One statement with its values."""
+
+    sql: str
+    values: Sequence[Any] = ()
+    row: AsyncRowFactory[Any] = TUPLES
+    rows: list[T] | None = None
+    """Its result; None until it has succeeded."""
+
+    async def begin(self, connection: DatabaseConnection, traceparent: str) -> AsyncCursor[T]:
+        """Runs it; in pipeline mode this only queues it."""
+        cursor: AsyncCursor[T] = connection.cursor(row_factory=self.row)
+        # A trace comment makes each statement unique, so preparing it is not worth while.
+        sql, prepare = (f"{self.sql} /*traceparent='{traceparent}'*/", False) if traceparent else (self.sql, None)
+        await cursor.execute(cast("LiteralString", sql), self.values, prepare=prepare)
+        return cursor
+
+    async def end(self, cursor: AsyncCursor[T]) -> None:
+        """Takes its rows, if it has succeeded."""
+        if cursor.pgresult is not None:
+            self.rows = [] if cursor.rownumber is None else await cursor.fetchall()
 
 
 class _ConnectionLostError(Exception):
@@ -290,46 +342,47 @@ class _DeadlockError(_ConnectionLostError):
         super().__init__(timed_out=False)
 
 
-def _execute(
-    connection: DatabaseConnection, sql: str, values: Sequence[Any], row: AsyncRowFactory[T], seconds: float
-) -> Awaitable[list[T]]:
-    """Runs one statement. A trace that is recorded can be seen in PostgreSQL too: it is in a comment."""
+def _execute(connection: DatabaseConnection, seconds: float, *statements: Statement[Any]) -> Awaitable[None]:
+    """Runs the statements in one round trip. A trace that is recorded can be seen in PostgreSQL too: it is in a
+    comment."""
     trace = context.current().trace
     if trace is None or (trace.recording is None and not trace.sampled):
-        return _run(connection, sql, values, row, seconds)
+        return _run(connection, seconds, statements)
     if trace.recording is None:
-        return _run(connection, sql, values, row, seconds, trace.traceparent(trace.span_id))
+        return _run(connection, seconds, statements, trace.traceparent(trace.span_id))
     span_id = new_span_id() if trace.sampled else ""
     traceparent = trace.traceparent(span_id) if trace.sampled else ""
-    return _recorded(
-        connection, sql, span_id, trace.recording, _run(connection, sql, values, row, seconds, traceparent)
-    )
+    return _recorded(connection, seconds, statements, span_id, traceparent, trace.recording)
 
 
 async def _recorded(
-    connection: DatabaseConnection, sql: str, span_id: str, recording: Recording, running: Awaitable[T]
-) -> T:
+    connection: DatabaseConnection,
+    seconds: float,
+    statements: Sequence[Statement[Any]],
+    span_id: str,
+    traceparent: str,
+    recording: Recording,
+) -> None:
+    """Runs the statements, and records a span of each. They all have the times of the round trip; the comments name the
+    span of the last."""
     began, failure = time.monotonic(), ""
     try:
-        return await running
+        await _run(connection, seconds, statements, traceparent)
     except BaseException as error:
         failure = kind_of(error)
         raise
     finally:
-        recording.add(partial(StatementSpan, connection.described, sql, span_id, began, time.monotonic(), failure))
+        ended = time.monotonic()
+        for one in statements:
+            failed = failure if one.rows is None else ""
+            own_id = span_id if one is statements[-1] else ""
+            recording.add(partial(StatementSpan, connection.described, one.sql, own_id, began, ended, failed))
 
 
 async def _run(
-    connection: DatabaseConnection,
-    sql: str,
-    values: Sequence[Any],
-    row: AsyncRowFactory[T],
-    seconds: float,
-    traceparent: str = "",
-) -> list[T]:
+    connection: DatabaseConnection, seconds: float, statements: Sequence[Statement[Any]], traceparent: str = ""
+) -> None:
     timed_out = False
-    if traceparent:
-        sql = f"{sql} /*traceparent='{traceparent}'*/"
 
     def hang_up() -> None:
         nonlocal timed_out
@@ -342,10 +395,17 @@ async def _run(
     timer = asyncio.get_running_loop().call_later(seconds + GRACE_SECONDS, hang_up)
     began = time.perf_counter()
     try:
-        cursor: AsyncCursor[T] = connection.cursor(row_factory=row)
-        # A trace comment makes each statement unique, so preparing it is not worth while.
-        await cursor.execute(cast("LiteralString", sql), values, prepare=False if traceparent else None)
-        return [] if cursor.rownumber is None else await cursor.fetchall()
+        if len(statements) == 1:
+            await statements[0].end(await statements[0].begin(connection, traceparent))
+        else:
+            begun: list[AsyncCursor[Any]] = []
+            try:
+                async with connection.pipeline():
+                    for one in statements:
+                        begun.append(await one.begin(connection, traceparent))
+            finally:  # when one fails, those before it have succeeded
+                for one, cursor in zip(statements, begun, strict=False):
+                    await one.end(cursor)
     except errors.LockNotAvailable as failure:
         raise Contended(CONTENDED) from failure
     except errors.QueryCanceled as failure:

@@ -1,9 +1,12 @@
 """`Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a retried write gets the first successful answer.
 
 The record of the key commits together with what is written. While a first request is running, it holds the lock on the
-key's row. A second one with the same key waits in PostgreSQL until the first commits (then it gets the first answer) or
-rolls back (then it does the work). Failures leave no record. Preconditions are checked when the work is done, not when
-its answer is repeated.
+key's row. A second one with the same key waits in PostgreSQL until the first commits (then it undoes what it has done
+and gets the first answer) or rolls back (then it does the work). Failures leave no record. Preconditions are checked
+when the work is done, not when its answer is repeated.
+
+No answer is looked for before the work: most requests are first ones, and each round trip to the database costs about
+as much as the insert itself.
 
 An answer may contain names that are later erased elsewhere. So each process deletes expired answers every few minutes,
 whether or not anybody writes.
@@ -84,43 +87,56 @@ class IdempotentRequest:
         self._fingerprint = hashlib.blake2b(asks.encode(), digest_size=16).hexdigest()
 
     async def answer(self, attempt: Callable[[], Awaitable[Response]]) -> Response:
-        """The answer of `attempt`, or the first answer when this key already has one."""
-        if self._key is None:
-            return await attempt()
-        if first := await self._replay(self._database):
-            return first
+        """The answer of `attempt`, which does its work in `transaction`, or the first answer when this key already has
+        one."""
         try:
             return await attempt()
         except Refusal as refusal:
-            # A request with the same key may have committed meanwhile, and what it changed must not make its own retry
-            # fail. (After a 5xx, such as a time-out, the answer is not looked up again: there is no time for that, and
+            # A request with the same key may have committed already, and what has changed since must not make its retry
+            # fail. (After a 5xx of our own, such as a time-out, no answer is looked for: there is no time for that, and
             # a second failure would hide the reason of the first.)
-            if refusal.status < 500 and (first := await self._replay(self._database)):
+            ours = refusal.status >= 500 and refusal.service is None
+            if self._key and not ours and (first := await self._replay()):
                 return first
             raise
 
     async def transaction(self, work: Callable[[Transaction], Awaitable[Response]]) -> Response:
         """Runs `work` in one transaction with the record of its answer. When another request with this key has done the
-        work, returns its answer."""
+        work, returns its answer, and what this one did is undone."""
         if self._key is None:
             return await self._database.transaction(work)
 
         async def once(transaction: Transaction) -> Response:
-            if first := await self._claim(transaction):
-                return first
-            response = await work(transaction)
-            await self._remember(transaction, response)
+            # The claim goes to the server together with the first statement of the work, so its outcome is known only
+            # afterwards. A twin that is still running holds the claim, and the server waits for it first.
+            claim = transaction.with_next(CLAIM, [self._key, self._fingerprint])
+            try:
+                response = await work(transaction)
+                if claim.rows is None:
+                    await transaction.send_waiting()
+            except Contended as failure:
+                if claim.rows is None:
+                    raise Contended("um pedido igual ainda está em andamento", code="IN_PROGRESS") from failure
+                raise
+            if not claim.rows:
+                raise _DoneByAnotherError
+            self._remember(transaction, response)
             return response
 
-        return await self._database.transaction(once)
+        try:
+            return await self._database.transaction(once)
+        except _DoneByAnotherError as done:
+            if first := await self._replay():
+                return first
+            raise Contended("um pedido igual ainda está em andamento", code="IN_PROGRESS") from done
 
     async def forget(self) -> None:
         """Deletes the record of this write, as if it had failed."""
         await self._database.fetch(WITHDRAW, [self._key, self._fingerprint])
 
-    async def _replay(self, reader: Database | Transaction) -> Response | None:
+    async def _replay(self) -> Response | None:
         """The first answer to this key, or None. Raises Invalid (422) when the key was used for a different request."""
-        found = await reader.fetch(REPLAY, [self._key])
+        found = await self._database.fetch(REPLAY, [self._key])
         if not found or found[0][1] is None:
             return None
         fingerprint, answer = found[0]
@@ -129,20 +145,15 @@ class IdempotentRequest:
         stored = orjson.loads(answer)
         return Response(stored["body"], stored["status"], {**stored["headers"], "Idempotency-Replayed": "true"})
 
-    async def _claim(self, transaction: Transaction) -> Response | None:
-        """Returns None when this request has to do the work, else the other request's answer. Raises Contended when
-        waiting for it takes too long."""
-        try:
-            if await transaction.fetch(CLAIM, [self._key, self._fingerprint]):
-                return None
-        except Contended as failure:
-            raise Contended("um pedido igual ainda está em andamento", code="IN_PROGRESS") from failure
-        return await self._replay(transaction)
-
-    async def _remember(self, transaction: Transaction, response: Response) -> None:
+    def _remember(self, transaction: Transaction, response: Response) -> None:
+        """Keeps the answer, together with the commit."""
         answer = {
             "status": response.status_code,
             "headers": dict(response.headers),
             "body": bytes(response.body).decode(),
         }
-        await transaction.fetch(REMEMBER, [orjson.dumps(answer).decode(), self._key])
+        transaction.with_next(REMEMBER, [orjson.dumps(answer).decode(), self._key])
+
+
+class _DoneByAnotherError(Exception):
+    """Another request with the same key has done the work."""

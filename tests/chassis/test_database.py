@@ -412,7 +412,8 @@ async def test_nothing_that_is_asked_of_a_frozen_database_takes_longer_than_its_
         for process in backends(server):
             process.suspend()
 
-    async def freeze_and_refuse(_transaction: Transaction) -> None:
+    async def freeze_and_refuse(transaction: Transaction) -> None:
+        await transaction.fetch("SELECT 1", ())
         freeze()
         raise NotFound("what was looked for")
 

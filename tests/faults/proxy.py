@@ -74,6 +74,8 @@ class Tunnel:
         self.port = 0
         self.spoiled = 0
         """Connections that were cut."""
+        self.directions: list[str] = []
+        """Where bytes went: `to server` or `to client`, once for all that went the same way in a row."""
         self._upstream, self._rng = upstream, random.Random(seed)
         self._left: dict[StreamWriter, float] = {}
         """How many bytes more each client gets."""
@@ -91,8 +93,9 @@ class Tunnel:
         sending: asyncio.Task[None] | None = None
         try:
             from_server, server = await asyncio.open_connection(HOST, self._upstream)
-            sending = asyncio.create_task(_copy(reader, server))
+            sending = asyncio.create_task(self._copy(reader, server))
             while (data := await from_server.read(2**16)) and len(data) < self._left[client]:
+                self._passed("to client")
                 self._left[client] -= len(data)
                 client.write(data)
                 await client.drain()
@@ -107,12 +110,16 @@ class Tunnel:
             if sending:
                 sending.cancel()
 
+    async def _copy(self, reader: StreamReader, writer: StreamWriter) -> None:
+        with contextlib.closing(writer), contextlib.suppress(OSError, RuntimeError):
+            while data := await reader.read(2**16):
+                self._passed("to server")
+                writer.write(data)
+                await writer.drain()
 
-async def _copy(reader: StreamReader, writer: StreamWriter) -> None:
-    with contextlib.closing(writer), contextlib.suppress(OSError, RuntimeError):
-        while data := await reader.read(2**16):
-            writer.write(data)
-            await writer.drain()
+    def _passed(self, direction: str) -> None:
+        if self.directions[-1:] != [direction]:
+            self.directions.append(direction)
 
 
 Treatment = Callable[[Proxy, bytes, StreamWriter], Awaitable[None]]
