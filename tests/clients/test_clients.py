@@ -23,28 +23,6 @@ def graphql_url(gateway_url: str) -> str:
     return f"{gateway_url}/graphql"
 
 
-@pytest.fixture(scope="module")
-def packages() -> Path:
-    """The clients, installed beside this file."""
-    install(HERE)
-    return HERE
-
-
-@pytest.fixture(scope="module")
-def artifacts(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What relay-compiler makes of the queries in relay.test.js and of the checked-in schema."""
-    project = tmp_path_factory.mktemp("relay")
-    for path in (packages / "relay.test.js", SDL):
-        shutil.copy(path, project)
-    (project / "artifacts").mkdir()
-    (project / "node_modules").symlink_to(packages / "node_modules")
-    config = {"src": ".", "schema": SDL.name, "language": "javascript", "artifactDirectory": "artifacts"}
-    (project / "relay.config.json").write_text(json.dumps({**config, "eagerEsModules": False}))
-    compiler = run(project, "relay-compiler", "relay.config.json")
-    assert compiler.returncode == 0, compiler.stdout + compiler.stderr
-    return project / "artifacts"
-
-
 @pytest.fixture
 def painel(tmp_path: Path) -> Path:
     """A copy of the painel's sources where they stand in the repository, for a developer who changes them."""
