@@ -132,13 +132,13 @@ class GraphQLEndpoint:
     ) -> GraphQLAnswer | GraphQLStream:
         """Executes the operation that the request asks for, or opens its stream. Raises RequestError, Refusal."""
         document, operation = await self.operations.find(asked, account)
+        traces.name_span(operation)
         if is_subscription(operation):
             request.scope["logged"] = {"operation": metrics.name_of(operation)}
             return await self._subscribed(request, headers, asked, account, document, operation)
         if request.method != "POST" and not is_query(operation):
             raise MethodNotAllowed("por GET só consultas; para mutações use POST", headers={"Allow": "POST"})
         request.scope["logged"] = {"operation": metrics.name_of(operation)}
-        traces.name_span(operation)
         return await self.operations.run(
             document,
             operation,

@@ -69,7 +69,8 @@ def summary(participants: Sequence[RunningContestant], workloads: Sequence[Workl
     found = {one.key: one for one in participants}
     ours = ours_of(participants)
     in_node = [found[one.key] for one in NODE_JS if one.key in found]
-    rivals = [("by hand", "by-hand"), ("by hand, our client", "own-client"), ("stock Strawberry", "stock")]
+    traced = [("traces on, of which none is sampled", "traced-0"), ("a twentieth", "traced-0.05"), ("all", "traced-1")]
+    rivals = [*traced, ("by hand", "by-hand"), ("by hand, our client", "own-client"), ("stock Strawberry", "stock")]
     lines = [f"| CPU, times ours | {' | '.join(w.name for w in workloads)} |", "|---" * (len(workloads) + 1) + "|"]
     for name, key in rivals:
         if key in found:
