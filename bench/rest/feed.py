@@ -23,6 +23,7 @@ from bench.load import Request
 from bench.rest.servers import OURS, Server, make_database, postmaster
 from bench.rest.workloads import ALL
 from chassis.db.changes import BATCH
+from chassis.feed.feed import LINGER_SECONDS
 from chassis.feed.log import TRIM
 from deploy.postgres import Cluster, free_ports
 
@@ -101,6 +102,8 @@ async def overhead(rounds: int, count: int, cluster: Cluster) -> list[str]:
                         await load.run(server.port, workload.requests(count), CONCURRENCY, count=count)
                         used = cpu.seconds(server.process, postgres) - before
                     server.cpu[workload.name].append(used / count)
+                    if server is on:  # it goes on looking for a while, which the other one must not pay for
+                        await asyncio.sleep(LINGER_SECONDS)
                 print(f"feed, {workload.name}: round {n + 1} of {rounds}", file=sys.stderr)
     finally:
         off.stop()

@@ -222,6 +222,22 @@ async def test_a_stream_whose_reader_comes_late_and_is_far_behind_gets_everythin
     assert seqs == list(range(after + 1, after + count + 2))
 
 
+async def test_a_client_of_http_1_0_gets_the_events_without_chunks(
+    services: Services, served: ServedApplication
+) -> None:
+    peer = await served.peer()
+    peer.send(f"GET {CHANGES} HTTP/1.0\r\n{EVENTS}\r\n\r\n".encode())
+    async with asyncio.timeout(WAIT_SECONDS):
+        head = await peer.reader.readuntil(b"\r\n\r\n")
+        begin = await peer.reader.readuntil(b"\n\n")
+        row = await builders.pessoa(services)
+        event = await peer.reader.readuntil(b"\n\n")
+
+    assert b"transfer-encoding" not in head
+    assert begin.startswith(b"retry: 1000\nid: ")
+    assert json.loads(event.partition(b"data: ")[2])["id"] == row["id"]
+
+
 async def test_a_stream_ends_after_some_minutes_so_that_its_client_shows_its_token_again(
     served: ServedApplication,
 ) -> None:
