@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections import Counter
 
 from tests.attacks.attack import Attack, Target, http, request
 from tests.chassis.peers import Peer
@@ -47,25 +46,24 @@ async def crowd(target: Target, *headers: str) -> str:
             peers[-1].send(asked)
             if n % BURST == 0:  # more at once would meet the bound of requests at work, before they wait
                 await asyncio.sleep(0.1)
+        waiting = await followed(target, "pessoas", ROOM)
         begun = [asyncio.create_task(_begun(peer)) for peer in peers]
-        done, waiting = await asyncio.wait(begun, timeout=3)
-        found = Counter(one.result() for one in done)
-        found["wait"] += len(waiting)
-        for one in waiting:
+        done, unanswered = await asyncio.wait(begun, timeout=3)
+        for one in unanswered:
             one.cancel()
+        rest = sorted({one.result() for one in done} - {"wait"})
         others = await target.ask("pessoas", READ)
     finally:
         for peer in peers:
             peer.hang_up()
     await asyncio.sleep(0.5)
     later = await target.ask("pessoas", http("GET", f"{PATH}?after={after}&wait=0.1"))
-    seen = ", ".join(f"{count} {what}" for what, count in sorted(found.items()))
-    return f"{seen}; others {others}; later {later}"
+    return f"{waiting} wait, the rest is {', '.join(rest)}; others {others}; later {later}"
 
 
 async def _begun(peer: Peer) -> str:
-    """Whether a stream has begun, which waits, or the peer is refused. Once refused, its connection may be closed to
-    make room for another one."""
+    """Whether a stream has begun, which waits until it must make room for another address, or the peer is refused, and
+    its connection perhaps closed."""
     try:
         head = await peer.reader.readuntil(b"\r\n\r\n")
     except (asyncio.IncompleteReadError, ConnectionError):
@@ -95,20 +93,20 @@ async def mute(target: Target) -> str:
             await loop.sock_connect(one, ("127.0.0.1", target.port("solicitacoes")))
             await loop.sock_sendall(one, asked)
             if (n + 1) % BURST == 0:
-                began = await followed(target, n + 1)
+                began = await followed(target, "solicitacoes", n + 1)
         others = await target.ask("solicitacoes", READ_SOLICITACAO, "127.0.3.1")
-        left = await followed(target, 0)
+        left = await followed(target, "solicitacoes", 0)
     finally:
         for one in mutes:
             one.close()
     return f"{began} begin, {left} are left; others {others}"
 
 
-async def followed(target: Target, expected: int) -> int:
-    """How many follow solicitacoes, by its metrics: returns when as many do as expected, or when time is over."""
+async def followed(target: Target, service: str, expected: int) -> int:
+    """How many follow the service, by its metrics: returns when as many do as expected, or when time is over."""
     until = asyncio.get_running_loop().time() + MUTE_SECONDS
     while True:
-        peer = await target.peer("solicitacoes", "127.0.3.2")
+        peer = await target.peer(service, "127.0.3.250")
         peer.send(http("GET", "/metrics"))
         body = (await peer.answer()).body.decode()
         peer.hang_up()
@@ -118,7 +116,7 @@ async def followed(target: Target, expected: int) -> int:
         await asyncio.sleep(0.2)
 
 
-SERVED = f"{FOLLOWERS - ROOM} refused, {ROOM} wait; others 200; later 200"
+SERVED = f"{ROOM} wait, the rest is refused; others 200; later 200"
 
 ATTACKS: list[Attack] = [
     follow("a wait without end", "after=0&wait=1e308", f"{BAD} wait:OUT_OF_RANGE"),
