@@ -19,7 +19,7 @@ const gzipped = {
 export default defineConfig({
   base: '/playground/',
   plugins: [portuguese, gzipped],
-  server: { proxy: { '/graphql': process.env.GATEWAY_URL ?? 'http://localhost:8000' } },
+  server: { proxy: { '/graphql': { target: process.env.GATEWAY_URL ?? 'http://localhost:8000', ws: true } } },
   build: {
     target: 'es2023',
     chunkSizeWarningLimit: 4000, // kB; Monaco, the editor, is one large chunk by nature

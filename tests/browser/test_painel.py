@@ -74,7 +74,10 @@ async def test_filters_need_no_accents_stand_in_the_url_and_the_back_button_take
     assert person.trouble == []
 
 
-async def test_what_somebody_else_creates_appears_by_itself(person: Person, system: System) -> None:
+@pytest.mark.parametrize("sockets", [True, False], ids=["by a subscription", "without WebSockets"])
+async def test_what_somebody_else_creates_appears_by_itself(person: Person, system: System, sockets: bool) -> None:
+    if not sockets:
+        await person.page.route_web_socket("**/graphql", lambda socket: socket.close())
     await person.open("/")
     await expect(person.rows).to_have_count(50)
     await person.page.mouse.wheel(0, 100_000)

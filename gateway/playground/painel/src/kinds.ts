@@ -41,6 +41,7 @@ export interface Kind {
   type: 'Pessoa' | 'Servico' | 'Produto' | 'Categoria';
   rows: TypedDocumentNode<Rows, { first: number; after?: string | null; filter?: Filter | null }>;
   containing: (text: string) => Filter;
+  changes: TypedDocumentNode<unknown, Record<string, never>>;
   follows: TypedDocumentNode<Follows, { id: string }>;
   create: TypedDocumentNode<Written<Row>, Input>;
   update: TypedDocumentNode<Written<Row>, Input & { id: string }>;
@@ -56,6 +57,7 @@ export const pessoas: Kind = {
   type: 'Pessoa',
   rows: graphql.PessoasDocument,
   containing: (contains) => ({ nomePessoa: { contains } }),
+  changes: graphql.PessoaMudouDocument,
   follows: graphql.ExcluirPessoaSegueDocument,
   create: graphql.CriarPessoaDocument,
   update: graphql.AtualizarPessoaDocument,
@@ -71,6 +73,7 @@ export const servicos: Kind = {
   type: 'Servico',
   rows: graphql.ServicosDocument,
   containing: (contains) => ({ nomeServico: { contains } }),
+  changes: graphql.ServicoMudouDocument,
   follows: graphql.ExcluirServicoSegueDocument,
   create: graphql.CriarServicoDocument,
   update: graphql.AtualizarServicoDocument,
@@ -86,6 +89,7 @@ export const produtos: Kind = {
   type: 'Produto',
   rows: graphql.ProdutosDocument,
   containing: (contains) => ({ nomeProduto: { contains } }),
+  changes: graphql.ProdutoMudouDocument,
   follows: graphql.ExcluirProdutoSegueDocument,
   create: graphql.CriarProdutoDocument,
   update: graphql.AtualizarProdutoDocument,
@@ -101,6 +105,7 @@ export const categorias: Kind = {
   type: 'Categoria',
   rows: graphql.CategoriasDocument,
   containing: (contains) => ({ nomeCategoria: { contains } }),
+  changes: graphql.CategoriaMudouDocument,
   follows: graphql.ExcluirCategoriaSegueDocument,
   create: graphql.CriarCategoriaDocument,
   update: graphql.AtualizarCategoriaDocument,

@@ -1,7 +1,80 @@
-// How views learn of what others change: they ask again every few seconds, unless nobody looks at them. This is the one
-// place to change where subscriptions are to be used instead.
-export const live = {
-  pollInterval: 4000, // milliseconds
-  errorPolicy: 'all' as const, // what could be fetched is shown, whatever else failed
-  skipPollAttempt: () => document.hidden,
-};
+// How views learn of what others change: a subscription tells that something has changed, and they ask again. While there
+// is no subscription, because a proxy lets no WebSocket through or a service is away, they ask every few seconds.
+import type { OperationVariables, TypedDocumentNode } from '@apollo/client';
+import { useApolloClient, useReactiveVar } from '@apollo/client/react';
+import { useEffect, useRef, useState } from 'react';
+import { connected } from './graphql/client.ts';
+
+// All in milliseconds.
+const POLL = 4000;
+const POLL_BESIDE = 30_000; // beside a subscription, for what it does not tell, such as a new name of a pessoa
+const REST = 1000; // between two questions, however much changes
+const SUBSCRIBE_AGAIN = 30_000;
+
+/** Options for `useQuery`: how often the query is sent, if `isLive` says whether a subscription tells of changes. */
+export function live(isLive: boolean) {
+  return {
+    pollInterval: isLive ? POLL_BESIDE : POLL,
+    skipPollAttempt: () => document.hidden,
+    errorPolicy: 'all' as const, // what could be fetched is shown, whatever else failed
+  };
+}
+
+/** Subscribes to changes as long as the view is shown, and calls `onChange` after them. Returns whether that works now. */
+export function useChanges<Variables extends OperationVariables>(
+  subscription: TypedDocumentNode<unknown, Variables>,
+  variables: Variables,
+  onChange: () => void,
+): boolean {
+  const client = useApolloClient();
+  const isConnected = useReactiveVar(connected);
+  const [refused, setRefused] = useState(false);
+  const changed = useRef(onChange);
+  useEffect(() => {
+    changed.current = onChange;
+  });
+  const written = JSON.stringify(variables);
+
+  useEffect(() => {
+    let opening = 0;
+    let resting = 0;
+    let more = false;
+    // Nobody looks at a hidden page; it asks when it is shown.
+    const tell = () => {
+      more = resting > 0;
+      if (more || document.hidden) return;
+      changed.current();
+      resting = window.setTimeout(() => {
+        resting = 0;
+        if (more) tell();
+      }, REST);
+    };
+    const open = () =>
+      client.subscribe<unknown, OperationVariables>({ query: subscription, variables: JSON.parse(written) }).subscribe({
+        next: ({ error }) => {
+          setRefused(Boolean(error));
+          if (!error) tell();
+        },
+        error: again,
+        complete: again,
+      });
+    const again = () => {
+      setRefused(true);
+      opening = window.setTimeout(() => (subscribed = open()), SUBSCRIBE_AGAIN);
+    };
+    let subscribed = open();
+    document.addEventListener('visibilitychange', tell);
+    return () => {
+      document.removeEventListener('visibilitychange', tell);
+      clearTimeout(opening);
+      clearTimeout(resting);
+      subscribed.unsubscribe();
+    };
+  }, [client, subscription, written]);
+
+  // What changed before the subscription was open, or while it was not.
+  useEffect(() => {
+    if (isConnected) changed.current();
+  }, [isConnected]);
+  return isConnected && !refused;
+}

@@ -1,12 +1,36 @@
 // The GraphQL client: where requests go, what becomes of errors, and how pages of a list are joined in the cache.
-import { ApolloClient, ApolloLink, CombinedGraphQLErrors, HttpLink, InMemoryCache, type FieldPolicy } from '@apollo/client';
+import {
+  ApolloClient,
+  ApolloLink,
+  CombinedGraphQLErrors,
+  HttpLink,
+  InMemoryCache,
+  makeVar,
+  type FieldPolicy,
+} from '@apollo/client';
+import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { relayStylePagination } from '@apollo/client/utilities';
+import { OperationTypeNode } from 'graphql';
+import { createClient } from 'graphql-ws';
 import { map } from 'rxjs';
 import { askAfterWrites, noteWrites } from '../ownWrites.ts';
 import { refused, token } from '../session.ts';
 import { noteStale, noteUnavailable } from '../unavailable.ts';
 
 const TIMEOUT = 15_000; // milliseconds; the gateway gives up earlier and says why
+
+/** The one connection of all subscriptions. It is opened for the first of them, and again whenever it breaks. */
+const socket = createClient({
+  url: new URL('/graphql', location.href.replace(/^http/, 'ws')).href,
+  connectionParams: () => (token() ? { Authorization: `Bearer ${token()}` } : {}),
+  shouldRetry: () => true,
+  retryAttempts: Infinity,
+  retryWait: (retries) => new Promise((resume) => setTimeout(resume, Math.min(30_000, 1000 * 2 ** retries) * Math.random())),
+  keepAlive: 20_000,
+});
+export const connected = makeVar(false);
+socket.on('connected', () => connected(true));
+socket.on('closed', () => connected(false));
 
 /** `fetch` with the token, after this page's own writes, and with an end. */
 async function fetchWithToken(url: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
@@ -58,7 +82,11 @@ function pages(): FieldPolicy {
 }
 
 export const client = new ApolloClient({
-  link: ApolloLink.from([judge, new HttpLink({ uri: '/graphql', fetch: fetchWithToken })]),
+  link: ApolloLink.split(
+    ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
+    new GraphQLWsLink(socket),
+    ApolloLink.from([judge, new HttpLink({ uri: '/graphql', fetch: fetchWithToken })]),
+  ),
   clientAwareness: { name: 'painel' },
   cache: new InMemoryCache({
     typePolicies: {

@@ -13,7 +13,7 @@ import { Picker } from '../components/Picker.tsx';
 import { Title } from '../components/Title.tsx';
 import { Window } from '../components/Window.tsx';
 import { categorias, type Follows, type Kind, type Row } from '../kinds.ts';
-import { live } from '../live.ts';
+import { live, useChanges } from '../live.ts';
 import { useAllowed } from '../session.ts';
 import { useSettled } from '../settled.ts';
 import { capital, counted } from '../words.ts';
@@ -33,10 +33,11 @@ export default function Rows({ kind }: { kind: Kind }) {
   useEffect(() => {
     if (settled !== named) setParameters(settled ? { nome: settled } : {}, { replace: true });
   }, [settled]);
+  const isLive = useChanges(kind.changes, {}, () => void refetch().catch(() => {}));
   const { data, previousData, error, networkStatus, fetchMore, refetch } = useQuery(kind.rows, {
     variables: { first: PAGE, filter: named ? kind.containing(named) : null },
     fetchPolicy: 'cache-and-network',
-    ...live,
+    ...live(isLive),
   });
   const list = (data ?? previousData)?.itens;
   const rows = list?.edges.map(({ node }) => node) ?? [];

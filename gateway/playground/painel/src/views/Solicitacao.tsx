@@ -9,8 +9,8 @@ import { Outage } from '../components/Outage.tsx';
 import { Part } from '../components/Part.tsx';
 import { Title } from '../components/Title.tsx';
 import { Window } from '../components/Window.tsx';
-import { ExcluirSolicitacaoDocument, SolicitacaoDocument } from '../graphql/generated.ts';
-import { live } from '../live.ts';
+import { ExcluirSolicitacaoDocument, SolicitacaoDocument, SolicitacaoMudouDocument } from '../graphql/generated.ts';
+import { live, useChanges } from '../live.ts';
 import { useAllowed } from '../session.ts';
 import { longInstant } from '../words.ts';
 import { useWrite } from '../write.ts';
@@ -20,10 +20,11 @@ export default function Solicitacao() {
   const allowed = useAllowed();
   const created = (useLocation().state as { created?: boolean } | null)?.created;
   const [deleting, setDeleting] = useState(false);
-  const { data, previousData, error, loading } = useQuery(SolicitacaoDocument, {
+  const isLive = useChanges(SolicitacaoMudouDocument, { id }, () => void refetch().catch(() => {}));
+  const { data, previousData, error, loading, refetch } = useQuery(SolicitacaoDocument, {
     variables: { id },
     fetchPolicy: 'cache-and-network',
-    ...live,
+    ...live(isLive),
   });
   const answer = data ?? previousData;
   const row = answer?.solicitacao;

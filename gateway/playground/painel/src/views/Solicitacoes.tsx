@@ -10,8 +10,8 @@ import { Outage } from '../components/Outage.tsx';
 import { Part } from '../components/Part.tsx';
 import { Title } from '../components/Title.tsx';
 import { FILTERS, filterOf, useFilters, type FilterName, type Filters } from '../filters.ts';
-import { IncompletasDocument, SolicitacoesDocument, type LinhaFragment } from '../graphql/generated.ts';
-import { live } from '../live.ts';
+import { IncompletasDocument, SolicitacaoMudouDocument, SolicitacoesDocument, type LinhaFragment } from '../graphql/generated.ts';
+import { live, useChanges } from '../live.ts';
 import { useAllowed } from '../session.ts';
 import { useSettled } from '../settled.ts';
 import { useUnavailable } from '../unavailable.ts';
@@ -34,10 +34,11 @@ export function Solicitacoes() {
   // One object as long as the filters are the same, since another one would be another query.
   const written = JSON.stringify(filterOf(values));
   const filter = useMemo(() => JSON.parse(written), [written]);
-  const { data, previousData, error, networkStatus, fetchMore } = useQuery(SolicitacoesDocument, {
+  const isLive = useChanges(SolicitacaoMudouDocument, { filter }, () => void refetch().catch(() => {}));
+  const { data, previousData, error, networkStatus, fetchMore, refetch } = useQuery(SolicitacoesDocument, {
     variables: { first: PAGE, filter },
     fetchPolicy: 'cache-and-network',
-    ...live,
+    ...live(isLive),
   });
   const list = (data ?? previousData)?.solicitacoes;
   const rows = list?.edges.map(({ node }) => node) ?? [];
@@ -182,7 +183,7 @@ function useFillGaps(rows: LinhaFragment[]): void {
       return code !== undefined && code !== 'FORBIDDEN';
     });
   const ids = rows.map(({ id }) => id).filter(gap).slice(0, 1000);
-  useQuery(IncompletasDocument, { variables: { ids }, skip: !ids.length, fetchPolicy: 'network-only', ...live });
+  useQuery(IncompletasDocument, { variables: { ids }, skip: !ids.length, fetchPolicy: 'network-only', ...live(false) });
 }
 
 /** The filter that the gateway refuses, such as one that matches too many pessoas. */
