@@ -17,6 +17,7 @@ export function live(isLive: boolean) {
     pollInterval: isLive ? POLL_BESIDE : POLL,
     skipPollAttempt: () => document.hidden,
     errorPolicy: 'all' as const, // what could be fetched is shown, whatever else failed
+    refetchWritePolicy: 'merge' as const, // the pages that were read after the first one stay
   };
 }
 
