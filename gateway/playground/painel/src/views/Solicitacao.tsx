@@ -9,6 +9,7 @@ import { Outage } from '../components/Outage.tsx';
 import { Part } from '../components/Part.tsx';
 import { Title } from '../components/Title.tsx';
 import { Window } from '../components/Window.tsx';
+import { useFillGaps } from '../gaps.ts';
 import { ExcluirSolicitacaoDocument, SolicitacaoDocument, SolicitacaoMudouDocument } from '../graphql/generated.ts';
 import { live, useChanges } from '../live.ts';
 import { useAllowed } from '../session.ts';
@@ -28,6 +29,7 @@ export default function Solicitacao() {
   });
   const answer = data ?? previousData;
   const row = answer?.solicitacao;
+  useFillGaps(row ? [row] : []);
   return (
     <>
       <Title text={`Solicitação ${id}`}>

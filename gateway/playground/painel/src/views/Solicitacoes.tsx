@@ -10,11 +10,11 @@ import { Outage } from '../components/Outage.tsx';
 import { Part } from '../components/Part.tsx';
 import { Title } from '../components/Title.tsx';
 import { FILTERS, filterOf, useFilters, type FilterName, type Filters } from '../filters.ts';
-import { IncompletasDocument, SolicitacaoMudouDocument, SolicitacoesDocument, type LinhaFragment } from '../graphql/generated.ts';
+import { useFillGaps } from '../gaps.ts';
+import { SolicitacaoMudouDocument, SolicitacoesDocument, type LinhaFragment } from '../graphql/generated.ts';
 import { live, useChanges } from '../live.ts';
 import { useAllowed } from '../session.ts';
 import { useSettled } from '../settled.ts';
-import { useUnavailable } from '../unavailable.ts';
 import { counted, instant } from '../words.ts';
 
 const PAGE = 50;
@@ -26,7 +26,6 @@ const LABELS: Record<FilterName, string> = {
   de: 'De',
   ate: 'Até',
 };
-const PARTS = ['pessoa', 'servico', 'produto'] as const;
 
 export function Solicitacoes() {
   const { values, set, leave, clear } = useFilters();
@@ -172,18 +171,6 @@ function useFresh(rows: LinhaFragment[], list: string): ReadonlySet<string> {
   const newest = rows[0]?.dataSolicitacao ?? '';
   if (first.current.list !== list || !first.current.newest) first.current = { list, newest };
   return new Set(rows.filter((row) => row.dataSolicitacao > first.current.newest).map(({ id }) => id));
-}
-
-/** Asks again for the rows of which a part could not be fetched; what arrives reaches the list through the cache. */
-function useFillGaps(rows: LinhaFragment[]): void {
-  const unavailable = useUnavailable();
-  const gap = (id: string) =>
-    PARTS.some((part) => {
-      const code = unavailable(`Solicitacao:${id}`, part);
-      return code !== undefined && code !== 'FORBIDDEN';
-    });
-  const ids = rows.map(({ id }) => id).filter(gap).slice(0, 1000);
-  useQuery(IncompletasDocument, { variables: { ids }, skip: !ids.length, fetchPolicy: 'network-only', ...live(false) });
 }
 
 /** The filter that the gateway refuses, such as one that matches too many pessoas. */
