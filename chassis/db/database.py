@@ -156,7 +156,7 @@ class Database:
             connection = await self._acquire()
             try:
                 await self._set_timeouts(connection)
-                statement: Statement[T] = Statement(sql, values, row)
+                statement: BoundStatement[T] = BoundStatement(sql, values, row)
                 await _execute(connection, _statement_seconds(self.timeout), statement)
                 assert statement.rows is not None
                 return statement.rows
@@ -224,7 +224,7 @@ class Database:
         if timeout_ms != connection.timeout_ms:
             milliseconds = timeout_ms or self._default_timeout_ms
             setting = f"SET statement_timeout = {milliseconds}; SET lock_timeout = {_lock_timeout(milliseconds)}"
-            await _execute(connection, _statement_seconds(self.timeout), Statement(setting))
+            await _execute(connection, _statement_seconds(self.timeout), BoundStatement(setting))
             connection.timeout_ms = timeout_ms
 
 
@@ -262,7 +262,7 @@ class Transaction:
         self._connection = connection
         self._timeout = timeout
         self._begun = False
-        self._waiting: list[Statement[Any]] = [Statement("BEGIN")]
+        self._waiting: list[BoundStatement[Any]] = [BoundStatement("BEGIN")]
         self.committing = False
 
     async def run(self, work: Callable[["Transaction"], Awaitable[T]]) -> T:
@@ -271,22 +271,22 @@ class Transaction:
             _statement_seconds(self._timeout)
             self.committing = True
             # COMMIT has the whole time-out: if we gave up earlier, nobody could tell whether it was committed.
-            await self._send(Statement[Any]("COMMIT"), self._timeout)
+            await self._send(BoundStatement[Any]("COMMIT"), self._timeout)
         except BaseException:
             if self._begun and not self._connection.closed and not self.committing:
                 seconds = max(0.0, min(self._timeout, deadline.remaining()))
-                await _execute(self._connection, seconds, Statement[Any]("ROLLBACK"))
+                await _execute(self._connection, seconds, BoundStatement[Any]("ROLLBACK"))
             raise
         return result
 
     async def fetch(self, sql: str, values: Iterable[Any], row: AsyncRowFactory[T] = TUPLES) -> list[T]:
         """Runs one statement of the transaction. Errors from constraints are raised as psycopg's own."""
-        statement: Statement[T] = Statement(sql, tuple(values), row)
+        statement: BoundStatement[T] = BoundStatement(sql, tuple(values), row)
         return await self._send(statement, _statement_seconds(self._timeout))
 
-    def with_next(self, sql: str, values: Iterable[Any]) -> "Statement[tuple[Any, ...]]":
+    def with_next(self, sql: str, values: Iterable[Any]) -> "BoundStatement[tuple[Any, ...]]":
         """Sends a statement together with the next one. It has its rows once that has its own."""
-        statement = Statement[tuple[Any, ...]](sql, tuple(values))
+        statement = BoundStatement[tuple[Any, ...]](sql, tuple(values))
         self._waiting.append(statement)
         return statement
 
@@ -295,7 +295,7 @@ class Transaction:
         if self._waiting:
             await self._send(self._waiting.pop(), _statement_seconds(self._timeout))
 
-    async def _send(self, last: "Statement[T]", seconds: float) -> list[T]:
+    async def _send(self, last: "BoundStatement[T]", seconds: float) -> list[T]:
         statements, self._waiting = (*self._waiting, last), []
         self._begun = True
         await _execute(self._connection, seconds, *statements)
@@ -304,7 +304,7 @@ class Transaction:
 
 
 @dataclass(slots=True)
-class Statement(Generic[T]):
+class BoundStatement(Generic[T]):
     """One statement with its values."""
 
     sql: str
@@ -342,7 +342,7 @@ class _DeadlockError(_ConnectionLostError):
         super().__init__(timed_out=False)
 
 
-def _execute(connection: DatabaseConnection, seconds: float, *statements: Statement[Any]) -> Awaitable[None]:
+def _execute(connection: DatabaseConnection, seconds: float, *statements: BoundStatement[Any]) -> Awaitable[None]:
     """Runs the statements in one round trip. A trace that is recorded can be seen in PostgreSQL too: it is in a
     comment."""
     trace = context.current().trace
@@ -358,7 +358,7 @@ def _execute(connection: DatabaseConnection, seconds: float, *statements: Statem
 async def _recorded(
     connection: DatabaseConnection,
     seconds: float,
-    statements: Sequence[Statement[Any]],
+    statements: Sequence[BoundStatement[Any]],
     span_id: str,
     traceparent: str,
     recording: Recording,
@@ -380,7 +380,7 @@ async def _recorded(
 
 
 async def _run(
-    connection: DatabaseConnection, seconds: float, statements: Sequence[Statement[Any]], traceparent: str = ""
+    connection: DatabaseConnection, seconds: float, statements: Sequence[BoundStatement[Any]], traceparent: str = ""
 ) -> None:
     timed_out = False
 
