@@ -340,8 +340,8 @@ class NeighbourSettings(ProcessSettings):
     """Whether rows of neighbours are kept in memory until their changes say that they have changed."""
     cache_staleness: Annotated[float, Field(ge=0.5, le=60)] = 1.0
     """Seconds without news of a neighbour's changes after which its rows are read again."""
-    cache_bytes: Annotated[int, Field(ge=1_000_000, le=10**11)] = 64_000_000
-    """Memory for these rows."""
+    cache_bytes: Annotated[int, Field(ge=1, le=10**11)] = 64_000_000
+    """Memory for these rows. With 1 hardly any row is kept, as in measurements of what keeping them costs."""
 
     @property
     def keeps_rows(self) -> bool:

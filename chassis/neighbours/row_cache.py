@@ -48,15 +48,12 @@ Shows = Mapping[str, Callable[[Any], int]]
 class CachedRow:
     """A row in memory."""
 
-    __slots__ = ("row", "size", "text", "text_of")
+    __slots__ = ("row", "size")
 
     def __init__(self, row: Any, size: int) -> None:
         self.row = row
         """None: the id has no row."""
         self.size = size
-        self.text_of = 0
-        """Which of its user's texts `text` is."""
-        self.text = b""
 
 
 class Generation:

@@ -201,3 +201,12 @@ async def test_one_of_many_rows_is_read_again_and_a_wrong_one_is_counted_and_dro
     assert asked == [1, 2]
     assert cache.meters.inconsistencies.value == before[1] + 1
     assert kept(cache, 1, 2) == [1]
+
+
+async def test_a_memory_that_is_too_small_for_any_row_keeps_hardly_one(make: Make) -> None:
+    caches = await make(cache_bytes=1)
+    cache = caches.of("catalogo", "produto")
+
+    store(cache, *(produto(id) for id in range(1, 50)))
+
+    assert len(cache) <= 2
