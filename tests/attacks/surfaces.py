@@ -1,7 +1,7 @@
 """All attacks on a system with AUTH_MODE=off, by surface. `identity` has the attacks on a system that requires
 tokens."""
 
-from tests.attacks import bad_requests, changes, document, pages, rest, transport
+from tests.attacks import bad_requests, changes, document, live, pages, rest, transport
 from tests.attacks.attack import Attack
 
 SURFACES: dict[str, list[Attack]] = {
@@ -11,4 +11,5 @@ SURFACES: dict[str, list[Attack]] = {
     "pages": pages.ATTACKS,
     "REST": rest.ATTACKS,
     "changes": changes.ATTACKS,
+    "live queries": live.ATTACKS,
 }
