@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 IN_PARALLEL := -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run restart token psql backup restore upgrade-database new-password test test-system check bench bench-rest bench-gateway bench-system format plan service render pictures fuzz fuzz-rest fuzz-plans faults check-cache attack migration sbom release release-notes peers ready
+.PHONY: help setup run restart token psql backup restore upgrade-database new-password test test-system check bench bench-rest bench-gateway bench-system bench-live format plan service render pictures fuzz fuzz-rest fuzz-plans faults check-cache attack migration sbom release release-notes peers ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ bench-gateway: peers ## Measure the gateway against its peers, 15 minutes (BASE=
 
 bench-system: peers ## Measure the whole system per Painel, beside the same services behind others, 6 minutes (ARGS="--only off,warm --rows 100" or ARGS=--write)
 	$(RUN) -m bench.system $(ARGS)
+
+bench-live: peers ## Measure live queries: memory at rest, the CPU of an event, and how late events come, 6 minutes (ARGS="--subscribers 1000 --rest 5")
+	$(RUN) -m bench.live $(ARGS)
 
 plan: setup ## Show how a query is executed (ARGS=file.graphql, without it the Painel)
 	$(RUN) -m gateway.explain $(ARGS)

@@ -1,0 +1,1 @@
+"""Measures live queries: memory at rest, the CPU of an event, and how late events come."""
