@@ -287,7 +287,7 @@ async def test_logs_name_the_caller_and_not_who_they_say_they_are(edge: Edge) ->
     service.ask("/api/servicos/?page_size=7", **direct)
 
     def clients() -> dict[str, str]:
-        return {line["request_id"]: line["client"] for line in service.lines() if line["logger"] == "http"}
+        return {line["trace_id"]: line["client"] for line in service.lines() if line["logger"] == "http"}
 
     ids = [through.headers["x-request-id"], direct["traceparent"].split("-")[1]]
     stage.eventually(lambda: set(ids) <= set(clients()), lambda: "both requests are logged")
