@@ -206,6 +206,50 @@ SYSTEM: dict[str, list[Panel]] = {
         Panel("Followers", "short", {"sum by (job) (feed_followers)": "{{job}}"}),
         Panel("Changes without a number", "short", {"max by (job) (feed_unnumbered)": "{{job}}"}),
     ],
+    "Live queries": [
+        Panel(
+            "Open subscriptions, and groups that get the same events",
+            "short",
+            {"sum(graphql_subscriptions)": "subscriptions", "sum(graphql_subscription_groups)": "groups"},
+        ),
+        Panel(
+            "Events that were executed, and handed to clients",
+            "reqps",
+            {
+                rate("graphql_subscription_events_total"): "executed",
+                rate("graphql_subscription_messages_total"): "handed over",
+            },
+        ),
+        Panel(
+            "Subscriptions that the gateway has ended",
+            "reqps",
+            {f"{rate('graphql_subscriptions_ended_total', 'code')} or vector(0)": "{{code}}"},
+        ),
+        Panel(
+            "Since when a service's changes are not known",
+            "s",
+            {"max by (job, service) (follower_age_seconds < Inf)": "{{job}} ← {{service}}"},
+            "Only while a live query or rows in memory need them.",
+        ),
+    ],
+    "Rows in memory": [
+        Panel(
+            "Rows that were there",
+            "percentunit",
+            {
+                of(rate("cache_rows_total", "kind", 'outcome="hit"'), rate("cache_rows_total", "kind")): "{{kind}}",
+            },
+            "Only with CACHE=on, and so are the others of this row.",
+        ),
+        Panel("Rows that were wanted, by outcome", "reqps", {rate("cache_rows_total", "outcome"): "{{outcome}}"}),
+        Panel("Memory for rows", "bytes", {"sum by (job) (cache_bytes)": "{{job}}"}),
+        Panel(
+            "Rows that were wrong",
+            "short",
+            {"sum by (job, kind) (cache_inconsistencies_total) or vector(0)": "{{job}} {{kind}}"},
+            "Anything but 0 is a fault.",
+        ),
+    ],
     "What may go unnoticed": [
         Panel("Keys that cannot be fetched", "short", {"max by (job) (auth_keys_away)": "{{job}}"}),
         Panel("Log lines that were dropped", "short", {rate("log_lines_dropped_total", "job"): "{{job}}"}),

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +69,17 @@ async def _keep_writing(directory: Path) -> None:
 def write(directory: Path) -> None:
     """Writes the metrics of this worker, for the others to read."""
     families = [
-        (one.name, one.documentation, one.type, [(sample.name, sample.labels, sample.value) for sample in one.samples])
+        (one.name, one.documentation, one.type, [(each.name, each.labels, _json(each.value)) for each in one.samples])
         for one in REGISTRY.collect()
     ]
     unfinished = _file(directory).with_suffix(".new")
     unfinished.write_bytes(orjson.dumps(families))
     unfinished.replace(_file(directory))
+
+
+def _json(value: float) -> float | str:
+    """A value as JSON can hold it: it has no number for infinity and for what is no number. `float` reads both back."""
+    return value if isfinite(value) else str(value)
 
 
 def _file(directory: Path) -> Path:
@@ -96,5 +102,5 @@ class Workers(Collector):
                 for name, documentation, kind, samples in found:
                     family = families.setdefault(name, Metric(name, documentation, kind))
                     for sample, labels, value in samples:
-                        family.add_sample(sample, {"worker": file.stem, **labels}, value)
+                        family.add_sample(sample, {"worker": file.stem, **labels}, float(value))
         return families.values()

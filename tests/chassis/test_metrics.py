@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ import orjson
 import pytest
 
 from chassis.observe import metrics
+from chassis.observe import scrape as scraping
+from chassis.observe.meters import REGISTRY, Gauge
 from chassis.version import VERSION
 from deploy.local import ROOT
 from deploy.postgres import free_ports
@@ -280,3 +283,17 @@ def test_any_worker_answers_for_all_that_share_its_port(workers: list[Worker], t
     first.process.terminate()
     first.process.wait()
     assert not list(tmp_path.glob(f"{first.process.pid}.json")), "it has taken its own away"
+
+
+def test_what_is_infinite_or_no_number_passes_between_workers_too(tmp_path: Path) -> None:
+    """As JSON it would be null, and then no worker could answer a scrape."""
+    gauge = Gauge("extreme", "Set by a test.", ("kind",))
+    for kind, value in (("infinite", inf), ("negative", -inf), ("no number", nan), ("ordinary", 2.5)):
+        gauge.labels(kind).value = value
+    try:
+        scraping.write(tmp_path)
+        [family] = [one for one in scraping.Workers(tmp_path).collect() if one.name == "extreme"]
+    finally:
+        REGISTRY.unregister(gauge)
+
+    assert repr([sample.value for sample in family.samples]) == repr([inf, -inf, nan, 2.5])

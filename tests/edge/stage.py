@@ -109,8 +109,8 @@ class Edge:
 
 
 @contextlib.contextmanager
-def running(folder: Path, databases: Mapping[str, str], workers: int = 1) -> Generator[Edge]:
-    """Starts everything. Each gateway has this many workers."""
+def running(folder: Path, databases: Mapping[str, str], **of_gateways: str) -> Generator[Edge]:
+    """Starts everything, the gateways with further variables."""
     told = told_to_processes(folder)
     common = {
         "ADDRESSES_OF_NAMES": json.dumps(NAMES),
@@ -128,7 +128,8 @@ def running(folder: Path, databases: Mapping[str, str], workers: int = 1) -> Gen
                 topology.url_variable(name): f"http://{name}:{topology.by_name(name).port}" for name in process.asks
             }
             variables |= common | {"ALLOWED_HOSTS": f"localhost,{process.name}"}
-            variables["WORKERS"] = str(workers if process is topology.GATEWAY else 1)
+            if process is topology.GATEWAY:
+                variables |= of_gateways
             if process.owns_database:
                 variables["DATABASE_URL"] = databases[process.name]
             replicas[process.name] = [Replica(process, address, variables) for address in NAMES[process.name]]

@@ -39,7 +39,7 @@ PANELS = [
 
 @pytest.fixture(scope="module")
 def edge(tmp_path_factory: pytest.TempPathFactory, database_urls: dict[str, str]) -> Iterator[Edge]:
-    with stage.running(tmp_path_factory.mktemp("edge"), database_urls, workers=2) as running:
+    with stage.running(tmp_path_factory.mktemp("edge"), database_urls, WORKERS="2", CACHE="on") as running:
         yield running
 
 
@@ -67,9 +67,11 @@ async def alerts(edge: Edge, prometheus: Prometheus) -> AsyncGenerator[set[tuple
         await asyncio.sleep((LOAD_SECONDS - AWAY_SECONDS) / 2)
 
     async with edge.client() as client:
-        following = asyncio.create_task(follow(client))
+        created = await client.post("/api/pessoas/", json={"nome_pessoa": "Ana"})
+        following = asyncio.gather(follow(client), read_again(client, created.json()["id"]))
         await Load(client).run_while(minute(), at_least=0, clients=4)
         following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
     yield fired
 
 
@@ -78,6 +80,13 @@ async def follow(client: httpx2.AsyncClient) -> None:
     async with client.stream("GET", "/pessoas/api/changes/", headers={"Accept": "text/event-stream"}) as stream:
         async for _ in stream.aiter_lines():
             pass
+
+
+async def read_again(client: httpx2.AsyncClient, id: int) -> None:
+    """Reads a row by its id all the time, which its gateway keeps."""
+    while True:
+        await client.post("/graphql", json={"query": f"query Ana {{ pessoa(id: {id}) {{ nomePessoa }} }}"})
+        await asyncio.sleep(0.2)
 
 
 @pytest.mark.parametrize(("board", "title", "query"), PANELS)
