@@ -16,9 +16,10 @@ const gzipped = {
   },
 };
 
-export default defineConfig({
-  base: '/playground/',
+export default defineConfig(({ command }) => ({
+  base: command === 'build' ? '/playground/' : '/', // `npx vite` serves the painel at /painel/, as the gateway does
   plugins: [portuguese, gzipped],
+  optimizeDeps: { entries: ['painel/index.html'] }, // GraphiQL's workers cannot be prepared for the development server
   server: { proxy: { '/graphql': { target: process.env.GATEWAY_URL ?? 'http://localhost:8000', ws: true } } },
   build: {
     target: 'es2023',
@@ -29,4 +30,4 @@ export default defineConfig({
       checks: { moduleLevelDirective: false }, // React's "use client", some eighty times
     },
   },
-});
+}));
