@@ -61,7 +61,10 @@ export function useChanges<Variables extends OperationVariables>(
       });
     const again = () => {
       setRefused(true);
-      opening = window.setTimeout(() => (subscribed = open()), SUBSCRIBE_AGAIN);
+      opening = window.setTimeout(() => {
+        setRefused(false); // until it is refused again
+        subscribed = open();
+      }, SUBSCRIBE_AGAIN);
     };
     let subscribed = open();
     document.addEventListener('visibilitychange', tell);
