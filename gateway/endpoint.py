@@ -170,7 +170,13 @@ class GraphQLEndpoint:
         last = headers.get(b"last-event-id", b"").decode("latin-1")
         stream.begin(
             await self.subscriptions.open(
-                document, operation, asked.variables, stream, account=account, last_event_id=last or None
+                document,
+                operation,
+                asked.variables,
+                stream,
+                account=account,
+                last_event_id=last or None,
+                client=_client(headers),
             )
         )
         return stream

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,7 +15,7 @@ from chassis.neighbours.remote import Remote
 from chassis.request import deadline
 from chassis.request.caller import ANYBODY
 from chassis.request.context import current
-from gateway.execution.documents import Document
+from gateway.execution.documents import CompiledOperation, Document
 from gateway.execution.operation import Executor
 from gateway.live import metrics
 from gateway.live.events import EventPlan
@@ -22,6 +23,7 @@ from gateway.live.feeds import ServiceFeed
 from gateway.live.streams import SubscriptionGroup
 from gateway.live.subscription import OpenSubscription, Sink
 from gateway.live.work import Work
+from gateway.metrics import record_deprecated, record_operation
 from gateway.positions import read_position
 from gateway.requests import Account, RequestError
 from gateway.settings import Settings
@@ -43,11 +45,8 @@ class Subscriptions:
         self._work = Work(settings.operation_timeout)
         self._groups: dict[tuple[Any, ...], SubscriptionGroup] = {}
         self._by_caller = Counter[str]()
+        self.open_count = 0
         self.draining = False
-
-    @property
-    def open_count(self) -> int:
-        return self._by_caller.total()
 
     async def open(
         self,
@@ -58,16 +57,18 @@ class Subscriptions:
         *,
         account: Account,
         last_event_id: str | None = None,
+        client: str = "",
     ) -> OpenSubscription:
-        """Opens a subscription for the current request's caller.
+        """Opens a subscription for the current request's caller. `client` is what the client program calls itself.
 
         It goes on after `last_event_id` if that is given, else after its argument `apos`, else from now on. The sink
         gets nothing before this returns. Raises RequestError or Refusal.
         """
+        began = time.perf_counter()
         subscription = OpenSubscription(sink, current().caller, account, self._forget)
         self._count(subscription)
         try:
-            await self._open(subscription, document, operation, variables or {}, last_event_id)
+            compiled, cost = await self._open(subscription, document, operation, variables or {}, last_event_id)
         except BaseException:
             if subscription.stream:
                 subscription.close()
@@ -75,6 +76,9 @@ class Subscriptions:
                 self._forget(subscription)
             raise
         subscription.end_with_token()
+        record_operation(operation, began, cost, None, ())
+        if compiled.deprecated:
+            record_deprecated(compiled.deprecated, client)
         return subscription
 
     async def _open(
@@ -84,7 +88,8 @@ class Subscriptions:
         operation: OperationDefinitionNode,
         variables: dict[str, Any],
         last_event_id: str | None,
-    ) -> None:
+    ) -> tuple[CompiledOperation, int]:
+        """Adds the subscription to its group, or to a replay. Returns the compiled operation, and what it costs."""
         account, caller = subscription.account, subscription.caller
         accepted = self._executor.accepted(document, operation, variables, account.limited)
         if isinstance(accepted, list):
@@ -128,12 +133,13 @@ class Subscriptions:
         subscription.position = position.seq if position else feed.seq
         if subscription.position >= group.joinable:
             group.add(subscription)
-            return
+            return compiled, cost
         replay = group.opening_replay(subscription.position)
         replay.add(subscription)
         await deadline.wait_for(replay.opened.wait())
         if replay.refusal:
             raise replay.refusal
+        return compiled, cost
 
     def drain(self) -> None:
         """Ends all subscriptions within a few seconds, and opens no more."""
@@ -173,11 +179,13 @@ class Subscriptions:
             raise over_limit("subscription", f"há {self._most_of_one} assinaturas abertas, que é o máximo de cada um")
         if self.open_count >= self._most:
             raise Busy("há assinaturas demais neste momento; tente de novo em instantes")
+        self.open_count += 1
         self._by_caller[subscription.who] += 1
         metrics.SUBSCRIPTIONS.value += 1
 
     def _forget(self, subscription: OpenSubscription) -> None:
         metrics.SUBSCRIPTIONS.value -= 1
+        self.open_count -= 1
         self._by_caller[subscription.who] -= 1
         if not self._by_caller[subscription.who]:
             del self._by_caller[subscription.who]
