@@ -7,7 +7,9 @@ import random
 from typing import Any
 
 import psycopg
+import pytest
 
+from gateway.live import streams
 from tests import builders
 from tests.applications import Services
 from tests.chassis.peers import until
@@ -51,23 +53,24 @@ class Returning:
         return int(self.cursor.rsplit(":", 1)[1])
 
     async def come_back(self) -> None:
-        self.keep()
+        if self._client:
+            self.leave()
         self._client = await self._live.open(self._query, apos=self.cursor, **self._variables)
         self.returns += 1
 
-    def keep(self) -> None:
-        """Leaves. Half of the times it goes on from the last event, as after a crash, else from the heartbeat."""
+    def leave(self) -> None:
+        """Half of the times it goes on from the last event, as after a crash, else from the heartbeat."""
         assert self._client
         assert self._client.handle
         self.seqs += self._client.seqs
         last = self._client.cursors[-1:] if random.random() < 0.5 else [self._client.handle.cursor]
         self.cursor = (last or [self.cursor])[0]
         self._client.handle.close()
+        self._client = None
 
     @property
     def all_seqs(self) -> list[int]:
-        assert self._client
-        return self.seqs + self._client.seqs
+        return self.seqs + (self._client.seqs if self._client else [])
 
 
 async def returning_until(clients: list[Returning], writing: asyncio.Task[None]) -> None:
@@ -79,8 +82,9 @@ async def returning_until(clients: list[Returning], writing: asyncio.Task[None])
 
 
 async def test_a_thousand_returns_under_writes_lose_and_repeat_nothing(
-    services: Services, live: LiveGateway, database_urls: dict[str, str]
+    services: Services, live: LiveGateway, database_urls: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(streams, "SENDS_PER_TURN", 1)  # clients come back while an event is on its way to others
     url = database_urls["pessoas"]
     rows = [(await builders.pessoa(services))["id"] for _ in range(10)]
     clients = [Returning(live, PESSOA) for _ in range(CLIENTS)]
@@ -102,6 +106,22 @@ async def test_a_thousand_returns_under_writes_lose_and_repeat_nothing(
     assert sum(one.returns for one in clients) >= RECONNECTS
     for one, begin in zip(clients, begins, strict=True):
         assert one.all_seqs == told(url, begin)
+
+
+async def test_who_has_missed_more_than_the_service_tells_at_once_gets_all_of_it(
+    services: Services, live: LiveGateway, database_urls: dict[str, str]
+) -> None:
+    url = database_urls["pessoas"]
+    staying, away = await live.open(PESSOA), Returning(live, PESSOA)
+    begin = await away.begin()
+    away.leave()
+
+    builders.insert_pessoas(url, [f"Rui {n}" for n in range(2500)])
+    await until(lambda: len(staying.events) == 2500, "the others have it")
+    await away.come_back()
+    await until(lambda: len(away.all_seqs) >= 2500, "he has it too")
+
+    assert away.all_seqs == staying.seqs == told(url, begin)
 
 
 async def test_with_a_filter_too_exactly_what_it_lets_pass_is_told(
