@@ -252,7 +252,14 @@ SYSTEM: dict[str, list[Panel]] = {
     ],
     "What may go unnoticed": [
         Panel("Keys that cannot be fetched", "short", {"max by (job) (auth_keys_away)": "{{job}}"}),
-        Panel("Log lines that were dropped", "short", {rate("log_lines_dropped_total", "job"): "{{job}}"}),
+        Panel(
+            "Log lines and spans that were dropped",
+            "short",
+            {
+                rate("log_lines_dropped_total", "job"): "{{job}} lines",
+                f"{rate('trace_spans_dropped_total', 'job')} or vector(0)": "{{job}} spans",
+            },
+        ),
         Panel(
             "Starts in the last hour", "short", {"sum by (job) (changes(process_start_time_seconds[1h]))": "{{job}}"}
         ),

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import yaml
 
+from chassis.observe.traces import PARTIAL
 from deploy.boards import SOURCE, boards
 from deploy.local import ROOT
 
@@ -31,7 +32,7 @@ def test_the_collector_keeps_failed_slow_and_partial_traces_and_some_of_the_othe
     assert pipeline["processors"][0] == "memory_limiter"
     assert kept["status_code"]["status_code"] == {"status_codes": ["ERROR"]}
     assert kept["latency"]["latency"] == {"threshold_ms": 1000}
-    assert kept["boolean_attribute"]["boolean_attribute"] == {"key": "solicita.partial", "value": True}
+    assert kept["boolean_attribute"]["boolean_attribute"] == {"key": PARTIAL, "value": True}
     assert "probabilistic" in kept
 
 
