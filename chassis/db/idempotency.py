@@ -93,12 +93,18 @@ class IdempotentRequest:
             return await attempt()
         except Refusal as refusal:
             # A request with the same key may have committed already, and what has changed since must not make its retry
-            # fail. (After a 5xx of our own, such as a time-out, no answer is looked for: there is no time for that, and
-            # a second failure would hide the reason of the first.)
+            # fail. After a 5xx of our own, such as a time-out, no answer is looked for: there is no time for that. If
+            # there is none after a neighbour's either, that must not hide which neighbour it was.
             ours = refusal.status >= 500 and refusal.service is None
-            if self._key and not ours and (first := await self._replay()):
-                return first
-            raise
+            if self._key is None or ours:
+                raise
+            try:
+                first = await self._replay()
+            except Refusal as failure:
+                raise failure if failure.status < 500 else refusal from None
+            if first is None:
+                raise
+            return first
 
     async def transaction(self, work: Callable[[Transaction], Awaitable[Response]]) -> Response:
         """Runs `work` in one transaction with the record of its answer. When another request with this key has done the

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import httpx2
+import psycopg
 import pytest
 from starlette.types import Receive, Scope, Send
 
@@ -260,7 +261,7 @@ async def test_the_date_is_utc_set_by_the_server_and_never_changes(services: Ser
 
 
 async def test_an_owner_that_takes_all_the_time_there_is_is_named_all_the_same(
-    services: Services, monkeypatch: pytest.MonkeyPatch
+    services: Services, database_urls: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def never(_scope: Scope, _receive: Receive, _send: Send) -> None:
         await asyncio.Event().wait()
@@ -270,5 +271,9 @@ async def test_an_owner_that_takes_all_the_time_there_is_is_named_all_the_same(
     headers = {"X-Timeout-Ms": "300", "Idempotency-Key": "hung"}
 
     answer = await services.solicitacoes.post(SOLICITACOES.path, json=body, headers=headers)
+    with psycopg.connect(database_urls["solicitacoes"]) as holder:
+        holder.execute("LOCK TABLE idempotency")  # no earlier answer to this key can be looked for either
+        hindered = await services.solicitacoes.post(SOLICITACOES.path, json=body, headers=headers)
 
     assert (answer.status_code, answer.json()["service"]) == (503, "pessoas")
+    assert (hindered.status_code, hindered.json()["service"]) == (503, "pessoas")
