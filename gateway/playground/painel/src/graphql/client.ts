@@ -10,7 +10,7 @@ import {
 } from '@apollo/client';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { relayStylePagination } from '@apollo/client/utilities';
-import { createClient } from 'graphql-ws';
+import { createClient } from 'graphql-ws/client';
 import { map } from 'rxjs';
 import { askAfterWrites, noteWrites } from '../ownWrites.ts';
 import { refused, token } from '../session.ts';
@@ -82,7 +82,6 @@ function pages(): FieldPolicy {
 
 export const client = new ApolloClient({
   link: ApolloLink.split(
-    // (The enum's own name would bring much of the package graphql into the page.)
     ({ operationType }) => String(operationType) === 'subscription',
     new GraphQLWsLink(socket),
     ApolloLink.from([judge, new HttpLink({ uri: '/graphql', fetch: fetchWithToken })]),
