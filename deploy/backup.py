@@ -38,6 +38,8 @@ DUMP = ("--no-owner", "--no-privileges")
 PROGRESS_SECONDS = 5.0
 
 SERVER = "SELECT current_setting('server_version_num')::int / 10000"
+LEAVING_SECONDS = 2.0
+"""How long others may take to leave: the server ends a connection a moment after its client, and we ask by several."""
 OTHERS = """
 SELECT count(*) FROM pg_stat_activity
  WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
@@ -168,7 +170,10 @@ def _require_fit(clients: Clients, service: str, described: dict[str, Any], *, f
         raise LaunchError(
             f"{service}: the archive is of PostgreSQL {described['postgres']}, the server here is {server}"
         )
-    if (others := clients.psql(service, f"{OTHERS};")) != "0":
+    until = time.monotonic() + LEAVING_SECONDS
+    while (others := clients.psql(service, f"{OTHERS};")) != "0" and time.monotonic() < until:
+        time.sleep(0.1)
+    if others != "0":
         raise LaunchError(
             f"{service}: {others} other connections use the database: stop the services (only PostgreSQL must run)"
         )

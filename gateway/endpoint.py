@@ -206,7 +206,7 @@ def negotiate(accept: str) -> str:
     list them too. Raises NotAcceptable when the client takes none."""
     graphql, plain = quality(accept, GRAPHQL_JSON), quality(accept, JSON)
     if not graphql and not plain:
-        if quality(accept, EVENT_STREAM):
+        if quality(accept, EVENT_STREAM) and is_named(accept, EVENT_STREAM):
             return EVENT_STREAM
         raise NotAcceptable(f"só há respostas em {GRAPHQL_JSON}, {JSON} e {EVENT_STREAM}")
     # A client that accepts GRAPHQL_JSON only by a wildcard is taken for an old one, and gets JSON as before.

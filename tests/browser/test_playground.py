@@ -85,7 +85,7 @@ async def test_a_header_typed_by_the_visitor_reaches_the_gateway(visit: Visit) -
 
 async def test_what_a_visitor_writes_is_still_there_after_a_reload(visit: Visit) -> None:
     await visit.write_in_a_new_tab("query Minha { __typename")
-    await visit.saved("query Minha")
+    await visit.saved("query Minha { __typename")
 
     await visit.page.reload()
 

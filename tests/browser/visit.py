@@ -53,11 +53,13 @@ class Visit:
         await self.page.keyboard.type(text)
 
     async def saved(self, text: str) -> None:
-        """Wait until GraphiQL, which saves with a delay, has the text among its stored tabs."""
+        """Wait until GraphiQL, which saves with a delay, has stored the text, both as a tab and as the last query: when
+        they differ, it opens another tab."""
         async with asyncio.timeout(10):
             await self.page.evaluate(
                 """async (text) => {
-                    while (!localStorage.getItem("solicitacoes:graphiql:tabState")?.includes(text))
+                    const saved = (key) => localStorage.getItem(`solicitacoes:graphiql:${key}`)?.includes(text);
+                    while (!saved("tabState") || !saved("query"))
                         await new Promise((again) => setTimeout(again, 50));
                 }""",
                 text,

@@ -122,4 +122,4 @@ async def test_what_a_caller_did_wrong_has_a_code_of_the_closed_list_and_is_no_f
 async def test_the_schema_can_be_asked_for(gateway: Gateway) -> None:
     data = await gateway.data("{ __schema { queryType { name } subscriptionType { name } } }")
 
-    assert data == {"__schema": {"queryType": {"name": "Query"}, "subscriptionType": None}}
+    assert data == {"__schema": {"queryType": {"name": "Query"}, "subscriptionType": {"name": "Subscription"}}}

@@ -29,8 +29,8 @@ def changed(applications: Applications, monkeypatch: pytest.MonkeyPatch) -> None
     query.fields["pessoas"].args["last"].deprecation_reason = "use first"
     filter.fields["nomePessoa"].deprecation_reason = "use id"
     order.values["ID_DESC"].deprecation_reason = "use ID_ASC"
-    endpoint = applications.gateway_app.state.graphql
-    monkeypatch.setattr(endpoint, "executor", Executor(copy, Limits()))
+    operations = applications.gateway_app.state.graphql.operations
+    monkeypatch.setattr(operations, "executor", Executor(copy, Limits()))
     monkeypatch.setattr(metrics, "client_label", BoundedLabel(3))
 
 

@@ -34,10 +34,10 @@ async def extended(
     extended_schema: GraphQLSchema, applications: Applications, gateway: Gateway
 ) -> AsyncIterator[Gateway]:
     """The gateway, serving the extended schema."""
-    endpoint = applications.gateway_app.state.graphql
-    before, endpoint.executor = endpoint.executor, Executor(extended_schema, Limits())
+    operations = applications.gateway_app.state.graphql.operations
+    before, operations.executor = operations.executor, Executor(extended_schema, Limits())
     yield gateway
-    endpoint.executor = before
+    operations.executor = before
 
 
 def asked(services: Services) -> list[str]:
