@@ -34,6 +34,7 @@ RENDERED = {
         "compose.yaml",
         "compose.override.yaml",
         "deploy/edge/Caddyfile",
+        "deploy/observability/prometheus.yaml",
         ".env.example",
         "pyproject.toml",
         "gateway/settings.py",
