@@ -42,6 +42,9 @@ async def references_exist(coordinator: CoordinatorDep) -> Check:
     return coordinator.dangling
 
 
+POSITION = "(catalogo|pessoas|servicos):[0-9a-f-]{1,36}:[0-9]{1,19}"
+
+
 class ViewHeaders(Conditions):
     """The headers of a read of one solicitacao."""
 
@@ -50,6 +53,7 @@ class ViewHeaders(Conditions):
         "Where the services have answered a write with `Read-After`: the answer shows what was written there. Each "
         "position has its service's name in front; they are separated by commas.",
         "pessoas:7f0c6d1e-9d6b-4c3a-8a51-2f6f0b9d3c11:4711",
+        pattern=f"^{POSITION}(,{POSITION}){{0,5}}$",
     )
 
 
