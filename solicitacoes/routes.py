@@ -14,6 +14,7 @@ from chassis import service
 from chassis.db.columns import Rows
 from chassis.db.repository import Repository
 from chassis.neighbours.follower import followers
+from chassis.neighbours.read_after import LONGEST
 from chassis.neighbours.remote import neighbours
 from chassis.neighbours.row_cache import Caches
 from chassis.rest.collection import Check, Collection, View, json_response
@@ -53,7 +54,8 @@ class ViewHeaders(Conditions):
         "Where the services have answered a write with `Read-After`: the answer shows what was written there. Each "
         "position has its service's name in front; they are separated by commas.",
         "pessoas:7f0c6d1e-9d6b-4c3a-8a51-2f6f0b9d3c11:4711",
-        pattern=f"^{POSITION}(,{POSITION}){{0,5}}$",
+        pattern=f"^({POSITION}(,{POSITION})*)?$",
+        maxLength=LONGEST,
     )
 
 
