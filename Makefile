@@ -38,7 +38,7 @@ upgrade-database: ready ## Bring the data to the newest PostgreSQL, and keep the
 new-password: ready ## Give the databases new passwords, without losing data (DATA_DIR=.data)
 	@$(RUN) -m deploy.reset_password --new
 
-test: setup ## Run the tests in parallel, 7 minutes (ARGS="tests/pessoas -k nome" runs only these, in one process)
+test: setup ## Run the tests in parallel, 11 minutes (ARGS="tests/pessoas -k nome" runs only these, in one process)
 	$(RUN) -m pytest -m "not system" $(or $(ARGS),$(IN_PARALLEL))
 
 test-system: setup ## Run the tests that need minutes or other programs (ARGS=tests/faults)
