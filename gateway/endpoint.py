@@ -80,8 +80,7 @@ class GraphQLEndpoint:
         introspection: bool,
         caches: Caches | None = None,
     ) -> None:
-        self.executor, self.remotes, self.subscriptions = executor, remotes, subscriptions
-        self.caches = caches
+        self.subscriptions = subscriptions
         self.operations = Operations(
             executor,
             remotes,
@@ -191,7 +190,7 @@ class GraphQLEndpoint:
 
     def _too_large(self, request: Request) -> dict[str, Any]:
         """Which limit the body exceeds, with the same members as the other limits have."""
-        allowed: int = self.executor.limits.max_body_bytes
+        allowed: int = self.operations.executor.limits.max_body_bytes
         length = request.headers.get("content-length", "")
         return {
             "limit": "MAX_BODY_BYTES",

@@ -112,7 +112,7 @@ class Applications:
             await serve(service.name, app)
         gateway_app = gateway.app.create_app(gateway.settings.Settings(**common_settings, **urls()))
         await stack.enter_async_context(gateway_app.router.lifespan_context(gateway_app))
-        for name, caller in (*callers, *gateway_app.state.graphql.remotes.items()):
+        for name, caller in (*callers, *gateway_app.state.graphql.operations.remotes.items()):
             networks[name].callers.append(caller)
 
         async def client(name: str, app: FastAPI) -> httpx2.AsyncClient:

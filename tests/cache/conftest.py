@@ -77,7 +77,7 @@ class KeepingGateway(Gateway):
 
     @property
     def caches(self) -> Caches:
-        found: Caches = self.app.state.graphql.caches
+        found: Caches = self.app.state.graphql.operations.caches
         return found
 
     def cache(self, service: str) -> ServiceCache:

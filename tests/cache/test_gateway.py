@@ -203,7 +203,7 @@ async def test_rows_of_a_service_that_cannot_be_asked_are_shown_and_named(keep: 
         await keeping.followed("pessoas")
         await name_of(keeping, pessoa)
         services.cut("pessoas")
-        remote = keeping.app.state.graphql.remotes["pessoas"]
+        remote = keeping.app.state.graphql.operations.remotes["pessoas"]
         for _ in range(10):
             await keeping.run(PESSOA, id=str(new["id"]))
         await until(lambda: remote.breaker.open, "the breaker is open")
@@ -254,7 +254,7 @@ async def test_without_the_cache_nothing_is_followed_and_nothing_is_asked_of_wri
         answer = await gateway.client.post("/graphql", json=body, headers={"Read-After": "pessoas:x:1"})
         await asyncio.sleep(0.1)
 
-        assert (answer.status_code, "read-after" in answer.headers, gateway.app.state.graphql.caches) == (
+        assert (answer.status_code, "read-after" in answer.headers, gateway.app.state.graphql.operations.caches) == (
             200,
             False,
             None,

@@ -137,13 +137,15 @@ def founds(data: Any) -> list[Any]:
 async def test_an_answer_to_something_else_is_none(applications: Applications, services: Services, case: str) -> None:
     text, service, disturbance = CASES[case]
     graphql = applications.gateway_app.state.graphql
-    document = graphql.executor.prepare(text)
+    document = graphql.operations.executor.prepare(text)
     services.networks[service].disturb = disturbance
 
-    reference = ReferenceExecutor(graphql.executor.schema, graphql.executor.limits)
+    reference = ReferenceExecutor(graphql.operations.executor.schema, graphql.operations.executor.limits)
 
-    for execute in (graphql.executor.run, reference.run):
-        result = await execute(document, document.operation(None), {}, Context(Loaders(graphql.remotes), "key"))
+    for execute in (graphql.operations.executor.run, reference.run):
+        result = await execute(
+            document, document.operation(None), {}, Context(Loaders(graphql.operations.remotes), "key")
+        )
 
         assert result.data, result.errors
         shown = founds(json.loads(result.data))

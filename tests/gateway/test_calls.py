@@ -163,7 +163,7 @@ async def test_an_id_whose_read_failed_is_not_asked_for_again(gateway: Gateway, 
 async def test_a_request_that_has_ended_leaves_nothing_to_the_garbage_collector(
     applications: Applications, services: Services
 ) -> None:
-    loaders = Loaders(applications.gateway_app.state.graphql.remotes)
+    loaders = Loaders(applications.gateway_app.state.graphql.operations.remotes)
     await loaders.rows(resource_of(Pessoa), {1}, batched=False)
     await loaders.rows(resource_of(Pessoa), {1}, batched=True)
     await loaders.row(resource_of(Pessoa), 1)

@@ -182,7 +182,7 @@ async def test_no_random_query_causes_more_requests_than_its_cost(
         writer = Writer(CORE, seed, [])
         document = executor.prepare(writer.query())
         services.calls.clear()
-        context = Context(Loaders(applications.gateway_app.state.graphql.remotes))
+        context = Context(Loaders(applications.gateway_app.state.graphql.operations.remotes))
         result = await executor.run(document, document.operation(None), writer.variables, context)
         asked += len(services.calls)
         if result.cost:

@@ -103,7 +103,9 @@ async def test_a_variable_that_another_operations_condition_is_called_like_decid
         answer = await gateway.client.post("/graphql", json=asked)
         assert (answer.status_code, answer.json()) == (200, {"data": {"pessoas": {"totalCount": 0}}})
 
-    assert len(applications.gateway_app.state.graphql.executor.prepare(text).compiled) == 1, "one plan for all values"
+    assert len(applications.gateway_app.state.graphql.operations.executor.prepare(text).compiled) == 1, (
+        "one plan for all values"
+    )
 
 
 async def test_a_condition_is_found_in_every_fragment_that_the_operation_reaches(gateway: Gateway) -> None:

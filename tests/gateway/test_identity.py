@@ -219,10 +219,10 @@ async def test_both_executors_let_a_caller_see_the_same(
         database_urls["solicitacoes"], [(1 + n % 7, 1 + n * 5 % 8, 1 + n * 3 % 7) for n in range(30)]
     )
     executor = Executor(
-        protected.gateway_app.state.graphql.executor.schema, Limits(max_cost=10**9)
+        protected.gateway_app.state.graphql.operations.executor.schema, Limits(max_cost=10**9)
     )  # a random operation may have any cost
     reference = ReferenceExecutor(executor.schema, executor.limits)
-    remotes: Any = protected.gateway_app.state.graphql.remotes
+    remotes: Any = protected.gateway_app.state.graphql.operations.remotes
     may_ask = {scope.partition(":")[0] for scope in scopes}
     rng, forbidden = random.Random(str(scopes)), 0
     with context.acting_for(Caller("ana", frozenset(scopes), mint(*scopes))):

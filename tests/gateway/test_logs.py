@@ -78,7 +78,7 @@ async def test_a_fault_of_ours_outside_of_any_field_is_graphqls_answer_too_and_s
         raise TypeError("senha=segredo")
 
     caplog.set_level(logging.WARNING)
-    monkeypatch.setattr(applications.gateway_app.state.graphql.executor, "compiled", fault)
+    monkeypatch.setattr(applications.gateway_app.state.graphql.operations.executor, "compiled", fault)
 
     answer = await gateway.client.post("/graphql", json={"query": PAGE})
 

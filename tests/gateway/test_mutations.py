@@ -215,7 +215,10 @@ async def test_what_is_read_after_a_write_whose_answer_was_lost_is_read_anew(
     """The row was read before the write and might be remembered. It is read twice, since a plan remembers only rows
     that more than one of its parts reads."""
     graphql = applications.gateway_app.state.graphql
-    context, executor = Context(Loaders(graphql.remotes)), kind(graphql.executor.schema, graphql.executor.limits)
+    context, executor = (
+        Context(Loaders(graphql.operations.remotes)),
+        kind(graphql.operations.executor.schema, graphql.operations.executor.limits),
+    )
 
     async def run(text: str) -> Any:
         document = executor.prepare(text)

@@ -119,7 +119,7 @@ def test_queries_without_such_fields_keep_their_plans(
     extended_schema: GraphQLSchema, applications: Applications
 ) -> None:
     drawings: list[str] = []
-    for schema in (extended_schema, applications.gateway_app.state.graphql.executor.schema):
+    for schema in (extended_schema, applications.gateway_app.state.graphql.operations.executor.schema):
         executor = Executor(schema, Limits())
         document = executor.prepare(PAINEL)
         plan = executor.compiled(document, document.operation(None), NO_VARIABLES).plan
@@ -311,7 +311,7 @@ class Query(_joined(queries)):
     with SchemaSource(tmp_path).add(code).loaded() as schema:
         executor = Executor(schema.core(schema.build()), Limits())
         document = executor.prepare("{ dorme }")
-        loaders = Loaders(applications.gateway_app.state.graphql.remotes)
+        loaders = Loaders(applications.gateway_app.state.graphql.operations.remotes)
         began = deadline.begin(0.05)
         try:
             result = await executor.run(document, document.operation(None), None, Context(loaders))
@@ -366,7 +366,7 @@ def own_query(tmp_path: Path, members: str) -> Generator[Executor]:
 async def run(executor: Executor, applications: Applications, text: str) -> Any:
     document = executor.prepare(text)
     assert not document.errors
-    loaders = Loaders(applications.gateway_app.state.graphql.remotes)
+    loaders = Loaders(applications.gateway_app.state.graphql.operations.remotes)
     try:
         return await executor.run(document, document.operation(None), None, Context(loaders))
     finally:

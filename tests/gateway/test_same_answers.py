@@ -153,7 +153,9 @@ def place_of_null(data: Any, path: list[Any]) -> list[Any] | None:
 async def test_a_plan_answers_as_the_reference_does(
     applications: Applications, services: Services, populated: list[str], group: int
 ) -> None:
-    await compare(applications.gateway_app.state.graphql.executor.schema, applications, services, populated, group)
+    await compare(
+        applications.gateway_app.state.graphql.operations.executor.schema, applications, services, populated, group
+    )
 
 
 @pytest.mark.parametrize("group", range(GROUPS // 2))
@@ -169,7 +171,7 @@ async def compare(
     """Runs random operations on the schema by both executors."""
     limits = Limits(max_cost=10**9)  # refused operations are not compared
     executor, reference = Executor(schema, limits), ReferenceExecutor(schema, limits)
-    remotes: Any = applications.gateway_app.state.graphql.remotes
+    remotes: Any = applications.gateway_app.state.graphql.operations.remotes
     compiled = refused = failed = 0
     for case in range(CASES // GROUPS):
         seed = SEED * 1_000_003 + group * 100_003 + case

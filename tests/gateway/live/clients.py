@@ -111,7 +111,10 @@ class LiveGateway:
 
     def serve(self, schema: GraphQLSchema) -> None:
         """Serves another schema from now on."""
-        executor, subscriptions = Executor(schema, self.endpoint.executor.limits), self.endpoint.subscriptions
+        executor, subscriptions = (
+            Executor(schema, self.endpoint.operations.executor.limits),
+            self.endpoint.subscriptions,
+        )
         self.endpoint.operations.executor = subscriptions._executor = executor  # pyright: ignore[reportPrivateUsage]
 
     async def query(self, query: str) -> dict[str, Any]:

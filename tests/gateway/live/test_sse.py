@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from chassis.process.long_connection import BEAT_SECONDS
 from tests import builders
 from tests.applications import Services
 from tests.chassis.peers import until
 from tests.gateway.live.transports import PESSOA, ServedGateway, serving_gateway
-from tests.issuer import Issuer, mint
+from tests.issuer import mint
 
 QUERY = {"query": "{ pessoas { totalCount } }"}
 BOTH = "application/graphql-response+json, application/json, text/event-stream, multipart/mixed"
 """What urql sends with every request."""
-
-
-@pytest_asyncio.fixture
-async def served(services: Services) -> AsyncIterator[ServedGateway]:
-    async with serving_gateway(services) as served:
-        yield served
-
-
-@pytest_asyncio.fixture
-async def guarded(services: Services, issuer: Issuer) -> AsyncIterator[ServedGateway]:
-    """A gateway that asks for tokens."""
-    async with serving_gateway(services, **issuer.settings()) as served:
-        yield served
 
 
 async def position(served: ServedGateway) -> str:

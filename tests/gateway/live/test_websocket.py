@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from chassis.request.caller import Caller
 from gateway.live.websocket import MAX_ID_LENGTH, MAX_OPERATIONS
@@ -17,23 +15,10 @@ from tests import builders
 from tests.applications import Services
 from tests.chassis.peers import until
 from tests.gateway.live.transports import PESSOA, ServedGateway, serving_gateway
-from tests.issuer import Issuer, mint
+from tests.issuer import mint
 from tests.websocket import WebSocketPeer, frame
 
 READ = "pessoas:read"
-
-
-@pytest_asyncio.fixture
-async def served(services: Services) -> AsyncIterator[ServedGateway]:
-    async with serving_gateway(services) as served:
-        yield served
-
-
-@pytest_asyncio.fixture
-async def guarded(services: Services, issuer: Issuer) -> AsyncIterator[ServedGateway]:
-    """A gateway that asks for tokens."""
-    async with serving_gateway(services, **issuer.settings()) as served:
-        yield served
 
 
 def changes(messages: list[Any]) -> list[tuple[str, str]]:

@@ -8,5 +8,7 @@ from gateway import app as gateway_app
 
 def create_app() -> FastAPI:
     app = gateway_app.create_app()
-    app.state.graphql.executor = ReferenceExecutor(app.state.graphql.executor.schema, app.state.graphql.executor.limits)
+    app.state.graphql.operations.executor = ReferenceExecutor(
+        app.state.graphql.operations.executor.schema, app.state.graphql.operations.executor.limits
+    )
     return app

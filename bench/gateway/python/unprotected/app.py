@@ -33,7 +33,7 @@ class UnboundedBulkhead(Bulkhead):
 def create_app() -> FastAPI:
     settings = read(Settings)
     app = gateway_app.create_app(settings)
-    remotes: dict[str, Remote] = app.state.graphql.remotes
+    remotes: dict[str, Remote] = app.state.graphql.operations.remotes
     bare = settings.model_copy(update={"breaker_share": 0.0})  # a breaker that never opens counts nothing
     urls = {name: getattr(settings, f"{name}_url") for name in remotes}
     remotes.update({name: UnprotectedRemote(name, url, bare) for name, url in urls.items()})
