@@ -80,12 +80,12 @@ class WebSocket(LongConnection):
 
     def send(self, text: bytes) -> None:
         """Sends a message, if the socket is still open."""
-        self.send_frame(Frame(Opcode.TEXT, text).serialize(mask=False))
+        self.send_frames(Frame(Opcode.TEXT, text).serialize(mask=False))
 
-    def send_frame(self, frame: bytes) -> None:
-        """Sends a message that is a frame already, if the socket is still open."""
+    def send_frames(self, frames: bytes) -> None:
+        """Sends messages that are frames already, if the socket is still open."""
         if not self._closing:
-            self.write(frame)
+            self.write(frames)
 
     def close(self, code: int, reason: str) -> None:
         """Begins to close the socket. A peer that does not answer in time is cut off."""

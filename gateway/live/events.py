@@ -1,6 +1,6 @@
 """Executes a subscription's plan for changes: one text for each event, whoever gets it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,6 +17,8 @@ from gateway.loaders import Loaders
 from gateway.positions import position_text
 from gateway.schema.subscriptions import Operacao
 
+MAX_BATCH_BYTES = 16 * 1024
+"""So much text is written to a client at once, unless one event is longer."""
 NAMES: dict[str, str] = {str(one.value): one.name for one in Operacao}
 """The feeds' words for operations, in the schema's."""
 
@@ -28,6 +30,40 @@ class Event(NamedTuple):
     cursor: str
     text: bytes
     """The ExecutionResult."""
+
+
+class Batch:
+    """Events that follow one another. They are written to each client at once: a write costs more than an event."""
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self.events = events
+        self.last = events[-1].seq
+        self.written: dict[int | str, Any] = {}
+        """What the transports have made of the events for all clients that get the same, by keys of theirs."""
+        self._later: dict[int, Batch] = {}
+
+    def after(self, seq: int) -> "Batch":
+        """Those of the events that come after the change with this number. There must be one."""
+        events = self.events
+        if seq < events[0].seq:
+            return self
+        begin = next(n for n, event in enumerate(events) if event.seq > seq)
+        if begin not in self._later:
+            self._later[begin] = Batch(events[begin:])
+        return self._later[begin]
+
+
+def batched(events: Iterable[Event]) -> Iterator[Batch]:
+    """The events in their order, in batches that are not too long."""
+    batch, size = list[Event](), 0
+    for event in events:
+        if batch and size + len(event.text) > MAX_BATCH_BYTES:
+            yield Batch(batch)
+            batch, size = list[Event](), 0
+        batch.append(event)
+        size += len(event.text)
+    if batch:
+        yield Batch(batch)
 
 
 class EventPlan:

@@ -7,12 +7,13 @@ EventSource resumes by itself: it sends the last id as `Last-Event-ID`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from chassis.process.long_connection import LongConnection
 from chassis.web.negotiation import EVENT_STREAM
+from gateway.live.events import Batch
 from gateway.live.subscription import OpenSubscription
 from gateway.live.subscriptions import Subscriptions
 
@@ -39,8 +40,6 @@ class GraphQLStream(LongConnection):
     """One open stream: the sink of one subscription."""
 
     __slots__ = ("_chunked", "_early", "_subscription", "_subscriptions")
-    _shared: ClassVar[tuple[bytes, bytes, bytes]] = (b"", b"", b"")
-    """The last event: its text, and how it is written without and with chunks. All members of a group get the same."""
 
     def __init__(self, subscriptions: Subscriptions, *, chunked: bool) -> None:
         """HTTP/1.0 knows no chunks."""
@@ -58,11 +57,14 @@ class GraphQLStream(LongConnection):
 
     # -- the subscription's calls ------------------------------------------------------------------------------
 
-    def send(self, text: bytes, cursor: str) -> None:
-        if text is not GraphQLStream._shared[0]:
-            event = b"event: next\nid: %b\ndata: %b\n\n" % (cursor.encode(), text)
-            GraphQLStream._shared = (text, event, _chunk(event))
-        self._send(GraphQLStream._shared[1 + self._chunked])
+    def send(self, batch: Batch) -> None:
+        form = "chunk" if self._chunked else "events"
+        if form not in batch.written:
+            events = b"".join(
+                b"event: next\nid: %b\ndata: %b\n\n" % (one.cursor.encode(), one.text) for one in batch.events
+            )
+            batch.written[form] = _chunk(events) if self._chunked else events
+        self._send(batch.written[form])
 
     def end(self, errors: bytes | None, cursor: str) -> None:
         """After an end that another connection mends, the stream stops without `complete`: clients then connect again,

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from chassis.errors import DeadlineExceeded, RateLimited, Refusal, Unauthenticated, Unavailable
 from chassis.neighbours.follower import FeedPosition, RowChange
 from chassis.web.problem import broken
-from gateway.live.events import Event, EventPlan
+from gateway.live.events import Batch, Event, EventPlan, batched
 from gateway.live.feeds import ServiceFeed
 from gateway.live.subscription import MAX_UNSENT_BYTES, OpenSubscription
 from gateway.live.work import Work
@@ -29,6 +29,9 @@ BATCH = 100
 """How many changes are executed at once at most."""
 MOST_QUEUED = 10_000
 """How many changes wait for a group at most. One that is further behind reads them again from the service."""
+SPACING_SECONDS = 0.025
+"""A group begins to read and to write at most once in this time. What changes meanwhile is read together, and written
+to each client at once."""
 SENDS_PER_TURN = 500
 """After so many sends the event loop does something else."""
 RETRY_SECONDS = 10.0
@@ -104,11 +107,11 @@ class Stream:
             reader.end(Unauthenticated("o token expirou; assine de novo, com o cursor e um token novo"))
         return None
 
-    async def _send(self, event: Event) -> None:
-        """Sends to all members that do not have the event yet."""
+    async def _send(self, batch: Batch) -> None:
+        """Sends to all members that do not have all of the events yet."""
         for n, member in enumerate([*self.members], 1):
-            if member.stream is self and member.position < event.seq:
-                member.send(event)
+            if member.stream is self and member.position < batch.last:
+                member.send(batch)
             if n % SENDS_PER_TURN == 0:
                 await asyncio.sleep(0)
 
@@ -135,6 +138,8 @@ class SubscriptionGroup(Stream):
         self._queue: list[RowChange] = []
         self._running = self._overflowed = False
         self._settled = self._joinable = 0
+        self._next_at = 0.0
+        """When the event loop's clock says this, it may read and write again."""
 
     @property
     def settled(self) -> int:
@@ -161,11 +166,12 @@ class SubscriptionGroup(Stream):
     async def _run(self) -> None:
         try:
             while self._queue and self.members:
+                await self._wait_for_more()
                 changes = self._queue[:BATCH]
                 del self._queue[:BATCH]
-                for event in await self._executed(changes):
-                    self._settled, self._joinable = event.seq - 1, event.seq
-                    await self._send(event)
+                for batch in batched(await self._executed(changes)):
+                    self._settled, self._joinable = batch.events[0].seq - 1, batch.last
+                    await self._send(batch)
                 self._settled = self._joinable = changes[-1].seq
         except Exception:
             log.exception("events failed")
@@ -180,6 +186,13 @@ class SubscriptionGroup(Stream):
                 replay.add(member)
             replay.start()
         self.release_if_unused()
+
+    async def _wait_for_more(self) -> None:
+        """Returns when it is time to read and write again: at once, unless it has just been done."""
+        clock = asyncio.get_running_loop().time
+        if (pause := self._next_at - clock()) > 0:
+            await asyncio.sleep(pause)
+        self._next_at = clock() + SPACING_SECONDS
 
     def end(self, refusal: Refusal) -> None:
         for replay in [*self.replays]:
@@ -262,10 +275,10 @@ class Replay(Stream):
     async def _tell(self, changes: Sequence[RowChange]) -> None:
         for begin in range(0, len(changes), BATCH):
             batch = changes[begin : begin + BATCH]
-            for event in await self._executed(batch):
+            for events in batched(await self._executed(batch)):
                 await self._wait_for_readers()
-                await self._send(event)
-                self.position = event.seq
+                await self._send(events)
+                self.position = events.last
             self.position = batch[-1].seq
 
     async def _wait_for_readers(self) -> None:

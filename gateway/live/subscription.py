@@ -14,11 +14,11 @@ from chassis.errors import Gone, Refusal, TooLarge, Unauthenticated
 from chassis.request.caller import Caller
 from gateway.errors import code_of
 from gateway.live import metrics
-from gateway.live.events import Event
+from gateway.live.events import Batch
 from gateway.requests import Account
 
 MAX_UNSENT_BYTES = 256 * 1024
-"""How much may wait for a client that reads slowly. One event more than this is the most memory that it can take."""
+"""How much may wait for a client that reads slowly. One batch more than this is the most memory that it can take."""
 EXPIRY_SPREAD_SECONDS = 5.0
 """Tokens that were issued together do not end all of their subscriptions in the same second."""
 LONGEST_SECONDS = 30 * 24 * 3600.0
@@ -27,8 +27,8 @@ LONGEST_SECONDS = 30 * 24 * 3600.0
 class Sink(Protocol):
     """The transport's side of one subscription. Its methods neither block nor raise."""
 
-    def send(self, text: bytes, cursor: str) -> None:
-        """Sends one event: the text of an ExecutionResult, which is the same object for all who get it."""
+    def send(self, batch: Batch) -> None:
+        """Sends all events of the batch, which is the same object for all who get them."""
         ...
 
     def end(self, errors: bytes | None, cursor: str) -> None:
@@ -89,13 +89,15 @@ class OpenSubscription:
         assert self.stream
         return self.stream.cursor(max(self.position, self.stream.settled))
 
-    def send(self, event: Event) -> None:
+    def send(self, batch: Batch) -> None:
+        """Sends those of the events that it does not have yet."""
         if self.sink.unsent() > MAX_UNSENT_BYTES:
             self.end(SlowReader())
             return
-        self.position = event.seq
-        metrics.MESSAGES.value += 1
-        self.sink.send(event.text, event.cursor)
+        missing = batch.after(self.position)
+        self.position = batch.last
+        metrics.MESSAGES.value += len(missing.events)
+        self.sink.send(missing)
 
     def close(self) -> None:
         """The client wants no more."""

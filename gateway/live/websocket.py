@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from starlette.requests import Request
@@ -25,6 +25,7 @@ from chassis.web.problem import broken
 from gateway import metrics
 from gateway.errors import formatted
 from gateway.execution.operation import is_subscription
+from gateway.live.events import Batch
 from gateway.live.sse import code_of_end
 from gateway.live.subscription import OpenSubscription
 from gateway.live.subscriptions import Subscriptions
@@ -277,9 +278,6 @@ class _Operation:
     """One operation of a socket: the sink of its subscription, or the task that answers it."""
 
     __slots__ = ("_begin", "_socket", "name", "subscription", "task")
-    _shared: ClassVar[tuple[bytes, dict[int, bytes]]] = (b"", {})
-    """The last event's text, and the heads of the frames that have carried it, by the length of what is in front of it.
-    Most members of a group have ids of the same length."""
 
     def __init__(self, socket: GraphQLSocket, name: str) -> None:
         self._socket, self.name = socket, name
@@ -306,15 +304,12 @@ class _Operation:
 
     # -- the subscription's calls ------------------------------------------------------------------------------
 
-    def send(self, text: bytes, cursor: str) -> None:
-        begin, (last, heads) = self._begin, _Operation._shared
-        if text is not last:
-            heads = dict[int, bytes]()
-            _Operation._shared = (text, heads)
-        head = heads.get(len(begin))
-        if head is None:
-            head = heads[len(begin)] = head_of_frame(len(begin) + len(text) + 1)
-        self._socket.send_frame(b"%b%b%b}" % (head, begin, text))
+    def send(self, batch: Batch) -> None:
+        # Only the id differs from client to client, and most ids have the same length.
+        between = batch.written.get(len(self._begin))
+        if between is None:
+            between = batch.written[len(self._begin)] = _frames(batch, len(self._begin))
+        self._socket.send_frames(self._begin.join(between))
 
     def end(self, errors: bytes | None, cursor: str) -> None:
         self.subscription = None
@@ -322,6 +317,13 @@ class _Operation:
 
     def unsent(self) -> int:
         return self._socket.unread_bytes
+
+
+def _frames(batch: Batch, begin: int) -> list[bytes]:
+    """The frames of these events, taken apart where the beginning of each message belongs, which has `begin` bytes."""
+    heads = [head_of_frame(begin + len(event.text) + 1) for event in batch.events]
+    ends = [event.text + b"}" for event in batch.events]
+    return [heads[0], *map(bytes.__add__, ends, heads[1:]), ends[-1]]
 
 
 def _id(message: dict[str, Any]) -> str:

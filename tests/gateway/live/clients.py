@@ -18,6 +18,7 @@ from chassis.request import context, deadline
 from chassis.request.caller import ANYBODY, Caller
 from gateway.endpoint import GraphQLEndpoint
 from gateway.execution.operation import Executor
+from gateway.live.events import Batch
 from gateway.live.subscription import OpenSubscription
 from gateway.requests import Account, GraphQLRequest
 from tests.applications import Services
@@ -38,14 +39,15 @@ class Client:
         self.unread = 0
         self.handle: OpenSubscription | None = None
 
-    def send(self, text: bytes, cursor: str) -> None:
+    def send(self, batch: Batch) -> None:
         assert not self.ended
         assert self.handle, "nothing is sent before the subscription is open"
-        self.texts.append(text)
-        self.events.append(json.loads(text))
-        self.cursors.append(cursor)
-        if not self.reads:
-            self.unread += len(text)
+        for _, cursor, text in batch.events:
+            self.texts.append(text)
+            self.events.append(json.loads(text))
+            self.cursors.append(cursor)
+            if not self.reads:
+                self.unread += len(text)
 
     def end(self, errors: bytes | None, cursor: str) -> None:
         assert not self.ended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -175,3 +176,17 @@ async def test_the_single_connection_mode_is_refused(served: ServedGateway, meth
 
     assert answer.status == 405
     assert answer.headers["allow"] == "get, head, options, post"
+
+
+async def test_each_event_of_a_burst_has_an_id_of_its_own(
+    services: Services, served: ServedGateway, database_urls: dict[str, str]
+) -> None:
+    names = [f"Ana {n}" for n in range(200)]  # more than is written at once
+    stream = await served.ask({"query": PESSOA, "variables": {"apos": await position(served)}})
+
+    await asyncio.to_thread(builders.insert_pessoas, database_urls["pessoas"], names)
+    events = [await stream.event() for _ in names]
+
+    told = [json.loads(one["data"])["data"]["pessoaMudou"] for one in events]
+    assert [one["pessoa"]["nomePessoa"] for one in told] == names
+    assert [one["cursor"] for one in told] == [one["id"] for one in events]

@@ -301,3 +301,21 @@ async def test_the_same_event_reaches_ids_of_any_length(services: Services, serv
 
     assert [one["id"] for one in messages] == ["a", "x" * MAX_ID_LENGTH, 'é"\\']
     assert len({json.dumps(one["payload"]) for one in messages}) == 1
+
+
+async def test_a_burst_reaches_ids_of_any_length_in_order(
+    services: Services, served: ServedGateway, database_urls: dict[str, str]
+) -> None:
+    names = [f"Ana {n}" for n in range(200)]  # more than is written at once
+    socket = await served.socket()
+    apos = await served.position(socket)
+    ids = ("a", "b", "x" * MAX_ID_LENGTH)
+    for id in ids:
+        socket.send_json(id=id, type="subscribe", payload={"query": PESSOA, "variables": {"apos": apos}})
+
+    await asyncio.to_thread(builders.insert_pessoas, database_urls["pessoas"], names)
+    messages = [await socket.json() for _ in range(len(ids) * len(names))]
+
+    for id in ids:
+        told = [one["payload"]["data"]["pessoaMudou"]["pessoa"]["nomePessoa"] for one in messages if one["id"] == id]
+        assert told == names

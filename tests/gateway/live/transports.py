@@ -7,7 +7,7 @@ import json
 import urllib.parse
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gateway.app
@@ -92,6 +92,8 @@ class StreamPeer:
     reader: asyncio.StreamReader
     status: int
     headers: dict[str, str]
+    _events: list[str] = field(default_factory=list[str])
+    """What has come in one piece with the event before."""
 
     async def chunk(self) -> str:
         """The next piece of the body; empty at its end."""
@@ -107,7 +109,8 @@ class StreamPeer:
     async def event(self) -> dict[str, str]:
         """The fields of the next event that tells something."""
         while True:
-            fields = dict(line.split(": ", 1) for line in (await self.chunk()).strip("\n").split("\n"))
+            self._events = self._events or (await self.chunk()).removesuffix("\n\n").split("\n\n")
+            fields = dict(line.split(": ", 1) for line in self._events.pop(0).split("\n"))
             if "event" in fields:
                 return fields
 
