@@ -4,9 +4,10 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 # Tests often wait for other processes, so three at the same time keep two cores busy. One process runs all tests of a file.
 IN_PARALLEL := -n 3 --dist loadfile
+BEHIND_A_POOLER := catalogo pessoas servicos solicitacoes feed $(addprefix chassis/test_,crud.py idempotency.py pages.py conditional.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run restart token psql backup restore upgrade-database new-password test test-system check bench bench-rest bench-gateway bench-system bench-live format plan service render pictures fuzz fuzz-rest fuzz-plans faults check-cache attack migration sbom release release-notes peers ready
+.PHONY: help setup run restart token psql backup restore upgrade-database new-password test test-system test-pooler check bench bench-rest bench-gateway bench-system bench-live format plan service render pictures fuzz fuzz-rest fuzz-plans faults check-cache attack migration sbom release release-notes peers ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +44,9 @@ test: setup ## Run the tests in parallel, 11 minutes (ARGS="tests/pessoas -k nom
 
 test-system: setup ## Run the tests that need minutes or other programs (ARGS=tests/faults)
 	$(RUN) -m pytest -m system $(ARGS)
+
+test-pooler: setup ## Run the suites of the services, of REST and of the feed through PgBouncer (ARGS=tests/feed)
+	$(RUN) -m pytest --pooler $(or $(ARGS),$(addprefix tests/,$(BEHIND_A_POOLER)) $(IN_PARALLEL))
 
 check: setup ## Check formatting, lint, types, import contracts, safe migrations, the lock, and the pipeline
 	.venv/bin/ruff format --check

@@ -253,6 +253,9 @@ class DatabaseSettings(ProcessSettings):
     """Requests that one caller may make in a minute; 0 means any number."""
 
     database_url: PostgresDsn
+    database_pooler: Literal["off", "transaction", "transaction-unprepared"] = "off"
+    """What DATABASE_URL leads to: a server (`off`), a pooler that gives each transaction a session of the server, or
+    such a pooler that knows no prepared statements."""
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
     database_timeout: Annotated[float, Field(gt=0, le=60)] = 2.0
     """Seconds that one statement may take. Waiting for a connection may take half of that."""

@@ -25,6 +25,7 @@ from tests.deploy.processes import WAIT_SECONDS
 from tests.issuer import Issuer
 from tests.listener import Logged
 from tests.neighbours import SCRIPTED, on_a_socket
+from tests.pooler.pgbouncer import mode, pgbouncer
 from tests.system import System, free_offset
 
 pytest_plugins = ["tests.skips"]
@@ -33,6 +34,10 @@ pytest_plugins = ["tests.skips"]
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """The event loop that processes run on."""
     return {"uvloop": ResolvingLoop}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pooler", action="store_true", help="let the applications reach PostgreSQL through PgBouncer")
 
 
 @pytest.fixture(scope="session")
@@ -78,11 +83,27 @@ def database_urls(cluster: Cluster) -> dict[str, str]:
     return urls
 
 
+@pytest.fixture(scope="session")
+def application_urls(
+    database_urls: dict[str, str], pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    """The URLs by which the applications reach these databases: with `--pooler` those of a PgBouncer."""
+    if not pytestconfig.getoption("--pooler"):
+        yield database_urls
+        return
+    with (
+        pgbouncer(tmp_path_factory.mktemp("pgbouncer"), database_urls) as pooler,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("DATABASE_POOLER", mode())
+        yield pooler.urls
+
+
 @pytest_asyncio.fixture(scope="session")
-async def applications(database_urls: dict[str, str]) -> AsyncIterator[Applications]:
+async def applications(application_urls: dict[str, str]) -> AsyncIterator[Applications]:
     """The four services and the gateway, as they are deployed, but without sockets between them."""
     async with AsyncExitStack() as stack:
-        yield await Applications.start(stack, database_urls)
+        yield await Applications.start(stack, application_urls)
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -150,10 +171,10 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Issuer:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def asking_for_tokens(database_urls: dict[str, str], issuer: Issuer) -> AsyncIterator[Applications]:
+async def asking_for_tokens(application_urls: dict[str, str], issuer: Issuer) -> AsyncIterator[Applications]:
     """The applications with AUTH_MODE=jwt, which trust `issuer`."""
     async with AsyncExitStack() as stack:
-        started = await Applications.start(stack, database_urls, **issuer.settings())
+        started = await Applications.start(stack, application_urls, **issuer.settings())
         await started.ready()
         yield started
 

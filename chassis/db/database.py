@@ -8,6 +8,9 @@ A statement has two time-outs. The server's own (`statement_timeout`) comes firs
 is too slow. Ours comes later, when the server does not answer at all (it may be frozen). It closes the socket, since
 asking a frozen server to cancel would mean to wait once more. When the current request has less time left than a
 statement usually gets, the server is told the shorter time. When a request is cancelled, psycopg cancels its statement.
+
+Behind a pooler (DATABASE_POOLER), a session of the server is ours for one transaction only. So the session is told
+nothing: the time-outs go with each transaction, in the same round trip.
 """
 
 import asyncio
@@ -22,7 +25,7 @@ from functools import partial
 from typing import Any, Generic, LiteralString, Self, TypeVar, cast
 
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor, errors
+from psycopg import AsyncConnection, AsyncCursor, capabilities, errors
 from psycopg.rows import AsyncRowFactory, tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
@@ -48,6 +51,13 @@ caller give up. A shorter time is sent to the server, which costs a round trip, 
 left."""
 LOCK_SHARE = 0.9
 """The share of a statement's time that it may wait for locks."""
+IDLE_SHARE = 5
+"""How long a transaction may wait for its next statement, as a multiple of a statement's time."""
+LIMITS = f"""
+SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),
+       set_config('idle_in_transaction_session_timeout', %s, true), set_config('solicita.fold', '{FOLD_VERSION}', true)
+"""
+"""Tells one transaction what a session of our own is told by its options."""
 GRACE_SECONDS = 0.25
 """How much longer than the statement's time we wait for an answer."""
 MAX_DEADLOCKS = 3
@@ -78,7 +88,7 @@ class Outage:
 
 
 class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
-    """A connection that remembers what its server was told."""
+    """A connection that remembers the time-out of what it runs."""
 
     timeout_ms: int | None = None
     """The time-out of statements; None means the pool's default."""
@@ -108,6 +118,8 @@ class Database:
         # More attempts than the pool has connections: after a restart of the server, all idle ones are dead.
         self._attempts = settings.database_pool_size + MAX_DEADLOCKS
         self._default_timeout_ms = round(self.timeout * SERVER_SHARE * 1000)
+        self._idle_ms = round(IDLE_SHARE * self.timeout * 1000)
+        self._pooled = settings.database_pooler != "off"
         self.committed: Callable[[], None] = lambda: None
         """What is called after each COMMIT."""
         self.position: Callable[[], Awaitable[str | None]] = _unknown_position
@@ -122,10 +134,8 @@ class Database:
                 "autocommit": True,
                 "connect_timeout": 2,
                 "application_name": "solicita",
-                "options": f"-c statement_timeout={self._default_timeout_ms}"
-                f" -c lock_timeout={_lock_timeout(self._default_timeout_ms)}"
-                f" -c idle_in_transaction_session_timeout={round(5000 * self.timeout)} -c timezone=UTC {FOLD_OPTION}",
                 "outage": self._outage,
+                **(_pooler_options(settings) if self._pooled else self._session_options()),
             },
             min_size=1,
             max_size=settings.database_pool_size,
@@ -135,6 +145,13 @@ class Database:
             reconnect_timeout=0.1,
             open=False,
         )
+
+    def _session_options(self) -> dict[str, Any]:
+        return {
+            "options": f"-c statement_timeout={self._default_timeout_ms}"
+            f" -c lock_timeout={_lock_timeout(self._default_timeout_ms)}"
+            f" -c idle_in_transaction_session_timeout={self._idle_ms} -c timezone=UTC {FOLD_OPTION}"
+        }
 
     async def open(self) -> None:
         logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
@@ -155,9 +172,9 @@ class Database:
         for _ in range(self._attempts):
             connection = await self._acquire()
             try:
-                await self._set_timeouts(connection)
+                limits = await self._limit(connection)
                 statement: BoundStatement[T] = BoundStatement(sql, values, row)
-                await _execute(connection, _statement_seconds(self.timeout), statement)
+                await _execute(connection, _statement_seconds(self.timeout), *limits, statement)
                 assert statement.rows is not None
                 return statement.rows
             except Contended as locked:  # readers wait for no row lock, so the table itself is locked
@@ -192,8 +209,7 @@ class Database:
             connection = await self._acquire()
             transaction = Transaction(connection, self.timeout)
             try:
-                await self._set_timeouts(connection)
-                result = await transaction.run(work)
+                result = await transaction.run(await self._limit(connection), work)
                 self.committed()
                 return result
             except _DeadlockError as undone:
@@ -217,15 +233,29 @@ class Database:
         except (PoolTimeout, TooManyRequests):
             raise _timed_out(UNREACHABLE) from self._outage.cause
 
-    async def _set_timeouts(self, connection: DatabaseConnection) -> None:
-        """Tells the server how long statements of the current request may take, unless it knows that already."""
+    async def _limit(self, connection: DatabaseConnection) -> "Sequence[BoundStatement[Any]]":
+        """Tells the server how long statements of the current request may take, unless it knows that already. Behind a
+        pooler, returns what tells it so: it must go to the server together with the first statement."""
         remaining = deadline.remaining()
         timeout_ms = None if remaining * 1000 > self._default_timeout_ms else max(1, int(remaining * 1000))
+        milliseconds = timeout_ms or self._default_timeout_ms
+        if self._pooled:
+            connection.timeout_ms = timeout_ms
+            limits = (milliseconds, _lock_timeout(milliseconds), self._idle_ms)
+            return [BoundStatement(LIMITS, [str(one) for one in limits])]
         if timeout_ms != connection.timeout_ms:
-            milliseconds = timeout_ms or self._default_timeout_ms
             setting = f"SET statement_timeout = {milliseconds}; SET lock_timeout = {_lock_timeout(milliseconds)}"
             await _execute(connection, _statement_seconds(self.timeout), BoundStatement(setting))
             connection.timeout_ms = timeout_ms
+        return ()
+
+
+def _pooler_options(settings: DatabaseSettings) -> dict[str, Any]:
+    """How to connect to a pooler. It refuses `options`, and knows a prepared statement only if it may see how the
+    statement is closed, which older versions of libpq do by SQL."""
+    os.environ["PGTZ"] = "UTC"  # libpq sends the time zone at the start, as poolers expect, and has no other option
+    prepares = settings.database_pooler == "transaction" and capabilities.has_send_close_prepared()
+    return {} if prepares else {"prepare_threshold": None}
 
 
 async def _unknown_position() -> None:
@@ -265,7 +295,9 @@ class Transaction:
         self._waiting: list[BoundStatement[Any]] = [BoundStatement("BEGIN")]
         self.committing = False
 
-    async def run(self, work: Callable[["Transaction"], Awaitable[T]]) -> T:
+    async def run(self, limits: "Sequence[BoundStatement[Any]]", work: Callable[["Transaction"], Awaitable[T]]) -> T:
+        """Runs `work`. `limits` go to the server with its first statement."""
+        self._waiting += limits
         try:
             result = await work(self)
             _statement_seconds(self._timeout)

@@ -92,6 +92,11 @@ def upgrade(service: str, database_url: str, timeout: float = PATIENCE_SECONDS) 
                 f"{service}: the database has the encoding {encoding}: make it anew, with "
                 "ENCODING 'UTF8' TEMPLATE template0"
             )
+        if observer.execute("SELECT pg_backend_pid()").fetchone() != (observer.info.backend_pid,):
+            raise NotMigrated(
+                f"{service}: DATABASE_URL leads to a pooler, behind which a migration cannot keep its lock: name the "
+                "server itself"
+            )
         while (found := revisions(service, observer)).behind:
             if not (holders := _apply(service, database_url, observer)):
                 continue

@@ -22,9 +22,9 @@ PATIENCE = 30
 
 
 @pytest_asyncio.fixture
-async def repository(database_urls: dict[str, str]) -> AsyncIterator[ProdutoRepository]:
+async def repository(application_urls: dict[str, str]) -> AsyncIterator[ProdutoRepository]:
     """The produtos over a pool of this test's own, whose statements may wait for long."""
-    settings = {"database_url": database_urls["catalogo"], "database_timeout": PATIENCE}
+    settings = {"database_url": application_urls["catalogo"], "database_timeout": PATIENCE}
     database = Database(DatabaseSettings.model_validate(settings))
     await database.open()
     yield ProdutoRepository(database)

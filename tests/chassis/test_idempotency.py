@@ -81,9 +81,9 @@ async def test_a_key_expires_after_a_day(services: Services, database_urls: dict
 
 
 @pytest_asyncio.fixture
-async def database(database_urls: dict[str, str]) -> AsyncIterator[Database]:
+async def database(application_urls: dict[str, str]) -> AsyncIterator[Database]:
     """The database of pessoas, as a process has it."""
-    opened = Database(DatabaseSettings.model_validate({"database_url": database_urls["pessoas"]}))
+    opened = Database(DatabaseSettings.model_validate({"database_url": application_urls["pessoas"]}))
     await opened.open()
     yield opened
     await opened.close()
@@ -136,12 +136,12 @@ async def test_it_forgets_again_and_again_while_the_process_lives(
             await until_left(url, 0)
 
 
-async def test_forgetting_ends_whenever_its_process_does(database_urls: dict[str, str]) -> None:
+async def test_forgetting_ends_whenever_its_process_does(application_urls: dict[str, str]) -> None:
     """This holds also at the moment when its first connection comes."""
     async with asyncio.timeout(60):
         for n in range(50):
             async with AsyncExitStack() as process:
-                opened = Database(DatabaseSettings.model_validate({"database_url": database_urls["pessoas"]}))
+                opened = Database(DatabaseSettings.model_validate({"database_url": application_urls["pessoas"]}))
                 await opened.open()
                 process.push_async_callback(opened.close)
                 await process.enter_async_context(keep_forgetting(opened))

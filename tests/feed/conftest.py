@@ -28,13 +28,13 @@ Serve = Callable[..., AbstractAsyncContextManager[ServedApplication]]
 
 
 @pytest.fixture
-def serve(services: Services, database_urls: dict[str, str]) -> Serve:
+def serve(services: Services, application_urls: dict[str, str]) -> Serve:
     """Starts a process of pessoas with these settings, beside that of `services`."""
 
     @asynccontextmanager
     async def start(**settings: Any) -> AsyncGenerator[ServedApplication]:
         settings = PATIENT | settings
-        given = {"database_url": database_urls["pessoas"], "log_level": "ERROR", **settings}
+        given = {"database_url": application_urls["pessoas"], "log_level": "ERROR", **settings}
         app = pessoas.routes.create_app(DatabaseSettings.model_validate(given))
         async with serving(app, **settings) as served:
             yield served

@@ -32,8 +32,8 @@ HOUR = 3600.0
 
 
 @pytest.fixture
-def settings(database_urls: dict[str, str]) -> DatabaseSettings:
-    return DatabaseSettings.model_validate({"database_url": database_urls["pessoas"]})
+def settings(application_urls: dict[str, str]) -> DatabaseSettings:
+    return DatabaseSettings.model_validate({"database_url": application_urls["pessoas"]})
 
 
 @pytest_asyncio.fixture

@@ -61,9 +61,9 @@ class Writer:
 
 
 @pytest_asyncio.fixture
-async def parent(services: Services, database_urls: dict[str, str]) -> AsyncIterator[Parent]:
+async def parent(services: Services, application_urls: dict[str, str]) -> AsyncIterator[Parent]:
     patient = {"OPERATION_TIMEOUT": "60", "DATABASE_TIMEOUT": "30", "LOG_LEVEL": "ERROR"}
-    with running(WORKERS=str(WORKERS), DATABASE_URL=database_urls["pessoas"], **patient) as started:
+    with running(WORKERS=str(WORKERS), DATABASE_URL=application_urls["pessoas"], **patient) as started:
         await ready(started.port)
         await until(lambda: len(started.workers()) == WORKERS, "all workers start")
         yield started
