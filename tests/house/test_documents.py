@@ -62,7 +62,7 @@ CODE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.M)
 ENVIRONMENT = re.compile(r'\b(?:environ|variables)(?:\.get\(|\[)"([A-Z][A-Z_]+)"')
-NOT_OURS = {"PATH"}
+NOT_OURS = {"PGTZ", "PATH"}
 
 KEPT = re.compile(r"([A-Z]+)=\$\((curl .*) \| id_de\)\n", re.S)
 VARIABLE = re.compile(r"'[^']*'|\$([A-Z]+)")

@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -61,7 +61,7 @@ class PgBouncer:
 
 
 @contextlib.contextmanager
-def pgbouncer(directory: Path, urls: Mapping[str, str], more: Iterable[str] = ()) -> Iterator[PgBouncer]:
+def pgbouncer(directory: Path, urls: Mapping[str, str], more: Iterable[str] = ()) -> Generator[PgBouncer]:
     """Runs it in front of the server of `urls`; `more` are further lines of its settings."""
     assert PROGRAM
     running = PgBouncer(urls)
