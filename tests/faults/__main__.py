@@ -1,8 +1,8 @@
 """Breaks every part of the system under load: `python -m tests.faults`, which is `make faults`.
 
 It fails if an acknowledged write is lost or done twice, if a request to healthy parts is not answered, if a failure
-differs from what is promised, if those who follow the changes are not told each of them once and in order, or if the
-system or a follower needs 2 s or longer to go on after the cause has ended.
+differs from what is promised, if those who follow the changes or subscribe to them are not told each of them once and
+in order, or if the system or a follower needs 2 s or longer to go on after the cause has ended, or a live query 5 s.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from tests.faults.stage import Stage
 MOST_SECONDS = 600
 SLACK = 0.5
 RECOVERY = 2.0
+LIVE_RECOVERY = 5.0
+"""Within this time each client of live queries has an event again. Some of what they follow changes once a second."""
 RESTART_RATE, RESTART_REQUESTS = 65, 5000
 TMPFS_MB = 400
 
@@ -53,6 +55,7 @@ def promises(result: Result) -> list[str]:
     """The promises that were broken."""
     late = [f"recovered after {result.recovery:.1f} s"] if (result.recovery or 0) >= RECOVERY else []
     late += [f"a follower went on after {result.followed:.1f} s"] if (result.followed or 0) >= RECOVERY else []
+    late += [f"a live query went on after {result.live:.1f} s"] if (result.live or 0) >= LIVE_RECOVERY else []
     return result.broken_promises + late
 
 

@@ -8,7 +8,7 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 import httpx2
@@ -85,21 +85,27 @@ class Follower:
         """Seconds from `since` until something new came; None if nothing did."""
         return min((heard - since for heard in self.heard if heard >= since), default=None)
 
-    def compare(self, kept: list[Change]) -> list[str]:
-        """What differs between the changes that were told and those in the table."""
-        mine = [change for change in kept if change[0] > self.began]
-        if self.told == mine:
-            return list(self.refused)
-        who, told = f"{self.service} by {self.name}", Counter(self.told)
-        lost = sorted((Counter(mine) - told).elements())
-        more = sorted((told - Counter(mine)).elements())
-        order = [] if lost or more else ["in another order"]
-        return [
-            *self.refused,
-            *(f"{who}: lost {one}" for one in lost),
-            *(f"{who}: twice or never made: {one}" for one in more),
-            *(f"{who}: {one}" for one in order),
-        ]
+    def judge(self, connection: psycopg.Connection) -> list[str]:
+        """What differs between what it was told and the table."""
+        who = f"{self.service} by {self.name}"
+        return [*self.refused, *differences(who, self.told, changes_after(connection, self.began))]
+
+
+def changes_after(connection: psycopg.Connection, seq: int) -> list[Change]:
+    """What the table holds after this number, in order."""
+    return connection.execute(KEPT, [seq]).fetchall()
+
+
+def differences(who: str, told: list[Change], kept: list[Change]) -> list[str]:
+    """What differs between the changes that somebody was told and those that are kept."""
+    if told == kept:
+        return []
+    lost = sorted((Counter(kept) - Counter(told)).elements())
+    more = sorted((Counter(told) - Counter(kept)).elements())
+    return [
+        *(f"{who}: lost {one}" for one in lost),
+        *(f"{who}: twice or never made: {one}" for one in more),
+    ] or [f"{who}: in another order"]
 
 
 class StreamFollower(Follower):
@@ -123,22 +129,28 @@ class StreamFollower(Follower):
         await asyncio.sleep(PAUSE)
 
 
-class Followers:
+def feed_followers(ports: Mapping[str, int]) -> list[Follower]:
     """One of each kind for every service."""
+    return [kind(service, port) for service, port in ports.items() for kind in (Follower, StreamFollower)]
 
-    def __init__(self, ports: Mapping[str, int], urls: Mapping[str, str]) -> None:
-        self._urls = urls
-        self._all = [kind(service, port) for service, port in ports.items() for kind in (Follower, StreamFollower)]
+
+class Followers:
+    """Some who follow the services, of each of which there are several."""
+
+    def __init__(self, members: Sequence[Follower], urls: Mapping[str, str]) -> None:
+        self._members, self._urls = members, urls
 
     @contextlib.asynccontextmanager
     async def following(self) -> AsyncGenerator[None]:
         """They follow until this context ends, and what was committed before its end is told to them."""
         async with httpx2.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
-            await asyncio.gather(*(one.begin(client) for one in self._all))
-            tasks = [asyncio.create_task(one.follow(client)) for one in self._all]
+            await asyncio.gather(*(one.begin(client) for one in self._members))
+            tasks = [asyncio.create_task(one.follow(client)) for one in self._members]
             try:
                 yield
-                await self._catch_up(client)
+                until = time.monotonic() + PATIENCE
+                while await asyncio.to_thread(self.wrong) and time.monotonic() < until:  # noqa: ASYNC110 - the databases know
+                    await asyncio.sleep(0.1)
                 for task in tasks:
                     if task.done():
                         task.result()
@@ -147,19 +159,13 @@ class Followers:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _catch_up(self, client: httpx2.AsyncClient) -> None:
-        until = time.monotonic() + PATIENCE
-        last = {one.service: (await client.get(one.url)).raise_for_status().json()["last"] for one in self._all}
-        while any(one.position < last[one.service] for one in self._all) and time.monotonic() < until:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-
     @property
     def told(self) -> int:
-        return sum(len(one.told) for one in self._all)
+        return sum(len(one.told) for one in self._members)
 
     def went_on(self, since: float) -> float | None:
         """Seconds from `since` until each of them had been told something new; None if one never was."""
-        each = [one.went_on(since) for one in self._all]
+        each = [one.went_on(since) for one in self._members]
         found = [seconds for seconds in each if seconds is not None]
         return max(found) if len(found) == len(each) else None
 
@@ -167,10 +173,8 @@ class Followers:
         """What was lost, told twice, told in another order, or refused."""
         found = list[str]()
         for service, url in self._urls.items():
-            mine = [one for one in self._all if one.service == service]
             with psycopg.connect(url) as connection:
-                kept: list[Change] = connection.execute(KEPT, [min(one.began for one in mine)]).fetchall()
                 unnumbered = connection.execute(UNNUMBERED).fetchone()
-            found += [f"{service}: changes without a number: {unnumbered}"] if unnumbered != (0,) else []
-            found += [line for one in mine for line in one.compare(kept)]
+                found += [f"{service}: changes without a number: {unnumbered}"] if unnumbered != (0,) else []
+                found += [line for one in self._members if one.service == service for line in one.judge(connection)]
         return found

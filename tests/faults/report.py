@@ -16,6 +16,7 @@ BEGIN, END = "<!-- results of make faults -->", "<!-- end of results -->"
 COLUMNS = (
     *("lasts, s", "requests", "failed fields", "unavailable", "writes acknowledged", "after a retry"),
     *("lost", "doubled", "recovery, s", "changes told", "mistold", "followers, s"),
+    *("live events", "subscribed", "live, s"),
 )
 
 
@@ -25,7 +26,8 @@ def cells(result: Result) -> list[str]:
         *(len(result.lost), len(result.doubled)),
     )
     followers = (f"{result.told:,}", f"{len(result.mistold):,}", _seconds(result.followed))
-    shown = (*(f"{one:,}" for one in counts), _seconds(result.recovery), *followers)
+    live = (f"{result.events:,}", f"{result.subscribed:,}", _seconds(result.live))
+    shown = (*(f"{one:,}" for one in counts), _seconds(result.recovery), *followers, *live)
     return [result.name, f"{result.cause:.1f}", *shown]
 
 

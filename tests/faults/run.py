@@ -6,7 +6,8 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from tests.faults.followers import Followers
+from tests.faults.followers import Followers, feed_followers
+from tests.faults.live import live_clients
 from tests.faults.load import Load
 from tests.faults.scenarios import Scenario
 from tests.faults.stage import PROCESSES, Stage
@@ -18,8 +19,9 @@ HOPE_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Result:
-    """`cause` is how long it lasted, `recovery` how long until nothing failed any more, `followed` how long until every
-    follower had been told something new, all in seconds. `mistold` lists what followers were not told, or twice."""
+    """`cause` is how long it lasted, `recovery` how long until nothing failed any more, `followed` and `live` how long
+    until every follower and every client of live queries had been told something new, all in seconds. `mistold` lists
+    what they were not told, or twice."""
 
     name: str
     requests: int
@@ -35,6 +37,9 @@ class Result:
     told: int
     mistold: list[str]
     followed: float | None
+    events: int
+    subscribed: int
+    live: float | None
     wrong: list[str]
 
     @property
@@ -42,6 +47,7 @@ class Result:
         """Everything that is wrong in any case, however long the system takes."""
         never = [] if self.recovery is not None else [f"it has not recovered in {HOPE_SECONDS:g} s"]
         never += [] if self.followed is not None else [f"a follower has heard nothing in {HOPE_SECONDS:g} s"]
+        never += [] if self.live is not None else [f"a live query has heard nothing in {HOPE_SECONDS:g} s"]
         never += [f"{self.gave_up} writes were never acknowledged"] if self.gave_up else []
         told = [f"follower: {one}" for one in self.mistold]
         return [
@@ -59,7 +65,10 @@ async def run(stage: Stage, scenario: Scenario, *, rate: float, slack: float) ->
     if scenario.far:
         ports["gateway"] = stage.far_gateway
     load = Load(ports, stage.reads, stage.journal, scenario.fault, rate=rate, slack=slack)
-    followers = Followers({name: tunnel.port for name, tunnel in stage.tunnels.items()}, stage.urls)
+    followers = Followers(feed_followers({name: tunnel.port for name, tunnel in stage.tunnels.items()}), stage.urls)
+    gateway = stage.far_tunnel if scenario.far else stage.gateway_tunnel
+    live = Followers(live_clients(gateway.port, ports["gateway"], stage.live), stage.urls)
+    opened = stage.live.opened
     began = ended = 0.0
 
     async def work() -> None:
@@ -72,9 +81,9 @@ async def run(stage: Stage, scenario: Scenario, *, rate: float, slack: float) ->
             await asyncio.sleep(0.1)  # there is no event for a second without failures
 
     def recovered() -> bool:
-        return load.recovered(ended) is not None and followers.went_on(ended) is not None
+        return load.recovered(ended) is not None and None not in (followers.went_on(ended), live.went_on(ended))
 
-    async with followers.following():
+    async with followers.following(), live.following():
         await load.run_while(work())
     verdicts = [one.verdict for one in load.records]
     wrong = [line for verdict in verdicts for line in verdict.wrong] + stage.faults_of_ours()
@@ -82,7 +91,7 @@ async def run(stage: Stage, scenario: Scenario, *, rate: float, slack: float) ->
         bad = sum(not verdict.good for verdict in verdicts)
         wrong = [f"{bad} requests failed, where nobody should notice anything"] if bad else []
     lost, doubled = await asyncio.to_thread(stage.lost_and_doubled)
-    mistold = await asyncio.to_thread(followers.wrong)
+    mistold = await asyncio.to_thread(lambda: followers.wrong() + live.wrong())
     return Result(
         scenario.name,
         len(verdicts),
@@ -98,5 +107,8 @@ async def run(stage: Stage, scenario: Scenario, *, rate: float, slack: float) ->
         followers.told,
         mistold,
         followers.went_on(ended),
+        live.told,
+        stage.live.opened - opened,
+        live.went_on(ended),
         wrong,
     )

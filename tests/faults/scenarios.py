@@ -18,9 +18,11 @@ from deploy.local import ROOT
 from deploy.postgres import HOST
 from tests.faults import proxy
 from tests.faults.journal import PESSOA, PRODUTO, SERVICO
+from tests.faults.live import CUT_CLIENTS, SLOW_CLIENTS
 from tests.faults.proxy import Proxy, Treatment
 from tests.faults.stage import PROCESSES, SERVICES, Stage, until
 from tests.faults.verdict import Fault
+from tests.scraped import parsed
 
 Cause = Callable[[Stage], Awaitable[None]]
 
@@ -120,9 +122,10 @@ async def clients_hang_up(stage: Stage, seconds: float = 3) -> None:
 
 
 async def rolling_restart(stage: Stage, seconds: float) -> None:
-    """Every process is replaced by a new one, one after the other, again and again."""
-    until_when = time.monotonic() + seconds
-    while time.monotonic() < until_when:
+    """Every process is replaced by a new one, one after the other, again and again, at least twice."""
+    until_when, restarts = time.monotonic() + seconds, 0
+    while time.monotonic() < until_when or restarts < 2:
+        restarts += 1
         restarting = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "deploy.restart"), cwd=ROOT, env=stage.variables, stdout=asyncio.subprocess.DEVNULL
         )
@@ -268,6 +271,57 @@ async def followers_cut(stage: Stage, seconds: float = 4) -> None:
     assert all(tunnel.spoiled for tunnel in stage.tunnels.values()), "no connection was cut, so nothing was tried"
 
 
+CHANGED = (
+    ("pessoas", "pessoa", "nome_pessoa"),
+    ("servicos", "servico", "nome_servico"),
+    ("catalogo", "produto", "nome_produto"),
+    ("solicitacoes", "solicitacao", "produto_id"),
+)
+"""A column of each table of which there is a live query."""
+
+
+async def live_clients_cut(stage: Stage, times: int) -> None:
+    """The connections of clients of live queries are cut within an event, until they have subscribed again so often."""
+    until_when, enough = time.monotonic() + 120, stage.live.opened + times
+    async with contextlib.AsyncExitStack() as stack:
+        connections = {name: await stack.enter_async_context(await stage.connect(name)) for name in SERVICES}
+        while stage.live.opened < enough:
+            assert time.monotonic() < until_when, f"they have not subscribed {times} times"
+            everybody, patience = stage.live.opened + CUT_CLIENTS, time.monotonic() + 2
+            stage.gateway_tunnel.cut()
+            for service, table, column in CHANGED:  # an event for each of them, within which it is cut
+                await connections[service].execute(f"UPDATE {table} SET {column} = {column} WHERE id = 1".encode())
+            while stage.live.opened < everybody and time.monotonic() < patience:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
+async def live_clients_do_not_read(stage: Stage) -> None:
+    """Some clients of live queries read nothing while others change many rows, until the gateway has ended their
+    subscriptions. When they read again, they find from where to go on."""
+    found = stage.live.told_to_go_on
+    before = found["LIMIT_EXCEEDED"]
+
+    async def ended(client: httpx2.AsyncClient) -> float:
+        metrics = await client.get(f"http://{HOST}:{stage.port('gateway')}/metrics")
+        return parsed(metrics).value("graphql_subscriptions_ended_total", code="LIMIT_EXCEEDED")
+
+    async with httpx2.AsyncClient(trust_env=False, timeout=10) as client, await stage.connect("pessoas") as connection:
+        wanted = await ended(client) + SLOW_CLIENTS
+        stage.live.reading.clear()
+        try:
+            until_when = time.monotonic() + 20
+            while await ended(client) < wanted:
+                assert time.monotonic() < until_when, "nobody was too slow"
+                await connection.execute("UPDATE pessoa SET nome_pessoa = nome_pessoa WHERE id <= 500")
+        finally:
+            stage.live.reading.set()
+
+    async def told() -> bool:
+        return found["LIMIT_EXCEEDED"] >= before + SLOW_CLIENTS
+
+    await until(told, "the slow clients are told from where to go on")
+
+
 # -- all of them -----------------------------------------------------------------------------------------------
 
 
@@ -291,7 +345,14 @@ def beyond_proxies() -> list[Scenario]:
         *found,
         Scenario("10 % of connections refused", refused, everyone, far=True),
         Scenario("followers' connections cut, 10 times a second", followers_cut, fault(), flawless=True),
+        live_cut(1000),
+        Scenario("clients of live queries do not read", live_clients_do_not_read, fault(), flawless=True),
     ]
+
+
+def live_cut(times: int) -> Scenario:
+    name = f"connections of live queries cut, {times:,} times"
+    return Scenario(name, _with(live_clients_cut, times), fault(), flawless=True)
 
 
 def _with(cause: Callable[..., Awaitable[None]], *arguments: Any, **more: Any) -> Cause:

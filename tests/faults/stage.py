@@ -22,6 +22,7 @@ from deploy.local import ROOT
 from deploy.postgres import HOST, Cluster, free_ports
 from tests.deploy.processes import family
 from tests.faults.journal import Journal
+from tests.faults.live import LiveControl
 from tests.faults.proxy import Proxy, Tunnel, honest
 from tests.faults.reads import Demo
 from tests.listener import Listener
@@ -51,6 +52,9 @@ class Stage:
         """What stands between the services and those who follow their changes."""
         self.far_gateway = free_ports()
         """Port of the gateway behind the proxies."""
+        self.gateway_tunnel, self.far_tunnel = Tunnel(self.port("gateway")), Tunnel(self.far_gateway)
+        """What stands between the gateways and the clients of live queries."""
+        self.live = LiveControl()
         self._heard = Counter[str]()
 
     @contextlib.asynccontextmanager
@@ -61,7 +65,7 @@ class Stage:
             await asyncio.to_thread(self.system.says, "open GraphiQL")
             cluster = Cluster(self.directory / "data", topology.POSTGRES_PORT + self.offset)
             self.urls = {name: cluster.url(name) for name in SERVICES}
-            for listening in (*self.proxies.values(), *self.tunnels.values()):
+            for listening in (*self.proxies.values(), *self.tunnels.values(), self.gateway_tunnel, self.far_tunnel):
                 await listening.listen()
             far = self._start_far_gateway()
             await self.ready(self.far_gateway)

@@ -26,6 +26,8 @@ SHORT = (
     "pessoas answers garbage",
     "10 % of connections refused",
     "followers' connections cut, 10 times a second",
+    "clients of live queries do not read",
+    "connections of live queries cut, 150 times",
 )
 
 
@@ -40,7 +42,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
 @pytest.mark.system
 @pytest.mark.parametrize("name", SHORT)
 async def test_nothing_is_lost_or_done_twice(name: str, stage: Stage) -> None:
-    [scenario] = [one for one in scenarios.everywhere() if one.name == name]
+    [scenario] = [one for one in (*scenarios.everywhere(), scenarios.live_cut(150)) if one.name == name]
 
     result = await run(stage, scenario, rate=RATE, slack=PATIENCE)  # so long that a busy machine causes no failure
 
