@@ -1,15 +1,19 @@
 """GraphiQL as a visitor meets it: from the gateway, in Portuguese, ready to run, and in no need of the internet."""
 
+import asyncio
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 from graphql import build_schema
 from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import first_visit
 from tests.browser.visit import Visit
+from tests.scraped import scrape
+from tests.system import System
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -17,7 +21,7 @@ EXAMPLES = Path(__file__).parents[2] / "gateway/playground/examples"
 OPERATIONS = [
     name
     for example in sorted(EXAMPLES.glob("*.graphql"))
-    for name in re.findall(r"^(?:query|mutation) (\w+)", example.read_text(encoding="utf-8"), re.MULTILINE)
+    for name in re.findall(r"^(?:query|mutation|subscription) (\w+)", example.read_text(encoding="utf-8"), re.MULTILINE)
 ]
 
 
@@ -63,6 +67,28 @@ async def test_an_example_brings_its_variables(visit: Visit) -> None:
     await visit.tabs.filter(has_text="PessoasPorNome").click()
 
     await expect(visit.page.get_by_label("Variáveis", exact=True)).to_contain_text('{ "trecho": "maria" }')
+
+
+async def test_a_subscription_shows_what_others_write_until_it_is_stopped(visit: Visit, system: System) -> None:
+    async with httpx2.AsyncClient(base_url=f"http://localhost:{8000 + system.offset}") as gateway:
+
+        async def open_subscriptions(count: int) -> None:
+            async with asyncio.timeout(20):
+                while (await scrape(gateway)).value("graphql_subscriptions") != count:  # noqa: ASYNC110 - it only counts
+                    await asyncio.sleep(0.1)
+
+        await visit.tabs.filter(has_text="MudancasDePessoas").click()
+        await visit.page.get_by_role("button", name="Executar a operação").click()
+        await open_subscriptions(1)
+        for nome in ("Ana Ao Vivo", "Rui Ao Vivo"):
+            status, _ = await asyncio.to_thread(system.ask, "pessoas", "POST", "/api/pessoas/", {"nome_pessoa": nome})
+            assert status == 201
+            await expect(visit.response).to_contain_text(f'"nomePessoa": "{nome}"')
+        await expect(visit.response).to_contain_text('"operacao": "CRIADA"')
+        await visit.page.get_by_role("button", name="Parar a operação").click()
+        await open_subscriptions(0)
+
+    assert visit.trouble == []
 
 
 async def test_typing_a_field_offers_what_the_schema_knows(visit: Visit) -> None:

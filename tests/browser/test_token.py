@@ -52,3 +52,15 @@ async def test_the_token_outlives_a_reload_and_is_kept_by_the_browsers_tab_only(
     await visit.open_documentation()
 
     assert await visit.page.evaluate("Object.values(localStorage).some((one) => one.includes('eyJ'))") is False
+
+
+async def test_a_subscription_brings_the_token_along(visit: Visit, protected_system: System) -> None:
+    await visit.page.get_by_label("Token de acesso").fill(issue_token.mint(protected_system.directory))
+    await visit.open_documentation()
+    await visit.tabs.filter(has_text="MudancasDePessoas").click()
+
+    async with visit.page.expect_websocket() as opened:
+        await visit.page.get_by_role("button", name="Executar a operação").click()
+
+    socket = await opened.value
+    await socket.wait_for_event("framereceived", lambda text: "connection_ack" in text)

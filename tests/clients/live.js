@@ -10,7 +10,7 @@ import { print } from "graphql";
 import { createClient as createEventClient } from "graphql-sse";
 import { createClient as createSocketClient } from "graphql-ws";
 import relay from "relay-runtime";
-import { follow } from "./following.js";
+import { follow } from "../../gateway/playground/src/following.js";
 
 const { LIVE_PORT, PESSOAS_URL, GATEWAY_COMMAND, PROTECTED_URL, TOKEN } = process.env;
 const URL = `http://localhost:${LIVE_PORT}/graphql`;

@@ -13,8 +13,6 @@ from deploy.topology import by_name
 from tests.clients.node import run
 from tests.system import System
 
-HERE = Path(__file__).parent
-
 
 def test_the_usual_libraries_follow_go_on_and_are_refused(
     packages: Path, artifacts: Path, system: System, protected_system: System
@@ -38,4 +36,4 @@ def test_the_usual_libraries_follow_go_on_and_are_refused(
 def test_the_page_on_graphql_shows_how_to_go_on() -> None:
     shown = (ROOT / "docs" / "graphql.md").read_text()
 
-    assert (HERE / "following.js").read_text() in shown
+    assert (ROOT / "gateway/playground/src/following.js").read_text() in shown

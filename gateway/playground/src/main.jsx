@@ -8,6 +8,7 @@ import 'graphiql/style.css';
 import { useGraphiQLActions } from '@graphiql/react';
 import { createRoot } from 'react-dom/client';
 import { observed } from './exchange.js';
+import { isSubscription, subscribed } from './live.js';
 import './page.css';
 import { Figures, PLAN_PLUGIN, SchemaButton, ShareButton, sharedOperation } from './tools.jsx';
 
@@ -26,8 +27,16 @@ const shared = sharedOperation();
 const asksForToken = document.body.dataset.auth === 'jwt';
 let token = (asksForToken && sessionStorage.getItem('token')) || '';
 
-function fetchWithToken(url, init) {
-  return fetch(url, token ? { ...init, headers: { Authorization: `Bearer ${token}`, ...init.headers } } : init);
+const withToken = (headers) => (token ? { Authorization: `Bearer ${token}`, ...headers } : headers);
+const send = createGraphiQLFetcher({
+  url: '/graphql',
+  enableIncrementalDelivery: false,
+  fetch: observed((url, init) => fetch(url, { ...init, headers: withToken(init.headers) })),
+});
+
+function execute(request, options) {
+  if (!isSubscription(options?.documentAST, request.operationName)) return send(request, options);
+  return subscribed(request, withToken(options.headers));
 }
 
 function TokenField() {
@@ -53,7 +62,7 @@ function TokenField() {
 
 createRoot(document.getElementById('graphiql')).render(
   <GraphiQL
-    fetcher={createGraphiQLFetcher({ url: '/graphql', enableIncrementalDelivery: false, fetch: observed(fetchWithToken) })}
+    fetcher={execute}
     defaultTabs={shared ? [shared, ...examples] : examples}
     initialQuery={shared?.query}
     initialVariables={shared?.variables}
