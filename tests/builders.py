@@ -60,6 +60,18 @@ def insert_pessoas(database_url: str, names: Iterable[str]) -> None:
         )
 
 
+def insert_produtos(database_url: str, rows: Iterable[tuple[str, int]]) -> None:
+    """Many produtos at once: (nome_produto, categoria_id), directly in the database."""
+    with (
+        psycopg.connect(database_url, autocommit=True, options=FOLD_OPTION) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.executemany(
+            "INSERT INTO produto (nome_produto, nome_busca, categoria_id) VALUES (%s, %s, %s)",
+            [(name, fold(name), categoria) for name, categoria in rows],
+        )
+
+
 def insert_solicitacoes(database_url: str, rows: Iterable[tuple[int, int, int]]) -> None:
     """Many solicitacoes at once: (servico_id, pessoa_id, produto_id), directly in the database."""
     with psycopg.connect(database_url, autocommit=True) as connection, connection.cursor() as cursor:

@@ -13,6 +13,7 @@ from gateway.errors import formatted_all, log_faults
 from gateway.execution.parts import FieldFailure, ToldChange
 from gateway.execution.plan import Plan
 from gateway.live import metrics
+from gateway.live.feeds import Subject
 from gateway.loaders import Loaders
 from gateway.positions import position_text
 from gateway.schema.subscriptions import Operacao
@@ -73,6 +74,7 @@ class EventPlan:
         self,
         plan: Plan,
         variables: Any,
+        id: int | None,
         filter: Any,
         cost: int,
         remotes: Mapping[str, Remote],
@@ -80,11 +82,21 @@ class EventPlan:
     ) -> None:
         self._plan, self._variables = plan, variables
         _, self._root = plan.changes
+        self._id = id
+        """None for all rows."""
         self._filter = filter
         """None if there is none."""
         self.cost = cost
         """The cost of one event."""
         self._remotes, self._filter_max_ids = remotes, filter_max_ids
+
+    @property
+    def subjects(self) -> frozenset[Subject]:
+        """The rows whose changes are told. A single row changes with those that are part of it, as a produto with its
+        categoria: where very many rows show the same one, the feed tells only that one."""
+        declared = self._root.declared
+        parts = () if self._id is None else ((kind, None) for kind in declared.resource.shows)
+        return frozenset({(declared.noun, self._id), *parts})
 
     async def check_filter(self) -> None:
         """Raises Invalid if the filter cannot be used, so that its client hears of it before the first event."""
@@ -98,12 +110,13 @@ class EventPlan:
     async def events(self, changes: Sequence[RowChange], epoch: str) -> list[Event]:
         """The events of these changes, as the current request's caller may see them.
 
-        A row that was created and does not match the filter is left out. Raises the refusal if the rows cannot be read.
+        A row that was created and does not match the filter is left out, and so is a change of a row that is no part of
+        ours. Raises the refusal if the rows cannot be read.
         """
         loaders = self._loaders(len(changes))
         try:
             rows = await self._rows(changes, loaders)
-            told = [one for one in changes if self._filter is None or one.op != "created" or one.id in rows]
+            told = [ours for one in changes if (ours := self._told(one, rows))]
             shown = [self._shown(change, rows, epoch) for change in told]
             written = await self._plan.events(Context(loaders), self._variables, shown)
         finally:
@@ -114,7 +127,18 @@ class EventPlan:
             for change, one, (data, failures) in zip(told, shown, written, strict=True)
         ]
 
-    def _shown(self, change: RowChange, rows: Mapping[int, Any], epoch: str) -> ToldChange:
+    def _told(self, change: RowChange, rows: Mapping[int | None, Any]) -> RowChange | None:
+        """The change of one of our rows that this is; None if it is not told."""
+        declared = self._root.declared
+        if change.kind == declared.noun:
+            left_out = self._filter is not None and change.op == "created" and change.id not in rows
+            return None if left_out else change
+        row = rows.get(self._id) if change.op == "updated" else None
+        if row is None or declared.resource.shows[change.kind](row) != change.id:
+            return None
+        return RowChange(change.seq, declared.noun, row.id, "updated")
+
+    def _shown(self, change: RowChange, rows: Mapping[int | None, Any], epoch: str) -> ToldChange:
         cursor = position_text(self._root.declared.resource.service, FeedPosition(epoch, change.seq))
         row = None if change.op == "deleted" else rows.get(change.id)
         return ToldChange(cursor, NAMES[change.op], change.id, row)
@@ -124,10 +148,12 @@ class EventPlan:
         loaders.requests_left = self.cost * events
         return loaders
 
-    async def _rows(self, changes: Sequence[RowChange], loaders: Loaders) -> dict[int, Any]:
+    async def _rows(self, changes: Sequence[RowChange], loaders: Loaders) -> dict[int | None, Any]:
         """The rows that exist and match the filter, by id."""
-        declared, ids = self._root.declared, {change.id for change in changes if change.op != "deleted"}
-        if not ids or not (self._root.shows_rows or self._filter is not None):
+        declared = self._root.declared
+        ids = {change.id if self._id is None else self._id for change in changes if change.op != "deleted"}
+        of_parts = any(change.kind != declared.noun for change in changes)
+        if not ids or not (self._root.shows_rows or self._filter is not None or of_parts):
             return {}
         resource = declared.resource
         if self._filter is None:

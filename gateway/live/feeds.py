@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from chassis.errors import Gone, Unavailable
@@ -16,13 +16,20 @@ LINGER_SECONDS = 30.0
 MISSED = "mudanças se perderam, ou o banco de dados foi restaurado; consulte de novo, com posicao"
 
 
+Subject = tuple[str, int | None]
+"""What somebody hears of: all rows that the service calls so, or the one with this id."""
+
+
+def subjects_of(change: RowChange) -> tuple[Subject, Subject]:
+    """Who hears of one of these hears of the change."""
+    return (change.kind, None), (change.kind, change.id)
+
+
 class Hearer(Protocol):
-    """A group, as the feed knows it: it hears of the rows that its service calls `noun`, or of the one with this id."""
+    """A group, as the feed knows it."""
 
     @property
-    def noun(self) -> str: ...
-    @property
-    def id(self) -> int | None: ...
+    def subjects(self) -> Collection[Subject]: ...
     def tell(self, changes: Sequence[RowChange]) -> None: ...
     def end(self, refusal: Gone) -> None: ...
 
@@ -36,7 +43,7 @@ class ServiceFeed:
         self.position: FeedPosition | None = None
         """How far the groups have been told; None while that is not known."""
         self._found = asyncio.Event()
-        self._groups = defaultdict[tuple[str, int | None], set[Hearer]](set)
+        self._groups = defaultdict[Subject, set[Hearer]](set)
         self._stop: Callable[[], None] | None = None
         self._leaving: asyncio.TimerHandle | None = None
 
@@ -66,12 +73,14 @@ class ServiceFeed:
         return await self._follower.after(position)
 
     def add(self, group: Hearer) -> None:
-        self._groups[group.noun, group.id].add(group)
+        for subject in group.subjects:
+            self._groups[subject].add(group)
 
     def remove(self, group: Hearer) -> None:
-        self._groups[group.noun, group.id].discard(group)
-        if not self._groups[group.noun, group.id]:
-            del self._groups[group.noun, group.id]
+        for subject in group.subjects:
+            self._groups[subject].discard(group)
+            if not self._groups[subject]:
+                del self._groups[subject]
         self._linger()
 
     # -- what the follower says -------------------------------------------------------------------------------
@@ -81,8 +90,8 @@ class ServiceFeed:
         self._found.set()
         told: dict[Hearer, list[RowChange]] = {}
         for change in changes:
-            for key in ((change.kind, None), (change.kind, change.id)):
-                for group in self._groups.get(key, ()):
+            for subject in subjects_of(change):
+                for group in self._groups.get(subject, ()):
                     told.setdefault(group, []).append(change)
         for group, theirs in told.items():
             group.tell(theirs)
@@ -90,7 +99,7 @@ class ServiceFeed:
     def lost(self) -> None:
         self.position = None
         self._found.clear()
-        for group in [group for groups in self._groups.values() for group in groups]:
+        for group in {group for groups in self._groups.values() for group in groups}:
             group.end(Gone(MISSED))
 
     # -- listening only while there is somebody ----------------------------------------------------------------

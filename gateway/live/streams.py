@@ -18,7 +18,7 @@ from chassis.errors import DeadlineExceeded, RateLimited, Refusal, Unauthenticat
 from chassis.neighbours.follower import FeedPosition, RowChange
 from chassis.web.problem import broken
 from gateway.live.events import Batch, Event, EventPlan, batched
-from gateway.live.feeds import ServiceFeed
+from gateway.live.feeds import ServiceFeed, subjects_of
 from gateway.live.subscription import MAX_UNSENT_BYTES, OpenSubscription
 from gateway.live.work import Work
 from gateway.positions import position_text
@@ -123,15 +123,13 @@ class SubscriptionGroup(Stream):
         self,
         feed: ServiceFeed,
         epoch: str,
-        noun: str,
-        id: int | None,
         plan: EventPlan,
         work: Work,
         on_unused: Callable[[SubscriptionGroup], None],
     ) -> None:
         super().__init__(plan, work)
         self.group = self
-        self.feed, self.epoch, self.noun, self.id = feed, epoch, noun, id
+        self.feed, self.epoch, self.subjects = feed, epoch, plan.subjects
         self._on_unused = on_unused
         self.replays: set[Replay] = set()
         self.released = False
@@ -151,7 +149,7 @@ class SubscriptionGroup(Stream):
         return self._joinable if self._running else self.feed.seq
 
     def tell(self, changes: Sequence[RowChange]) -> None:
-        """Changes of the group's rows, in order, right after those that were told before."""
+        """Changes that the group hears of, in order, right after those that were told before."""
         if self._overflowed or not (self.members or self._running):
             return  # a replay reads them from the service
         self._queue += changes
@@ -214,8 +212,8 @@ class SubscriptionGroup(Stream):
             self._on_unused(self)
 
     def wanted(self, changes: Sequence[RowChange]) -> list[RowChange]:
-        """Those of the changes that are of the group's rows."""
-        return [one for one in changes if one.kind == self.noun and (self.id is None or one.id == self.id)]
+        """Those of the changes that the group hears of."""
+        return [one for one in changes if not self.subjects.isdisjoint(subjects_of(one))]
 
 
 class Replay(Stream):

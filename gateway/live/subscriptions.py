@@ -102,7 +102,9 @@ class Subscriptions:
             arguments = root.read_arguments(values)
             id = declared.parse_id(arguments["id"]) if "id" in arguments else None
             position = _position(service, last_event_id, arguments.get("apos"))
-            plan = EventPlan(compiled.plan, values, arguments.get("filter"), cost, self._remotes, self._filter_max_ids)
+            plan = EventPlan(
+                compiled.plan, values, id, arguments.get("filter"), cost, self._remotes, self._filter_max_ids
+            )
             await account.charge(max(1, cost))
             await plan.check_filter()
         except (GraphQLError, Invalid) as failure:
@@ -124,9 +126,7 @@ class Subscriptions:
         )
         group = self._groups.get(key)
         if group is None:
-            group = SubscriptionGroup(
-                feed, epoch, declared.noun, id, plan, self._work, lambda group: self._release(key, group)
-            )
+            group = SubscriptionGroup(feed, epoch, plan, self._work, lambda group: self._release(key, group))
             self._groups[key] = group
             feed.add(group)
             metrics.GROUPS.value += 1

@@ -63,4 +63,4 @@ async def test_a_subscription_brings_the_token_along(visit: Visit, protected_sys
         await visit.page.get_by_role("button", name="Executar a operação").click()
 
     socket = await opened.value
-    await socket.wait_for_event("framereceived", lambda text: "connection_ack" in text)
+    await socket.wait_for_event("framereceived", lambda text: "connection_ack" in str(text))

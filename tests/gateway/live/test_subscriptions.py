@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx2
 import pytest
 
+from chassis.db.change_triggers import MAX_TOLD
 from chassis.errors import Gone
 from gateway.errors import formatted
 from gateway.requests import RequestError
@@ -158,6 +159,34 @@ async def test_a_produto_changes_with_its_categorias_name(services: Services, li
     await client.has(1)
     shown = {"categoria": {"nomeCategoria": "Mobília"}}
     assert client.changes == [{"operacao": "ATUALIZADA", "id": str(mesa), "produto": shown}]
+
+
+async def test_a_produto_is_told_its_categorias_name_however_many_produtos_have_it(
+    services: Services, live: LiveGateway, database_urls: dict[str, str]
+) -> None:
+    """The feed tells only the categoria where more than 1,000 produtos have it."""
+    moveis, others = [(await builders.categoria(services, nome))["id"] for nome in ("Móveis", "Outros")]
+    mesa = (await builders.produto(services, "Mesa", moveis))["id"]
+    builders.insert_produtos(database_urls["catalogo"], [(f"Cadeira {n}", moveis) for n in range(MAX_TOLD)])
+    [produto, only_ids] = [
+        f"subscription($apos: String) {{ produtoMudou(id: {mesa}, apos: $apos) {{ operacao id {row} }} }}"
+        for row in ("produto { categoria { nomeCategoria } }", "")
+    ]
+    clients = [await live.open(query) for query in (produto, only_ids)]
+    assert clients[0].handle
+    begin = clients[0].handle.cursor
+
+    await services.catalogo.put(f"/api/categorias/{others}/", json={"nome_categoria": "Diversos"})
+    await services.catalogo.put(f"/api/categorias/{moveis}/", json={"nome_categoria": "Mobília"})
+    for client in clients:
+        await client.has(1)
+    late = await live.open(produto, apos=begin)
+    await late.has(1)
+
+    told = {"operacao": "ATUALIZADA", "id": str(mesa)}
+    assert clients[0].changes == [told | {"produto": {"categoria": {"nomeCategoria": "Mobília"}}}]
+    assert clients[1].changes == [told]
+    assert (late.texts, late.seqs) == (clients[0].texts, clients[0].seqs)
 
 
 async def test_who_asks_the_same_gets_the_same_text_which_is_read_once(services: Services, live: LiveGateway) -> None:
