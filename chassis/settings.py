@@ -339,7 +339,7 @@ class NeighbourSettings(ProcessSettings):
     """The share of failed calls that opens the circuit breaker; 0 means that it never opens."""
     follower_token_file: FilePath | None = None
     """The file with the token by which this process follows the changes of its neighbours."""
-    cache: Literal["on", "off"] = "off"
+    cache: Literal["on", "off"] = "on"
     """Whether rows of neighbours are kept in memory until their changes say that they have changed."""
     cache_staleness: Annotated[float, Field(ge=0.5, le=60)] = 1.0
     """Seconds without news of a neighbour's changes after which its rows are read again."""

@@ -239,7 +239,7 @@ SYSTEM: dict[str, list[Panel]] = {
             {
                 of(rate("cache_rows_total", "kind", 'outcome="hit"'), rate("cache_rows_total", "kind")): "{{kind}}",
             },
-            "Only with CACHE=on, and so are the others of this row.",
+            "None with CACHE=off, nor are there any of the others of this row.",
         ),
         Panel("Rows that were wanted, by outcome", "reqps", {rate("cache_rows_total", "outcome"): "{{outcome}}"}),
         Panel("Memory for rows", "bytes", {"sum by (job) (cache_bytes)": "{{job}}"}),

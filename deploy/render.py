@@ -73,7 +73,8 @@ def container(process: Process) -> str:
         awaited.insert(0, f"migrate-{process.name}: {{condition: service_completed_successfully}}")
     else:
         settings = "*gateway"
-    words = {"name": process.name, "port": process.port, "settings": settings}
+    kind = "following-process" if process.asks else "process"
+    words = {"name": process.name, "port": process.port, "kind": kind, "settings": settings}
     return filled("process.yaml", words, urls=urls, awaited=awaited)
 
 

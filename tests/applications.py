@@ -94,9 +94,11 @@ class Applications:
             networks[name] = ServiceNetwork(name, app, calls)
             await stack.enter_async_context(on_a_socket(networks[name]))
 
-        # What a test breaks affects this test only: no breaker remembers it, and no retry hides it. The time-outs are
-        # long, so that a busy machine breaks nothing.
-        common_settings: dict[str, Any] = {"log_level": "ERROR", "retry_budget": 0, "breaker_share": 0, **common}
+        # What a test breaks affects this test only: no breaker remembers it, and no retry hides it. No row is kept,
+        # since tests empty the databases without telling anybody, and count requests. The time-outs are long, so that a
+        # busy machine breaks nothing.
+        common_settings: dict[str, Any] = {"log_level": "ERROR", "retry_budget": 0, "breaker_share": 0, "cache": "off"}
+        common_settings |= common
         common_settings |= {"database_timeout": 4, "neighbour_timeout": 30, "operation_timeout": 60}
 
         def urls() -> dict[str, Any]:

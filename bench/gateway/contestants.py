@@ -51,18 +51,29 @@ SERVE = (sys.executable, "-m", "chassis.serve")
 UVICORN = (sys.executable, "-m", "uvicorn", "--no-access-log", "--log-level", "warning", "--port", "{port}")
 GUNICORN = (sys.executable, "-m", "gunicorn", "--threads", "4", "--log-level", "error", "-b", "127.0.0.1:{port}")
 
+CACHE_OFF = {"CACHE": "off"}
+"""Every gateway asks for every row here. `bench.system` measures what it saves to keep them."""
+
 PYTHON = [
-    Contestant(OURS, "**this gateway**, as `make run` starts it", (*SERVE, "gateway")),
-    Contestant("reference", "this gateway, plans off", (*SERVE, "bench.gateway.python.reference")),
+    Contestant(OURS, "**this gateway**, `CACHE=off`", (*SERVE, "gateway"), environment=CACHE_OFF),
     Contestant(
-        "unprotected", "this gateway, without breaker, bulkhead, retries", (*SERVE, "bench.gateway.python.unprotected")
+        "reference",
+        "this gateway, plans off",
+        (*SERVE, "bench.gateway.python.reference"),
+        environment=CACHE_OFF,
+    ),
+    Contestant(
+        "unprotected",
+        "this gateway, without breaker, bulkhead, retries",
+        (*SERVE, "bench.gateway.python.unprotected"),
+        environment=CACHE_OFF,
     ),
     *(
         Contestant(
             f"traced-{ratio}",
             f"this gateway, with traces, of which {ratio} are sampled",
             (*SERVE, "gateway"),
-            environment={"OTEL_EXPORTER_OTLP_ENDPOINT": "{CATALOGO_URL}", "OTEL_TRACES_SAMPLER_ARG": ratio},
+            environment=CACHE_OFF | {"OTEL_EXPORTER_OTLP_ENDPOINT": "{CATALOGO_URL}", "OTEL_TRACES_SAMPLER_ARG": ratio},
         )
         for ratio in ("0", "0.05", "1")
     ),
@@ -150,7 +161,9 @@ ALL: list[Contestant] = [*PYTHON, *NODE_JS, *RUST]
 
 def at(revision: str, folder: Path) -> Contestant:
     """This gateway as it was at `revision`, whose files are in `folder`."""
-    return Contestant(base.KEY, f"this gateway at {revision}", (*SERVE, "gateway"), folder=folder)
+    return Contestant(
+        base.KEY, f"this gateway at {revision}", (*SERVE, "gateway"), environment=CACHE_OFF, folder=folder
+    )
 
 
 def on_newer_glibc(contestant: Contestant, folder: Path) -> Contestant:

@@ -42,7 +42,7 @@ COMPARED = 5
 
 BY_KEY = {one.key: one for one in contestants.ALL}
 OURS = BY_KEY[contestants.OURS]
-OFF = replace(OURS, key="off", title="**this system**, `CACHE=off`", environment={"CACHE": "off"})
+OFF = replace(OURS, key="off", title="**this system**, `CACHE=off`", environment=contestants.CACHE_OFF)
 COLD = replace(
     OURS,
     key="cold",

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from chassis.errors import BY_STATUS, Broken, MethodNotAllowed, NotFound, Refusal
 from chassis.identity import middleware
 from chassis.observe import logs, metrics, scrape
-from chassis.settings import ProcessSettings
+from chassis.settings import NeighbourSettings, ProcessSettings
 from chassis.version import VERSION
 from chassis.web import cors, health
 from chassis.web.body import read_body
@@ -88,6 +88,8 @@ def build(
     and `page_headers` what web pages may send beside what they may send to every process."""
     logs.configure(name, settings.log_level, settings.log_format)
     metrics.set_build_info(name, VERSION)
+    if isinstance(settings, NeighbourSettings) and settings.cache == "on" and not settings.keeps_rows:
+        log.warning("no rows are kept in memory: FOLLOWER_TOKEN_FILE is not set")
     keys, tracer = _keys(settings), _tracer(name, settings)
 
     @asynccontextmanager

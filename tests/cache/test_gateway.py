@@ -15,6 +15,7 @@ from tests.applications import Services
 from tests.cache.conftest import FEED, HeldPaths, Keep, KeepingGateway
 from tests.chassis.peers import until
 from tests.issuer import Issuer, bearer
+from tests.listener import Logged
 
 PAINEL = (ROOT / "gateway/playground/examples/1-painel.graphql").read_text()
 PESSOA = "query ($id: ID!) { pessoa(id: $id) { nomePessoa } }"
@@ -260,6 +261,20 @@ async def test_without_the_cache_nothing_is_followed_and_nothing_is_asked_of_wri
             None,
         )
         assert [call.path for call in services.calls if call.path == FEED] == []
+
+
+async def test_with_tokens_but_without_one_of_its_own_a_gateway_keeps_nothing_and_says_so(
+    keep: Keep, services: Services, tmp_path: Path, logged: Logged
+) -> None:
+    pessoa, issuer = await builders.pessoa(services), Issuer(tmp_path / "jwks.json")
+    async with keep(**issuer.settings(), log_level="WARNING") as gateway:
+        body = {"query": PESSOA, "variables": {"id": str(pessoa["id"])}}
+        for _ in range(2):
+            await gateway.client.post("/graphql", json=body, headers=bearer("pessoas:read"))
+
+        assert gateway.calls().count("pessoas POST /api/pessoas/query/") == 2
+    said = [line["message"] for line in logged() if line["level"] == "WARNING"]
+    assert said == ["no rows are kept in memory: FOLLOWER_TOKEN_FILE is not set"]
 
 
 async def test_a_row_in_memory_is_shown_only_to_callers_with_its_scope(

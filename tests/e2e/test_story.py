@@ -88,7 +88,8 @@ def test_the_painel_shows_the_demo_data(client: Client) -> None:
 def test_one_request_id_goes_from_the_gateway_to_every_service(client: Client, system: System) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     url = f"http://localhost:{8000 + system.offset}/graphql"
-    client.http.post(url, json={"query": PAINEL}, headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
+    lists = "{ categorias { totalCount } pessoas { totalCount } servicos { totalCount } solicitacoes { totalCount } }"
+    client.http.post(url, json={"query": lists}, headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
 
     def processes() -> set[str]:
         return {line.split(" ")[0] for line in system.said if trace in line}
@@ -108,7 +109,38 @@ def test_every_process_shows_its_metrics(client: Client) -> None:
     assert all(one.value("process_resident_memory_bytes") > 0 for one in found.values())
 
 
+def test_a_warm_painel_asks_one_service_and_shows_what_changes(client: Client) -> None:
+    def requests() -> float:
+        services = [process for process in PROCESSES if process.owns_database]
+        scraped = [parsed(client.get(process.port, "/metrics")) for process in services]
+        return sum(
+            one.value("http_requests_total", route=route)
+            for one in scraped
+            for route in one.label("http_requests_total", "route")
+            if route.endswith("/query/")
+        )
+
+    def asked() -> float:
+        before = requests()
+        client.graphql(PAINEL)
+        return requests() - before
+
+    eventually(lambda: asked() == 1, lambda: "three of the four requests are saved")
+
+    newest = client.graphql(PAINEL)["data"]["solicitacoes"]["edges"][0]["node"]["pessoa"]
+    url = f"http://localhost:{8002 + client.offset}/api/pessoas/{newest['id']}/"
+    assert client.http.put(url, json={"nome_pessoa": "Nome Novo"}).status_code == 200
+
+    def shown() -> str:
+        return client.graphql(PAINEL)["data"]["solicitacoes"]["edges"][0]["node"]["pessoa"]["nomePessoa"]
+
+    eventually(lambda: shown() == "Nome Novo", lambda: "the change is told")
+
+
 def test_a_stopped_service_costs_its_own_fields_only_and_comes_back(client: Client, system: System) -> None:
+    new = [client.post(8002, "/api/pessoas/", {"nome_pessoa": nome})["id"] for nome in ("Ana", "Bia")]  # in no memory
+    for pessoa in new:
+        client.post(8004, "/api/solicitacoes/", {"servico_id": 1, "pessoa_id": pessoa, "produto_id": 1})
     pessoas = system.process("pessoas")
     pessoas.suspend()
     try:

@@ -7,6 +7,8 @@ import pytest
 
 from deploy import issue_token
 from deploy.local import ROOT
+from tests.deploy.processes import eventually
+from tests.scraped import parsed
 from tests.system import System
 
 PAINEL = (ROOT / "gateway/playground/examples/1-painel.graphql").read_text()
@@ -62,3 +64,21 @@ def test_while_nobody_is_asked_each_process_says_so_at_its_start(system: System)
 
 def test_while_tokens_are_asked_for_nobody_says_otherwise(protected_system: System) -> None:
     assert not any("authentication is off" in line for line in protected_system.said)
+
+
+def test_with_tokens_too_rows_are_kept_in_memory_and_changes_show(protected_system: System) -> None:
+    def name() -> str:
+        answer = graphql(protected_system, '{ pessoa(id: "1") { nomePessoa } }', "pessoas:read")
+        return answer.json()["data"]["pessoa"]["nomePessoa"]
+
+    def hits() -> float:
+        scraped = parsed(httpx2.get(f"http://localhost:{8000 + protected_system.offset}/metrics"))
+        return scraped.value("cache_rows_total", kind="pessoa", outcome="hit")
+
+    before = hits()
+    eventually(lambda: bool(name()) and hits() > before, lambda: "the row comes from memory")
+
+    headers = {"Authorization": f"Bearer {issue_token.mint(protected_system.directory, scopes=['pessoas:write'])}"}
+    url = f"http://localhost:{8002 + protected_system.offset}/api/pessoas/1/"
+    assert httpx2.put(url, json={"nome_pessoa": "Nome Novo"}, headers=headers).status_code == 200
+    eventually(lambda: name() == "Nome Novo", lambda: "the change is told")

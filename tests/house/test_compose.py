@@ -215,11 +215,21 @@ def test_a_container_has_bounded_memory_and_threads(name: str) -> None:
 def test_a_process_sees_the_folder_of_keys_that_is_named_and_a_folder_that_is_missing_is_not_made(
     process: Process,
 ) -> None:
-    [mount] = CONTAINERS[process.name]["volumes"]
-    assert mount == {
+    keys, *_ = CONTAINERS[process.name]["volumes"]
+    assert keys == mounted_folder("AUTH_KEYS_DIR", "/keys")
+
+
+@each_process
+def test_only_a_process_that_calls_others_sees_the_folder_with_the_token_for_their_changes(process: Process) -> None:
+    _, *others = CONTAINERS[process.name]["volumes"]
+    assert others == ([mounted_folder("FOLLOWER_TOKEN_DIR", "/follower")] if process.asks else [])
+
+
+def mounted_folder(variable: str, target: str) -> dict[str, Any]:
+    return {
         "type": "bind",
-        "source": "${AUTH_KEYS_DIR:-/dev/null}",
-        "target": "/keys",
+        "source": f"${{{variable}:-/dev/null}}",
+        "target": target,
         "read_only": True,
         "bind": {"create_host_path": False},
     }

@@ -103,6 +103,7 @@ class LiveGateway:
         given: dict[str, Any] = {
             "log_level": "ERROR",
             "breaker_share": 0,
+            "cache": "off",  # the databases are emptied without telling anybody
             "neighbour_timeout": 30,
             "operation_timeout": 60,
             **settings,
