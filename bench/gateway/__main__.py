@@ -84,7 +84,7 @@ async def peers(
 ) -> list[str]:
     """The comparison, as paragraphs."""
     pages = [workloads.pages(int(rows)) for rows in arguments.rows.split(",")]
-    measured = [*pages, workloads.ONE_OBJECT, workloads.SAME_PAGE]
+    measured = [*pages, workloads.ONE_OBJECT, workloads.SAME_PAGE, workloads.NESTED_PAGES]
     rows = directory / "rows"
     data.write(rows)
     with stub.Stub(program, rows, OTHER_CORE) as upstream:
@@ -98,6 +98,7 @@ async def peers(
         report.PLOT.write_text(report.plot(participants, pages))
     return [
         report.peers(participants, measured, arguments.rate),
+        report.per_kilobyte(participants, [*pages, workloads.NESTED_PAGES]),
         report.summary(participants, measured),
         report.bottleneck(participants) + f" Other programs used {share:.0%} of the machine meanwhile.",
     ]

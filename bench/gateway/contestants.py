@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from bench import base
-from bench.gateway.workloads import GRAPHQL, HIVE, REST, TAILCALL, TUTORIAL, Dialect
+from bench.gateway.workloads import FLAT, GRAPHQL, HIVE, REST, TAILCALL, TUTORIAL, Dialect
 from deploy.bootstrap import BIN, ROOT
 
 NODE = Path(__file__).with_name("node")
@@ -94,7 +94,7 @@ PYTHON = [
         "stock",
         "stock Strawberry, FastAPI, httpx, aiodataloader",
         (*UVICORN, "bench.gateway.python.stock:app"),
-        GRAPHQL,
+        FLAT,
         ("strawberry-graphql", "httpx", "aiodataloader"),
     ),
     Contestant(

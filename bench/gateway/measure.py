@@ -56,6 +56,8 @@ class RunningContestant:
     """Rounds that do not count, since an answer carried errors, and why."""
     calls: dict[str, float] = field(default_factory=dict[str, float])
     """Calls to the services per query, with one query at a time."""
+    kilobytes: dict[str, float] = field(default_factory=dict[str, float])
+    """The size of an answer, by workload; measured for ours."""
     open_loop: list[float] = field(default_factory=list[float])
 
     @property
@@ -137,6 +139,7 @@ async def compare(participants: Sequence[RunningContestant], stub: Stub, workloa
     """Excludes contestants whose answers differ from ours."""
     ours = ours_of(participants)
     expected = [await load.once(ours.port, request) for request in _requests(ours, workload)[:COMPARED]]
+    ours.kilobytes[workload.name] = statistics.mean(map(len, expected)) / 1000
     for one in participants:
         asked = [] if one.broken else _requests(one, workload)[:COMPARED]
         before = await stub.calls()

@@ -64,6 +64,19 @@ def peers(participants: Sequence[RunningContestant], workloads: Sequence[Workloa
     return "\n".join(lines)
 
 
+def per_kilobyte(participants: Sequence[RunningContestant], workloads: Sequence[Workload]) -> str:
+    """The table of what a kilobyte of an answer costs."""
+    sizes = ours_of(participants).kilobytes
+    heads = [f"{w.name} ({sizes[w.name]:.0f} kB)" if "kB" not in w.name else w.name for w in workloads]
+    lines = [f"| CPU per kB of the answer, µs | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    for one in participants:
+        found = [(one.cpu_of(w), sizes[w.name]) for w in workloads]
+        if any(cpu for cpu, _ in found):
+            cells = [f"{cpu / size * 1e6:.1f}" if cpu else NOTHING for cpu, size in found]
+            lines.append(f"| {one.contestant.title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def summary(participants: Sequence[RunningContestant], workloads: Sequence[Workload]) -> str:
     """How much more CPU the next best gateways need: medians of the rounds' ratios."""
     found = {one.key: one for one in participants}

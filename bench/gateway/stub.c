@@ -7,6 +7,7 @@
 // reads that the gateways make, and 501 to everything else, so that nothing is answered wrongly:
 //
 //     POST /api/pessoas/query/            {"ids": [1, 2]}, or a page {"ordering", "first", "after", "count"}
+//     POST /api/solicitacoes/query/       {"per": {"field": "pessoa_id", "ids": [1, 2]}, "ordering", "first"}
 //     GET  /api/pessoas/?id=1,2           and ?page_size=&ordering=&cursor=&count=, with Link and X-Total-Count
 //     GET  /api/pessoas/1/                one row
 //     GET  /calls                         how many calls of each kind were answered so far
@@ -37,6 +38,7 @@ typedef struct {
 typedef struct {
     const char *json, *cursor;
     size_t length;
+    long pessoa, before;  // of a solicitacao: its pessoa, and the last one of the same pessoa before it; 0 if there is none
 } Row;
 
 typedef struct {
@@ -53,6 +55,8 @@ typedef struct {
 } Connection;
 
 static Collection collections[] = {{"categorias"}, {"produtos"}, {"pessoas"}, {"servicos"}, {"solicitacoes"}};
+static Collection *const PESSOAS = &collections[2], *const SOLICITACOES = &collections[4];
+static long *newest;  // of each pessoa, by id: the last solicitacao
 static const int COLLECTIONS = sizeof collections / sizeof *collections;
 static Buffer body;  // of the answer at hand
 static int poller;
@@ -99,6 +103,26 @@ static void read_rows(const char *path) {
     }
     free(line);
     fclose(file);
+}
+
+// Where the value of JSON member `name` begins; NULL when there is none.
+static const char *member(const char *json, const char *name) {
+    char quoted[32];
+    snprintf(quoted, sizeof quoted, "\"%s\":", name);
+    const char *at = strstr(json, quoted);
+    return at ? at + strlen(quoted) + strspn(at + strlen(quoted), " ") : NULL;
+}
+
+// Finds the solicitacoes of each pessoa.
+static void link_rows(void) {
+    newest = calloc(PESSOAS->highest + 1, sizeof *newest);
+    for (long id = 1; id <= SOLICITACOES->highest; id++) {
+        Row *row = &SOLICITACOES->rows[id];
+        const char *pessoa = row->json ? member(row->json, "pessoa_id") : NULL;
+        if (!pessoa || (row->pessoa = atol(pessoa)) > PESSOAS->highest) continue;
+        row->before = newest[row->pessoa];
+        newest[row->pessoa] = id;
+    }
 }
 
 // The collection that `path` names, and the rest of the path after its name; NULL if there is none.
@@ -165,14 +189,6 @@ static long put_page(Collection *from, long below, long size) {
     return last;
 }
 
-// Where the value of JSON member `name` begins; NULL when there is none.
-static const char *member(const char *json, const char *name) {
-    char quoted[32];
-    snprintf(quoted, sizeof quoted, "\"%s\":", name);
-    const char *at = strstr(json, quoted);
-    return at ? at + strlen(quoted) + strspn(at + strlen(quoted), " ") : NULL;
-}
-
 // The value of parameter `name` of a query string; NULL when there is none.
 static const char *parameter(const char *query, const char *name) {
     size_t length = strlen(name);
@@ -187,11 +203,40 @@ static int backwards(const char *ordering, size_t skip) {
     return ordering && (!strncmp(ordering + skip, "-data_solicitacao", 17) || !strncmp(ordering + skip, "-id", 3));
 }
 
+// Appends the newest `size` solicitacoes of each pessoa that `ids` names.
+static void put_groups(const char *ids, long size) {
+    char text[96];
+    put_text(&body, "{\"groups\":[");
+    for (ids++; *ids && *ids != ']'; ids += strspn(ids, ", ")) {
+        char *after;
+        long pessoa = strtol(ids, &after, 10), left = size;
+        if (after == ids) break;
+        ids = after;
+        long id = pessoa > 0 && pessoa <= PESSOAS->highest ? newest[pessoa] : 0;
+        if (body.at[body.used - 1] == '}') put(&body, ",", 1);
+        put(&body, text, snprintf(text, sizeof text, "{\"id\":%ld,\"items\":[", pessoa));
+        for (; id && left; id = SOLICITACOES->rows[id].before, left--) {
+            if (left < size) put(&body, ",", 1);
+            put(&body, SOLICITACOES->rows[id].json, SOLICITACOES->rows[id].length);
+        }
+        const char *more = id ? "true" : "false";
+        put(&body, text, snprintf(text, sizeof text, "],\"has_next\":%s,\"has_previous\":false}", more));
+    }
+    put_text(&body, "]}");
+}
+
 static int query(Collection *from, const char *json) {
     char end[96];
     const char *ids = member(json, "ids"), *first = member(json, "first"), *after = member(json, "after");
     from->queries++;
-    if (member(json, "filter") || member(json, "per") || member(json, "last")) return 501;
+    if (member(json, "filter") || member(json, "last")) return 501;
+    if (member(json, "per")) {
+        const char *field = member(json, "field");
+        int served = from == SOLICITACOES && field && !strncmp(field, "\"pessoa_id\"", 11) && ids && first && !after;
+        if (!served || member(json, "count") || !backwards(member(json, "ordering"), 1)) return 501;
+        put_groups(ids, atol(first));
+        return 200;
+    }
     if (ids) {
         put_text(&body, "{\"items\":[");
         put_ids(from, ids, ']');
@@ -370,6 +415,7 @@ int main(int count, char **arguments) {
     if (count < 3) return 2;
     signal(SIGPIPE, SIG_IGN);
     read_rows(arguments[1]);
+    link_rows();
     poller = epoll_create1(0);
     for (int n = 2; n < count; n++) listen_on(atoi(arguments[n]));
     for (;;) {

@@ -35,6 +35,26 @@ query Uma($id: ID!) {
   }
 }
 """
+NESTED = """
+query Aninhada($first: Int!, $after: String) {
+  solicitacoes(first: $first, after: $after, orderBy: DATA_SOLICITACAO_DESC) {
+    edges { node {
+      ...Solicitado
+      pessoa {
+        id nomePessoa
+        solicitacoes(first: 5, orderBy: DATA_SOLICITACAO_DESC) { edges { node { ...Solicitado } } }
+      }
+    } }
+  }
+}
+fragment Solicitado on Solicitacao {
+  id dataSolicitacao
+  servico { id nomeServico }
+  produto { id nomeProduto categoria { id nomeCategoria } }
+}
+"""
+"""An answer of 90 kB, in which the same entities come again and again: the size, and the kind, of the answer in the
+public benchmark of federation gateways (https://github.com/graphql-hive/graphql-gateways-benchmark)."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +68,7 @@ class Workload:
     concurrency: int
     ids: Sequence[int]
     place: Callable[[int], str] = data.place
+    document: str = PAINEL
 
 
 def distinct(rows: int, count: int = 2000) -> list[int]:
@@ -60,8 +81,10 @@ def pages(rows: int) -> Workload:
     return Workload(f"{rows:,} row{'s' if rows > 1 else ''}", rows, 8 if rows >= 1000 else 32, distinct(rows))
 
 
-ONE_OBJECT = Workload("one object", 0, 32, distinct(0))
+ONE_OBJECT = Workload("one object", 0, 32, distinct(0), document=ONE)
 SAME_PAGE = Workload("100 rows, all the same page", 100, 32, distinct(100, 1))
+NESTED_ROWS = 56
+NESTED_PAGES = Workload("nested, 90 kB", NESTED_ROWS, 32, distinct(NESTED_ROWS), document=NESTED)
 
 
 @dataclass(frozen=True)
@@ -83,13 +106,15 @@ def rows_of(answer: Any) -> Any:
 def _graphql(workload: Workload) -> list[Request]:
     def request(id: int) -> Request:
         variables = {"first": workload.rows, "after": workload.place(id)} if workload.rows else {"id": str(id)}
-        body = orjson.dumps({"query": PAINEL if workload.rows else ONE, "variables": variables})
+        body = orjson.dumps({"query": workload.document, "variables": variables})
         return Request.of("POST", "/graphql", body)
 
     return [request(id) for id in workload.ids]
 
 
-def _rest(workload: Workload) -> list[Request]:
+def _rest(workload: Workload) -> list[Request] | None:
+    if workload.document is NESTED:
+        return None
     return [
         Request.of(
             "GET",
@@ -100,7 +125,7 @@ def _rest(workload: Workload) -> list[Request]:
 
 
 def _tutorial(workload: Workload) -> list[Request] | None:
-    if not 0 < workload.rows <= 100:
+    if workload.document is not PAINEL or workload.rows > 100:
         return None
     return [
         Request.of("GET", f"/solicitacoes/?first={workload.rows}&after={workload.place(id)}") for id in workload.ids
@@ -111,7 +136,7 @@ def _in_snake_case(document: str) -> Callable[[Workload], list[Request] | None]:
     """For contestants whose schema has the services' own names; only pages can be asked."""
 
     def requests(workload: Workload) -> list[Request] | None:
-        if not workload.rows:
+        if workload.document is not PAINEL:
             return None
 
         def request(id: int) -> Request:
@@ -161,6 +186,8 @@ query Painel($first: Int!, $after: String!) {{
 """
 
 GRAPHQL = Dialect(_graphql)
+FLAT = Dialect(lambda workload: None if workload.document is NESTED else _graphql(workload))
+"""A schema like ours, without the way from a pessoa to its solicitações."""
 REST = Dialect(_rest)
 TUTORIAL = Dialect(_tutorial, _edges, whole=False)
 HIVE = Dialect(_in_snake_case(HIVE_PAINEL), lambda answer: _edges(answer["data"]["pageSolicitacao"]), whole=False)

@@ -30,7 +30,7 @@ from bench.gateway import contestants, report
 from bench.gateway.__main__ import install
 from bench.gateway.contestants import Contestant
 from bench.gateway.measure import say, stop
-from bench.gateway.workloads import PAINEL, Workload, same
+from bench.gateway.workloads import NESTED, NESTED_ROWS, PAINEL, Workload, same
 from bench.load import Request
 from bench.system.running import Gateway, System, begin, used
 
@@ -75,6 +75,10 @@ def uniform(rows: int, places: Sequence[str]) -> Workload:
     everywhere = range(rows + 1, len(places))
     ids = random.Random(rows).sample(everywhere, min(2000, len(everywhere)))  # noqa: S311
     return Workload(f"{rows:,} row{'s' if rows > 1 else ''}", rows, CONCURRENCY, ids, places.__getitem__)
+
+
+def nested(places: Sequence[str]) -> Workload:
+    return replace(uniform(NESTED_ROWS, places), name="nested, 90 kB", document=NESTED)
 
 
 def zipf(rows: int, places: Sequence[str]) -> Workload:
@@ -147,6 +151,7 @@ async def compare(gateways: Sequence[Gateway], workload: Workload) -> None:
         async def answers(gateway: Gateway = gateway, requests: list[Request] = requests) -> None:
             with gateway.awake():
                 found = [await asyncio.wait_for(load.once(gateway.port, one), 60) for one in requests]
+            gateway.kilobytes[workload.name] = sum(map(len, found)) / max(1, len(found)) / 1000
             expected.extend(found if not expected else [])
             for one, ours in zip(found, expected, strict=False):
                 if not same(gateway.contestant.dialect, one, ours):
@@ -206,9 +211,10 @@ async def measure(system: System, gateways: Sequence[Gateway], arguments: argpar
     places = system.places()
     pages = [uniform(int(rows), places) for rows in arguments.rows.split(",")]
     again = [zipf(one.rows, places) for one in pages if one.rows < 1000]
-    for workload in pages:
+    deep = nested(places)
+    for workload in (*pages, deep):
         await compare(gateways, workload)
-    plan = [(one, False) for one in (*pages, *again)] + [(one, True) for one in pages if one.rows == 100]
+    plan = [(one, False) for one in (*pages, *again, deep)] + [(one, True) for one in pages if one.rows == 100]
     for n in range(arguments.rounds):
         for workload, writes in plan:
             for gateway in gateways if n % 2 == 0 else gateways[::-1]:
@@ -219,7 +225,7 @@ async def measure(system: System, gateways: Sequence[Gateway], arguments: argpar
         if gateway.contestant.key in (WARM.key, CACHED_PEER.key) and not gateway.broken:
             stale[gateway.contestant.key] = found = Staleness(system, gateway, places)
             await attempt(gateway, found.run(10 * arguments.seconds))
-    return [table(gateways, stale), parts(gateways)]
+    return [table(gateways, stale), per_kilobyte(gateways, [one.name for one in (*pages, deep)]), parts(gateways)]
 
 
 def total(gateway: Gateway, name: str) -> float | None:
@@ -239,6 +245,18 @@ def table(gateways: Sequence[Gateway], stale: Mapping[str, Staleness]) -> str:
         cells.append(f"{1e6 * one.stale / one.read:,.0f}, {one.oldest * 1000:.0f} ms" if one and one.read else "-")
         lines.append(f"| {gateway.contestant.title} | {' | '.join(cells)} |")
     lines += [f"\n{g.contestant.title} took no further part: `{g.broken[:200]}`" for g in gateways if g.broken]
+    return "\n".join(lines)
+
+
+def per_kilobyte(gateways: Sequence[Gateway], names: Sequence[str]) -> str:
+    """What a kilobyte of an answer costs. The sizes are those of our answers, which all others equal."""
+    sizes = gateways[0].kilobytes
+    heads = [f"{name} ({sizes[name]:.0f} kB)" if "kB" not in name else name for name in names if name in sizes]
+    lines = [f"| CPU of the whole system per kB, µs | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    for gateway in gateways:
+        found = [(total(gateway, name), sizes[name]) for name in names if name in sizes]
+        cells = [report.NOTHING if cpu is None else f"{cpu / size * 1e6:.1f}" for cpu, size in found]
+        lines.append(f"| {gateway.contestant.title} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -104,6 +104,8 @@ class Gateway:
     process: psutil.Process
     rounds: dict[str, list[dict[str, float]]] = field(default_factory=dict[str, list[dict[str, float]]])
     """By workload: the CPU of each part of the system in seconds per query, for each round."""
+    kilobytes: dict[str, float] = field(default_factory=dict[str, float])
+    """By workload: the size of an answer."""
     broken: str = ""
 
     def suspend(self) -> None:

@@ -6,7 +6,11 @@ import { Pool } from 'undici'
 export const typeDefs = /* GraphQL */ `
   type Categoria { id: ID! nomeCategoria: String! }
   type Produto { id: ID! nomeProduto: String! categoria: Categoria! }
-  type Pessoa { id: ID! nomePessoa: String! }
+  type Pessoa {
+    id: ID!
+    nomePessoa: String!
+    solicitacoes(first: Int!, orderBy: SolicitacaoOrder!): SolicitacoesDePessoa
+  }
   type Servico { id: ID! nomeServico: String! }
   type Solicitacao {
     id: ID!
@@ -18,6 +22,7 @@ export const typeDefs = /* GraphQL */ `
   type PageInfo { hasNextPage: Boolean! endCursor: String }
   type SolicitacaoEdge { node: Solicitacao! }
   type SolicitacaoConnection { totalCount: Int! pageInfo: PageInfo! edges: [SolicitacaoEdge!]! }
+  type SolicitacoesDePessoa { edges: [SolicitacaoEdge!]! }
   enum SolicitacaoOrder { DATA_SOLICITACAO_DESC }
   type Query {
     solicitacoes(first: Int!, after: String, orderBy: SolicitacaoOrder!): SolicitacaoConnection
@@ -55,9 +60,35 @@ function byIds(collection) {
   )
 }
 
+/** Loads the newest solicitações of a pessoa, those of many pessoas in one request. */
+function byPessoa(first) {
+  return new DataLoader(
+    async (ids) => {
+      const { statusCode, body } = await services.solicitacoes.request({
+        method: 'POST',
+        path: '/api/solicitacoes/query/',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ per: { field: 'pessoa_id', ids }, ordering: '-data_solicitacao', first })
+      })
+      if (statusCode !== 200) {
+        await body.dump()
+        throw new Error(`solicitacoes answered ${statusCode}`)
+      }
+      const found = new Map((await body.json()).groups.map((group) => [group.id, group.items]))
+      return ids.map((id) => found.get(id))
+    },
+    { maxBatchSize: 1000 }
+  )
+}
+
 /** The context of one request, for its resolvers. */
 export function contextOf() {
+  const ofPessoa = new Map()
   return {
+    ofPessoa(first) {
+      if (!ofPessoa.has(first)) ofPessoa.set(first, byPessoa(first))
+      return ofPessoa.get(first)
+    },
     pessoas: byIds('pessoas'),
     servicos: byIds('servicos'),
     produtos: byIds('produtos'),
@@ -88,7 +119,12 @@ export const resolvers = {
     servico: (row, _, context) => context.servicos.load(row.servico_id),
     produto: (row, _, context) => context.produtos.load(row.produto_id)
   },
-  Pessoa: { nomePessoa: (row) => row.nome_pessoa },
+  Pessoa: {
+    nomePessoa: (row) => row.nome_pessoa,
+    async solicitacoes(row, { first }, context) {
+      return { edges: (await context.ofPessoa(first).load(row.id)).map((node) => ({ node })) }
+    }
+  },
   Servico: { nomeServico: (row) => row.nome_servico },
   Produto: { nomeProduto: (row) => row.nome_produto },
   Categoria: { nomeCategoria: (row) => row.nome_categoria }
