@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -66,6 +68,22 @@ def test_the_tutorials_six_steps_end_in_the_whole_solicitacao(client: Client) ->
             "categoria": {"id": categoria["id"], "nome_categoria": "Eletrônicos"},
         },
     }
+
+
+def test_what_the_pipeline_asks_in_kubernetes_is_answered(client: Client) -> None:
+    url = f"http://localhost:{8000 + client.offset}/graphql"
+
+    told = subprocess.run(
+        [sys.executable, "-m", "deploy.ask_painel", url],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert '"nomeCategoria": "Livros"' in told.stdout
 
 
 def test_a_refusal_has_the_same_words_in_its_status_line_and_in_its_title(client: Client) -> None:
