@@ -7,7 +7,7 @@ IN_PARALLEL := -n 3 --dist loadfile
 BEHIND_A_POOLER := catalogo pessoas servicos solicitacoes feed $(addprefix chassis/test_,crud.py idempotency.py pages.py conditional.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run restart token psql backup restore upgrade-database new-password test test-system test-pooler check bench bench-rest bench-gateway bench-system bench-live format plan service render pictures fuzz fuzz-rest fuzz-plans faults check-cache attack migration sbom release release-notes peers ready
+.PHONY: help setup run restart token psql backup restore upgrade-database new-password test test-system test-pooler check check-kubernetes bench bench-rest bench-gateway bench-system bench-live format plan service render pictures fuzz fuzz-rest fuzz-plans faults check-cache attack migration sbom release release-notes peers ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,11 @@ check: setup ## Check formatting, lint, types, import contracts, safe migrations
 	$(RUN) deploy/bootstrap.py --uv lock --check
 	.venv/bin/jactionlint --shellcheck= .github/workflows/*.yml
 	.venv/bin/zizmor --offline --quiet --persona=auditor .github
+
+check-kubernetes: setup ## Judge deploy/kubernetes by checkov, in an environment of its own, which is made at first (100 packages)
+	.venv/bin/kubectl kustomize deploy/kubernetes/overlays/demo > .uv/demo.yaml
+	.venv/bin/kubectl kustomize deploy/kubernetes/overlays/production > .uv/production.yaml
+	$(RUN) deploy/bootstrap.py --uv tool run --exclude-newer 2026-11-20 checkov@3.3.30 --config-file deploy/kubernetes/checkov.yaml --file .uv/demo.yaml .uv/production.yaml
 
 format: setup ## Format the code and fix what the linter can fix
 	.venv/bin/ruff format

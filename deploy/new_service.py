@@ -14,8 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from deploy import topology
+from deploy.filling import filled
 from deploy.migrate_all import write_new
-from deploy.render import ROOT, filled
+from deploy.render import ROOT
 
 TABLE = ROOT / "deploy" / "topology.py"
 ENDINGS = {

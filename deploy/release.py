@@ -58,9 +58,9 @@ def prepare(version: str, date: str) -> None:
         for path in ROOT.glob(glob):
             whole = re.compile(pattern, re.M)
             path.write_text(whole.sub(lambda found: found[0].replace(found[1], version), path.read_text(), count))
-    # These two repeat the version as well, and are made from the places above.
+    # These repeat the version as well, and are made from the places above.
     subprocess.run([sys.executable, "deploy/bootstrap.py", "--uv", "lock", "--quiet"], cwd=ROOT, check=True)
-    subprocess.run([sys.executable, "-m", "deploy.write_openapi"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "deploy.render"], cwd=ROOT, check=True)
     keep_interfaces(ROOT)
 
 

@@ -8,34 +8,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from chassis.web.versions import LONG, SHORT
-from deploy import boards, databases, objectives, topology, write_openapi
+from deploy import boards, databases, manifests, objectives, topology, write_openapi
+from deploy.filling import filled
 from deploy.topology import PROCESSES, SERVICES, Process
 from gateway.schema import build
 
 ROOT = Path(__file__).resolve().parent.parent
-TEMPLATES = Path(__file__).parent / "templates"
 BLOCK = re.compile(r"(rendered by `make render`[^\n]*\n).*?([^\n]*end of what is rendered)", re.S)
-
-
-class Text(Template):
-    """A template with `@name` where the standard library has `$name`, which compose.yaml needs for itself."""
-
-    delimiter = "@"
-
-
-def filled(template: str, words: Mapping[str, object], **lists: list[str]) -> str:
-    """The template with these words. Each list is written line by line, indented like its place."""
-    text = (TEMPLATES / template).read_text()
-    for name, lines in lists.items():
-        indented = r"\1{}\n" * len(lines)
-        text = re.sub(rf"( *)@{name}\n", indented.format(*lines), text)
-    return Text(text).substitute(words)
 
 
 def compose() -> str:
@@ -80,7 +64,7 @@ def container(process: Process) -> str:
 
 def edge() -> str:
     """The edge's way to each service, and its index of all collections."""
-    of_service = {service: _collections(service.name) for service in SERVICES}
+    of_service = {service: write_openapi.collection_names(service.name) for service in SERVICES}
     lines: list[str] = []
     for begin in (SHORT, LONG):
         index = {name: begin + name + "/" for names in of_service.values() for name in names}
@@ -88,10 +72,6 @@ def edge() -> str:
     for service, names in of_service.items():
         lines.append(f"import service {service.name} {service.port} {'|'.join(names)}")
     return "".join(f"\t{line}\n" for line in lines)
-
-
-def _collections(service: str) -> list[str]:
-    return [path.split("/")[2] for path, _ in write_openapi.collections(write_openapi.generated(service))]
 
 
 def scrapes() -> str:
@@ -205,16 +185,32 @@ BLOCKS: dict[str, Callable[[], str]] = {
     ".env.example": passwords,
     "pyproject.toml": contracts,
     "gateway/settings.py": url_settings,
+    "deploy/kubernetes/base/migrations/kustomization.yaml": manifests.version_suffix,
+    "deploy/kubernetes/overlays/production/kustomization.yaml": manifests.images,
     "docs/rest.md": collections,
     "docs/configuration.md": variables,
     "docs/operations.md": scopes,
 }
 
 
+MANIFESTS: dict[str, Callable[[], str]] = {
+    "base/processes.yaml": manifests.processes,
+    "base/databases.yaml": manifests.databases,
+    "base/edges.yaml": manifests.edges,
+    "base/migrations/jobs.yaml": manifests.migrations,
+    "overlays/production/autoscalers.yaml": manifests.autoscalers,
+    "overlays/production/routes.yaml": manifests.routes,
+    "overlays/production/backups.yaml": manifests.backups,
+    "overlays/production/alerts.yaml": manifests.alerts,
+}
+"""The files of `deploy/kubernetes/` that are rendered as a whole."""
+
+
 def rendered() -> dict[Path, str]:
     """Every file that is rendered, in part or as a whole, with the text that it should have."""
     files = {ROOT / name: with_block(ROOT / name, block()) for name, block in BLOCKS.items()}
     files |= {write_openapi.path(one.name): write_openapi.text(write_openapi.generated(one.name)) for one in SERVICES}
+    files |= {ROOT / "deploy" / "kubernetes" / name: text() for name, text in MANIFESTS.items()}
     files |= {ROOT / "deploy" / "observability" / "boards" / name: text for name, text in boards.boards().items()}
     files[ROOT / "gateway" / "schema.graphql"] = build().as_str() + "\n"
     return files

@@ -42,6 +42,11 @@ def collections(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield path, action.removeprefix("page")
 
 
+def collection_names(service: str) -> list[str]:
+    """What the paths of that service's collections end with: `pessoas`."""
+    return [path.split("/")[2] for path, _ in collections(generated(service))]
+
+
 def text(document: dict[str, Any]) -> str:
     """The document as it is written to its file: a change of one thing changes one line."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -35,6 +35,14 @@ RENDERED = {
         "compose.override.yaml",
         "deploy/edge/Caddyfile",
         "deploy/observability/prometheus.yaml",
+        "deploy/kubernetes/base/databases.yaml",
+        "deploy/kubernetes/base/edges.yaml",
+        "deploy/kubernetes/base/migrations/jobs.yaml",
+        "deploy/kubernetes/base/processes.yaml",
+        "deploy/kubernetes/overlays/production/autoscalers.yaml",
+        "deploy/kubernetes/overlays/production/backups.yaml",
+        "deploy/kubernetes/overlays/production/kustomization.yaml",
+        "deploy/kubernetes/overlays/production/routes.yaml",
         ".env.example",
         "pyproject.toml",
         "gateway/settings.py",
@@ -110,7 +118,16 @@ def test_the_new_service_keeps_the_rules_of_the_house(copy: ProjectCopy) -> None
     )
     subprocess.run([Path(sys.executable).with_name("lint-imports")], cwd=copy.directory, check=True)
     copy.run("deploy.lint_migrations")
-    copy.run("pytest", "-q", "-x", "-m", "not system", "tests/house/test_house.py", "tests/house/test_compose.py")
+    copy.run(
+        "pytest",
+        "-q",
+        "-x",
+        "-m",
+        "not system",
+        "tests/house/test_house.py",
+        "tests/house/test_compose.py",
+        "tests/kubernetes",
+    )
 
 
 def test_every_test_of_the_rest_dialect_passes_over_the_new_service(copy: ProjectCopy) -> None:
