@@ -6,7 +6,6 @@ What all processes, databases or routes have in common is not here: Kustomize ad
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from textwrap import indent
 
 from chassis.web.versions import LONG, SHORT
@@ -131,9 +130,8 @@ def images() -> str:
     )
 
 
-def alerts() -> str:
-    """Prometheus' rules as a resource of its operator."""
-    rules = (Path(__file__).parent / "observability" / "rules.yaml").read_text()
+def alerts(rules: str) -> str:
+    """The text of Prometheus' rules as a resource of its operator."""
     return RULES + indent(rules[rules.index("groups:\n") :], "  ")
 
 

@@ -201,9 +201,8 @@ MANIFESTS: dict[str, Callable[[], str]] = {
     "overlays/production/autoscalers.yaml": manifests.autoscalers,
     "overlays/production/routes.yaml": manifests.routes,
     "overlays/production/backups.yaml": manifests.backups,
-    "overlays/production/alerts.yaml": manifests.alerts,
 }
-"""The files of `deploy/kubernetes/` that are rendered as a whole."""
+"""The files of `deploy/kubernetes/` that are rendered as a whole, except the alerts."""
 
 
 def rendered() -> dict[Path, str]:
@@ -211,6 +210,8 @@ def rendered() -> dict[Path, str]:
     files = {ROOT / name: with_block(ROOT / name, block()) for name, block in BLOCKS.items()}
     files |= {write_openapi.path(one.name): write_openapi.text(write_openapi.generated(one.name)) for one in SERVICES}
     files |= {ROOT / "deploy" / "kubernetes" / name: text() for name, text in MANIFESTS.items()}
+    rules = files[ROOT / "deploy" / "observability" / "rules.yaml"]
+    files[ROOT / "deploy" / "kubernetes" / "overlays" / "production" / "alerts.yaml"] = manifests.alerts(rules)
     files |= {ROOT / "deploy" / "observability" / "boards" / name: text for name, text in boards.boards().items()}
     files[ROOT / "gateway" / "schema.graphql"] = build().as_str() + "\n"
     return files

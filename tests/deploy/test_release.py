@@ -30,6 +30,10 @@ def said(root: Path) -> dict[str, str]:
     for service in SERVICES:
         document = root / service.name / "openapi.json"
         found[str(document.relative_to(root))] = json.loads(document.read_text())["info"]["version"]
+    kubernetes = root / "deploy" / "kubernetes"
+    [suffix] = re.findall(r"nameSuffix: -(\S+)", (kubernetes / "base/migrations/kustomization.yaml").read_text())
+    images = re.findall(r"newTag: ([\d.]+)", (kubernetes / "overlays/production/kustomization.yaml").read_text())
+    found |= {"migrations": suffix.replace("-", "."), "images": " ".join({*images})}
     packages = tomllib.loads((root / "uv.lock").read_text())["package"]
     found["uv.lock"] = " ".join({one["version"] for one in packages if "virtual" in one["source"]})
     return found
@@ -62,7 +66,7 @@ def test_every_manifest_names_the_licence() -> None:
 def checkout(tmp_path: Path) -> Path:
     """A copy of this checkout, with this environment, in which something is unreleased."""
     for path in tracked():
-        if path.exists() and path.parts[len(ROOT.parts)] not in ("tests", "bench", "docs"):
+        if path.exists() and path.parts[len(ROOT.parts)] not in ("tests", "bench"):
             copy = tmp_path / path.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, copy)
