@@ -33,7 +33,7 @@ class Event(NamedTuple):
     """The ExecutionResult."""
 
 
-class Batch:
+class EventBatch:
     """Events that follow one another. They are written to each client at once: a write costs more than an event."""
 
     def __init__(self, events: Sequence[Event]) -> None:
@@ -41,30 +41,30 @@ class Batch:
         self.last = events[-1].seq
         self.written: dict[int | str, Any] = {}
         """What the transports have made of the events for all clients that get the same, by keys of theirs."""
-        self._later: dict[int, Batch] = {}
+        self._later: dict[int, EventBatch] = {}
 
-    def after(self, seq: int) -> "Batch":
+    def after(self, seq: int) -> "EventBatch":
         """Those of the events that come after the change with this number. There must be one."""
         events = self.events
         if seq < events[0].seq:
             return self
         begin = next(n for n, event in enumerate(events) if event.seq > seq)
         if begin not in self._later:
-            self._later[begin] = Batch(events[begin:])
+            self._later[begin] = EventBatch(events[begin:])
         return self._later[begin]
 
 
-def batched(events: Iterable[Event]) -> Iterator[Batch]:
+def batched(events: Iterable[Event]) -> Iterator[EventBatch]:
     """The events in their order, in batches that are not too long."""
     batch, size = list[Event](), 0
     for event in events:
         if batch and size + len(event.text) > MAX_BATCH_BYTES:
-            yield Batch(batch)
+            yield EventBatch(batch)
             batch, size = list[Event](), 0
         batch.append(event)
         size += len(event.text)
     if batch:
-        yield Batch(batch)
+        yield EventBatch(batch)
 
 
 class EventPlan:

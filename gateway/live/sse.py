@@ -13,7 +13,7 @@ import orjson
 
 from chassis.process.long_connection import LongConnection
 from chassis.web.negotiation import EVENT_STREAM
-from gateway.live.events import Batch
+from gateway.live.events import EventBatch
 from gateway.live.subscription import OpenSubscription
 from gateway.live.subscriptions import Subscriptions
 
@@ -57,7 +57,7 @@ class GraphQLStream(LongConnection):
 
     # -- the subscription's calls ------------------------------------------------------------------------------
 
-    def send(self, batch: Batch) -> None:
+    def send(self, batch: EventBatch) -> None:
         form = "chunk" if self._chunked else "events"
         if form not in batch.written:
             events = b"".join(

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from chassis.errors import DeadlineExceeded, RateLimited, Refusal, Unauthenticated, Unavailable
 from chassis.neighbours.follower import FeedPosition, RowChange
 from chassis.web.problem import broken
-from gateway.live.events import Batch, Event, EventPlan, batched
+from gateway.live.events import Event, EventBatch, EventPlan, batched
 from gateway.live.feeds import ServiceFeed, subjects_of
 from gateway.live.subscription import MAX_UNSENT_BYTES, OpenSubscription
 from gateway.live.work import Work
@@ -107,7 +107,7 @@ class Stream:
             reader.end(Unauthenticated("o token expirou; assine de novo, com o cursor e um token novo"))
         return None
 
-    async def _send(self, batch: Batch) -> None:
+    async def _send(self, batch: EventBatch) -> None:
         """Sends to all members that do not have all of the events yet."""
         for n, member in enumerate([*self.members], 1):
             if member.stream is self and member.position < batch.last:

@@ -14,7 +14,7 @@ from chassis.errors import Gone, Refusal, TooLarge, Unauthenticated
 from chassis.request.caller import Caller
 from gateway.errors import code_of
 from gateway.live import metrics
-from gateway.live.events import Batch
+from gateway.live.events import EventBatch
 from gateway.requests import Account
 
 MAX_UNSENT_BYTES = 256 * 1024
@@ -27,7 +27,7 @@ LONGEST_SECONDS = 30 * 24 * 3600.0
 class Sink(Protocol):
     """The transport's side of one subscription. Its methods neither block nor raise."""
 
-    def send(self, batch: Batch) -> None:
+    def send(self, batch: EventBatch) -> None:
         """Sends all events of the batch, which is the same object for all who get them."""
         ...
 
@@ -89,7 +89,7 @@ class OpenSubscription:
         assert self.stream
         return self.stream.cursor(max(self.position, self.stream.settled))
 
-    def send(self, batch: Batch) -> None:
+    def send(self, batch: EventBatch) -> None:
         """Sends those of the events that it does not have yet."""
         if self.sink.unsent() > MAX_UNSENT_BYTES:
             self.end(SlowReader())

@@ -25,7 +25,7 @@ from chassis.web.problem import broken
 from gateway import metrics
 from gateway.errors import formatted
 from gateway.execution.operation import is_subscription
-from gateway.live.events import Batch
+from gateway.live.events import EventBatch
 from gateway.live.sse import code_of_end
 from gateway.live.subscription import OpenSubscription
 from gateway.live.subscriptions import Subscriptions
@@ -304,7 +304,7 @@ class _Operation:
 
     # -- the subscription's calls ------------------------------------------------------------------------------
 
-    def send(self, batch: Batch) -> None:
+    def send(self, batch: EventBatch) -> None:
         # Only the id differs from client to client, and most ids have the same length.
         between = batch.written.get(len(self._begin))
         if between is None:
@@ -319,7 +319,7 @@ class _Operation:
         return self._socket.unread_bytes
 
 
-def _frames(batch: Batch, begin: int) -> list[bytes]:
+def _frames(batch: EventBatch, begin: int) -> list[bytes]:
     """The frames of these events, taken apart where the beginning of each message belongs, which has `begin` bytes."""
     heads = [head_of_frame(begin + len(event.text) + 1) for event in batch.events]
     ends = [event.text + b"}" for event in batch.events]

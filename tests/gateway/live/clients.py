@@ -18,7 +18,7 @@ from chassis.request import context, deadline
 from chassis.request.caller import ANYBODY, Caller
 from gateway.endpoint import GraphQLEndpoint
 from gateway.execution.operation import Executor
-from gateway.live.events import Batch
+from gateway.live.events import EventBatch
 from gateway.live.subscription import OpenSubscription
 from gateway.requests import Account, GraphQLRequest
 from tests.applications import Services
@@ -39,7 +39,7 @@ class Client:
         self.unread = 0
         self.handle: OpenSubscription | None = None
 
-    def send(self, batch: Batch) -> None:
+    def send(self, batch: EventBatch) -> None:
         assert not self.ended
         assert self.handle, "nothing is sent before the subscription is open"
         for _, cursor, text in batch.events:

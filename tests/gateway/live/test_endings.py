@@ -12,7 +12,7 @@ from chassis.identity.rates import RateLimit
 from chassis.request.caller import Caller
 from gateway.errors import code_of, formatted
 from gateway.live import streams, subscription
-from gateway.live.events import Batch
+from gateway.live.events import EventBatch
 from gateway.requests import RequestError
 from tests import builders
 from tests.applications import Services
@@ -201,7 +201,7 @@ async def test_opening_and_each_event_are_charged_and_who_has_nothing_left_is_en
 
 async def test_closing_inside_of_an_event_is_allowed(services: Services, live: LiveGateway) -> None:
     class Leaving(Client):
-        def send(self, batch: Batch) -> None:
+        def send(self, batch: EventBatch) -> None:
             super().send(batch)
             self.leave()
 

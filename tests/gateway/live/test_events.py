@@ -1,13 +1,13 @@
 """Batches of events: what is written to a client at once."""
 
-from gateway.live.events import MAX_BATCH_BYTES, Batch, Event, batched
+from gateway.live.events import MAX_BATCH_BYTES, Event, EventBatch, batched
 
 
 def event(seq: int, text: bytes = b"{}") -> Event:
     return Event(seq, f"pessoas:epoch:{seq}", text)
 
 
-def seqs(batch: Batch) -> list[int]:
+def seqs(batch: EventBatch) -> list[int]:
     return [one.seq for one in batch.events]
 
 
@@ -20,7 +20,7 @@ def test_a_batch_is_as_long_as_is_written_at_once_unless_one_event_is_longer() -
 
 
 def test_who_has_some_events_of_a_batch_gets_only_the_later_ones() -> None:
-    batch = Batch([event(4), event(7), event(9)])
+    batch = EventBatch([event(4), event(7), event(9)])
 
     assert batch.after(3) is batch
     assert seqs(batch.after(4)) == seqs(batch.after(6)) == [7, 9]
