@@ -83,6 +83,12 @@ def reads(process: Process) -> set[str]:
 
 def faults(resource: Resource) -> list[str]:
     """What the API server would refuse in a resource."""
+    return _faults(json.dumps(resource))
+
+
+@cache  # most of what the overlays have is the same
+def _faults(text: str) -> list[str]:
+    resource: Resource = json.loads(text)
     schema = file_of(resource["apiVersion"], resource["kind"])
     if schema.exists():
         validator: Any = Draft202012Validator(json.loads(schema.read_text()))
