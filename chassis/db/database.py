@@ -9,6 +9,10 @@ is too slow. Ours comes later, when the server does not answer at all (it may be
 asking a frozen server to cancel would mean to wait once more. When the current request has less time left than a
 statement usually gets, the server is told the shorter time. When a request is cancelled, psycopg cancels its statement.
 
+With synchronous replication, COMMIT waits for a standby. When that wait is cancelled, the server reports success with a
+warning, although the standby may not have the rows: here it is an error, since a failover could lose what was
+acknowledged. A connection to a server that has become a standby is closed, and the statement repeated on another one.
+
 Behind a pooler (DATABASE_POOLER), a session of the server is ours for one transaction only. So the session is told
 nothing: the time-outs go with each transaction, in the same round trip.
 """
@@ -94,6 +98,8 @@ class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
     """The time-out of statements; None means the pool's default."""
     described: Mapping[str, Any] = {}
     """What spans say of the database."""
+    unconfirmed = False
+    """Whether a commit has ended without its standby's confirmation since this was last looked at."""
 
     @classmethod
     async def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
@@ -107,7 +113,13 @@ class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
             raise
         outage.ended()
         connection.described = described(connection)
+        connection.add_notice_handler(connection.hear)
         return connection
+
+    def hear(self, notice: errors.Diagnostic) -> None:
+        """What the server says beside its answers."""
+        if notice.source_function == "SyncRepWaitForLSN":  # its message is in the server's language
+            self.unconfirmed = True
 
 
 class Database:
@@ -438,12 +450,19 @@ async def _run(
             finally:  # when one fails, those before it have succeeded
                 for one, cursor in zip(statements, begun, strict=False):
                     await one.end(cursor)
+        if connection.unconfirmed:
+            connection.unconfirmed = False
+            log.warning("a commit was not confirmed by a standby")
+            raise Unavailable(UNREACHABLE)
     except errors.LockNotAvailable as failure:
         raise Contended(CONTENDED) from failure
     except errors.QueryCanceled as failure:
         raise TooSlow(TOO_SLOW) from failure
     except (errors.DeadlockDetected, errors.SerializationFailure) as failure:
         raise _DeadlockError from failure
+    except errors.ReadOnlySqlTransaction as failure:
+        await connection.close()
+        raise _ConnectionLostError(timed_out=False) from failure
     except psycopg.OperationalError as failure:
         if connection.broken or connection.closed:
             raise _ConnectionLostError(timed_out=timed_out) from failure

@@ -43,8 +43,10 @@ RETURNING key
 """
 REPLAY = f"""
 SELECT fingerprint, answer FROM idempotency
-WHERE key = %s AND created_at >= clock_timestamp() - interval '{LIFETIME}'
+WHERE key = %s AND created_at >= clock_timestamp() - interval '{LIFETIME}' FOR SHARE
 """
+"""FOR SHARE makes this a transaction that writes. So with synchronous replication it ends when the standby has the
+answer too: the first attempt's wait for that may have been cancelled."""
 REMEMBER = "UPDATE idempotency SET answer = %s WHERE key = %s"
 WITHDRAW = "DELETE FROM idempotency WHERE key = %s AND fingerprint = %s"
 FORGET = f"""

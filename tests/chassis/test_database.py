@@ -26,7 +26,7 @@ from chassis.errors import DeadlineExceeded, NotFound, Refusal, Unavailable
 from chassis.neighbours.remote import Remote
 from chassis.request import deadline
 from chassis.settings import DatabaseSettings
-from deploy.postgres import HOST, Cluster, free_ports
+from deploy.postgres import HOST, SETTINGS, Cluster, free_ports
 from tests import builders
 from tests.applications import Gateway, Services
 from tests.neighbours import ServiceNetwork, on_a_socket
@@ -455,3 +455,74 @@ async def test_expired_answers_are_forgotten_once_the_database_is_there_and_migr
                 left = connection.execute("SELECT key FROM idempotency").fetchall()
     await database.close()
     assert left == []
+
+
+async def test_a_connection_to_what_has_become_a_standby_is_left_and_the_write_done_elsewhere(server: Cluster) -> None:
+    database = Database(
+        DatabaseSettings.model_validate({"database_url": server.url("pessoas"), "database_pool_size": 1})
+    )
+    await database.open()
+    write = "INSERT INTO pessoa (nome_pessoa, nome_busca) VALUES ('Ana', 'ana') RETURNING nome_pessoa"
+
+    async def written(transaction: Transaction) -> list[tuple[str]]:
+        return await transaction.fetch(write, ())
+
+    try:
+        await database.fetch("SET default_transaction_read_only = on", ())  # as every statement is on a standby
+        alone = await database.fetch(write, ())
+        await database.fetch("SET default_transaction_read_only = on", ())
+        together = await database.transaction(written)
+    finally:
+        await database.close()
+
+    assert alone == together == [("Ana",)]
+
+
+WAITING_FOR_THE_STANDBY = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND usename = 'pessoas'"
+
+
+@pytest.fixture
+def replicating(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server waits for a standby that does not exist, for roles that ask for it."""
+    for name, value in {
+        "wal_level": "replica",
+        "max_wal_senders": "1",
+        "synchronous_standby_names": "nobody",
+        "synchronous_commit": "local",
+    }.items():
+        monkeypatch.setitem(SETTINGS, name, value)
+
+
+@pytest.mark.usefixtures("replicating")
+async def test_a_write_whose_wait_for_the_standby_is_cancelled_is_never_acknowledged(server: Cluster) -> None:
+    """Not by its own answer, and not by a retry that finds it in the database."""
+    with psycopg.connect(server.url("pessoas"), autocommit=True) as watcher:
+        watcher.execute("ALTER ROLE pessoas SET synchronous_commit = on")
+        given = {"database_url": server.url("pessoas"), "database_timeout": PATIENCE, "operation_timeout": PATIENCE}
+        app = pessoas.routes.create_app(DatabaseSettings.model_validate({**given, "log_level": "ERROR"}))
+        async with (
+            app.router.lifespan_context(app),
+            httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://pessoas.test") as client,
+        ):
+
+            async def sent() -> httpx2.Response:
+                key = {"Idempotency-Key": "the-write"}
+                return await client.post(PESSOAS.path, json={"nome_pessoa": "Ana"}, headers=key, timeout=PATIENCE)
+
+            async def cancelled() -> httpx2.Response:
+                sending = asyncio.create_task(sent())
+                while not sending.done():
+                    for (pid,) in watcher.execute(WAITING_FOR_THE_STANDBY).fetchall():
+                        watcher.execute("SELECT pg_cancel_backend(%s)", [pid])
+                    await asyncio.sleep(0.02)
+                return await sending
+
+            first, again = await cancelled(), await cancelled()
+            stored = watcher.execute("SELECT nome_pessoa FROM pessoa").fetchall()
+            watcher.execute("ALTER ROLE pessoas SET synchronous_commit = local")
+            end_connections(server)
+            confirmed = await sent()
+
+    assert (first.status_code, again.status_code) == (503, 503)
+    assert stored == [("Ana",)]
+    assert (confirmed.status_code, confirmed.headers["idempotency-replayed"]) == (201, "true")
