@@ -7,7 +7,7 @@ IN_PARALLEL := -n 3 --dist loadfile
 BEHIND_A_POOLER := catalogo pessoas servicos solicitacoes feed $(addprefix chassis/test_,crud.py idempotency.py pages.py conditional.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run restart token psql backup restore upgrade-database new-password test test-system test-pooler check check-kubernetes bench bench-rest bench-gateway bench-system bench-live format plan service render pictures fuzz fuzz-rest fuzz-plans faults check-cache attack migration sbom release release-notes peers ready
+.PHONY: help setup run restart token psql backup restore upgrade-database new-password test test-system test-pooler check check-kubernetes bench bench-rest bench-gateway bench-system bench-live format plan service render pictures fuzz fuzz-rest fuzz-plans faults ha-test check-cache attack migration sbom release release-notes peers ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -104,6 +104,10 @@ fuzz-plans: setup ## Compare plans with the reference executor on 50,000 random 
 
 faults: setup ## Break every part of the system under load, and check what clients see, 5 minutes (ARGS="--only PostgreSQL" or ARGS=--write)
 	$(RUN) -m tests.faults $(ARGS)
+
+ha-test: setup ## Take the primary of a replicated PostgreSQL away under writes, 7 minutes (needs etcd; ARGS=--write)
+	@$(RUN) deploy/bootstrap.py --uv sync --frozen --inexact --group failover --quiet
+	$(RUN) -m tests.failover $(ARGS)
 
 check-cache: setup ## Try to get a wrong row out of gateways that keep rows (ARGS="--seconds 600 --runs 10 --workers 2" BUG=fill)
 	$(RUN) -m tests.cache_checker $(ARGS)
