@@ -22,6 +22,7 @@ import logging
 import os
 import socket
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -122,6 +123,20 @@ class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
             self.unconfirmed = True
 
 
+class ConnectionPool(AsyncConnectionPool[DatabaseConnection]):
+    """psycopg's pool, whose queue does not stay full for ever.
+
+    It leaves those who have waited in vain in its queue until a connection comes, and it connects only for somebody who
+    joins the queue. So after a long outage, a queue full of them would keep everybody out for good.
+    """
+
+    def forget_who_left(self) -> bool:
+        """Takes those who no longer wait out of the queue. Returns whether there were any."""
+        before = len(self._waiting)
+        self._waiting = deque(one for one in self._waiting if one.error is None)
+        return len(self._waiting) < before
+
+
 class Database:
     """The pool. `open()` returns at once, also when the server cannot be reached; `close()` ends the pool."""
 
@@ -139,7 +154,7 @@ class Database:
         `chassis.feed` sets this and `committed`."""
         self._outage = Outage()
         self._searches = Bulkhead(settings.searches, settings.searches_waiting)
-        self._pool: AsyncConnectionPool[DatabaseConnection] = AsyncConnectionPool(
+        self._pool = ConnectionPool(
             str(settings.database_url).replace("postgresql+psycopg://", "postgresql://"),
             connection_class=DatabaseConnection,
             kwargs={
@@ -239,9 +254,14 @@ class Database:
     async def _acquire(self) -> DatabaseConnection:
         """Takes a connection from the pool; the caller must give it back. (The pool's own context manager costs twice
         as much.)"""
-        seconds = min(self.timeout / 2, deadline.remaining())
+        seconds = max(min(self.timeout / 2, deadline.remaining()), 0.001)
         try:
-            return await self._pool.getconn(max(seconds, 0.001))
+            try:
+                return await self._pool.getconn(seconds)
+            except TooManyRequests:
+                if not self._pool.forget_who_left():
+                    raise
+            return await self._pool.getconn(seconds)
         except (PoolTimeout, TooManyRequests):
             raise _timed_out(UNREACHABLE) from self._outage.cause
 

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -455,6 +456,26 @@ async def test_expired_answers_are_forgotten_once_the_database_is_there_and_migr
                 left = connection.execute("SELECT key FROM idempotency").fetchall()
     await database.close()
     assert left == []
+
+
+async def test_good_answers_come_back_however_many_have_waited_in_vain(server: Cluster) -> None:
+    given = {"database_url": server.url("pessoas"), "database_pool_size": 1, "database_timeout": 0.1}
+    database = Database(DatabaseSettings.model_validate(given))
+    await database.open()
+    server.kill()
+    server.wait()
+    try:
+        for _ in range(50):  # more than may wait
+            with pytest.raises(Unavailable):
+                await database.fetch("SELECT 1", ())
+        server.start()
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                with suppress(Unavailable):
+                    assert await database.fetch("SELECT 1", ()) == [(1,)]
+                    break
+    finally:
+        await database.close()
 
 
 async def test_a_connection_to_what_has_become_a_standby_is_left_and_the_write_done_elsewhere(server: Cluster) -> None:

@@ -12,7 +12,7 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 
 import httpx2
@@ -21,7 +21,7 @@ import psycopg
 from chassis.db.migrate import upgrade
 from deploy.local import ROOT
 from deploy.postgres import HOST, free_ports
-from tests.failover.nodes import DATABASE, Node, Nodes, running, until
+from tests.failover.nodes import DATABASE, PATIENCE, Node, Nodes, running, until
 from tests.faults.followers import Followers
 from tests.resources import PESSOAS
 
@@ -29,6 +29,8 @@ RATE = 20
 """Writes that begin each second."""
 PERSISTENCE = 90.0
 """Seconds for which a client sends a write again."""
+LONGEST_PAUSE = 4.0
+"""Seconds between two attempts: each is twice the one before, up to this."""
 WARM_SECONDS, AFTER_SECONDS = 4.0, 6.0
 MARGIN = 1.0
 """An answer that the primary has sent may come so many seconds after it was stopped."""
@@ -64,7 +66,7 @@ class Writer:
 
     async def _write(self, client: httpx2.AsyncClient, name: str, ended: asyncio.Event, persistence: float) -> None:
         key, until = {"Idempotency-Key": uuid.uuid4().hex}, time.monotonic() + persistence
-        for attempt in range(10**6):
+        for attempt in count():
             self.retried += attempt == 1
             url = f"http://{HOST}:{random.choice(self.ports)}{PESSOAS.path}"
             try:
@@ -78,7 +80,7 @@ class Writer:
                 self.refused[type(failure).__name__] += 1
             if time.monotonic() > until:
                 return
-            await asyncio.sleep(random.uniform(0.25, 0.5))
+            await asyncio.sleep(min(LONGEST_PAUSE, 0.25 * 2 ** min(attempt, 9)) * random.uniform(0.5, 1))
 
     def away(self) -> float:
         """The longest time without an acknowledgement, in seconds."""
@@ -138,7 +140,7 @@ class Process:
         )
 
     async def ready(self) -> None:
-        async with asyncio.timeout(60), httpx2.AsyncClient(trust_env=False, timeout=2) as client:
+        async with asyncio.timeout(PATIENCE), httpx2.AsyncClient(trust_env=False, timeout=2) as client:
             while True:
                 try:
                     if (await client.get(f"http://{HOST}:{self.port}/health/ready")).status_code == 200:
