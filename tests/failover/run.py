@@ -22,7 +22,7 @@ from chassis.db.migrate import upgrade
 from deploy.local import ROOT
 from deploy.postgres import HOST, free_ports
 from tests.failover.nodes import DATABASE, PATIENCE, Node, Nodes, running, until
-from tests.faults.followers import Followers
+from tests.faults.followers import Followers, feed_followers
 from tests.resources import PESSOAS
 
 RATE = 20
@@ -174,7 +174,7 @@ async def run(name: str, cause: Cause, directory: Path) -> Result:
 async def _measured(name: str, cause: Cause, nodes: Nodes, primary: Node, ports: list[int]) -> Result:
     *both, only_old = ports
     writer, straggler = Writer("Escrita", both), Writer("Atrasada", [only_old], rate=5)
-    followers = Followers({DATABASE: both[0]}, {DATABASE: nodes.url})
+    followers = Followers(feed_followers({DATABASE: both[0]}), {DATABASE: nodes.url})
     ended = asyncio.Event()
 
     async with followers.following(), asyncio.TaskGroup() as tasks:
