@@ -23,6 +23,11 @@ CLIENT_HEADERS = (
     *("apollographql-client-name", "apollographql-client-version"),
 )
 """How a client program says who it is; Apollo's clients send theirs with every request."""
+NO_SINGLE_CONNECTION = (
+    "o modo de uma só conexão do graphql-sse (singleConnection, que começa por PUT) não existe: "
+    "abra uma conexão para cada operação, por POST com Accept: text/event-stream, "
+    "ou use WebSocket com o subprotocolo graphql-transport-ws"
+)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -63,6 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings,
         lifespan=lifespan,
         direct={"/graphql": graphql.respond},
+        direct_hint=NO_SINGLE_CONNECTION,
         required_scope=_no_scope,
         rates=rates,
         openapi_url=None,

@@ -18,7 +18,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, Refusal, TooLarge
-from chassis.neighbours.follower import Follower
+from chassis.neighbours.follower import FeedPosition, Follower
+from chassis.neighbours.read_after import HEADER as READ_AFTER
+from chassis.neighbours.read_after import parse_positions
 from chassis.neighbours.remote import Remote
 from chassis.neighbours.row_cache import Caches
 from chassis.process.websocket import is_handshake
@@ -34,12 +36,15 @@ from gateway.execution.operation import Executor, is_query, is_subscription
 from gateway.live.sse import GraphQLStream, GraphQLStreamResponse, whole_stream
 from gateway.live.subscriptions import Subscriptions
 from gateway.live.websocket import GraphQLSockets
+from gateway.loaders import NO_POSITIONS
+from gateway.positions import positions_text
 from gateway.requests import (
     Account,
     GraphQLAnswer,
     GraphQLRequest,
     Operations,
     RequestError,
+    client_name,
     errors_text,
     refusal_error,
     require_unicode,
@@ -119,6 +124,8 @@ class GraphQLEndpoint:
             metrics.record_refusal(began)
             answer = await self._refused(request, broken(), account)
         more = {**account.headers, **answer.headers}
+        if answer.written:
+            more[READ_AFTER] = positions_text(answer.written)
         if media_type == EVENT_STREAM:
             if answer.status is None or answer.status in TOLD_BY_EVENTS:
                 return PreparedResponse(whole_stream(answer.content), EVENT_STREAM, 200, more)
@@ -145,10 +152,15 @@ class GraphQLEndpoint:
             account,
             began,
             key=key_of(request) if b"idempotency-key" in headers else None,
-            client=_client(headers),
+            client=client_name(headers),
             shows_cost=headers.get(b"x-query-cost") == b"1",
-            read_after=headers.get(b"read-after"),
+            read_after=self._read_after(headers),
         )
+
+    def _read_after(self, headers: Headers) -> Mapping[str, FeedPosition]:
+        """How far the answer must show what was written. Raises Malformed."""
+        value = headers.get(b"read-after")
+        return parse_positions(value.decode("latin-1"), self.operations.remotes) if value else NO_POSITIONS
 
     async def _subscribed(
         self,
@@ -175,7 +187,7 @@ class GraphQLEndpoint:
                 stream,
                 account=account,
                 last_event_id=last or None,
-                client=_client(headers),
+                client=client_name(headers),
             )
         )
         return stream
@@ -210,12 +222,6 @@ def negotiate(accept: str) -> str:
         raise NotAcceptable(f"só há respostas em {GRAPHQL_JSON}, {JSON} e {EVENT_STREAM}")
     # A client that accepts GRAPHQL_JSON only by a wildcard is taken for an old one, and gets JSON as before.
     return GRAPHQL_JSON if graphql >= plain and (is_named(accept, GRAPHQL_JSON) or not plain) else JSON
-
-
-def _client(headers: Headers) -> str:
-    """The name by which the client program calls itself, in the header of most clients or in that of Apollo's."""
-    name = headers.get(b"graphql-client-name") or headers.get(b"apollographql-client-name", b"")
-    return name.decode("latin-1")
 
 
 def _wants_page(accept: str) -> bool:

@@ -11,9 +11,7 @@ from graphql import GraphQLError, OperationDefinitionNode
 from starlette.types import Scope
 
 from chassis.errors import Malformed, RateLimited, Refusal
-from chassis.neighbours.follower import Follower
-from chassis.neighbours.read_after import HEADER as READ_AFTER
-from chassis.neighbours.read_after import parse_positions
+from chassis.neighbours.follower import FeedPosition, Follower
 from chassis.neighbours.remote import Remote
 from chassis.neighbours.row_cache import Caches
 from chassis.request.addresses import network
@@ -31,6 +29,9 @@ if TYPE_CHECKING:  # loaded where there is a limit only
     from chassis.identity.rates import RateLimit
 
 NO_HEADERS: Mapping[str, str] = {}
+CLIENT_NAMES = ("graphql-client-name", "apollographql-client-name")
+"""Where a client program says what it calls itself: the header of most of them, and Apollo's."""
+CLIENT_NAME_HEADERS = tuple(name.encode() for name in CLIENT_NAMES)
 ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
@@ -44,6 +45,8 @@ class GraphQLRequest:
     variables: dict[str, Any] | None
     shows_plan: bool = False
     """Whether the answer tells the plan too: `extensions.plan`, our own extension."""
+    read_after: str = ""
+    """Over a WebSocket, which has no headers, what `Read-After` is over HTTP: `extensions.readAfter`."""
 
     @classmethod
     def of(cls, parameters: Any) -> "GraphQLRequest":
@@ -62,10 +65,13 @@ class GraphQLRequest:
             raise Malformed("variables deve ser um objeto")
         if extensions is not None and not isinstance(extensions, dict):
             raise Malformed("extensions deve ser um objeto")
-        shows_plan = cast("dict[str, Any]", extensions or {}).get("plan")
+        ours = cast("dict[str, Any]", extensions or {})
+        shows_plan, read_after = ours.get("plan"), ours.get("readAfter") or ""
         if shows_plan not in (None, True, False):
             raise Malformed("extensions.plan deve ser true ou false")
-        return cls(query, name, cast("dict[str, Any] | None", variables), bool(shows_plan))
+        if not isinstance(read_after, str):
+            raise Malformed("extensions.readAfter deve ser um texto")
+        return cls(query, name, cast("dict[str, Any] | None", variables), bool(shows_plan), read_after)
 
 
 class RequestError(Exception):
@@ -128,6 +134,8 @@ class GraphQLAnswer:
     status: int | None = None
     """The status of a refusal. None: the specification says which, by the media type."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    written: Mapping[str, FeedPosition] | None = None
+    """The positions of the writes of a mutation."""
 
 
 class Operations:
@@ -177,12 +185,13 @@ class Operations:
         key: str | None = None,
         client: str = "",
         shows_cost: bool = False,
-        read_after: bytes | None = None,
+        shows_writes: bool = False,
+        read_after: Mapping[str, FeedPosition] = NO_POSITIONS,
     ) -> GraphQLAnswer:
         """Executes a query or a mutation. `key` is the client's idempotency key, `client` what the client program calls
-        itself, and `read_after` the header with the writes that the answer must show. Raises Refusal."""
-        positions = parse_positions(read_after.decode("latin-1"), self.remotes) if read_after else NO_POSITIONS
-        loaders = Loaders(self.remotes, self.filter_max_ids, self.caches, positions)
+        itself, and `read_after` how far the answer must show what was written. With `shows_writes` the content says how
+        far that is for others, where no header can. Raises Refusal."""
+        loaders = Loaders(self.remotes, self.filter_max_ids, self.caches, read_after)
         context = Context(loaders, key, followers=self._followers)
         if key:
             name = operation.name.value if operation.name else None
@@ -213,12 +222,17 @@ class Operations:
             extensions["plan"] = picture(result.plan)
         if loaders.stale:
             extensions["stale"] = loaders.stale
+        if shows_writes and context.positions:
+            extensions["readAfter"] = positions_text(context.positions)
         if extensions:
             content += b',"extensions":', orjson.dumps(extensions)
-        answer = GraphQLAnswer(b"".join((*content, b"}")), executed=True)
-        if context.positions:
-            answer.headers = {READ_AFTER: positions_text(context.positions)}
-        return answer
+        return GraphQLAnswer(b"".join((*content, b"}")), executed=True, written=context.positions)
+
+
+def client_name(headers: Mapping[bytes, bytes]) -> str:
+    """What the client program calls itself; empty if it does not say."""
+    usual, apollo = CLIENT_NAME_HEADERS
+    return (headers.get(usual) or headers.get(apollo, b"")).decode("latin-1")
 
 
 def errors_text(errors: Sequence[GraphQLError]) -> bytes:

@@ -55,8 +55,8 @@ FAILED = Status(StatusCode.ERROR)
 
 
 class RequestSpan:
-    """A request that this process has served, by the conventions for HTTP servers. `status` is 0 when there was no
-    answer.
+    """A request that this process has served, by the conventions for HTTP servers, or an operation over a WebSocket,
+    which has only a path and a scheme. `status` is 0 when there was no answer.
 
     The query of the URL, the caller's address and its user agent are left out, since they may be personal.
     """
@@ -68,17 +68,19 @@ class RequestSpan:
         self.began, self.ended = began, time.monotonic()
         self.failure = recording.failure or (str(status) if status >= 500 else "")
         self.links = recording.links
-        method, name = (scope["method"],) * 2 if scope["method"] in METHODS else ("_OTHER", "HTTP")
         self._attributes: dict[str, Any] = {
-            "http.request.method": method,
             "url.path": scope["path"].encode(errors="replace").decode(),
             "url.scheme": scope["scheme"],
         }
-        if route != "other":
-            name = f"{name} {route}"
-            self._attributes["http.route"] = route
-        if status:
-            self._attributes["http.response.status_code"] = status
+        name = "WEBSOCKET"
+        if "method" in scope:
+            method, name = (scope["method"],) * 2 if scope["method"] in METHODS else ("_OTHER", "HTTP")
+            self._attributes["http.request.method"] = method
+            if route != "other":
+                name = f"{name} {route}"
+                self._attributes["http.route"] = route
+            if status:
+                self._attributes["http.response.status_code"] = status
         if recording.left_out:
             self._attributes["solicita.spans_left_out"] = recording.left_out
         if recording.describe:

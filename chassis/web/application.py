@@ -49,6 +49,8 @@ class Application(FastAPI):
     edge: ASGIApp
     """The outermost middleware."""
     direct: Mapping[str, Endpoint]
+    direct_hint: str
+    """What the 405 of these paths says besides."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.edge(scope, receive, send)
@@ -76,6 +78,7 @@ def build(
     lifespan: Lifespan,
     ready: health.Check | None = None,
     direct: Mapping[str, Endpoint] | None = None,
+    direct_hint: str = "",
     required_scope: middleware.RequiredScope,
     rates: "RateLimit | None" = None,
     deprecations: Deprecations | None = None,
@@ -122,6 +125,7 @@ def build(
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(Exception, _broken)
     app.direct = {spelled: endpoint for path, endpoint in (direct or {}).items() for spelled in (path + "/", path)}
+    app.direct_hint = direct_hint
     for path, endpoint in app.direct.items():  # the path without a slash comes last, since the metrics use that one
         app.add_route(
             path, cast("Any", endpoint), methods=["GET", "POST"]
@@ -211,4 +215,6 @@ async def _not_routed(request: Request, failure: Exception) -> Response:
         said = f"não há nada em {request.url.path}" if routed else str(failure.detail)
         return problem(request, kind(said, headers=failure.headers))
     allow = {"Allow": allow_header(request.app.routes, request.scope)}
-    return problem(request, MethodNotAllowed(f"{request.method} não é aceito aqui", headers=allow))
+    app: Application = request.app
+    hint = f"; {app.direct_hint}" if app.direct_hint and request.url.path in app.direct else ""
+    return problem(request, MethodNotAllowed(f"{request.method} não é aceito aqui{hint}", headers=allow))

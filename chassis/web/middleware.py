@@ -70,6 +70,8 @@ class RequestMiddleware:
         answered = 0.0
         monitoring = scope["path"].startswith(MONITORING_PATHS)
         recording = self.tracer.begin(trace) if self.tracer and not monitoring else None
+        if recording:
+            scope["tracer"] = self.tracer  # for the operations of a WebSocket, which come later
         before = context.enter(RequestContext(trace, arrived + self.operation_timeout))
 
         async def send_with_id(message: Message) -> None:

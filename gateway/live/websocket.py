@@ -8,38 +8,46 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from starlette.requests import Request
+from starlette.types import Scope
 from websockets.frames import CloseCode
 
 from chassis.errors import Busy, Malformed, Refusal, Unavailable
+from chassis.neighbours.read_after import parse_positions
 from chassis.observe.logs import access
 from chassis.process.websocket import WebSocket, WebSocketResponse, head_of_frame
 from chassis.request import context, deadline, trace_context
 from chassis.web.body import parse
 from chassis.web.problem import broken
-from gateway import metrics
+from gateway import metrics, traces
 from gateway.errors import formatted
 from gateway.execution.operation import is_subscription
 from gateway.live.events import EventBatch
 from gateway.live.sse import code_of_end
 from gateway.live.subscription import OpenSubscription
 from gateway.live.subscriptions import Subscriptions
+from gateway.loaders import NO_POSITIONS
+from gateway.metrics import LONGEST_NAME
 from gateway.requests import (
+    CLIENT_NAMES,
     Account,
     GraphQLRequest,
     Operations,
     RequestError,
+    client_name,
     refusal_error,
     require_unicode,
 )
 
 if TYPE_CHECKING:  # with AUTH_MODE=off the cryptography libraries are never loaded
     from chassis.identity.tokens import TokenVerifier
+    from chassis.observe.traces import Tracer
 
 log = logging.getLogger("graphql")
 
@@ -48,6 +56,8 @@ USE_OURS = f"use o subprotocolo {PROTOCOL}"
 MAX_ID_LENGTH = 128
 MAX_OPERATIONS = 100
 """How many operations one socket may have open."""
+SPAN: Scope = {"scheme": "ws", "path": "/graphql"}
+"""What the span of an operation says of the request that it belongs to."""
 MAX_REASON_BYTES = 123
 """How long the reason of a close may be (RFC 6455, 5.5)."""
 
@@ -70,7 +80,10 @@ class GraphQLSockets:
 class GraphQLSocket(WebSocket):
     """One client's socket, with its operations."""
 
-    __slots__ = ("_acknowledged", "_caller", "_client", "_initialised", "_operations", "_sockets", "_tokens")
+    __slots__ = (
+        *("_acknowledged", "_caller", "_client", "_initialised", "_operations", "_program", "_sockets", "_tokens"),
+        "_tracer",
+    )
 
     def __init__(self, sockets: GraphQLSockets, request: Request) -> None:
         super().__init__(sockets.limits.max_body_bytes)
@@ -78,6 +91,9 @@ class GraphQLSocket(WebSocket):
         self._caller = context.current().caller
         self._tokens: TokenVerifier | None = request.scope.get("tokens")
         self._client: tuple[str, int] | None = request.scope.get("client")
+        self._tracer: Tracer | None = request.scope.get("tracer")
+        self._program = _program(client_name(request.scope["fields"]))
+        """What the client program calls itself."""
         self._initialised = self._acknowledged = False
         self._operations: dict[str, _Operation] = {}
 
@@ -154,6 +170,8 @@ class GraphQLSocket(WebSocket):
             self.close(4429, "Too many initialisation requests")
             return
         self._initialised = True
+        if named := next((payload[name] for name in payload if name.lower() in CLIENT_NAMES), None):
+            self._program = _program(str(named))
         given = next((value for name, value in payload.items() if name.lower() == "authorization"), None)
         if self._tokens is None or given is None:
             self._acknowledge()
@@ -205,7 +223,9 @@ class GraphQLSocket(WebSocket):
     async def _run(self, operation: _Operation, asked: GraphQLRequest) -> None:
         began, more, status = time.perf_counter(), dict[str, str](), 200
         ends_at = deadline.compute(self._sockets.limits.operation_timeout)
-        context.enter(context.RequestContext(trace_context.read({}), ends_at, self._caller))
+        trace, arrived = trace_context.read({}), time.monotonic()
+        recording = self._tracer.begin(trace) if self._tracer else None
+        context.enter(context.RequestContext(trace, ends_at, self._caller))
         account = Account(self._sockets.operations.rates, {"client": self._client})
         try:
             errors = await self._execute(operation, asked, account, began, more)
@@ -223,6 +243,8 @@ class GraphQLSocket(WebSocket):
         finally:
             operation.task = None
             self.end_work()
+            if self._tracer and recording:
+                self._tracer.end(trace, recording, SPAN, status, str, began=arrived, answered=time.monotonic())
             access(
                 "WEBSOCKET",
                 "/graphql",
@@ -243,12 +265,21 @@ class GraphQLSocket(WebSocket):
         executed. Raises RequestError, Refusal."""
         sockets = self._sockets
         document, node = await sockets.operations.find(asked, account)
+        traces.name_span(node)
         logged["operation"] = metrics.name_of(node)
         if is_subscription(node):
-            opened = sockets.subscriptions.open(document, node, asked.variables, operation, account=account)
+            opened = sockets.subscriptions.open(
+                document, node, asked.variables, operation, account=account, client=self._program
+            )
             operation.subscription = await opened
             return []
-        answer = await sockets.operations.run(document, node, asked, account, began)
+        read_after = parse_positions(asked.read_after, sockets.operations.remotes) if asked.read_after else NO_POSITIONS
+        answer = await sockets.operations.run(
+            *(document, node, asked, account, began),
+            client=self._program,
+            shows_writes=True,
+            read_after=read_after,
+        )
         if not answer.executed:
             return orjson.loads(answer.content)["errors"]
         self._operations.pop(operation.name, None)
@@ -332,6 +363,11 @@ def _id(message: dict[str, Any]) -> str:
     if not isinstance(name, str) or not 0 < len(name) <= MAX_ID_LENGTH:
         raise Malformed(f"id deve ser um texto de 1 a {MAX_ID_LENGTH} caracteres")
     return name
+
+
+def _program(name: str) -> str:
+    """A name that is kept once for all sockets of the same program."""
+    return sys.intern(name[:LONGEST_NAME])
 
 
 def _reason(text: str) -> str:

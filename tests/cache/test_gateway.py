@@ -14,8 +14,10 @@ from tests import builders
 from tests.applications import Services
 from tests.cache.conftest import FEED, HeldPaths, Keep, KeepingGateway
 from tests.chassis.peers import until
+from tests.gateway.live.transports import serving_gateway
 from tests.issuer import Issuer, bearer
 from tests.listener import Logged
+from tests.websocket import WebSocketPeer
 
 PAINEL = (ROOT / "gateway/playground/examples/1-painel.graphql").read_text()
 PESSOA = "query ($id: ID!) { pessoa(id: $id) { nomePessoa } }"
@@ -161,6 +163,38 @@ async def test_a_write_is_seen_at_once_elsewhere_by_whoever_says_what_it_has_wri
 
     assert position.startswith("pessoas:")
     assert (without, with_it) == ("Antes", "Depois")
+
+
+async def test_a_write_over_a_websocket_is_seen_at_once_on_other_sockets_by_whoever_says_so(
+    services: Services, held: dict[str, HeldPaths]
+) -> None:
+    pessoa = await builders.pessoa(services, "Antes")
+
+    async def ask(socket: WebSocketPeer, query: str, extensions: Any = None, **variables: str) -> Any:
+        payload = {"query": query, "variables": {"id": str(pessoa["id"]), **variables}, "extensions": extensions}
+        socket.send_json(id="1", type="subscribe", payload=payload)
+        answer = (await socket.json())["payload"]
+        assert (await socket.json())["type"] == "complete"
+        return answer
+
+    keeping: dict[str, Any] = {"cache": "on", "cache_staleness": 60}
+    async with serving_gateway(services, **keeping) as one, serving_gateway(services, **keeping) as other:
+        writing, reading = await one.socket(), await other.socket()
+        services.calls.clear()
+        while not services.calls or any(call.path != FEED for call in services.calls):  # until the row is kept
+            services.calls.clear()
+            await asyncio.sleep(0.05)
+            await ask(reading, PESSOA)
+        held["pessoas"].hold(FEED)
+
+        written = (await ask(writing, RENAME, nome="Depois"))["extensions"]
+        without, with_it = await ask(reading, PESSOA), await ask(reading, PESSOA, written)
+        own = await ask(writing, PESSOA)
+        held["pessoas"].release()
+
+    assert written.keys() == {"readAfter"}
+    shown = [one["data"]["pessoa"]["nomePessoa"] for one in (without, with_it, own)]
+    assert shown == ["Antes", "Depois", "Depois"]
 
 
 async def test_while_the_changes_are_not_told_every_row_is_read(keep: Keep, services: Services) -> None:

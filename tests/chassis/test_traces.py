@@ -25,6 +25,7 @@ from deploy.local import ROOT
 from tests import builders
 from tests.applications import Applications, Services
 from tests.chassis.peers import until
+from tests.gateway.live.transports import serving_gateway
 from tests.otlp import Received, Receiver, receiving
 from tests.resources import PESSOAS, PRODUTOS
 from tests.scraped import scrape
@@ -46,7 +47,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest_asyncio.fixture(scope="module")
 async def traced_applications(database_urls: dict[str, str], receiver: Receiver) -> AsyncIterator[Applications]:
-    settings = {"otel_exporter_otlp_endpoint": receiver.url, "otel_bsp_schedule_delay": 20}
+    settings: dict[str, Any] = {"otel_exporter_otlp_endpoint": receiver.url, "otel_bsp_schedule_delay": 20}
     async with AsyncExitStack() as stack:
         yield await Applications.start(stack, database_urls, **settings)
 
@@ -120,6 +121,40 @@ async def test_a_sampled_request_is_one_span_for_itself_each_call_and_each_state
     assert {span.state for span in spans} == {"v=1"}
     assert not any(span.failed for span in spans)
     assert all(request.began <= span.began <= span.ended <= request.ended for span in spans)
+
+
+async def test_an_operation_over_a_websocket_has_a_span_of_its_own_with_its_calls_below(
+    services: Services, receiver: Receiver
+) -> None:
+    receiver.spans.clear()
+    settings: dict[str, Any] = {
+        "otel_exporter_otlp_endpoint": receiver.url,
+        "otel_bsp_schedule_delay": 20,
+        "otel_traces_sampler_arg": 1,
+    }
+
+    async with serving_gateway(services, **settings) as served:
+        socket = await served.socket()
+        for operation in (PEOPLE, {"query": "subscription Mudou { pessoaMudou { id } }"}):
+            socket.send_json(id=operation["query"], type="subscribe", payload=operation)
+        assert (await socket.json())["type"] == "next"
+        await until(
+            lambda: len([span for span in receiver.spans if "graphql.operation.name" in span.attributes]) == 2, ""
+        )
+
+    of_query, of_subscription = sorted(
+        (span for span in receiver.spans if "graphql.operation.name" in span.attributes), key=lambda span: span.name
+    )
+    [call] = [span for span in receiver.of(of_query.trace_id) if span is not of_query]
+    assert (of_query.name, of_query.kind, of_query.parent_id) == ("query", "server", "")
+    assert of_query.attributes == {
+        "url.path": "/graphql",
+        "url.scheme": "ws",
+        "graphql.operation.type": "query",
+        "graphql.operation.name": "Todas",
+    }
+    assert (call.name, call.parent_id) == ("POST /api/pessoas/query/", of_query.span_id)
+    assert (of_subscription.name, of_subscription.trace_id != of_query.trace_id) == ("subscription", True)
 
 
 async def test_spans_show_nothing_that_is_personal(traced: Applications, receiver: Receiver) -> None:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from websockets.asyncio.client import connect
+from websockets.typing import Origin, Subprotocol
 
 from deploy import topology
 from deploy.local import ROOT
@@ -106,6 +108,14 @@ class Edge:
         """A client that calls from this address and trusts the edge's own authority."""
         transport = httpx2.AsyncHTTPTransport(verify=self._trust, local_address=address)
         return httpx2.AsyncClient(transport=transport, base_url=self.url, timeout=WAIT_SECONDS, **options)
+
+    def socket(self, origin: str | None) -> connect:
+        """A WebSocket for GraphQL, opened by a page of this origin, or by a program."""
+        url = self.url.replace("https", "wss") + "/graphql"
+        protocol = Subprotocol("graphql-transport-ws")
+        return connect(
+            url, ssl=self._trust, subprotocols=[protocol], origin=Origin(origin) if origin else None, proxy=None
+        )
 
 
 @contextlib.contextmanager

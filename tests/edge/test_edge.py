@@ -7,10 +7,12 @@ import json
 import re
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from typing import Any
 
 import httpx2
 import pytest
 import pytest_asyncio
+from websockets.exceptions import InvalidStatus
 
 from deploy.topology import SERVICES
 from tests.edge import stage
@@ -246,6 +248,62 @@ async def test_an_event_passes_while_its_stream_stays_open(client: httpx2.AsyncC
         event = await anext(events)
 
     assert (event["op"], event["id"]) == ("created", created.json()["id"])
+
+
+MUDOU = "subscription($apos: String) { servicoMudou(apos: $apos) { operacao servico { nomeServico } } }"
+
+
+async def begin(client: httpx2.AsyncClient) -> dict[str, Any]:
+    """A subscription from now on, as the payload of a request."""
+    posicao = (await client.post("/graphql", json={"query": "{ posicao }"})).json()["data"]["posicao"]
+    return {"query": MUDOU, "variables": {"apos": posicao}}
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_a_subscription_is_told_by_events(client: httpx2.AsyncClient, encoding: str) -> None:
+    headers = {"Accept": "text/event-stream", "Accept-Encoding": encoding}
+    asked, nome = await begin(client), f"Pintura {uuid.uuid4()}"
+
+    async with asyncio.timeout(30), client.stream("POST", "/graphql", json=asked, headers=headers) as stream:
+        await client.post("/api/servicos/", json={"nome_servico": nome})
+        events = (json.loads(line[5:]) async for line in stream.aiter_lines() if line.startswith("data:"))
+        event = await anext(events)
+
+    assert event == {"data": {"servicoMudou": {"operacao": "CRIADA", "servico": {"nomeServico": nome}}}}
+
+
+@pytest.mark.parametrize("origin", ["own", None])
+async def test_a_subscription_is_told_over_a_websocket(
+    edge: Edge, client: httpx2.AsyncClient, origin: str | None
+) -> None:
+    asked, nome = await begin(client), f"Pintura {uuid.uuid4()}"
+
+    async with asyncio.timeout(30), edge.socket(edge.url if origin else None) as socket:
+        await socket.send('{"type": "connection_init"}')
+        acknowledged = json.loads(await socket.recv())
+        await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": asked}))
+        await client.post("/api/servicos/", json={"nome_servico": nome})
+        event = json.loads(await socket.recv())
+
+    assert acknowledged == {"type": "connection_ack"}
+    assert event["payload"] == {"data": {"servicoMudou": {"operacao": "CRIADA", "servico": {"nomeServico": nome}}}}
+
+
+async def test_a_page_of_another_origin_opens_no_websocket(edge: Edge) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with edge.socket("https://evil.example"):
+            pass
+
+    assert refused.value.response.status_code == 403
+
+
+async def test_a_strangers_trace_is_not_taken_up(client: httpx2.AsyncClient) -> None:
+    stranger = uuid.uuid4().hex
+
+    answer = await client.get("/api/servicos/", headers={"traceparent": f"00-{stranger}-{stranger[:16]}-01"})
+
+    assert answer.status_code == 200
+    assert answer.headers["x-request-id"] != stranger
 
 
 def remaining(answer: httpx2.Response) -> int:

@@ -176,6 +176,7 @@ async def test_the_single_connection_mode_is_refused(served: ServedGateway, meth
 
     assert answer.status == 405
     assert answer.headers["allow"] == "get, head, options, post"
+    assert "abra uma conexão para cada operação" in (await answer.json())["detail"]
 
 
 async def test_each_event_of_a_burst_has_an_id_of_its_own(

@@ -8,9 +8,14 @@ import time
 from typing import Any
 
 import pytest
+from graphql import GraphQLObjectType
 
+from chassis.observe.meters import BoundedLabel
 from chassis.request.caller import Caller
+from gateway import metrics, schema
+from gateway.execution.operation import Executor
 from gateway.live.websocket import MAX_ID_LENGTH, MAX_OPERATIONS
+from gateway.settings import Limits
 from tests import builders
 from tests.applications import Services
 from tests.chassis.peers import until
@@ -319,3 +324,33 @@ async def test_a_burst_reaches_ids_of_any_length_in_order(
     for id in ids:
         told = [one["payload"]["data"]["pessoaMudou"]["pessoa"]["nomePessoa"] for one in messages if one["id"] == id]
         assert told == names
+
+
+@pytest.mark.parametrize(
+    ("headers", "payload", "client"),
+    [
+        (["graphql-client-name: relatorios"], {}, "relatorios"),
+        (["graphql-client-name: relatorios"], {"apollographql-client-name": "painel"}, "painel"),
+        ([], {"GraphQL-Client-Name": "loja"}, "loja"),
+    ],
+)
+async def test_the_client_program_is_known_by_its_name_as_over_http(
+    served: ServedGateway, monkeypatch: pytest.MonkeyPatch, headers: list[str], payload: dict[str, str], client: str
+) -> None:
+    monkeypatch.setattr(metrics, "client_label", BoundedLabel(1))
+    changed = schema.core(schema.build())
+    pessoa = changed.type_map["Pessoa"]
+    assert isinstance(pessoa, GraphQLObjectType)
+    pessoa.fields["nomePessoa"].deprecation_reason = "leia outro"
+    served.endpoint.operations.executor = Executor(changed, Limits())
+    uses = metrics.DEPRECATED.labels("Pessoa.nomePessoa", client)
+    before = uses.value
+
+    socket = await served.dial(*headers)
+    socket.send_json(type="connection_init", payload=payload)
+    socket.send_json(type="ping")
+    assert [(await socket.json())["type"] for _ in range(2)] == ["connection_ack", "pong"]
+    socket.send_json(id="1", type="subscribe", payload={"query": "{ pessoa(id: 1) { nomePessoa } }"})
+
+    assert (await socket.json())["type"] == "next"
+    assert uses.value - before == 1

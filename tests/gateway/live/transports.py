@@ -12,7 +12,7 @@ from typing import Any
 
 import gateway.app
 import gateway.settings
-from gateway.live.subscriptions import Subscriptions
+from gateway.endpoint import GraphQLEndpoint
 from tests.applications import Services
 from tests.chassis.peers import ServedApplication, serving
 from tests.deploy.processes import WAIT_SECONDS
@@ -26,8 +26,8 @@ PESSOA = """subscription Mudancas($id: ID, $apos: String) {
 class ServedGateway:
     """A gateway behind our server."""
 
-    def __init__(self, served: ServedApplication, subscriptions: Subscriptions) -> None:
-        self.served, self.subscriptions = served, subscriptions
+    def __init__(self, served: ServedApplication, endpoint: GraphQLEndpoint) -> None:
+        self.served, self.endpoint, self.subscriptions = served, endpoint, endpoint.subscriptions
 
     async def dial(self, *headers: str, protocol: str = "graphql-transport-ws") -> WebSocketPeer:
         """An open WebSocket, on which nothing was said."""
@@ -141,4 +141,4 @@ async def serving_gateway(
     }
     app = gateway.app.create_app(gateway.settings.Settings(**given, **urls))
     async with serving(app, **(server or {})) as served:
-        yield ServedGateway(served, app.state.graphql.subscriptions)
+        yield ServedGateway(served, app.state.graphql)
