@@ -78,7 +78,7 @@ bench-gateway: peers ## Measure the gateway against its peers, 15 minutes (BASE=
 bench-system: peers ## Measure the whole system per Painel, beside the same services behind others, 6 minutes (ARGS="--only off,warm --rows 100" or ARGS=--write)
 	$(RUN) -m bench.system $(ARGS)
 
-bench-live: peers ## Measure live queries: memory at rest, the CPU of an event, and how late events come, 6 minutes (ARGS="--subscribers 1000 --rest 5")
+bench-live: peers ## Measure live queries beside their peers, 20 minutes (ARGS="--only ours,ours-sse --parts late --rates 100")
 	$(RUN) -m bench.live $(ARGS)
 
 plan: setup ## Show how a query is executed (ARGS=file.graphql, without it the Painel)

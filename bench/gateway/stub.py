@@ -19,12 +19,15 @@ SOURCE = Path(__file__).with_name("stub.c")
 SERVICES = ("catalogo", "pessoas", "servicos", "solicitacoes")
 
 
-def build(into: Path) -> Path:
-    """Compiles the stub with the machine's C compiler, or if there is none, with that of the `ziglang` wheel."""
-    program = into / "stub"
+def compiled(source: Path, program: Path) -> Path:
+    """Compiles `source` with the machine's C compiler, or if there is none, with that of the `ziglang` wheel."""
     compiler = [found] if (found := shutil.which("cc")) else [sys.executable, "-m", "ziglang", "cc"]
-    subprocess.run([*compiler, "-O2", "-o", program, SOURCE], check=True)
+    subprocess.run([*compiler, "-O2", "-o", program, source], check=True)
     return program
+
+
+def build(into: Path) -> Path:
+    return compiled(SOURCE, into / "stub")
 
 
 class Stub:

@@ -1,263 +1,247 @@
-"""Runs the benchmark of live queries: `python -m bench.live [--subscribers 10000] [--rest 60] [--rate 100]`.
+"""Measures live queries: `python -m bench.live`, which is what `make bench-live` does.
 
-Each transport is measured in a gateway of its own, over the same services. The client's process shares the machine with
-them, and takes as much CPU as the gateway: latencies are those of a busy machine.
+Each gateway stands by itself in front of the same services, with many clients that have the same subscription. The
+clients and the writes to the service are one C program (crowd.c), which only counts what arrives and looks for the
+instant of the write in it: it takes about two thirds of the CPU of our gateway. All share the machine's cores.
 """
 
 import argparse
 import asyncio
-import json
-import resource
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import psutil
-from websockets.frames import Frame, Opcode
+import uvloop
 
-from bench import cpu
-from bench.gateway.contestants import environment
-from bench.gateway.measure import stop
-from bench.system.running import System
-from deploy.bootstrap import ROOT
-from deploy.postgres import free_ports
+from bench import cpu, load
+from bench.gateway import contestants, report
+from bench.gateway.__main__ import install
+from bench.gateway.contestants import Contestant, node
+from bench.gateway.measure import say, stop
+from bench.live.crowd import Crowd, CrowdFailed, Told, Transport, build, event_stream, websocket
+from bench.system.__main__ import uniform
+from bench.system.running import System, begin
 
-QUERY = "subscription { pessoaMudou { cursor operacao id pessoa { nomePessoa } } }"
+FIELDS = "pessoaMudou { cursor operacao id pessoa { nomePessoa } }"
 EVENTS = 5
-OPENED_AT_ONCE = 50
-OF_ONE_ADDRESS = 5000
-ID = "0123456789abcdef0123456789abcdef0123"
-"""As long as those of graphql-ws."""
+ARRIVES = 30.0
+"""Seconds after which an event that has not come is lost."""
+QUERIES, CLIENTS = 1000, 8
+ROUNDS = 5
+
+ROOM = {"MAX_CONNECTIONS": "50000", "MAX_SUBSCRIPTIONS": "50000", "MAX_SUBSCRIPTIONS_OF_ONE": "50000"}
+OURS = replace(contestants.PYTHON[0], environment={**ROOM, "LOG_LEVEL": "ERROR"})
+MERCURIUS, _ = node("live-mercurius", "Mercurius", "mercurius")
+YOGA, _ = node("live-yoga", "GraphQL Yoga", "graphql-yoga", "graphql-ws")
+APOLLO, _ = node("live-apollo", "Apollo Server", "@apollo/server", "graphql-ws", "graphql-subscriptions")
 
 
-def _frame(text: str) -> bytes:
-    return Frame(Opcode.TEXT, text.encode()).serialize(mask=True)
+@dataclass(frozen=True)
+class Way:
+    """A gateway, and how its clients subscribe."""
+
+    key: str
+    title: str
+    contestant: Contestant
+    transport: Callable[[str], Transport]
 
 
-PONG = Frame(Opcode.PONG, b"").serialize(mask=True)
-HANDSHAKE = (
-    b"GET /graphql HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
-)
-SUBSCRIBE = _frame(json.dumps({"id": ID, "type": "subscribe", "payload": {"query": QUERY}}))
-BODY = json.dumps({"query": QUERY}).encode()
-POST = (
-    b"POST /graphql HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\nContent-Type: application/json\r\n"
-    b"Content-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
-)
+WAYS = [
+    Way("ours", "**this gateway**, WebSocket", OURS, websocket),
+    Way("ours-sse", "**this gateway**, server-sent events", OURS, event_stream),
+    Way("mercurius", "Mercurius, WebSocket", MERCURIUS, websocket),
+    Way("yoga", "GraphQL Yoga and graphql-ws, WebSocket", YOGA, websocket),
+    Way("yoga-sse", "GraphQL Yoga, server-sent events", YOGA, event_stream),
+    Way("apollo", "Apollo Server and graphql-ws, WebSocket", APOLLO, websocket),
+]
 
 
-class Subscriber(asyncio.Protocol):
-    """One subscription. `told` is called with what arrives."""
+class Bench:
+    """The services, and what one way at a time is measured by."""
 
-    transport: asyncio.Transport
+    def __init__(self, system: System, program: Path, directory: Path) -> None:
+        self.system, self._program, self._directory = system, program, directory
 
-    def __init__(self, told: Callable[[bytes], None]) -> None:
-        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._told = told
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self.opened.done():
-            self.opened.set_exception(exc or ConnectionError("refused"))
-
-
-class SocketSubscriber(Subscriber):
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        transport.write(HANDSHAKE)
-
-    def data_received(self, data: bytes) -> None:
-        if b'"next"' in data:
-            self._told(data)
-        elif data == b"\x89\x00":
-            self.transport.write(PONG)
-        elif data.startswith(b"HTTP/1.1 101"):
-            self.transport.write(_frame('{"type":"connection_init"}'))
-        elif b"connection_ack" in data:
-            self.transport.write(SUBSCRIBE)
-            self.opened.set_result(None)
-
-
-class StreamSubscriber(Subscriber):
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        transport.write(POST)
-
-    def data_received(self, data: bytes) -> None:
-        if b"event: next" in data:
-            self._told(data)
-        elif data.startswith(b"HTTP/1.1 200"):
-            self.opened.set_result(None)
-
-
-TRANSPORTS: dict[str, type[Subscriber]] = {"WebSocket": SocketSubscriber, "server-sent events": StreamSubscriber}
-
-
-@contextmanager
-def gateway(system: System, subscribers: int) -> Generator[tuple[psutil.Process, int]]:
-    """A gateway with room for so many subscribers: its process and its port."""
-    port, room = free_ports(), str(4 * subscribers)
-    room_for_all = {"MAX_CONNECTIONS": room, "MAX_SUBSCRIPTIONS": room, "MAX_SUBSCRIPTIONS_OF_ONE": room}
-    settings = {**environment(), **system.urls, **room_for_all, "PORT": str(port), "LOG_LEVEL": "ERROR"}
-    process = subprocess.Popen([sys.executable, "-m", "chassis.serve", "gateway"], cwd=ROOT, env=settings)
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
+    @contextmanager
+    def running(self, way: Way) -> "Generator[tuple[int, psutil.Process, Crowd]]":
+        """The gateway's port and process, and clients of it that have not subscribed yet."""
+        gateway, process = begin(way.contestant, self.system, self._directory)
         try:
-            connection = HTTPConnection("127.0.0.1", port, timeout=2)
-            connection.request("GET", "/health/ready")
-            if connection.getresponse().status == 200:
-                break
-        except (OSError, HTTPException):
-            time.sleep(0.2)
-    try:
-        yield psutil.Process(process.pid), port
-    finally:
-        stop(process)
-
-
-def pss(process: psutil.Process) -> int:
-    """The memory of a process in bytes, of which what it shares counts in part."""
-    lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
-
-
-class Crowd:
-    """Many subscribers of one transport, which ask the same."""
-
-    def __init__(self, kind: type[Subscriber], port: int) -> None:
-        self._kind, self._port = kind, port
-        self._all: list[Subscriber] = []
-        self.got = 0
-        self.on_data: Callable[[bytes], None] = lambda _: None
-
-    def _told(self, data: bytes) -> None:
-        self.got += 1
-        self.on_data(data)
-
-    async def grow(self, count: int) -> None:
-        for begin in range(0, count, OPENED_AT_ONCE):
-            await asyncio.gather(*(self._open() for _ in range(min(OPENED_AT_ONCE, count - begin))))
-
-    async def _open(self) -> None:
-        address = f"127.0.1.{1 + len(self._all) // OF_ONE_ADDRESS}"
-        _, subscriber = await asyncio.get_running_loop().create_connection(
-            lambda: self._kind(self._told), "127.0.0.1", self._port, local_addr=(address, 0)
-        )
-        self._all.append(subscriber)
-        await asyncio.wait_for(subscriber.opened, 30)
-
-    def leave(self) -> None:
-        for one in self._all:
-            one.transport.abort()
-
-
-async def write(system: System, name: str) -> None:
-    status, _ = await asyncio.to_thread(system.ask, "pessoas", "POST", "/api/pessoas/", {"nome_pessoa": name})
-    assert status == 201
-
-
-async def at_rest(system: System, kind: type[Subscriber], subscribers: int, rest: float) -> list[str]:
-    """The memory of idle subscribers, and the CPU of one event to all of them."""
-    with gateway(system, subscribers) as (process, port):
-        crowd = Crowd(kind, port)
-        await crowd.grow(1)
-        await asyncio.sleep(1)
-        await write(system, "begin")
-        await asyncio.sleep(2)
-        before = pss(process)
-        await crowd.grow(subscribers)
-        await asyncio.sleep(rest)
-        grown, spent = pss(process) - before, list[float]()
-        for n in range(EVENTS):
-            crowd.got, began = 0, cpu.seconds(process)
-            await write(system, f"event {n}")
-            until = time.monotonic() + 20
-            while crowd.got < subscribers + 1 and time.monotonic() < until:  # noqa: ASYNC110 - a protocol's count
-                await asyncio.sleep(0.02)
-            if crowd.got < subscribers + 1:
-                raise SystemExit(f"only {crowd.got} were told")
-            await asyncio.sleep(0.2)
-            spent.append(cpu.seconds(process) - began)
-        crowd.leave()
-    return [f"{grown / 1e6:.0f} MB", f"{1000 * statistics.median(spent):.0f} ms"]
-
-
-async def under_load(
-    system: System, kind: type[Subscriber], subscribers: int, rate: float, seconds: float
-) -> list[str]:
-    """How long after the sending of a write its event has come to a client."""
-    sent, late = dict[bytes, float](), list[float]()
-
-    def told(data: bytes) -> None:
-        now = time.perf_counter()
-        for piece in data.split(b'"nomePessoa":"')[1:]:
-            late.append(now - sent[piece.partition(b'"')[0]])
-
-    with gateway(system, subscribers) as (process, port):
-        crowd = Crowd(kind, port)
-        crowd.on_data = told
-        await crowd.grow(subscribers)
-        await asyncio.sleep(2)
-        began, tasks = time.perf_counter(), list[asyncio.Task[None]]()
-        used = cpu.seconds(process)
-        for n in range(int(rate * seconds)):
-            await asyncio.sleep(max(0.0, began + n / rate - time.perf_counter()))
-            name = f"{kind.__name__} {n}"
-            sent[name.encode()] = time.perf_counter()
-            tasks.append(asyncio.create_task(write(system, name)))
-        await asyncio.gather(*tasks)
-        await asyncio.sleep(5)
-        share = (cpu.seconds(process) - used) / (time.perf_counter() - began)
-        crowd.leave()
-    expected = int(rate * seconds) * subscribers
-    if len(late) != expected:
-        return [f"{len(late)} of {expected} came", "", f"{100 * share:.0f} %"]
-    late.sort()
-    return [
-        f"{1000 * late[len(late) // 2]:.0f} ms",
-        f"{1000 * late[len(late) * 99 // 100]:.0f} ms",
-        f"{100 * share:.0f} %",
-    ]
-
-
-async def measure(subscribers: int, rest: float, listeners: int, rate: float) -> None:
-    with tempfile.TemporaryDirectory(prefix="bench-live-") as directory:
-        system = System(Path(directory))
-        try:
-            system.wait()
-            print(f"| {subscribers:,} subscribers | memory after {rest:.0f} s at rest | CPU of one event to all |")
-            print("|---|---|---|")
-            for name, kind in TRANSPORTS.items():
-                print(f"| {name} | {' | '.join(await at_rest(system, kind, subscribers, rest))} |", flush=True)
-            print(f"\n| {rate:.0f} events a second to {listeners:,} subscribers | median | p99 | CPU of the gateway |")
-            print("|---|---|---|---|")
-            for name, kind in TRANSPORTS.items():
-                print(f"| {name} | {' | '.join(await under_load(system, kind, listeners, rate, 10))} |", flush=True)
+            time.sleep(1)
+            with Crowd(self._program, gateway.port, self.system.ports["pessoas"]) as crowd:
+                yield gateway.port, gateway.process, crowd
         finally:
-            system.stop()
+            stop(process)
+
+    def at_rest(self, way: Way, subscribers: int, rest: float) -> list[str]:
+        """The memory of idle subscribers, and the CPU of one event to all of them."""
+        with self.running(way) as (_, process, crowd):
+            crowd.open(1, way.transport(f"subscription {{ {FIELDS} }}"))
+            time.sleep(1)
+            one_event(crowd, 1)
+            before = memory(process)
+            crowd.open(subscribers - 1, way.transport(f"subscription {{ {FIELDS} }}"))
+            time.sleep(rest)
+            grown, spent = memory(process) - before, list[float]()
+            for _ in range(EVENTS):
+                began = cpu.seconds(process)
+                one_event(crowd, subscribers)
+                spent.append(cpu.seconds(process) - began)
+        return [f"{grown / 1e6:.0f} MB", f"{1000 * statistics.median(spent):.0f} ms"]
+
+    def late(self, way: Way, listeners: int, groups: int, rate: float, seconds: float) -> list[str]:
+        """How long after a write its event has come to the clients, and what an event costs."""
+        with self.running(way) as (_, process, crowd):
+            subscribe(crowd, way, listeners, groups)
+            began = cpu.seconds(process), cpu.seconds(crowd.process)
+            crowd.begin_writing(rate, seconds)
+            events = crowd.end_writing()
+            told = all_told(crowd, events * listeners)
+            spent = cpu.seconds(process) - began[0], cpu.seconds(crowd.process) - began[1]
+        missing = events * listeners - told.messages
+        return [
+            *(f"{1000 * one:.0f}" for one in (told.median, told.p99, told.oldest)),
+            *(f"{1000 * one / events:.2f}" for one in spent),
+            f"{missing:,}" if missing else "none",
+        ]
+
+    async def queries(self, listeners: int, rates: Sequence[float]) -> list[str]:
+        """The CPU of a query without subscribers, and while they get events at these rates."""
+        workload = uniform(100, self.system.places())
+        requests = OURS.dialect.requests(workload)
+        assert requests
+        alone, ratios = list[float](), {rate: list[float]() for rate in rates}
+        with self.running(WAYS[0]) as (port, process, _), self.running(WAYS[0]) as (other_port, other, crowd):
+            subscribe(crowd, WAYS[0], listeners, 1)
+            for gateway in (port, other_port):
+                await load.run(gateway, requests, CLIENTS, count=QUERIES)
+            for _ in range(ROUNDS):
+                used = cpu.seconds(process)
+                await load.run(port, requests, CLIENTS, count=QUERIES)
+                alone.append((cpu.seconds(process) - used) / QUERIES)
+                for rate, found in ratios.items():
+                    found.append(await self._among_events(other_port, requests, other, crowd, rate) / alone[-1])
+        cells = [f"{statistics.median(found):.2f}" for found in ratios.values()]
+        return [f"{1000 * statistics.median(alone):.2f} ms", *cells]
+
+    async def _among_events(
+        self, port: int, requests: Sequence[load.Request], process: psutil.Process, crowd: Crowd, rate: float
+    ) -> float:
+        """Seconds of CPU for a query; what the events cost by themselves is taken off."""
+        used, began = cpu.seconds(process), time.perf_counter()
+        if rate:
+            crowd.begin_writing(rate, 3)
+            await asyncio.to_thread(crowd.end_writing)
+        else:
+            await asyncio.sleep(3)
+        without_queries = (cpu.seconds(process) - used) / (time.perf_counter() - began)
+        if rate:
+            crowd.begin_writing(rate, 3)
+        used, began = cpu.seconds(process), time.perf_counter()
+        took = await load.run(port, requests, CLIENTS, seconds=3)
+        used, passed = cpu.seconds(process) - used, time.perf_counter() - began
+        if rate:
+            await asyncio.to_thread(crowd.end_writing)
+        return (used - without_queries * passed) / len(took)
+
+
+def subscribe(crowd: Crowd, way: Way, listeners: int, groups: int) -> None:
+    """Subscribes in so many groups, whose documents differ, and tells them something to begin with."""
+    for n in range(groups):
+        crowd.open(listeners // groups, way.transport(f"subscription {{ field{n}: {FIELDS} }}"))
+    time.sleep(2)
+    crowd.begin_writing(20, 1)
+    all_told(crowd, crowd.end_writing() * listeners)
+
+
+def one_event(crowd: Crowd, subscribers: int) -> None:
+    crowd.begin_writing(1, 1)
+    crowd.end_writing()
+    if (told := all_told(crowd, subscribers).messages) < subscribers:
+        raise CrowdFailed(f"only {told} of {subscribers} were told")
+
+
+def all_told(crowd: Crowd, expected: int) -> Told:
+    """What the clients were told, when they have all of it or have waited long enough."""
+    until = time.monotonic() + ARRIVES
+    while crowd.arrived() < expected and time.monotonic() < until:
+        time.sleep(0.02)
+    time.sleep(0.2)  # what is done after the last write counts too
+    return crowd.report()
+
+
+def memory(root: psutil.Process) -> int:
+    """The memory of a process and its children in bytes (PSS: of what several share, each has its part)."""
+    return sum(one.memory_full_info().pss for one in (root, *root.children(recursive=True)))
+
+
+def table(head: Sequence[str], ways: Sequence[Way], measure: Callable[[Way], list[str]]) -> None:
+    print(f"\n| {' | '.join(head)} |\n|{'---|' * len(head)}")
+    for way in ways:
+        try:
+            cells = measure(way)
+        except (CrowdFailed, OSError, subprocess.CalledProcessError) as failure:
+            cells = [f"out: {failure}", *[""] * (len(head) - 2)]
+        print(f"| {way.title} | {' | '.join(cells)} |", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.live", description=__doc__)
-    parser.add_argument("--subscribers", type=int, default=10_000)
-    parser.add_argument("--rest", type=float, default=60.0, help="seconds")
-    parser.add_argument("--listeners", type=int, default=1000)
-    parser.add_argument("--rate", type=float, default=100.0, help="events a second")
-    given = parser.parse_args()
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-    asyncio.run(measure(given.subscribers, given.rest, given.listeners, given.rate))
+    parser.add_argument("--only", metavar="NAMES", help=f"with commas, of: {', '.join(one.key for one in WAYS)}")
+    parser.add_argument("--parts", default="rest,late,queries", help="what to measure, with commas (default: all)")
+    parser.add_argument("--subscribers", type=int, default=10_000, help="at rest (default: %(default)s)")
+    parser.add_argument("--rest", type=float, default=60.0, help="seconds (default: %(default)s)")
+    parser.add_argument("--listeners", type=int, default=1000, help="under events (default: %(default)s)")
+    parser.add_argument("--groups", default="1,10", help="how many the listeners are in (default: %(default)s)")
+    parser.add_argument("--rates", default="20,100", help="events a second (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of events (default: %(default)s)")
+    asked = parser.parse_args()
+    parts, rates = asked.parts.split(","), [float(one) for one in asked.rates.split(",")]
+    keys = asked.only.split(",") if asked.only else [one.key for one in WAYS]
+    ways = [one for one in WAYS if one.key in keys]
+    if any(one.contestant.folder == contestants.NODE for one in ways):
+        install(contestants.NODE)
+    versions = report.versions([*{way.contestant.key: way.contestant for way in ways}.values()])
+    print(f"{report.machine()}. {versions}")
+    with tempfile.TemporaryDirectory(prefix="bench-live-") as name:
+        directory = Path(name)
+        program, system, others = build(directory), System(directory), cpu.OtherPrograms()
+        try:
+            system.wait()
+            bench = Bench(system, program, directory)
+            if "rest" in parts:
+                head = [f"{asked.subscribers:,} subscribers", f"memory after {asked.rest:.0f} s at rest"]
+                table(
+                    [*head, "CPU of one event to all"],
+                    ways,
+                    lambda way: bench.at_rest(way, asked.subscribers, asked.rest),
+                )
+            for rate in rates if "late" in parts else ():
+                for groups in map(int, asked.groups.split(",")):
+                    crowd = f"{asked.listeners:,} subscribers in {groups} group{'s' * (groups > 1)}"
+                    head = f"{rate:.0f} events a second, {crowd}"
+                    columns = ["median, ms", "p99", "latest", "CPU of an event, ms", "of the clients", "missing"]
+                    table(
+                        [head, *columns],
+                        [one for one in ways if groups == 1 or one.contestant == OURS],
+                        lambda way, rate=rate, groups=groups: bench.late(
+                            way, asked.listeners, groups, rate, asked.seconds
+                        ),
+                    )
+            if "queries" in parts:
+                columns = ["without", "at rest, times", *(f"{one:.0f} events a second, times" for one in rates)]
+                cells = uvloop.run(bench.queries(asked.listeners, [0, *rates]))
+                print(f"\n| CPU of a Painel | {' | '.join(columns)} |\n|{'---|' * (len(columns) + 1)}")
+                print(f"| {asked.listeners:,} subscribers | {' | '.join(cells)} |")
+            say(f"other programs used {others.share():.0%} of the machine")
+        finally:
+            system.stop()
 
 
 if __name__ == "__main__":
