@@ -2,8 +2,9 @@
 # uses another Python.
 PYTHON ?= python3
 RUN := .venv/bin/python
-# Tests often wait for other processes, so three at the same time keep two cores busy. One process runs all tests of a file.
-IN_PARALLEL := -n 3 --dist loadfile
+# Tests often wait for other processes, so three at the same time keep two cores busy. One process runs all tests of a file;
+# tests/conftest.py says which files begin.
+IN_PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 BEHIND_A_POOLER := catalogo pessoas servicos solicitacoes feed $(addprefix chassis/test_,crud.py idempotency.py pages.py conditional.py)
 
 .DEFAULT_GOAL := help

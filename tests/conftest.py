@@ -40,6 +40,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--pooler", action="store_true", help="let the applications reach PostgreSQL through PgBouncer")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that start whole systems or a browser take longest, so they begin first: at the end of a parallel run no
+    process waits long for another."""
+    items.sort(key=lambda item: item.path.parent.name not in {"browser", "clients", "deploy", "e2e", "house"})
+
+
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A temporary PostgreSQL for the whole run."""

@@ -66,7 +66,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Check
 @pytest.mark.system
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_nothing_is_wrong_under_faults(stage: CheckedStage, workers: int) -> None:
-    outcome = await run(stage, 60, workers=workers, bug="", seed=workers)
+    outcome = await run(stage, 30, workers=workers, bug="", seed=workers)
 
     assert outcome.found == [], outcome.line
 
