@@ -39,8 +39,10 @@ def at_end(callback: Callable[[], None]) -> None:
 def write(transport: asyncio.Transport, data: bytes) -> None:
     """Writes `data` when this turn ends. Code that writes to the same transport directly, or closes it, must call
     `flush` first."""
-    at_end(flush)
-    _batch.writes.append((transport, data))
+    batch = _batch
+    if not batch.writes or batch.loop is None or batch.loop.is_closed():
+        at_end(flush)
+    batch.writes.append((transport, data))
 
 
 def flush() -> None:

@@ -5,11 +5,11 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import strawberry
 from graphql import strip_ignored_characters
+from msgspec import Struct
 
 from chassis.errors import Conflict, Invalid, NotFound, PreconditionFailed, Refusal
 from chassis.neighbours.follower import FeedPosition, Follower
@@ -81,8 +81,7 @@ class Claim:
         return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
 
 
-@dataclass
-class Context:
+class Context(Struct):
     """What the resolvers of one request share."""
 
     loaders: Loaders

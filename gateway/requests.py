@@ -3,11 +3,11 @@ refused."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from graphql import GraphQLError, OperationDefinitionNode
+from msgspec import Struct
 from starlette.types import Scope
 
 from chassis.errors import Malformed, RateLimited, Refusal
@@ -35,8 +35,7 @@ CLIENT_NAME_HEADERS = tuple(name.encode() for name in CLIENT_NAMES)
 ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
-@dataclass
-class GraphQLRequest:
+class GraphQLRequest(Struct):
     """A GraphQL request, as the specification names its parts."""
 
     query: str | None
@@ -56,22 +55,31 @@ class GraphQLRequest:
         parts = cast("dict[str, Any]", parameters)
         query, name, variables = parts.get("query"), parts.get("operationName"), parts.get("variables")
         extensions = parts.get("extensions")
-        hash_only = query is None and isinstance(extensions, dict) and "persistedQuery" in extensions
-        if not hash_only and (not isinstance(query, str) or not query.strip()):
-            raise Malformed("falta o membro query, um texto")
+        if not isinstance(query, str) or not query.strip():
+            hash_only = query is None and isinstance(extensions, dict) and "persistedQuery" in extensions
+            if not hash_only:
+                raise Malformed("falta o membro query, um texto")
         if name is not None and not isinstance(name, str):
             raise Malformed("operationName deve ser um texto")
         if variables is not None and not isinstance(variables, dict):
             raise Malformed("variables deve ser um objeto")
-        if extensions is not None and not isinstance(extensions, dict):
-            raise Malformed("extensions deve ser um objeto")
-        ours = cast("dict[str, Any]", extensions or {})
-        shows_plan, read_after = ours.get("plan"), ours.get("readAfter") or ""
-        if shows_plan not in (None, True, False):
-            raise Malformed("extensions.plan deve ser true ou false")
-        if not isinstance(read_after, str):
-            raise Malformed("extensions.readAfter deve ser um texto")
-        return cls(query, name, cast("dict[str, Any] | None", variables), bool(shows_plan), read_after)
+        if extensions is None:
+            return cls(query, name, cast("dict[str, Any] | None", variables))
+        shows_plan, read_after = _extensions(extensions)
+        return cls(query, name, cast("dict[str, Any] | None", variables), shows_plan, read_after)
+
+
+def _extensions(given: Any) -> tuple[bool, str]:
+    """Whether the request asks for its plan, and the writes that its answer must show. Raises Malformed."""
+    if not isinstance(given, dict):
+        raise Malformed("extensions deve ser um objeto")
+    ours = cast("dict[str, Any]", given)
+    shows_plan, read_after = ours.get("plan"), ours.get("readAfter") or ""
+    if shows_plan not in (None, True, False):
+        raise Malformed("extensions.plan deve ser true ou false")
+    if not isinstance(read_after, str):
+        raise Malformed("extensions.readAfter deve ser um texto")
+    return bool(shows_plan), read_after
 
 
 class RequestError(Exception):
@@ -124,8 +132,7 @@ class Account:
         return refusal
 
 
-@dataclass(slots=True)
-class GraphQLAnswer:
+class GraphQLAnswer(Struct):
     """The answer to one request: the GraphQL response as JSON, and what HTTP needs to know of it."""
 
     content: bytes
@@ -133,7 +140,7 @@ class GraphQLAnswer:
     """Whether an operation was executed, even if some of its fields failed."""
     status: int | None = None
     """The status of a refusal. None: the specification says which, by the media type."""
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    headers: Mapping[str, str] = NO_HEADERS
     written: Mapping[str, FeedPosition] | None = None
     """The positions of the writes of a mutation."""
 

@@ -9,20 +9,15 @@ from functools import partial
 from graphql import GraphQLError, OperationDefinitionNode
 
 from chassis.request.context import current
-from chassis.request.spans import Recording
 from gateway.errors import code_of_error
 from gateway.metrics import REFUSALS, name_of
 
 
-def _recording() -> Recording | None:
-    trace = current().trace
-    return trace.recording if trace else None
-
-
 def name_span(operation: OperationDefinitionNode) -> None:
     """Names the current request's span after the operation, if it is recorded."""
-    if recording := _recording():
-        recording.describe = partial(_described, operation)
+    trace = current().trace
+    if trace and trace.recording:
+        trace.recording.describe = partial(_described, operation)
 
 
 def _described(operation: OperationDefinitionNode) -> tuple[str, Mapping[str, str]]:
@@ -33,5 +28,6 @@ def _described(operation: OperationDefinitionNode) -> tuple[str, Mapping[str, st
 
 def mark_failure(errors: Sequence[GraphQLError]) -> None:
     """Marks the current request as failed if one of the errors is not the client's, since the answer may be a 200."""
-    if recording := _recording():
-        recording.failure = next((code for one in errors if (code := code_of_error(one)) not in REFUSALS), "")
+    trace = current().trace
+    if trace and trace.recording:
+        trace.recording.failure = next((code for one in errors if (code := code_of_error(one)) not in REFUSALS), "")

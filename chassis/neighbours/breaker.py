@@ -21,6 +21,8 @@ MIN_CALLS = 10
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 1.0
 """Seconds between two probes: each pause is twice the one before, up to the longest. Each is shortened at random by up
 to a half, so that several callers do not probe at the same moment."""
+NO_SECOND = [-1, 0, 0]
+"""Stands for the latest second with calls where there is none."""
 
 
 class Breaker:
@@ -36,20 +38,23 @@ class Breaker:
         self._name, self._failure_share, self._probe = name, failure_share, probe
         self._counts: deque[list[int]] = deque()
         """For each second with calls: the second, how many calls it had, and how many of them failed."""
+        self._latest = NO_SECOND
+        """The last of these, at hand for each call."""
         self._probe_task: asyncio.Task[None] | None = None
 
     def record(self, failed: bool) -> None:
         """Counts a call that has ended."""
         if not self._failure_share or self.open:
             return
-        now = int(time.monotonic())
-        if not self._counts or self._counts[-1][0] != now:
-            self._counts.append([now, 0, 0])
+        now, latest = int(time.monotonic()), self._latest
+        if latest[0] != now:
+            self._latest = latest = [now, 0, 0]
+            self._counts.append(latest)
             while self._counts[0][0] <= now - WINDOW_SECONDS:
                 self._counts.popleft()
-        self._counts[-1][1] += 1
+        latest[1] += 1
         if failed:
-            self._counts[-1][2] += 1
+            latest[2] += 1
             calls = sum(second[1] for second in self._counts)
             failures = sum(second[2] for second in self._counts)
             if calls >= MIN_CALLS and failures >= self._failure_share * calls:
@@ -60,6 +65,7 @@ class Breaker:
         self.open = True
         self.openings += 1
         self._counts.clear()
+        self._latest = NO_SECOND
         self._probe_task = asyncio.create_task(self._probe_until_ready(), name=f"probe {self._name}")
 
     async def _probe_until_ready(self) -> None:

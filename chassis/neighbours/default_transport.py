@@ -106,10 +106,10 @@ class DefaultTransport:
         return connection
 
     def _serialized(self, request: OutgoingRequest, headers: str) -> bytes:
-        method, path, content, _ = request
+        path, content = request.path, request.content
         if "\r" in path or "\n" in path:
             raise ValueError("a line break in a path")
-        head = f"{method} {self._prefix}{path} HTTP/1.1\r\n{self._head}{headers}"
+        head = f"{request.method} {self._prefix}{path} HTTP/1.1\r\n{self._head}{headers}"
         if content is None:
             return f"{head}\r\n".encode("latin-1")
         return f"{head}content-length: {len(content)}\r\n\r\n".encode("latin-1") + content

@@ -49,7 +49,6 @@ from chassis.neighbours.transport import (
     header_line,
 )
 from chassis.request import context, deadline
-from chassis.request.spans import new_span_id
 from chassis.settings import NeighbourSettings
 
 log = logging.getLogger("remote")
@@ -152,7 +151,7 @@ class DialectClient:
         if began is None:
             began, trace = time.monotonic(), context.current().trace
             if trace and trace.recording:
-                recorded = RunningCall(trace.recording, new_span_id(), [])
+                recorded = RunningCall(trace, trace.recording)
         failed_by, answered = None, 0
         try:
             answer = await self._answer(request, headers, repeatable, first, recorded)
@@ -355,7 +354,7 @@ def call_headers(seconds: float, content: bytes | None, span_id: str | None) -> 
     trace, _, caller = context.current()
     lines = f"{deadline.HEADER}: {max(1, int(seconds * DOWNSTREAM_SHARE * 1000))}\r\n"
     if trace is not None:
-        lines += trace.header_lines(span_id or trace.span_id)
+        lines += trace.header_lines(span_id)
     if caller.token:
         lines += header_line("Authorization", f"Bearer {caller.token}")
     if content is not None:

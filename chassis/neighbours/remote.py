@@ -79,12 +79,13 @@ class Remote(DialectClient):
         trace, ends_at, caller = context.current()
         # callers with different tokens may get different answers
         key = (path, content, self._writes, caller.token)
-        shared = self.shared_reads.get(key)
-        young = shared is not None and joins and time.monotonic() - shared.began < JOIN_SECONDS
-        if shared is not None and young and shared.deadline <= ends_at:
-            self.calls.joined.value += 1
-            shared.link(trace)
-            return shared.join()
+        shared, young = self.shared_reads.get(key), False
+        if shared is not None:
+            young = joins and time.monotonic() - shared.began < JOIN_SECONDS
+            if young and shared.deadline <= ends_at:
+                self.calls.joined.value += 1
+                shared.link(trace)
+                return shared.join()
         request = OutgoingRequest("GET" if body is None else "POST", path, content, search)
         reading = SharedRead(self, self.shared_reads, request, decode, ends_at, trace, on_value)
         if reading.seconds == self.timeout and not young:  # only reads with the full time-out may be joined

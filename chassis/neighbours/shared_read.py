@@ -6,13 +6,11 @@ import asyncio
 import time
 from collections.abc import Callable, Generator
 from contextvars import copy_context
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 from chassis.neighbours.dialect import DialectClient, OnValue, call_headers
-from chassis.neighbours.spans import CallSpan, RunningCall, link_both
+from chassis.neighbours.spans import RunningCall
 from chassis.neighbours.transport import Answer, Exchange, OutgoingRequest, StaleConnection, TransportError
-from chassis.request.spans import Link, Recording, new_span_id
 from chassis.request.trace_context import Trace
 
 T = TypeVar("T")
@@ -54,16 +52,13 @@ class SharedRead(Generic[T]):
         "_context",
         "_decode",
         "_exchange",
-        "_links",
         "_on_value",
-        "_recording",
+        "_recorded",
         "_remote",
         "_request",
         "_shared_reads",
         "_slots",
-        "_span_id",
         "_task",
-        "_trace",
         "began",
         "deadline",
         "key",
@@ -94,17 +89,14 @@ class SharedRead(Generic[T]):
         self._exchange: Exchange | None = None
         self._task: asyncio.Task[T] | None = None
         self._context = copy_context()
-        self._recording: Recording | None = None
-        """That of the request that began the read; None while traces are off."""
-        if trace is not None and trace.recording is not None:
-            self._recording, self._trace, self._span_id = trace.recording, trace, new_span_id()
-            self._links: list[Link] = []
+        self._recorded = RunningCall(trace, trace.recording) if trace and trace.recording else None
+        """The call, as a part of the request that began the read; None while traces are off."""
 
     def start(self) -> None:
-        remote, request, seconds = self._remote, self._request, self.seconds
+        remote, request, seconds, recorded = self._remote, self._request, self.seconds, self._recorded
         if not remote.breaker.open and seconds > 0 and self._slots.try_enter():
             try:
-                headers = call_headers(seconds, request.content, self._span_id if self._recording else None)
+                headers = call_headers(seconds, request.content, recorded and recorded.span_id)
                 self._exchange = remote.transport.begin(request, headers, seconds=seconds, on_end=self._on_answer)
             finally:
                 if self._exchange is None:
@@ -114,13 +106,10 @@ class SharedRead(Generic[T]):
                 return
         self._run_call(None)
 
-    def _running_call(self) -> RunningCall | None:
-        return RunningCall(self._recording, self._span_id, self._links) if self._recording else None
-
     def link(self, trace: Trace | None) -> None:
         """The request of `trace` waits for this read too."""
-        if self._recording is not None:
-            link_both(self._trace, self._span_id, self._links, trace)
+        if self._recorded:
+            self._recorded.link(trace)
 
     def join(self) -> PendingRead[T]:
         waiter: asyncio.Future[T] = self._remote.loop.create_future()
@@ -148,14 +137,13 @@ class SharedRead(Generic[T]):
             remote.breaker.record(failed=False)
             now = time.monotonic()
             remote.calls.record(now - self.began)
-            if self._recording is not None:
-                self._recording.add(
-                    partial(CallSpan, remote.described, self._request, self._span_id, self.began, now, 200, self._links)
-                )
-            if self._on_value is not None:
+            if self._recorded:
+                self._recorded.end(remote.described, self._request, self.began, now, 200)
+            if self._on_value:
                 self._on_value(value, outcome)
             for waiter in self.close():
-                waiter.set_result(value)
+                if not waiter.done():
+                    waiter.set_result(value)
             return
         if isinstance(outcome, TransportError) and not isinstance(outcome, StaleConnection):
             remote.record_failure(outcome, self.seconds)
@@ -171,7 +159,7 @@ class SharedRead(Generic[T]):
             began=self.began,
             first=first,
             on_value=self._on_value,
-            recorded=self._running_call(),
+            recorded=self._recorded,
         )
         self._task = self._remote.loop.create_task(call, context=self._context)
         self._task.add_done_callback(self._on_call_done)
@@ -179,6 +167,8 @@ class SharedRead(Generic[T]):
     def _on_call_done(self, task: asyncio.Task[T]) -> None:
         failure = None if task.cancelled() else task.exception()
         for waiter in self.close():
+            if waiter.done():
+                continue
             if task.cancelled():
                 waiter.cancel()
             elif failure is not None:
@@ -187,12 +177,12 @@ class SharedRead(Generic[T]):
                 waiter.set_result(task.result())
 
     def close(self) -> list[asyncio.Future[T]]:
-        """From now on no caller can join. Returns the callers that still wait."""
+        """From now on no caller can join. Returns those that have joined; some may wait no longer."""
         if self.key is not None:
             del self._shared_reads[self.key]
             self.key = None
         waiters, self.waiters = self.waiters, []
-        return [waiter for waiter in waiters if not waiter.done()]
+        return waiters
 
     def _cancel(self) -> None:
         self.close()
@@ -202,7 +192,7 @@ class SharedRead(Generic[T]):
             self._slots.leave()
             now, cancelled = time.monotonic(), asyncio.CancelledError()
             self._remote.calls.record(now - self.began, cancelled)
-            if running := self._running_call():
-                running.end(self._remote.described, self._request, self.began, now, 0, cancelled)
+            if self._recorded:
+                self._recorded.end(self._remote.described, self._request, self.began, now, 0, cancelled)
         elif self._task is not None:
             self._task.cancel()

@@ -9,9 +9,11 @@ from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from msgspec import Struct, field
+
 from chassis.errors import Refusal
 from chassis.neighbours.transport import OutgoingRequest
-from chassis.request.spans import MAX_LINKS, Kind, Link, Recording
+from chassis.request.spans import MAX_LINKS, Kind, Link, Recording, new_span_id
 from chassis.request.trace_context import Trace
 
 VARIABLE_SEGMENT = re.compile(r"(?<=/)(\d+|[0-9a-f]{32})(?=/)")
@@ -57,13 +59,13 @@ class CallSpan:
         return found
 
 
-@dataclass(slots=True)
-class RunningCall:
-    """A call that is recorded, until it has ended."""
+class RunningCall(Struct):
+    """A call of the request with this trace, which is recorded until it has ended."""
 
+    trace: Trace
     recording: Recording
-    span_id: str
-    links: list[Link]
+    span_id: str = field(default_factory=new_span_id)
+    links: list[Link] = field(default_factory=list[Link])
     resends: int = 0
 
     def end(
@@ -73,7 +75,7 @@ class RunningCall:
         began: float,
         ended: float,
         status: int,
-        failure: BaseException | None,
+        failure: BaseException | None = None,
     ) -> None:
         """Records the call. Without an answer, `status` is 0."""
         kind = ""
@@ -83,15 +85,14 @@ class RunningCall:
             partial(CallSpan, server, request, self.span_id, began, ended, status, self.links, kind, self.resends)
         )
 
-
-def link_both(trace: Trace, span_id: str, links: list[Link], other: Trace | None) -> None:
-    """The request of `other` waits for the call with this span too, which that of `trace` has begun: each gets a link
-    to the other's span."""
-    if other is None or other is trace or other.recording is None:
-        return
-    for found, link in ((links, (other.trace_id, other.span_id)), (other.recording.links, (trace.trace_id, span_id))):
-        if len(found) < MAX_LINKS and link not in found:
-            found.append(link)
+    def link(self, other: Trace | None) -> None:
+        """The request of `other` waits for this call too: each gets a link to the other's span."""
+        if other is None or other is self.trace or other.recording is None:
+            return
+        here, there = (self.trace.trace_id, self.span_id), (other.trace_id, other.span_id)
+        for found, link in ((self.links, there), (other.recording.links, here)):
+            if len(found) < MAX_LINKS and link not in found:
+                found.append(link)
 
 
 def described(name: str, base_url: str) -> Mapping[str, Any]:

@@ -6,15 +6,16 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
 
 MAX_ANSWER_BYTES = 20_000_000
 """A longer answer is refused. This is hardly more than the longest answer of our dialect: 100,000 rows with the largest
 ids."""
 
 
-class OutgoingRequest(NamedTuple):
+class OutgoingRequest(Struct, frozen=True):
     """What to send. The headers are not part of it, since each attempt has its own."""
 
     method: str
@@ -32,13 +33,12 @@ def header_line(name: str, value: str) -> str:
     return f"{name}: {value}\r\n"
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(Struct):
     """An answer of any status, with its whole content."""
 
     status: int
     content: bytes
-    head: bytes = field(default=b"", compare=False)
+    head: bytes = b""
     """The bytes that the answer began with, with all of its headers. Hardly anybody looks for one, so they are looked
     for when somebody does."""
 

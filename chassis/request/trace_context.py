@@ -7,7 +7,8 @@ The trace id is the request id. It comes in as `traceparent` (or as a UUID in `X
 import random
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from chassis.request.spans import Recording, new_span_id
 
@@ -19,8 +20,7 @@ FLAGS = {b"%02x" % flags: f"{flags & 0b11:02x}" for flags in range(256)}
 yet."""
 
 
-@dataclass(slots=True)
-class Trace:
+class Trace(Struct):
     """What this process knows of a trace: `trace_id` has 32 hex digits, `flags` has two (01 is "sampled", 02 is
     "random"), `state` is what other systems keep in the trace, and `parent_id` is the caller's span, if the caller
     named one."""
@@ -33,15 +33,24 @@ class Trace:
     """The span of this request in this process."""
     recording: Recording | None = None
     """Collects what is done for the request; None while traces are off."""
+    _own_lines: str = ""
 
     def traceparent(self, span_id: str) -> str:
         """The `traceparent` of what is called from this span."""
         return f"00-{self.trace_id}-{span_id}-{self.flags}"
 
-    def header_lines(self, span_id: str) -> str:
-        """The header lines for one call to a neighbour. No value has a line break: we made it, or a regular expression
-        checked it."""
-        line = f"traceparent: 00-{self.trace_id}-{span_id}-{self.flags}\r\n"
+    def header_lines(self, span_id: str | None) -> str:
+        """The header lines for one call to a neighbour. They name this span, or else that of the request, whose lines
+        are made only once for all of its calls. No value has a line break: we made it, or a regular expression checked
+        it."""
+        if span_id is not None:
+            return self._lines(span_id)
+        if not self._own_lines:
+            self._own_lines = self._lines(self.span_id)
+        return self._own_lines
+
+    def _lines(self, span_id: str) -> str:
+        line = f"traceparent: {self.traceparent(span_id)}\r\n"
         return f"{line}tracestate: {self.state}\r\n" if self.state else line
 
     @property

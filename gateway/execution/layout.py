@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from chassis.query.pagination import cursor
 from chassis.scalars import to_json
@@ -42,8 +43,7 @@ class RowValue:
     """What stands for the value in the template text."""
 
 
-@dataclass(slots=True)
-class OrderedPage:
+class OrderedPage(Struct):
     """A page, and the field that it is ordered by, which its cursors contain."""
 
     page: Page[Any]

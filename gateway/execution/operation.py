@@ -6,7 +6,6 @@ step, a limit protects it from requests that are too large (`gateway.limits`).
 
 import gc
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
@@ -21,6 +20,7 @@ from graphql import (
     validate,
 )
 from graphql.execution.values import VariableValues
+from msgspec import Struct
 
 from gateway import metrics
 from gateway.context import Context
@@ -48,8 +48,7 @@ SUBSCRIPTION = OperationType.SUBSCRIPTION
 """Looking a member up in its enum takes longer than comparing with it, and each request does."""
 
 
-@dataclass(slots=True)
-class ExecutionOutcome:
+class ExecutionOutcome(Struct):
     """The result of an operation: its data as JSON text, and its errors.
 
     `data` is None only if nothing was executed, because a variable's value was invalid or a limit was exceeded. If a

@@ -6,11 +6,12 @@
 import asyncio
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate, islice, pairwise
 from typing import Any, Protocol
 
 from graphql import FieldNode
+from msgspec import Struct, field
 
 from gateway.context import Context
 from gateway.errors import MOST_SHOWN
@@ -50,8 +51,7 @@ class FieldFailure:
         return FieldFailure((*steps, *self.path), self.reason, self.nodes)
 
 
-@dataclass(slots=True)
-class Column:
+class Column(Struct):
     """The values of one field over many rows, as JSON text, in the order of the rows. A value may be `LOST`."""
 
     values: list[bytes]
@@ -59,8 +59,7 @@ class Column:
     """What failed, each with the index of its row."""
 
 
-@dataclass(slots=True)
-class KeyedColumn:
+class KeyedColumn(Struct):
     """The values of one field over many rows, as JSON text, by a key of the row. Rows with equal keys share a value."""
 
     values: dict[int, bytes]
@@ -68,8 +67,7 @@ class KeyedColumn:
     """What failed, each with the index of its row."""
 
 
-@dataclass(slots=True)
-class PlanRun:
+class PlanRun(Struct):
     """One execution of a plan: the request's context, and the values of its variables."""
 
     context: Context

@@ -156,6 +156,8 @@ def refuse_values(variables: Any, limits: Limits) -> None:
                 below.extend(cast("dict[str, Any]", one).values())
             elif isinstance(one, list):
                 below.extend(cast("list[Any]", one))
+            else:
+                continue
             if count + len(below) > limits.max_values:
                 raise LimitExceededError("max_values", count + len(below), limits.max_values)
         if not below:
