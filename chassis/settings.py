@@ -208,12 +208,25 @@ def _proxies(text: str) -> str:
     return text
 
 
+def _socket_path(path: Path) -> Path:
+    """The path of a Unix socket. The operating systems take at most so many bytes."""
+    if not path.is_absolute() or len(os.fsencode(path)) > MAX_SOCKET_PATH:
+        raise PydanticCustomError("socket", "must be an absolute path of at most 103 bytes")
+    return path
+
+
+MAX_SOCKET_PATH = 103
+
+
 class ServerSettings(ProcessSettings):
     """The further settings of `chassis.serve`, whatever it serves."""
 
     host: str = "localhost"
     """An address, or a name with several addresses: the process listens on each."""
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    unix_socket: Annotated[Path, AfterValidator(_socket_path)] | None = None
+    """A Unix socket on which the process listens too, for processes on the same machine: a call by it takes 10 µs of
+    CPU less. Whoever may write to this path may call."""
     max_connections: Annotated[int, Field(ge=2, le=100_000)] = 1000
     """Open connections of one process; one address may have half of them."""
     max_concurrency_per_address: Annotated[int, Field(ge=0, le=10_000)] = 0
@@ -372,9 +385,16 @@ class NeighbourSettings(ProcessSettings):
         }
 
 
-BASE_URL = AfterValidator(lambda url: str(HttpUrl(url)).rstrip("/"))
+def _base_url(text: str) -> str:
+    if text.startswith(UNIX):
+        return UNIX + str(_socket_path(Path(text.removeprefix(UNIX))))
+    return str(HttpUrl(text)).rstrip("/")
+
+
+UNIX = "unix:"
+BASE_URL = AfterValidator(_base_url)
 BaseUrl = Annotated[str, BASE_URL]
-"""The base URL of another process, without a trailing slash."""
+"""The base URL of another process, without a trailing slash; or `unix:` and the path of its Unix socket."""
 
 S = TypeVar("S", bound=ProcessSettings)
 

@@ -4,9 +4,10 @@
     -> five processes -> watch
 
 The launcher holds the listening sockets, so while a process is restarted nobody is refused: callers wait in the
-socket's queue. It holds one end of a pipe to every child, so that no child outlives it, however it ends, also by
-SIGKILL (`run_watched.py`, `watchdog.py`). Environment, with defaults: PORT_OFFSET (0), DATA_DIR (.data), DEMO (1),
-DEMO_SIZE (5000: that of the demo data), and the variables of the five processes.
+socket's queue. The processes call one another at Unix sockets in the data directory; the ports are for everybody else.
+The launcher holds one end of a pipe to every child, so that no child outlives it, however it ends, also by SIGKILL
+(`run_watched.py`, `watchdog.py`). Environment, with defaults: PORT_OFFSET (0), DATA_DIR (.data), DEMO (1), DEMO_SIZE
+(5000: that of the demo data), and the variables of the five processes.
 
 SIGUSR1 restarts the five processes one after the other while they serve (`restart.py` asks for it). A new process
 starts on the held socket; only when it is ready is the old one told to stop.
@@ -30,10 +31,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Self
 
-from chassis.settings import NeighbourSettings, ServerSettings, faults, read, settings_of
+from chassis.settings import UNIX, NeighbourSettings, ServerSettings, faults, read, settings_of
 from deploy import databases, issue_token, topology
 from deploy.postgres import EPHEMERAL, HOST, Cluster, PostgresError, environment, find, major
-from deploy.run_lock import STOP_SECONDS, LaunchError, bind, data_directory, lock
+from deploy.run_lock import STOP_SECONDS, LaunchError, bind, bind_path, data_directory, lock
 from deploy.terminal import LONGEST_LINE, log_variables, relay, say, terminal
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -303,7 +304,7 @@ class Launcher:
         if process.asks:
             variables["NEIGHBOUR_CONNECTIONS"] = str(self._settings.neighbour_connections)
         for name in process.asks:
-            variables[topology.url_variable(name)] = f"http://{HOST}:{self._settings.port(topology.by_name(name))}"
+            variables[topology.url_variable(name)] = self._url(name)
         if others := os.environ.get("ALLOWED_HOSTS"):
             variables["ALLOWED_HOSTS"] = f"localhost,{others}"
         variables |= self._issuer
@@ -312,6 +313,13 @@ class Launcher:
         listening = [one.fileno() for one in (*self._sockets[process.name], *more)]
         module = ("chassis.serve", process.name, *(word for one in listening for word in ("--fd", str(one))))
         return how_it_ended(await self._run_module(process.name, module, variables, *listening))
+
+    def _url(self, name: str) -> str:
+        """Where the other processes call this service: at its Unix socket, or else at its port."""
+        for one in self._sockets[name]:
+            if one.family == socket.AF_UNIX:
+                return f"{UNIX}{one.getsockname()}"
+        return f"http://{HOST}:{self._settings.port(topology.by_name(name))}"
 
     async def _run_once(self, name: str, module: str, variables: Mapping[str, str]) -> None:
         """Runs a module to its end and shows its lines under `name`; raises LaunchError if it fails."""
@@ -393,6 +401,8 @@ def main() -> int:
             find()
         held = lock(settings.data_dir)
         sockets = {process.name: bind(settings.port(process), process.name) for process in topology.PROCESSES}
+        for service in topology.SERVICES:
+            sockets[service.name] += bind_path(settings.data_dir / f"{service.name}.socket")
         for one in bind(settings.postgres_port, "postgres", (HOST,)):
             one.close()
         for one in chain.from_iterable(sockets.values()):

@@ -116,13 +116,16 @@ def code(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
+URL_MEANING = "base URL of that service; or `unix:` and the path of its `UNIX_SOCKET`, if it runs on the same machine"
+
+
 def variables() -> str:
     """The environment variables that are named after a service."""
     asked: dict[str, list[str]] = {}
     for service in SERVICES:
         readers = ", ".join(sorted(process.name for process in PROCESSES if service.name in process.asks))
         asked.setdefault(readers, []).append(topology.url_variable(service.name))
-    urls = [(code(names), readers, "required", "base URL of that service") for readers, names in asked.items()]
+    urls = [(code(names), readers, "required", URL_MEANING) for readers, names in asked.items()]
     databases_of_all = code(databases.variable(service.name) for service in SERVICES)
     passwords_of_all = code(f"{service.name.upper()}_DB_PASSWORD" for service in SERVICES)
     return table(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from chassis.settings import MAX_SOCKET_PATH
 from deploy.listeners import listener
 from deploy.postgres import HOST, process_exists
 
@@ -73,6 +74,21 @@ def bind(port: int, name: str, addresses: Sequence[str] = LOCALHOST) -> list[soc
                 "or move all ports with the variable PORT_OFFSET, as in `PORT_OFFSET=100 make run`"
             ) from None
     return bound
+
+
+def bind_path(path: Path) -> list[socket.socket]:
+    """A Unix socket bound to `path`, which only this run uses, since it has locked the directory. None where the path
+    is too long for one, or the file system has none."""
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH:
+        return []
+    one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        path.unlink(missing_ok=True)
+        one.bind(str(path))
+    except OSError:
+        one.close()
+        return []
+    return [one]
 
 
 def _bind(address: str, port: int) -> socket.socket:

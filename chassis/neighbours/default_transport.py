@@ -41,16 +41,18 @@ FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding)[ \t]*:", re.IGNOR
 
 
 class DefaultTransport:
-    """Sends requests to the one server that `base_url` names. An https URL needs `tls`: which certificates are trusted,
-    and which one is shown."""
+    """Sends requests to the one server that `base_url` names: by HTTP, or `unix:` and the path of a Unix socket. An
+    https URL needs `tls`: which certificates are trusted, and which one is shown."""
 
     def __init__(self, base_url: str, answer_memory: AnswerMemory, tls: ssl.SSLContext | None = None) -> None:
         url = urlsplit(base_url)
         self._host = url.hostname or ""
         self._port = url.port or (443 if url.scheme == "https" else 80)
         self._tls = tls
-        self._prefix = url.path
-        self._head = f"host: {url.netloc.rpartition('@')[2]}\r\naccept: application/json\r\n"
+        self._socket_path, self._prefix = (url.path, "") if url.scheme == "unix" else ("", url.path)
+        # a socket has no host name, and every process of ours answers to addresses
+        host = "127.0.0.1" if self._socket_path else url.netloc.rpartition("@")[2]
+        self._head = f"host: {host}\r\naccept: application/json\r\n"
         self.pool = Pool(answer_memory)
 
     async def send(
@@ -94,9 +96,14 @@ class DefaultTransport:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(min(CONNECT_SECONDS, seconds)):
-                _, connection = await loop.create_connection(
-                    lambda: OutgoingConnection(self.pool), self._host, self._port, ssl=self._tls
-                )
+                if self._socket_path:
+                    _, connection = await loop.create_unix_connection(
+                        lambda: OutgoingConnection(self.pool), self._socket_path
+                    )
+                else:
+                    _, connection = await loop.create_connection(
+                        lambda: OutgoingConnection(self.pool), self._host, self._port, ssl=self._tls
+                    )
         except TimeoutError as failure:
             if seconds <= CONNECT_SECONDS:
                 raise AnswerTimeout("no connection in time") from failure

@@ -49,7 +49,7 @@ from chassis.neighbours.transport import (
     header_line,
 )
 from chassis.request import context, deadline
-from chassis.settings import NeighbourSettings
+from chassis.settings import UNIX, NeighbourSettings
 
 log = logging.getLogger("remote")
 T = TypeVar("T")
@@ -313,8 +313,9 @@ class DialectClient:
 
 
 def make_transport(base_url: str, settings: NeighbourSettings, answer_memory: AnswerMemory) -> Transport:
-    """Our own client; httpx2 where a proxy or HTTP/2 is asked for, which our own does not do."""
-    if settings.neighbour_proxy or settings.neighbour_http == "2":
+    """Our own client; httpx2 where a proxy or HTTP/2 is asked for, which our own does not do. A Unix socket needs
+    neither."""
+    if (settings.neighbour_proxy or settings.neighbour_http == "2") and not base_url.startswith(UNIX):
         # httpx2 and its libraries are loaded only where they are used
         from chassis.neighbours.httpx_transport import HttpxTransport
 

@@ -98,6 +98,8 @@ class RunningCall(Struct):
 def described(name: str, base_url: str) -> Mapping[str, Any]:
     """The attributes of all calls to this neighbour."""
     url = urlsplit(base_url)
+    if url.scheme == "unix":
+        return {"server.address": url.path, "service.peer.name": name, "url.full": "http://127.0.0.1"}
     port = url.port or {"https": 443}.get(url.scheme, 80)
     return {
         "server.address": url.hostname or "",

@@ -14,6 +14,7 @@ import logging
 import socket
 import sys
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -40,7 +41,7 @@ most of a long answer, has less time (`ConnectionsState.peer_timeout`)."""
 
 
 def listen(settings: ServerSettings) -> list[socket.socket]:
-    """Sockets that listen on each address of HOST that this machine has; at least one."""
+    """Sockets that listen on each address of HOST that this machine has, at least one; and on UNIX_SOCKET."""
     listening: list[socket.socket] = []
     absent: OSError | None = None
     try:
@@ -56,7 +57,37 @@ def listen(settings: ServerSettings) -> list[socket.socket]:
             raise absent
     except OSError as failure:
         raise SystemExit(f"{settings.host}:{settings.port} cannot be listened on: {failure.strerror}") from None
+    if settings.unix_socket:
+        listening.append(listen_at(settings.unix_socket))
     return listening
+
+
+def listen_at(path: Path) -> socket.socket:
+    """A Unix socket that listens at `path`. One that an earlier process has left there is replaced."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            if _is_abandoned(path):
+                path.unlink()
+        listening.bind(str(path))
+        listening.listen(BACKLOG)
+    except OSError as failure:
+        listening.close()
+        raise SystemExit(f"{path} cannot be listened on: {failure.strerror}") from None
+    return listening
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Whether there is a Unix socket at which nobody listens. Raises FileNotFoundError if there is nothing."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        caller.setblocking(False)  # a socket whose queue is full is in use
+        try:
+            caller.connect(str(path))
+        except ConnectionRefusedError:
+            return path.is_socket()
+        except BlockingIOError:
+            return False
+    return False
 
 
 class Server(uvicorn.Server):
@@ -91,14 +122,32 @@ class Server(uvicorn.Server):
             # blocking mode again for a moment. Another process that accepts from this socket could then wait in
             # `accept` for the next client, and answer nobody meanwhile.
             one.setblocking(False)
-            if sys.platform == "linux":  # connections inherit it; elsewhere there is nothing like it
+            if (
+                sys.platform == "linux" and one.family != socket.AF_UNIX
+            ):  # connections inherit it; elsewhere there is nothing like it
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(STALLED_SECONDS * 1000))
-        await super().startup([one.dup() for one in sockets for _ in range(ACCEPTS_PER_TURN)])
+        by_network = [one for one in sockets if one.family != socket.AF_UNIX]
+        await super().startup([one.dup() for one in by_network for _ in range(ACCEPTS_PER_TURN)])
+        for one in sockets:
+            if one.family == socket.AF_UNIX:
+                await self._serve_at(one)
         if "*" in self.state.settings.allowed_hosts:
             log.warning(
                 "every host name is served, so web pages can call by DNS rebinding; set ALLOWED_HOSTS to our names"
             )
         self._on_started()
+
+    async def _serve_at(self, listening: socket.socket) -> None:
+        """Serves on a Unix socket, of which uvicorn knows only such that it has made itself."""
+        loop = asyncio.get_running_loop()
+
+        def connection() -> HttpConnection:
+            return HttpConnection(self.config, self.state, self.lifespan.state)
+
+        # its path belongs to whoever has made it, and perhaps to another process that serves on it
+        keep: dict[str, Any] = {"cleanup_socket": False}
+        for _ in range(ACCEPTS_PER_TURN):
+            self.servers.append(await loop.create_unix_server(connection, sock=listening.dup(), **keep))
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
