@@ -40,8 +40,9 @@ def write(transport: asyncio.Transport, data: bytes) -> None:
     """Writes `data` when this turn ends. Code that writes to the same transport directly, or closes it, must call
     `flush` first."""
     batch = _batch
-    if not batch.writes or batch.loop is None or batch.loop.is_closed():
-        at_end(flush)
+    if batch.loop is None or batch.loop.is_closed():
+        batch.loop = asyncio.get_running_loop()
+        batch.loop.call_soon(_end)
     batch.writes.append((transport, data))
 
 
@@ -57,7 +58,11 @@ def flush() -> None:
 
 
 def _end() -> None:
-    _batch.loop = None
-    due, _batch.callbacks = _batch.callbacks, []
-    for callback in due:
-        callback()
+    batch = _batch
+    due, batch.callbacks = batch.callbacks, []
+    try:
+        for callback in due:
+            callback()
+        flush()
+    finally:
+        batch.loop = None

@@ -16,7 +16,9 @@ from typing import Any, Literal, TypeVar
 from aiodataloader import DataLoader
 
 from chassis.errors import over_limit
+from chassis.neighbours.dialect import OnValue
 from chassis.neighbours.follower import FeedPosition
+from chassis.neighbours.joint_read import JointRows
 from chassis.neighbours.remote import Remote
 from chassis.neighbours.row_cache import Caches, RowCache
 from chassis.neighbours.shared_read import PendingRead
@@ -149,7 +151,9 @@ class KeptRows:
 class PartlyKeptRows:
     """Rows that were in memory, and a read of the others."""
 
-    def __init__(self, rows: Sequence[Any], missing: Iterable[int], reading: PendingRead[BulkAnswer[Any]]) -> None:
+    def __init__(
+        self, rows: Sequence[Any], missing: Iterable[int], reading: PendingRead[BulkAnswer[Any]] | JointRows
+    ) -> None:
         self._rows, self._missing, self._reading = rows, missing, reading
 
     def __await__(self) -> Generator[Any, None, RowList]:
@@ -163,7 +167,7 @@ class PartlyKeptRows:
         self._reading.cancel()
 
 
-BulkRead = PendingRead[BulkAnswer[R]] | KeptRows | PartlyKeptRows
+BulkRead = PendingRead[BulkAnswer[R]] | JointRows | KeptRows | PartlyKeptRows
 
 
 class RefusedRead:
@@ -378,21 +382,24 @@ class Loaders:
 
     def _begin(
         self, resource: Resource[R], keys: Iterable[int], cache: RowCache | None = None
-    ) -> PendingRead[BulkAnswer[R]]:
+    ) -> PendingRead[BulkAnswer[R]] | JointRows:
         """Starts one bulk read of these rows, which `cache` then keeps. Raises Forbidden."""
         ids = sorted(keys)
         remote = self.remote(resource)
         metrics.BATCH_KEYS.labels(resource.service).observe(len(ids))
-        decode, body = resource.bulk_decoder(ids), {"ids": ids}
         if cache is None:
-            return remote.begin(resource.query_path, decode, body)
-        ticket, kept_in = cache.owner.ticket, cache
+            return remote.begin_rows(resource.query_path, ids, resource.bulk_decoder)
+        kept_in = cache
 
-        def keep(found: BulkAnswer[R], answer: Answer) -> None:
-            kept_in.store(ticket, ids, {row.id: row for row in found.items}, answer)
+        def keep_from_now(ids: list[int]) -> OnValue[BulkAnswer[R]]:
+            ticket = kept_in.owner.ticket
 
-        joins = resource.service not in self._read_after
-        return remote.begin(resource.query_path, decode, body, joins=joins, on_value=keep)
+            def keep(found: BulkAnswer[R], answer: Answer) -> None:
+                kept_in.store(ticket, ids, {row.id: row for row in found.items}, answer)
+
+            return keep
+
+        return remote.begin_rows(resource.query_path, ids, resource.bulk_decoder, keep_from_now)
 
     def _audited(self, resource: AnyResource) -> Callable[[int], Awaitable[Any]]:
         """Reads one row as it is now, outside of the limits of this request."""

@@ -7,9 +7,12 @@ from typing import Any, TypeVar
 
 import orjson
 
+from chassis import write_batch
 from chassis.neighbours.dialect import DialectClient, OnValue
+from chassis.neighbours.joint_read import DecoderOf, F, JointRead, JointRows, OnSend
 from chassis.neighbours.shared_read import PendingRead, ReadKey, SharedRead
 from chassis.neighbours.transport import AnswerMemory, OutgoingRequest, header_line
+from chassis.query.pagination import MAX_IDS
 from chassis.request import context
 from chassis.settings import NeighbourSettings
 
@@ -31,6 +34,8 @@ class Remote(DialectClient):
         super().__init__(name, base_url, settings, answer_memory)
         self.shared_reads: dict[ReadKey, SharedRead[Any]] = {}
         """Running reads that an identical read may join."""
+        self._joint_reads: dict[tuple[str, int, str | None], JointRead[Any]] = {}
+        """The bulk reads that this turn of the event loop has begun."""
         self._writes = 0
         """Increased when a write is sent and when it ends. It is part of a read's key, so that a read never joins one
         that began before a write."""
@@ -99,6 +104,38 @@ class Remote(DialectClient):
             reading.close()
             raise
         return reading.join()
+
+    def begin_rows(
+        self, path: str, ids: list[int], decoder_of: DecoderOf[F], on_send: OnSend[F] | None = None
+    ) -> JointRows | PendingRead[F]:
+        """Begins a bulk read of these ids, in ascending order. What requests with the same token begin in one turn of
+        the event loop is one call, which leaves when the turn ends, as every call does."""
+        trace, ends_at, caller = context.current()
+        if ends_at - time.monotonic() < self.timeout:  # who is short of time must not hurry the others
+            on_value = on_send(ids) if on_send else None
+            return self.begin(path, decoder_of(ids), {"ids": ids}, joins=False, on_value=on_value)
+        key = (path, self._writes, caller.token)
+        joint = self._joint_reads.get(key)
+        if joint is not None and len(joint.ids) + len(ids) > MAX_IDS:
+            joint.send()
+            joint = None
+        if joint is None:
+            if not self._joint_reads:
+                write_batch.at_end(self._send_joint_reads)
+            joint = self._joint_reads[key] = JointRead(
+                self, self.shared_reads, path, decoder_of, ends_at, trace, on_send
+            )
+        else:
+            self.calls.joined.value += 1
+            joint.link(trace)
+            joint.deadline = min(joint.deadline, ends_at)
+        joint.ids.update(ids)
+        return JointRows(joint, joint.join(), ids)
+
+    def _send_joint_reads(self) -> None:
+        joint_reads, self._joint_reads = self._joint_reads, {}
+        for one in joint_reads.values():
+            one.send()
 
     async def write(
         self,
