@@ -76,7 +76,7 @@ bench-rest: peers ## Measure REST against the floor and the usual ways, 4 minute
 bench-gateway: peers ## Measure the gateway against its peers, 15 minutes (BASE=v1.0.0: against that revision; ARGS="--only mercurius --rows 1,100 --rounds 3")
 	$(RUN) -m bench.gateway $(if $(BASE),--base $(BASE)) $(ARGS)
 
-bench-system: peers ## Measure the whole system per Painel, beside the same services behind others, 6 minutes (ARGS="--only off,warm --rows 100" or ARGS=--write)
+bench-system: peers ## Measure the whole system per Painel, beside the same services behind others, 9 minutes (ARGS="--only off,warm --rows 100" or ARGS=--write)
 	$(RUN) -m bench.system $(ARGS)
 
 bench-live: peers ## Measure live queries beside their peers, 20 minutes (ARGS="--only ours,ours-sse --parts late --rates 100")

@@ -130,7 +130,8 @@ def keep(services: Services) -> Keep:
 
 @pytest_asyncio.fixture
 async def keeping(keep: Keep) -> AsyncIterator[KeepingGateway]:
-    """A gateway that keeps rows and knows the changes of all services."""
-    async with keep() as started:
+    """A gateway that keeps rows and knows the changes of all services, also when the machine is too busy to tell it
+    every second that there were none."""
+    async with keep(cache_staleness=60) as started:
         await started.followed()
         yield started
