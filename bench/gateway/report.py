@@ -67,7 +67,7 @@ def peers(participants: Sequence[RunningContestant], workloads: Sequence[Workloa
 def per_kilobyte(participants: Sequence[RunningContestant], workloads: Sequence[Workload]) -> str:
     """The table of what a kilobyte of an answer costs."""
     sizes = ours_of(participants).kilobytes
-    heads = [f"{w.name} ({sizes[w.name]:.0f} kB)" if "kB" not in w.name else w.name for w in workloads]
+    heads = [f"{w.name} ({sizes[w.name]:.3g} kB)" if "kB" not in w.name else w.name for w in workloads]
     lines = [f"| CPU per kB of the answer, µs | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
     for one in participants:
         found = [(one.cpu_of(w), sizes[w.name]) for w in workloads]

@@ -165,6 +165,8 @@ class Staleness:
 
     def __init__(self, system: System, gateway: Gateway, places: Sequence[str]) -> None:
         self._system, self._gateway = system, gateway
+        self._prefix = f"{gateway.contestant.key} "
+        """How the names begin that this one writes: others have written before it."""
         self._reads = [
             Request.of(
                 "POST", "/graphql", json.dumps({"query": PAINEL, "variables": {"first": 100, "after": place}}).encode()
@@ -186,7 +188,7 @@ class Staleness:
         while time.perf_counter() < until:
             began, id = time.perf_counter(), rng.randint(1, PESSOAS)
             version = self._acknowledged[id] + 1
-            await load.once(self._system.ports["pessoas"], rename(id, f"Versão {version}"))
+            await load.once(self._system.ports["pessoas"], rename(id, f"{self._prefix}{version}"))
             self._replaced_at[id, version - 1] = time.perf_counter()
             self._acknowledged[id] = version
             await asyncio.sleep(max(0.0, began + 1 / WRITES - time.perf_counter()))
@@ -200,7 +202,7 @@ class Staleness:
             for edge in answer["data"]["solicitacoes"]["edges"]:
                 pessoa = edge["node"]["pessoa"]
                 id, name = int(pessoa["id"]), pessoa["nomePessoa"]
-                version = int(name.removeprefix("Versão ")) if name.startswith("Versão ") else 0
+                version = int(name.removeprefix(self._prefix)) if name.startswith(self._prefix) else 0
                 self.read += 1
                 if version < known[id]:
                     self.stale += 1
@@ -251,7 +253,7 @@ def table(gateways: Sequence[Gateway], stale: Mapping[str, Staleness]) -> str:
 def per_kilobyte(gateways: Sequence[Gateway], names: Sequence[str]) -> str:
     """What a kilobyte of an answer costs. The sizes are those of our answers, which all others equal."""
     sizes = gateways[0].kilobytes
-    heads = [f"{name} ({sizes[name]:.0f} kB)" if "kB" not in name else name for name in names if name in sizes]
+    heads = [f"{name} ({sizes[name]:.3g} kB)" if "kB" not in name else name for name in names if name in sizes]
     lines = [f"| CPU of the whole system per kB, µs | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
     for gateway in gateways:
         found = [(total(gateway, name), sizes[name]) for name in names if name in sizes]
