@@ -15,7 +15,7 @@ from importlib.util import find_spec
 
 from chassis.observe import logs
 from chassis.process import parent_watch
-from chassis.process.server import Server, listen
+from chassis.process.server import Server, bind
 from chassis.process.workers import supervise
 from chassis.settings import ServerSettings, read, settings_of
 
@@ -77,15 +77,15 @@ def main() -> None:
     logs.catch_all()
     # Not uvicorn's own `fd` option: it treats the socket as a Unix socket, so asyncio leaves Nagle's algorithm on, and
     # every answer on a keep-alive connection waits 40 ms until the client acknowledges its headers.
-    listening = [socket.socket(fileno=descriptor) for descriptor in arguments.fd or ()] or listen(settings)
+    sockets = [socket.socket(fileno=descriptor) for descriptor in arguments.fd or ()] or bind(settings)
     if arguments.parent_pipe is not None:
         parent_watch.start(arguments.parent_pipe)
     elif settings.workers > 1:
-        sys.exit(asyncio.run(supervise(arguments.name, settings, listening)))
+        sys.exit(asyncio.run(supervise(arguments.name, settings, sockets)))
     keep_memory()
     server = Server(app, settings, collect_rarely)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after an orderly shutdown
-        server.run(sockets=listening)
+        server.run(sockets=sockets)
     if not server.started:
         sys.exit(STARTUP_FAILED)
 

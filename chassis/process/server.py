@@ -40,26 +40,41 @@ nothing and the buffers in between are full. Then the kernel ends the connection
 most of a long answer, has less time (`ConnectionsState.peer_timeout`)."""
 
 
-def listen(settings: ServerSettings) -> list[socket.socket]:
-    """Sockets that listen on each address of HOST that this machine has, at least one; and on UNIX_SOCKET."""
-    listening: list[socket.socket] = []
+def bind(settings: ServerSettings) -> list[socket.socket]:
+    """Sockets bound to each address of HOST that this machine has, at least one; and on UNIX_SOCKET. The server listens
+    on the addresses when it has started. Until then connections are refused, so that a balancer asks another process."""
+    bound: list[socket.socket] = []
     absent: OSError | None = None
     try:
         addresses = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, address in dict.fromkeys((family, address) for family, _, _, _, address in addresses):
             try:
-                listening.append(socket.create_server(address, family=family, backlog=BACKLOG))
+                bound.append(_bound(family, address))
             except OSError as failure:
                 if failure.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                     raise
                 absent = failure  # as with ::1 on a machine without IPv6, whose hosts file still names it
-        if absent and not listening:
+        if absent and not bound:
             raise absent
     except OSError as failure:
         raise SystemExit(f"{settings.host}:{settings.port} cannot be listened on: {failure.strerror}") from None
     if settings.unix_socket:
-        listening.append(listen_at(settings.unix_socket))
-    return listening
+        bound.append(listen_at(settings.unix_socket))
+    return bound
+
+
+def _bound(family: int, address: tuple[Any, ...]) -> socket.socket:
+    """What `socket.create_server` does, but for `listen`."""
+    one = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        one.bind(address)
+    except OSError:
+        one.close()
+        raise
+    return one
 
 
 def listen_at(path: Path) -> socket.socket:
@@ -110,6 +125,7 @@ class Server(uvicorn.Server):
                 proxy_headers=bool(settings.forwarded_allow_ips),
                 forwarded_allow_ips=settings.forwarded_allow_ips,
                 workers=1,
+                backlog=BACKLOG,
             )
         )
         self.state = self.server_state = ConnectionsState(settings)

@@ -18,12 +18,13 @@ import psutil
 import psycopg
 import pytest
 
-from chassis.process.server import Server
+from chassis.process.server import Server, bind
 from chassis.settings import ServerSettings
 from deploy.local import ROOT, ready
 from deploy.postgres import HOST, free_ports
 from tests import builders
 from tests.applications import Services
+from tests.chassis.peers import LoopbackServer
 from tests.deploy.processes import WAIT_SECONDS, all_end, eventually, family
 from tests.scraped import scrape
 
@@ -48,6 +49,11 @@ class Parent:
 
     def workers(self) -> list[psutil.Process]:
         return [child for child in family(self.process.pid)[1:] if child.status() != psutil.STATUS_ZOMBIE]
+
+    def listens(self) -> bool:
+        """Whether at least one worker has started."""
+        with socket.socket() as client:
+            return client.connect_ex((HOST, self.port)) == 0
 
     def ask(self, stack: ExitStack) -> None:
         """One answered request, whose connection stays open."""
@@ -80,7 +86,7 @@ def running(name: str = "pessoas", **variables: str) -> Generator[Parent]:
 @pytest.fixture
 def parent() -> Iterator[Parent]:
     with running() as parent:
-        eventually(lambda: len(parent.workers()) == WORKERS, lambda: "all workers start")
+        eventually(lambda: len(parent.workers()) == WORKERS and parent.listens(), lambda: "all workers start")
         yield parent
 
 
@@ -184,3 +190,32 @@ async def test_a_worker_that_starts_never_lets_the_others_wait_in_accept() -> No
 
     assert server.started
     assert set(Shared.timeouts) == {0.0}
+
+
+async def test_a_process_that_is_still_starting_refuses_connections_so_that_a_balancer_asks_another() -> None:
+    starting, may_start = asyncio.Event(), asyncio.Event()
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        starting.set()
+        await may_start.wait()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    settings = ServerSettings(host=HOST, port=free_ports())
+    started = asyncio.Event()
+    server = LoopbackServer(lambda: slow, settings, started.set)
+    async with asyncio.timeout(WAIT_SECONDS):
+        serving = asyncio.create_task(server.serve(sockets=bind(settings)))
+        await starting.wait()
+
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(HOST, settings.port)
+        may_start.set()
+        await started.wait()
+        _, writer = await asyncio.open_connection(HOST, settings.port)
+
+        writer.close()
+        server.should_exit = True
+        await serving
