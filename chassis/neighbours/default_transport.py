@@ -10,13 +10,14 @@ import asyncio
 import re
 import ssl
 import time
-from typing import cast
+from collections.abc import Callable
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httptools
 
 from chassis import write_batch
-from chassis.neighbours.resolver import CONNECT_SECONDS
+from chassis.neighbours.resolver import CONNECT_SECONDS, ResolvingLoop
 from chassis.neighbours.transport import (
     MAX_ANSWER_BYTES,
     Answer,
@@ -35,6 +36,9 @@ from chassis.neighbours.transport import (
 IDLE_SECONDS = 30.0
 """A connection that was idle for longer is not used again. The other side closes its own after 75 s."""
 MAX_HEAD_BYTES = 65_536
+SILENT_SECONDS = 1.0
+"""A process that leaves a request without an answer for so long is taken to be frozen or unreachable: a slow one would
+have refused in time. Then the connections to its address are given up."""
 NEVER = float("inf")
 FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
 """A header that says where an answer ends. An answer without one ends when its connection does."""
@@ -53,7 +57,7 @@ class DefaultTransport:
         # a socket has no host name, and every process of ours answers to addresses
         host = "127.0.0.1" if self._socket_path else url.netloc.rpartition("@")[2]
         self._head = f"host: {host}\r\naccept: application/json\r\n"
-        self.pool = Pool(answer_memory)
+        self.pool = Pool(answer_memory, self._avoid)
 
     async def send(
         self,
@@ -92,6 +96,11 @@ class DefaultTransport:
     async def close(self) -> None:
         self.pool.close()
 
+    def _avoid(self, address: Any) -> None:
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, ResolvingLoop) and not self._socket_path:
+            loop.avoid(self._host, self._port, address)
+
     async def _connect(self, seconds: float) -> "OutgoingConnection":
         loop = asyncio.get_running_loop()
         try:
@@ -129,8 +138,10 @@ class Pool:
     answers.
     """
 
-    def __init__(self, answer_memory: AnswerMemory) -> None:
+    def __init__(self, answer_memory: AnswerMemory, avoid: Callable[[Any], None] = lambda _: None) -> None:
+        """`avoid` is told of an address that accepts connections and does not answer."""
         self.answer_memory = answer_memory
+        self._avoid = avoid
         self.open: set[OutgoingConnection] = set()
         self.idle: list[OutgoingConnection] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -146,6 +157,13 @@ class Pool:
                 return connection
             connection.transport.abort()
         return None
+
+    def give_up(self, address: Any) -> None:
+        """Uses no idle connection to this address any more, so that the next request goes to another process."""
+        for connection in self.idle:
+            if connection.address == address:
+                connection.usable = False  # `take_idle` closes it
+        self._avoid(address)
 
     def schedule(self, deadline: float) -> None:
         """Makes sure that an exchange which is still running at `deadline` is ended then."""
@@ -195,6 +213,8 @@ class OutgoingConnection(asyncio.Protocol):
         self._pool = pool
         self._parser = httptools.HttpResponseParser(self)
         self._on_end: OnEnd | None = None
+        self._seconds = 0.0
+        """How long the exchange may take."""
         self._reset()
 
     def _reset(self) -> None:
@@ -211,6 +231,7 @@ class OutgoingConnection(asyncio.Protocol):
         self._on_end = on_end
         self._received_bytes = 0
         """Bytes of the answer that have arrived."""
+        self._seconds = seconds
         self.deadline = deadline = time.monotonic() + seconds
         self._pool.schedule(deadline)
         write_batch.write(self.transport, request)
@@ -242,7 +263,14 @@ class OutgoingConnection(asyncio.Protocol):
                 self.cancel()
             raise
 
+    @property
+    def address(self) -> Any:
+        """The address of the process at the other end."""
+        return self.transport.get_extra_info("peername")
+
     def time_out(self) -> None:
+        if self._seconds >= SILENT_SECONDS and not self._received_bytes:
+            self._pool.give_up(self.address)
         self.fail(AnswerTimeout("no answer in time"))
 
     def fail(self, failure: TransportError) -> None:

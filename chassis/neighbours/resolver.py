@@ -23,7 +23,8 @@ log = logging.getLogger("resolver")
 FRESH_SECONDS = 1.0
 """Older addresses are looked up again when they are next needed, but nobody waits for it."""
 AVOIDED_SECONDS = 30.0
-"""For so many seconds, an address that accepted no connection is tried after the other addresses of its name."""
+"""For so many seconds, an address that accepted no connection, or did not answer, is tried after the other addresses of
+its name."""
 CONNECT_SECONDS = 0.5
 """The time for all addresses of a name together. The last address has no limit of its own: whoever connects must set
 one."""
@@ -75,10 +76,14 @@ class ResolvingLoop(uvloop.Loop):
                 async with asyncio.timeout(None if last else CONNECT_SECONDS / len(addresses)):
                     return await super().create_connection(protocol_factory, *address[4][:2], **options)
             except (OSError, asyncio.CancelledError) as failure:
-                name.avoid(address)
+                name.avoid(address[4])
                 if last or isinstance(failure, asyncio.CancelledError):
                     raise
         raise AssertionError("a name that was found has an address")
+
+    def avoid(self, host: str, port: int, address: Any) -> None:
+        """Tries this address of `host` after its others for a while: it accepts connections and does not answer."""
+        self._name(host, port, type=socket.SOCK_STREAM).avoid(address)
 
     def _name(
         self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
@@ -105,8 +110,8 @@ class ResolvedName:
         """Addresses that are tried last, each until this time."""
 
     async def addresses(self) -> list[Address]:
-        """The addresses in the order in which to try them. Waits only when none were ever found, and then raises what
-        the look-up raised."""
+        """The addresses in the order in which to try them: of those to avoid, first the one that failed longest ago.
+        Waits only when none were ever found, and then raises what the look-up raised."""
         if not self._addresses:
             # Not on the future itself: a caller who gives up must not cancel it for the others.
             await asyncio.wait([self._start_look_up()])
@@ -115,11 +120,11 @@ class ResolvedName:
         elif time.monotonic() > self._fresh_until:
             self._start_look_up()
         now = time.monotonic()
-        return sorted(self._addresses, key=lambda one: self._avoided.get(one[4], 0.0) > now)
+        return sorted(self._addresses, key=lambda one: max(now, self._avoided.get(one[4], 0.0)))
 
-    def avoid(self, address: Address) -> None:
-        """Remembers that this address accepted no connection."""
-        self._avoided[address[4]] = time.monotonic() + AVOIDED_SECONDS
+    def avoid(self, address: Any) -> None:
+        """Remembers that nobody answers at this address: what `connect` takes, without its name."""
+        self._avoided[address] = time.monotonic() + AVOIDED_SECONDS
 
     def _start_look_up(self) -> "asyncio.Future[None]":
         """The look-up that is running; starts one when there is none."""

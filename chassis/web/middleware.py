@@ -10,7 +10,7 @@ import time
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.errors import DeadlineExceeded, NotAcceptable, NotFound, Refusal, RequestTimeout, TooLarge
@@ -107,6 +107,8 @@ class RequestMiddleware:
         except asyncio.CancelledError:
             client_left = True  # the client has hung up, so there is nobody to answer
             raise
+        except ClientDisconnect:
+            client_left = True  # it had hung up before the application asked for the body
         except Exception:
             log.exception("unhandled exception", extra={"method": scope["method"], "path": scope["path"]})
             if not status:

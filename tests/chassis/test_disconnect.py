@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from typing import Any
 
 import httpx2
 import psycopg
@@ -149,6 +151,18 @@ async def test_a_client_that_hangs_up_is_counted_as_none_and_logged_as_499(
         assert [await counted("none"), await counted("4xx")] == [before[0] + 1, before[1]]
     lines = logged()
     assert [(line["message"], line["status"]) for line in lines] == [("GET /api/pessoas/1/", 499)]
+
+
+async def test_a_client_that_hung_up_before_its_body_was_read_is_no_fault_of_ours(
+    service: ServedApplication, logged: Logged, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "http")
+    with socket.create_connection(("127.0.0.1", service.port)) as client:  # the server runs in this thread, so later
+        client.sendall(raw("POST", "/api/pessoas/", {"nome_pessoa": "Cida"}))
+
+    lines = list[dict[str, Any]]()
+    await until(lambda: lines.extend(logged()) or bool(lines), "the request is logged")
+    assert [(line["message"], line["status"]) for line in lines] == [("POST /api/pessoas/", 499)]
 
 
 @pytest.mark.parametrize(

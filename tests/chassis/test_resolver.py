@@ -20,13 +20,14 @@ from valkey.asyncio import Valkey
 from valkey.exceptions import ValkeyError
 
 from chassis.neighbours import resolver
-from chassis.neighbours.default_transport import DefaultTransport
+from chassis.neighbours.default_transport import SILENT_SECONDS, DefaultTransport
 from chassis.neighbours.resolver import ResolvingLoop
-from chassis.neighbours.transport import AnswerMemory, ConnectFailed, OutgoingRequest
+from chassis.neighbours.transport import AnswerMemory, AnswerTimeout, ConnectFailed, OutgoingRequest
 from deploy.postgres import Cluster
 from tests.chassis.peers import until, with_more_addresses
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"
+KEPT = OK.replace(b"connection: close\r\n", b"")
 MUTE = "mute.test"
 
 
@@ -74,8 +75,8 @@ async def listening(address: str = "127.0.0.1", port: int = 0) -> AsyncGenerator
         yield server.sockets[0].getsockname()[1]
 
 
-async def ask(transport: DefaultTransport) -> int:
-    return (await transport.send(OutgoingRequest("GET", "/"), "", seconds=30, repeatable=True)).status
+async def ask(transport: DefaultTransport, seconds: float = 30) -> int:
+    return (await transport.send(OutgoingRequest("GET", "/"), "", seconds=seconds, repeatable=True)).status
 
 
 def transport_to(name: str, port: int) -> DefaultTransport:
@@ -193,6 +194,60 @@ def test_the_next_address_is_tried_where_one_takes_no_connection_and_comes_first
             loop = asyncio.get_running_loop()
             found = await loop.getaddrinfo("good.test", port, type=socket.SOCK_STREAM)
             assert [one[4][0] for one in found] == ["127.0.0.1", "127.0.0.2"]
+
+    names.run(test)
+
+
+@with_more_addresses
+def test_a_process_that_takes_connections_and_does_not_answer_costs_one_request_and_no_more() -> None:
+    names = NameServer("127.0.0.2", "127.0.0.1")
+
+    async def test() -> None:
+        async with listening() as port:
+            with socket.create_server(("127.0.0.2", port)):  # nobody accepts, as when the process is frozen
+                on = transport_to("good.test", port)
+                with pytest.raises(AnswerTimeout):
+                    await ask(on, 1.5 * SILENT_SECONDS)
+                assert [await ask(on) for _ in range(3)] == [200] * 3
+
+    names.run(test)
+
+
+@with_more_addresses
+def test_idle_connections_to_a_process_that_does_not_answer_any_more_are_not_used_again() -> None:
+    names, asked = NameServer("127.0.0.2", "127.0.0.1"), list[bytes]()
+
+    async def freezes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answers the first request of each connection, and no more."""
+        asked.append(await reader.read(65536))
+        writer.write(KEPT)
+        while more := await reader.read(65536):
+            asked.append(more)
+        writer.close()
+
+    async def test() -> None:
+        async with listening() as port, await asyncio.start_server(freezes, "127.0.0.2", port):
+            on = transport_to("good.test", port)
+            assert await asyncio.gather(ask(on), ask(on)) == [200, 200]
+            with pytest.raises(AnswerTimeout):
+                await ask(on, 1.5 * SILENT_SECONDS)
+            assert await ask(on) == 200
+            await on.close()
+
+    names.run(test)
+    assert len(asked) == 3, "the other idle connection was used"
+
+
+def test_of_two_addresses_that_failed_the_one_that_failed_longer_ago_is_tried_first() -> None:
+    names = NameServer("127.0.0.2", "127.0.0.3", "127.0.0.4")
+
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, ResolvingLoop)
+        for failed in ("127.0.0.3", "127.0.0.2"):
+            loop.avoid("good.test", 80, (failed, 80))
+        found = await loop.getaddrinfo("good.test", 80, type=socket.SOCK_STREAM)
+        assert [one[4][0] for one in found] == ["127.0.0.4", "127.0.0.3", "127.0.0.2"]
 
     names.run(test)
 
