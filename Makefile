@@ -8,7 +8,7 @@ IN_PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 BEHIND_A_POOLER := catalogo pessoas servicos solicitacoes feed $(addprefix chassis/test_,crud.py idempotency.py pages.py conditional.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run restart token psql backup restore upgrade-database new-password test test-system test-pooler check check-kubernetes bench bench-rest bench-gateway bench-system bench-live format plan service render pictures fuzz fuzz-rest fuzz-plans faults ha-test check-cache attack migration sbom release release-notes peers ready
+.PHONY: help setup run restart token psql backup restore upgrade-database new-password test test-system test-pooler check check-kubernetes bench bench-rest bench-gateway bench-system bench-live bench-partitions format plan service render pictures fuzz fuzz-rest fuzz-plans faults ha-test check-cache scale-test attack migration sbom release release-notes peers ready
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -112,6 +112,9 @@ ha-test: setup ## Take the primary of a replicated PostgreSQL away under writes,
 
 check-cache: setup ## Try to get a wrong row out of gateways that keep rows (ARGS="--seconds 600 --runs 10 --workers 2" BUG=fill)
 	$(RUN) -m tests.cache_checker $(ARGS)
+
+scale-test: setup ## Kill, freeze and restart processes of a system with several of each, 12 minutes (ARGS="--only frozen" or ARGS=--write)
+	$(RUN) -m tests.scale $(ARGS)
 
 attack: setup ## Attack the running system, and measure how it slows others down (7 minutes; ARGS=--write)
 	$(RUN) -m tests.attacks $(ARGS)

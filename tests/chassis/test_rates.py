@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import signal
-import subprocess
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -32,15 +30,13 @@ from chassis.identity.rates import (
 from deploy.postgres import free_ports
 from tests.applications import Applications, Services
 from tests.chassis.peers import serving, until
-from tests.deploy.processes import WAIT_SECONDS
 from tests.issuer import Issuer, bearer
 from tests.resources import PESSOAS
+from tests.store import Store, with_a_store
 
 pytestmark = pytest.mark.usefixtures("early_in_a_minute")
 
 MOST = 3
-STORE = next(filter(None, map(shutil.which, ("valkey-server", "redis-server"))), None)
-with_a_store = pytest.mark.skipif(STORE is None, reason="needs the program valkey-server or redis-server")
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -231,26 +227,6 @@ def test_who_waits_as_told_finds_room_and_who_waits_less_does_not(
 
     assert room_after(wait, 1e-6)
     assert wait == 1 or not room_after(wait - 1, -1e-6)
-
-
-class Store:
-    """A Redis or Valkey that can be stopped, killed and started again."""
-
-    def __init__(self) -> None:
-        self.port = free_ports()
-        self.url = f"redis://127.0.0.1:{self.port}"
-        self.start()
-
-    def start(self) -> None:
-        assert STORE
-        self.process = subprocess.Popen(
-            [STORE, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
-            stdout=subprocess.DEVNULL,
-        )
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(WAIT_SECONDS)
 
 
 @pytest.fixture

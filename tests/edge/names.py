@@ -13,7 +13,7 @@ from typing import Self
 from deploy.postgres import HOST
 
 OF_PROCESSES = """
-import json, os, socket
+import json, os, random, socket
 from socket import getaddrinfo as ask
 
 names = json.loads(os.environ["ADDRESSES_OF_NAMES"])
@@ -21,7 +21,9 @@ names = json.loads(os.environ["ADDRESSES_OF_NAMES"])
 def look_up(host, *arguments, **options):
     if isinstance(host, bytes):
         host = host.decode()
-    return [found for one in names.get(host, [host]) for found in ask(one, *arguments, **options)]
+    addresses = names.get(host, [host])
+    in_any_order = random.sample(addresses, len(addresses))
+    return [found for one in in_any_order for found in ask(one, *arguments, **options)]
 
 socket.getaddrinfo = look_up
 """

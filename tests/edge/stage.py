@@ -10,7 +10,7 @@ import signal
 import ssl
 import subprocess
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,10 @@ NAMES = {
     for process in topology.PROCESSES
 }
 """Where the processes of each name listen, each on the port of its name."""
+NOTHING: Mapping[str, str] = {}
 CALLERS = ("127.0.0.2", "127.0.0.3")
 """Addresses from which a client may call."""
+LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
 RATE = 1_000_000
 """Cost, or requests, of one caller in a minute: never reached, and each answer says what is left of it."""
 
@@ -45,6 +47,8 @@ class Replica:
 
     def __init__(self, process: topology.Process, address: str, variables: Mapping[str, str]) -> None:
         self.name, self.address, self.port = process.name, address, process.port
+        self.lives: list[list[str]] = []
+        """What it has said, each time that it was started."""
         self._environment = os.environ | variables | {"HOST": address, "PORT": str(process.port)}
         self.start()
 
@@ -56,9 +60,15 @@ class Replica:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,  # Linux gives each session a share of the CPU, as an engine gives each container
         )
         assert self.process.stdout
-        self.said = Listener(self.process.stdout).said
+        self.lives.append(Listener(self.process.stdout).said)
+
+    @property
+    def said(self) -> list[str]:
+        """What it has said since it was started."""
+        return self.lives[-1]
 
     def is_ready(self) -> bool:
         try:
@@ -80,6 +90,15 @@ class Replica:
     def lines(self) -> list[dict[str, Any]]:
         """What it has logged since it was started."""
         return [json.loads(line) for line in self.said if line.startswith("{")]
+
+    @contextlib.contextmanager
+    def frozen(self) -> Generator[None]:
+        """SIGSTOP, and SIGCONT in the end. Meanwhile the kernel takes connections for it, but nothing is answered."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
@@ -104,10 +123,12 @@ class Edge:
         self.metrics_url = f"http://localhost:{metrics}"
         self._trust = ssl.create_default_context(cafile=str(authority))
 
-    def client(self, address: str = CALLERS[0], **options: Any) -> httpx2.AsyncClient:
+    def client(
+        self, address: str = CALLERS[0], timeout: float = WAIT_SECONDS, limits: httpx2.Limits = LIMITS
+    ) -> httpx2.AsyncClient:
         """A client that calls from this address and trusts the edge's own authority."""
-        transport = httpx2.AsyncHTTPTransport(verify=self._trust, local_address=address)
-        return httpx2.AsyncClient(transport=transport, base_url=self.url, timeout=WAIT_SECONDS, **options)
+        transport = httpx2.AsyncHTTPTransport(verify=self._trust, local_address=address, limits=limits)
+        return httpx2.AsyncClient(transport=transport, base_url=self.url, timeout=timeout)
 
     def socket(self, origin: str | None) -> connect:
         """A WebSocket for GraphQL, opened by a page of this origin, or by a program."""
@@ -119,19 +140,26 @@ class Edge:
 
 
 @contextlib.contextmanager
-def running(folder: Path, databases: Mapping[str, str], **of_gateways: str) -> Generator[Edge]:
-    """Starts everything, the gateways with further variables."""
+def running(
+    folder: Path,
+    databases: Mapping[str, str],
+    names: Mapping[str, Sequence[str]] = NAMES,
+    everywhere: Mapping[str, str] = NOTHING,
+    **of_gateways: str,
+) -> Generator[Edge]:
+    """Starts everything, all processes and the gateways with further variables."""
     told = told_to_processes(folder)
     common = {
-        "ADDRESSES_OF_NAMES": json.dumps(NAMES),
+        "ADDRESSES_OF_NAMES": json.dumps(names),
         "PYTHONPATH": str(told),
         "FORWARDED_ALLOW_IPS": HOST,  # whoever calls from loopback without choosing an address
         "RATE_LIMIT": str(RATE),
         "API_RATE_LIMIT": str(RATE),
         "MAX_CONCURRENCY_PER_ADDRESS": "192",
+        **everywhere,
     }
     with contextlib.ExitStack() as stack:
-        name_server = stack.enter_context(NameServer(NAMES))
+        name_server = stack.enter_context(NameServer(names))
         replicas: dict[str, list[Replica]] = {}
         for process in topology.PROCESSES:
             variables = {
@@ -142,7 +170,7 @@ def running(folder: Path, databases: Mapping[str, str], **of_gateways: str) -> G
                 variables |= of_gateways
             if process.owns_database:
                 variables["DATABASE_URL"] = databases[process.name]
-            replicas[process.name] = [Replica(process, address, variables) for address in NAMES[process.name]]
+            replicas[process.name] = [Replica(process, address, variables) for address in names[process.name]]
             for replica in replicas[process.name]:
                 stack.callback(replica.kill)
         for replica in (one for found in replicas.values() for one in found):
@@ -162,7 +190,14 @@ def caddy(folder: Path, resolver: str, replicas: dict[str, list[Replica]]) -> Ge
         "EDGE_RESOLVER": resolver,
     }
     command = [str(CADDY), "run", "--adapter", "caddyfile", "--config", str(CADDYFILE)]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
     assert process.stdout
     said = Listener(process.stdout).said
     try:

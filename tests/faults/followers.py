@@ -22,6 +22,8 @@ PATIENCE = WAIT + 10.0
 """Seconds without any byte after which a follower connects again."""
 PAUSE = 0.1
 PATH = "/api/changes/"
+AWAY = (502, 503, 504)
+"""What a follower may be answered while a process is away; a 502 comes from a balancer."""
 UNNUMBERED = "SELECT count(*) FROM change WHERE seq IS NULL"
 KEPT = "SELECT seq, kind, entity, op FROM change WHERE seq > %s ORDER BY seq"
 Change = tuple[int, str, int, str]
@@ -70,7 +72,7 @@ class Follower:
     async def _refused(self, answer: httpx2.Response) -> bool:
         if answer.status_code == 200:
             return False
-        if answer.status_code not in (503, 504):
+        if answer.status_code not in AWAY:
             self.refused.append(f"{answer.status_code} {(await answer.aread())[:300].decode(errors='replace')}")
         await asyncio.sleep(PAUSE)
         return True
@@ -141,9 +143,9 @@ class Followers:
         self._members, self._urls = members, urls
 
     @contextlib.asynccontextmanager
-    async def following(self) -> AsyncGenerator[None]:
+    async def following(self, client: httpx2.AsyncClient | None = None) -> AsyncGenerator[None]:
         """They follow until this context ends, and what was committed before its end is told to them."""
-        async with httpx2.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
+        async with client or httpx2.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
             await asyncio.gather(*(one.begin(client) for one in self._members))
             tasks = [asyncio.create_task(one.follow(client)) for one in self._members]
             try:

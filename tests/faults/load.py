@@ -9,13 +9,13 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Awaitable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any
 
 import httpx2
 
-from deploy.postgres import HOST
 from tests.faults.journal import Journal, Write
 from tests.faults.reads import Read
 from tests.faults.verdict import Answer, Fault, Verdict
@@ -26,6 +26,7 @@ PATIENCE = 15.0
 """Seconds after which a client hangs up."""
 PERSISTENCE = 30.0
 """Seconds for which a client keeps trying a write."""
+LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
 CLEAN = 1.0
 """The system has recovered when for this many seconds no request fails."""
 
@@ -35,36 +36,42 @@ class Record:
     """One request: when it was sent, and when and how it ended."""
 
     sent: float
+    what: str
+    read: bool
     ended: float | None = None
+    status: int | None = None
+    """None: there was no answer."""
     verdict: Verdict = field(default_factory=Verdict)
 
 
 class Load:
-    """`rate` requests a second, reads and writes in turn, to the processes at `ports`.
+    """`rate` requests a second to the processes at `urls`; every `writes_every`th is a write. `clients` send in turn.
 
     An answer that comes `slack` seconds after the deadline is wrong.
     """
 
     def __init__(
         self,
-        ports: Mapping[str, int],
+        urls: Mapping[str, str],
         reads: Iterator[Read],
         journal: Journal,
         fault: Fault,
         *,
         rate: float,
         slack: float,
+        writes_every: int = 2,
+        clients: Sequence[httpx2.AsyncClient] = (),
     ) -> None:
         self.records: list[Record] = []
         self.gave_up = 0
         self.acknowledged = 0
         self.retried = 0
-        self._ports, self._rate, self._latest = ports, rate, DEADLINE + slack
+        self._urls, self._rate, self._latest = urls, rate, DEADLINE + slack
         self._fault, self._journal = fault, journal
         self._reads, self._writes = reads, journal.writes()
-        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=100)
-        self._http = httpx2.AsyncClient(trust_env=False, timeout=PATIENCE, limits=limits)
-        self._turn = 0
+        self._clients = clients or (httpx2.AsyncClient(trust_env=False, timeout=PATIENCE, limits=LIMITS),)
+        self._in_turn = cycle(self._clients)
+        self._writes_every, self._turn = writes_every, 0
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def run_while(self, work: Awaitable[Any]) -> None:
@@ -73,7 +80,8 @@ class Load:
         due = time.monotonic()
         try:
             while not working.done():
-                self._begin(self._read(next(self._reads)) if self._turn % 2 else self.write(next(self._writes)))
+                writes = self._turn % self._writes_every == 0
+                self._begin(self.write(next(self._writes)) if writes else self._read(next(self._reads)))
                 self._turn += 1
                 due += 1 / self._rate
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
@@ -83,7 +91,8 @@ class Load:
             working.cancel()
             for task in self._under_way:
                 task.cancel()
-            await self._http.aclose()
+            for client in self._clients:
+                await client.aclose()
 
     def recovered(self, cause_ended: float) -> float | None:
         """Seconds from the cause's end to the first second in which no request fails; None if there is none yet."""
@@ -100,7 +109,8 @@ class Load:
         task.add_done_callback(self._under_way.discard)
 
     async def _read(self, read: Read) -> None:
-        answer, record = await self._send(read.process, read.method, read.path, read.body, {})
+        record = self._record(read.path, read=True)
+        answer = await self._send(record, read.process, read.method, read.path, read.body, {})
         excused = Fault(down=self._fault.down) if self._fault.reads_go_on else self._fault
         self._judged(read.process, record, read.judge(answer, excused))
 
@@ -111,7 +121,8 @@ class Load:
         headers = {"Idempotency-Key": write.key, "Prefer": "return=representation"}
         while True:
             write.attempts += 1
-            answer, record = await self._send(write.process, write.method, write.path, write.body, headers)
+            record = self._record(write.path, read=False)
+            answer = await self._send(record, write.process, write.method, write.path, write.body, headers)
             self._judged(write.process, record, write.judge(answer, self._fault))
             if write.acknowledged or record.verdict.wrong or time.monotonic() > until:
                 break
@@ -122,21 +133,24 @@ class Load:
         self.retried += write.attempts > 1
         self._journal.settled(write)
 
-    async def _send(
-        self, process: str, method: str, path: str, body: Any, headers: dict[str, str]
-    ) -> tuple[Answer, Record]:
-        record = Record(time.monotonic())
+    def _record(self, what: str, *, read: bool) -> Record:
+        record = Record(time.monotonic(), what, read)
         self.records.append(record)
+        return record
+
+    async def _send(
+        self, record: Record, process: str, method: str, path: str, body: Any, headers: dict[str, str]
+    ) -> Answer:
         content = None if body is None else json.dumps(body)
         headers = headers | ({} if body is None else {"Content-Type": "application/json"})
-        url = f"http://{HOST}:{self._ports[process]}{path}"
+        url = f"{self._urls[process]}{path}"
         try:
-            response = await self._http.request(method, url, content=content, headers=headers)
+            response = await next(self._in_turn).request(method, url, content=content, headers=headers)
             answer = Answer(response.status_code, response.content)
         except httpx2.TransportError as failure:
             answer = Answer(None, b"", repr(failure))
-        record.ended = time.monotonic()
-        return answer, record
+        record.ended, record.status = time.monotonic(), answer.status
+        return answer
 
     def _judged(self, process: str, record: Record, verdict: Verdict) -> None:
         assert record.ended

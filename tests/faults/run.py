@@ -6,6 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 
+from deploy.postgres import HOST
 from tests.faults.followers import Followers, feed_followers
 from tests.faults.live import live_clients
 from tests.faults.load import Load
@@ -64,7 +65,8 @@ async def run(stage: Stage, scenario: Scenario, *, rate: float, slack: float) ->
     ports = {name: stage.port(name) for name in PROCESSES}
     if scenario.far:
         ports["gateway"] = stage.far_gateway
-    load = Load(ports, stage.reads, stage.journal, scenario.fault, rate=rate, slack=slack)
+    urls = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
+    load = Load(urls, stage.reads, stage.journal, scenario.fault, rate=rate, slack=slack)
     followers = Followers(feed_followers({name: tunnel.port for name, tunnel in stage.tunnels.items()}), stage.urls)
     gateway = stage.far_tunnel if scenario.far else stage.gateway_tunnel
     live = Followers(live_clients(gateway.port, ports["gateway"], stage.live), stage.urls)

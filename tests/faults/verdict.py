@@ -27,6 +27,8 @@ class Fault:
     """Only writes are affected."""
     overdue: bool = False
     """The gateway is stopped for longer than a request may take, so requests under way in it may time out."""
+    balanced: bool = False
+    """A balancer answers for a process that is away, by a 502 too."""
     drains: bool = False
     """Processes are told to stop, and then answer that they are not ready."""
 
@@ -69,7 +71,7 @@ def judged(process: str, answer: Answer, fault: Fault, well: Callable[[Any], Ver
         found = answer.json
     except ValueError:
         return Verdict(wrong=[f"{process}: {answer.status} is no JSON: {answer.body[:200]!r}"])
-    if answer.status in (503, 504):
+    if answer.status in (503, 504) or (fault.balanced and answer.status == 502):
         culprit = found.get("service", process)
         if found.get("code") in CODES and culprit in fault.hurts:
             return Verdict(unavailable=True)
