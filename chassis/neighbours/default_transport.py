@@ -158,7 +158,7 @@ class Pool:
             connection.transport.abort()
         return None
 
-    def give_up(self, address: Any) -> None:
+    def drop_address(self, address: Any) -> None:
         """Uses no idle connection to this address any more, so that the next request goes to another process."""
         for connection in self.idle:
             if connection.address == address:
@@ -270,7 +270,7 @@ class OutgoingConnection(asyncio.Protocol):
 
     def time_out(self) -> None:
         if self._seconds >= SILENT_SECONDS and not self._received_bytes:
-            self._pool.give_up(self.address)
+            self._pool.drop_address(self.address)
         self.fail(AnswerTimeout("no answer in time"))
 
     def fail(self, failure: TransportError) -> None:
