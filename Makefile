@@ -79,6 +79,9 @@ bench-gateway: peers ## Measure the gateway against its peers, 15 minutes (BASE=
 bench-system: peers ## Measure the whole system per Painel, beside the same services behind others, 9 minutes (ARGS="--only off,warm --rows 100" or ARGS=--write)
 	$(RUN) -m bench.system $(ARGS)
 
+bench-partitions: setup ## Measure 10,000,000 rows in 1, 10 and 100 partitions, 10 minutes, 6 GB of disk (ARGS=--write)
+	$(RUN) -m bench.partitions $(ARGS)
+
 bench-live: peers ## Measure live queries beside their peers, 20 minutes (ARGS="--only ours,ours-sse --parts late --rates 100")
 	$(RUN) -m bench.live $(ARGS)
 

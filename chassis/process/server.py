@@ -42,7 +42,7 @@ most of a long answer, has less time (`ConnectionsState.peer_timeout`)."""
 
 def bind(settings: ServerSettings) -> list[socket.socket]:
     """Sockets bound to each address of HOST that this machine has, at least one; and on UNIX_SOCKET. The server listens
-    on the addresses when it has started. Until then connections are refused, so that a balancer asks another process."""
+    on the addresses when it has started. Until then connections are refused, so that a balancer asks another."""
     bound: list[socket.socket] = []
     absent: OSError | None = None
     try:
