@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from chassis.errors import Unavailable
 from chassis.neighbours.remote import Remote
 from chassis.neighbours.spans import described
-from chassis.process.server import Server, listen
+from chassis.process.server import Server, bind
 from chassis.settings import NeighbourSettings, ServerSettings
 from deploy.postgres import free_ports
 from tests.chassis.peers import LoopbackServer, until
@@ -53,7 +53,7 @@ def settings(tmp_path: Path) -> ServerSettings:
 async def test_a_process_answers_at_its_path_and_at_its_port(settings: ServerSettings) -> None:
     by_path, by_port = f"unix:{settings.unix_socket}", f"http://127.0.0.1:{settings.port}"
     async with (
-        serving(listen(settings), settings),
+        serving(bind(settings), settings),
         Remote("pessoas", by_path) as near,
         Remote("pessoas", by_port) as far,
     ):
@@ -65,7 +65,7 @@ async def test_a_process_answers_at_its_path_and_at_its_port(settings: ServerSet
 async def test_a_proxy_and_http_2_are_not_for_a_socket(settings: ServerSettings) -> None:
     asked = NeighbourSettings(neighbour_proxy="http://127.0.0.1:9", neighbour_http="2", auth_mode="off")
     async with (
-        serving(listen(settings), settings),
+        serving(bind(settings), settings),
         Remote("pessoas", f"unix:{settings.unix_socket}", asked) as near,
     ):
         assert await near.read("/", bytes) == b'"127.0.0.1"'
@@ -73,7 +73,7 @@ async def test_a_proxy_and_http_2_are_not_for_a_socket(settings: ServerSettings)
 
 async def test_who_calls_by_the_socket_is_one_peer_with_half_of_the_connections(settings: ServerSettings) -> None:
     few = settings.model_copy(update={"max_connections": 2})
-    async with serving(listen(few), few) as server:
+    async with serving(bind(few), few) as server:
         writers = [(await asyncio.open_unix_connection(str(few.unix_socket)))[1] for _ in range(2)]
         await until(lambda: len(server.server_state.connections) == 1, "the second connection is refused")
         for writer in writers:
@@ -87,7 +87,7 @@ async def test_a_socket_that_nobody_serves_is_a_neighbour_that_is_away(tmp_path:
 
 
 async def test_a_process_that_ends_leaves_the_path_to_the_next_one_on_the_same_socket(settings: ServerSettings) -> None:
-    listening = listen(settings)
+    listening = bind(settings)
     kept = [one.dup() for one in listening]
     async with Remote("pessoas", f"unix:{settings.unix_socket}") as near, serving(kept, settings):
         async with serving(listening, settings):
@@ -96,27 +96,27 @@ async def test_a_process_that_ends_leaves_the_path_to_the_next_one_on_the_same_s
 
 
 def test_a_socket_that_a_killed_process_has_left_is_replaced(settings: ServerSettings) -> None:
-    for one in listen(settings):
+    for one in bind(settings):
         one.close()
 
-    for one in listen(settings):
+    for one in bind(settings):
         one.close()
 
 
 def test_a_path_that_is_in_use_is_refused(settings: ServerSettings) -> None:
     assert settings.unix_socket
-    in_use = listen(settings)
+    in_use = bind(settings)
     other = settings.model_copy(update={"port": free_ports()})
 
     with pytest.raises(SystemExit, match=f"{settings.unix_socket} cannot be listened on: Address already in use"):
-        listen(other)
+        bind(other)
 
     for one in in_use:
         one.close()
     settings.unix_socket.unlink()
     settings.unix_socket.write_text("a file")
     with pytest.raises(SystemExit, match="cannot be listened on: Address already in use"):
-        listen(other)
+        bind(other)
     assert settings.unix_socket.read_text() == "a file"
 
 
