@@ -138,9 +138,8 @@ class Server(uvicorn.Server):
             # blocking mode again for a moment. Another process that accepts from this socket could then wait in
             # `accept` for the next client, and answer nobody meanwhile.
             one.setblocking(False)
-            if (
-                sys.platform == "linux" and one.family != socket.AF_UNIX
-            ):  # connections inherit it; elsewhere there is nothing like it
+            if sys.platform == "linux" and one.family != socket.AF_UNIX:
+                # Connections inherit it. On other systems there is nothing like it.
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(STALLED_SECONDS * 1000))
         by_network = [one for one in sockets if one.family != socket.AF_UNIX]
         await super().startup([one.dup() for one in by_network for _ in range(ACCEPTS_PER_TURN)])
