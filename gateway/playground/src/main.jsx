@@ -35,7 +35,7 @@ const send = createGraphiQLFetcher({
 });
 
 function execute(request, options) {
-  if (!isSubscription(options?.documentAST, request.operationName)) return send(request, options);
+  if (!isSubscription(request)) return send(request, options);
   return subscribed(request, withToken(options.headers));
 }
 
