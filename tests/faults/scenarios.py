@@ -251,9 +251,11 @@ async def refused(stage: Stage, seconds: float = 4) -> None:
     async def flap(one: Proxy) -> None:
         until_when = time.monotonic() + seconds
         while time.monotonic() < until_when:
-            await one.close()
-            await asyncio.sleep(0.02)
-            await one.listen()
+            try:
+                await one.close()
+                await asyncio.sleep(0.02)
+            finally:  # whoever runs the scenario may end it early
+                await one.listen()
             await asyncio.sleep(0.18)
 
     before = stage.spoiled

@@ -1,16 +1,6 @@
 // Subscriptions, over a WebSocket. The page shows each event in the place of the last one.
-import { getOperationAST, parse } from 'graphql';
 import { createClient } from 'graphql-ws/client';
 import { follow } from './following.js';
-
-/** By the text itself: GraphiQL's own parsed document comes a moment later than what is typed, or than another tab. */
-export function isSubscription({ query, operationName }) {
-  try {
-    return getOperationAST(parse(query), operationName)?.operation === 'subscription';
-  } catch {
-    return false; // a syntax error, which the gateway explains
-  }
-}
 
 /** What GraphiQL listens to. Each subscription has a socket of its own, since each tab may have its own token. */
 export function subscribed(request, headers) {

@@ -8,7 +8,8 @@ import 'graphiql/style.css';
 import { useGraphiQLActions } from '@graphiql/react';
 import { createRoot } from 'react-dom/client';
 import { observed } from './exchange.js';
-import { isSubscription, subscribed } from './live.js';
+import { subscribed } from './live.js';
+import { meant } from './operation.js';
 import './page.css';
 import { Figures, PLAN_PLUGIN, SchemaButton, ShareButton, sharedOperation } from './tools.jsx';
 
@@ -34,9 +35,9 @@ const send = createGraphiQLFetcher({
   fetch: observed((url, init) => fetch(url, { ...init, headers: withToken(init.headers) })),
 });
 
-function execute(request, options) {
-  if (!isSubscription(request)) return send(request, options);
-  return subscribed(request, withToken(options.headers));
+function execute(typed, options) {
+  const { request, kind } = meant(typed);
+  return kind === 'subscription' ? subscribed(request, withToken(options.headers)) : send(request, options);
 }
 
 function TokenField() {
