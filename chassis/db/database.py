@@ -480,7 +480,8 @@ async def _run(
         raise TooSlow(TOO_SLOW) from failure
     except (errors.DeadlockDetected, errors.SerializationFailure) as failure:
         raise _DeadlockError from failure
-    except errors.ReadOnlySqlTransaction as failure:
+    except (errors.ReadOnlySqlTransaction, errors.InvalidSqlStatementName) as failure:
+        # A standby now; or a statement whose preparation was lost with a pipeline that failed. Either would fail again.
         await connection.close()
         raise _ConnectionLostError(timed_out=False) from failure
     except psycopg.OperationalError as failure:
