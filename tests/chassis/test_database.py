@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -497,6 +497,31 @@ async def test_a_connection_to_what_has_become_a_standby_is_left_and_the_write_d
         await database.close()
 
     assert alone == together == [("Ana",)]
+
+
+async def test_a_statement_that_was_to_be_prepared_when_another_failed_is_done_all_the_same(server: Cluster) -> None:
+    """psycopg then counts it as prepared, which it is not: each later use on that connection would fail."""
+    database = Database(
+        DatabaseSettings.model_validate({"database_url": server.url("pessoas"), "database_pool_size": 1})
+    )
+    await database.open()
+
+    def dividing_by(number: int) -> Callable[[Transaction], Awaitable[list[tuple[int]]]]:
+        async def work(transaction: Transaction) -> list[tuple[int]]:
+            transaction.with_next("SELECT 1 / %s", [number])
+            return await transaction.fetch("SELECT 42", ())
+
+        return work
+
+    try:
+        for number in (0, *[1] * 5, 0):  # the last is the one in which it is to be prepared
+            with suppress(psycopg.errors.DivisionByZero):
+                await database.transaction(dividing_by(number))
+        alone, together = await database.fetch("SELECT 42", ()), await database.transaction(dividing_by(1))
+    finally:
+        await database.close()
+
+    assert alone == together == [(42,)]
 
 
 WAITING_FOR_THE_STANDBY = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND usename = 'pessoas'"
