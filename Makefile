@@ -116,7 +116,7 @@ ha-test: setup ## Take the primary of a replicated PostgreSQL away under writes,
 check-cache: setup ## Try to get a wrong row out of gateways that keep rows (ARGS="--seconds 600 --runs 10 --workers 2" BUG=fill)
 	$(RUN) -m tests.cache_checker $(ARGS)
 
-scale-test: setup ## Kill, freeze and restart processes of a system with several of each, 12 minutes (ARGS="--only frozen" or ARGS=--write)
+scale-test: setup ## Kill, freeze and restart processes of a system with several of each, 12 minutes (needs Valkey or Redis; ARGS="--only frozen" or ARGS=--write)
 	$(RUN) -m tests.scale $(ARGS)
 
 attack: setup ## Attack the running system, and measure how it slows others down (7 minutes; ARGS=--write)

@@ -1,9 +1,13 @@
-"""Helpers that check that processes have ended, and that wait for something with a time limit."""
+"""Helpers that freeze processes, check that they have ended, and wait for something with a time limit."""
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from typing import Any
 
 import psutil
 
@@ -17,6 +21,16 @@ def eventually(condition: Callable[[], bool], what: Callable[[], str]) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"not in {WAIT_SECONDS} s: {what()}"
         time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def frozen(process: subprocess.Popen[Any]) -> Generator[None]:
+    """SIGSTOP, and SIGCONT in the end. Meanwhile the kernel takes connections for it, but nothing is answered."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
 
 
 def has_ended(process: psutil.Process) -> bool:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -91,15 +92,6 @@ class Replica:
         """What it has logged since it was started."""
         return [json.loads(line) for line in self.said if line.startswith("{")]
 
-    @contextlib.contextmanager
-    def frozen(self) -> Generator[None]:
-        """SIGSTOP, and SIGCONT in the end. Meanwhile the kernel takes connections for it, but nothing is answered."""
-        self.process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self.process.send_signal(signal.SIGCONT)
-
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(WAIT_SECONDS)
@@ -117,8 +109,10 @@ class Replica:
 class Edge:
     """The running edge and the processes behind it."""
 
-    def __init__(self, replicas: dict[str, list[Replica]], https: int, metrics: int, authority: Path) -> None:
-        self.replicas = replicas
+    def __init__(
+        self, replicas: dict[str, list[Replica]], resolver: str, https: int, metrics: int, authority: Path
+    ) -> None:
+        self.replicas, self.resolver = replicas, resolver
         self.url = f"https://localhost:{https}"
         self.metrics_url = f"http://localhost:{metrics}"
         self._trust = ssl.create_default_context(cafile=str(authority))
@@ -148,6 +142,11 @@ def running(
     **of_gateways: str,
 ) -> Generator[Edge]:
     """Starts everything, all processes and the gateways with further variables."""
+    for process in topology.PROCESSES:
+        for address in names[process.name]:
+            with socket.socket() as probe:
+                taken = probe.connect_ex((address, process.port)) == 0
+            assert not taken, f"{address}:{process.port} is taken: is there another run of these tests?"
     told = told_to_processes(folder)
     common = {
         "ADDRESSES_OF_NAMES": json.dumps(names),
@@ -179,7 +178,9 @@ def running(
 
 
 @contextlib.contextmanager
-def caddy(folder: Path, resolver: str, replicas: dict[str, list[Replica]]) -> Generator[Edge]:
+def caddy(
+    folder: Path, resolver: str, replicas: dict[str, list[Replica]], caddyfile: Path = CADDYFILE
+) -> Generator[Edge]:
     http = free_ports(3)
     environment = os.environ | {
         "XDG_DATA_HOME": str(folder),
@@ -189,7 +190,7 @@ def caddy(folder: Path, resolver: str, replicas: dict[str, list[Replica]]) -> Ge
         "EDGE_METRICS_PORT": str(http + 2),
         "EDGE_RESOLVER": resolver,
     }
-    command = [str(CADDY), "run", "--adapter", "caddyfile", "--config", str(CADDYFILE)]
+    command = [str(CADDY), "run", "--adapter", "caddyfile", "--config", str(caddyfile)]
     process = subprocess.Popen(
         command,
         env=environment,
@@ -206,7 +207,7 @@ def caddy(folder: Path, resolver: str, replicas: dict[str, list[Replica]]) -> Ge
             lambda: any("serving initial configuration" in line for line in said) and authority.exists(),
             lambda: "the edge serves:\n" + "\n".join(said),
         )
-        yield Edge(replicas, http + 1, http + 2, authority)
+        yield Edge(replicas, resolver, http + 1, http + 2, authority)
     finally:
         process.terminate()
         process.wait(WAIT_SECONDS)

@@ -10,7 +10,7 @@ import asyncio
 import json
 import socket
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,6 +98,8 @@ class LiveClient(Follower):
     """Follows one subscription by a WebSocket, with the usual client library for Python."""
 
     name = "WebSocket"
+    away: Collection[int] = (503, 504)
+    """What it may be answered when it opens a socket while a process is away."""
 
     def __init__(self, asked: Subscription, port: int, control: LiveControl) -> None:
         super().__init__(asked.service, port)
@@ -161,17 +163,7 @@ class LiveClient(Follower):
     async def _socket(self) -> AsyncGenerator[ClientConnection]:
         """An open socket. Raises Ended when it closes for a reason that is good."""
         try:
-            async with connect(
-                self.url.replace("http", "ws"),
-                subprotocols=[Subprotocol("graphql-transport-ws")],
-                sock=_dial(self._port, small=self.asked.slow),
-                compression=None,
-                proxy=None,
-                max_size=None,
-                ping_interval=None,
-                open_timeout=PATIENCE,
-                close_timeout=0.1,
-            ) as connection:
+            async with self._connect() as connection:
                 await connection.send('{"type":"connection_init"}')
                 acknowledged = json.loads(await connection.recv())
                 assert acknowledged == {"type": "connection_ack"}, acknowledged
@@ -181,11 +173,24 @@ class LiveClient(Follower):
                 self.refused.append(f"{self.who}: {closed}")
             raise Ended from None
         except InvalidStatus as refusal:
-            if refusal.response.status_code not in (503, 504):
+            if refusal.response.status_code not in self.away:
                 self.refused.append(f"{self.who}: {refusal.response.status_code} {refusal.response.body!r}")
             raise Ended from None
         except InvalidHandshake as broken:  # it was cut off within its head
             raise Ended from broken
+
+    def _connect(self) -> connect:
+        return connect(
+            self.url.replace("http", "ws"),
+            subprotocols=[Subprotocol("graphql-transport-ws")],
+            sock=_dial(self._port, small=self.asked.slow),
+            compression=None,
+            proxy=None,
+            max_size=None,
+            ping_interval=None,
+            open_timeout=PATIENCE,
+            close_timeout=0.1,
+        )
 
     # -- what it is told ---------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 Three gateways and two of each service stand behind the edge (real Caddy), with one store of rates. Clients ask without
 repeating a read. It fails if a read fails that no kill excuses, if a write that is sent again by its key is lost or
 done twice, if a follower or a subscription misses a change or is told one twice, or if a caller gets too much.
+It needs Valkey or Redis. Only one such run at a time is possible on a machine.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import os
 import platform
 import re
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -23,8 +25,9 @@ import uvloop
 
 from tests.scale import scenarios, stage
 from tests.scale.run import Result, Scenario, run
+from tests.store import STORE
 
-MOST_SECONDS = 840
+MOST_SECONDS = 870
 READS = 20_000
 SLACK = 2.5
 """Seconds by which an answer may be later than its deadline of 5 s: the edge asks another process after 6 s."""
@@ -61,9 +64,10 @@ async def play(chosen: Sequence[Scenario], rate: float, results: list[Result]) -
     with TemporaryDirectory() as folder, stage.running(Path(folder)) as system:
         async with asyncio.timeout(MOST_SECONDS):
             for scenario in chosen:
+                print(f"[{time.strftime('%H:%M:%S')}] {scenario.name} …", flush=True)
                 result = await run(system, scenario, rate=rate, callers=stage.ADDRESSES, slack=SLACK)
                 results.append(result)
-                print(f"[{time.strftime('%H:%M:%S')}] {table([result]).splitlines()[-1]}", flush=True)
+                print(f"    {table([result]).splitlines()[-1]}", flush=True)
                 for line in result.wrong[:10]:
                     shown = line if len(line) < 600 else f"{line[:200]} … {line[-400:]}"
                     print(f"    BROKEN: {shown}", flush=True)
@@ -78,6 +82,11 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.only and arguments.write:
         parser.error("--write is for a whole run")
+    if not STORE:
+        parser.error(
+            "it needs valkey-server or redis-server: install Debian's valkey or redis, or `brew install valkey`"
+        )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that `finally` ends the processes
     chosen = [one for one in scenarios.everything(arguments.reads) if arguments.only in one.name]
     results, began, in_time = list[Result](), time.monotonic(), True
     try:

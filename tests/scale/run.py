@@ -43,6 +43,8 @@ class Scenario:
     cause: Callable[[Course], Awaitable[None]]
     among_few: bool = False
     """With a tenth of the load, since something must not be late."""
+    plain: bool = False
+    """Through the edge that sends nothing again, so that what is under way in a process fails with it."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,9 @@ async def run(system: ManyOfEach, scenario: Scenario, *, rate: float, callers: S
     """Runs the scenario under `rate` requests a second from these addresses. No client repeats a read."""
     began = time.monotonic()
     fault = Fault(hurts=frozenset(PROCESSES), balanced=True)
-    clients = [system.edge.client(caller, timeout=PATIENCE) for caller in callers]
-    urls = dict.fromkeys(PROCESSES, system.edge.url)
+    edge = system.plain_edge if scenario.plain else system.edge
+    clients = [edge.client(caller, timeout=PATIENCE) for caller in callers]
+    urls = dict.fromkeys(PROCESSES, edge.url)
     load = Load(
         urls,
         system.reads(),
@@ -82,7 +85,7 @@ async def run(system: ManyOfEach, scenario: Scenario, *, rate: float, callers: S
         writes_every=WRITES_EVERY,
         clients=clients,
     )
-    followers = Followers(through_the_edge(system.edge.url), system.databases)
+    followers = Followers(through_the_edge(edge), system.databases)
     course = Course(system, lambda: sum(one.read for one in load.records))
 
     async def work() -> None:
@@ -90,7 +93,7 @@ async def run(system: ManyOfEach, scenario: Scenario, *, rate: float, callers: S
         await scenario.cause(course)
         await asyncio.sleep(COOL_SECONDS)
 
-    async with followers.following(system.edge.client(callers[0], timeout=PATIENCE)):
+    async with followers.following(edge.client(callers[0], timeout=PATIENCE)):
         await load.run_while(work())
     lost, doubled = await asyncio.to_thread(system.journal.check, system.databases)
     mistold = await asyncio.to_thread(followers.wrong)
@@ -106,13 +109,14 @@ async def run(system: ManyOfEach, scenario: Scenario, *, rate: float, callers: S
         *(f"twice: {one}" for one in doubled),
         *(f"follower: {one}" for one in mistold),
         *([f"{load.gave_up} writes were never acknowledged"] if load.gave_up else []),
+        *(["nothing was refused"] if scenario.plain and not failed and not load.retried else []),
     ]
     return Result(
         scenario.name,
         time.monotonic() - began,
         len(reads),
         len(failed),
-        max(map(took, failed), default=0.0),
+        max((refused_after(one, course) for one in failed), default=0.0),
         seconds[math.ceil(0.99 * len(seconds)) - 1],
         seconds[-1],
         load.acknowledged,
@@ -130,16 +134,26 @@ def took(one: Record) -> float:
     return one.ended - one.sent
 
 
+def met(one: Record, instants: Sequence[float]) -> list[float]:
+    """Those of these instants at which it was under way."""
+    assert one.ended
+    return [at for at in instants if one.sent <= at <= one.ended]
+
+
+def refused_after(one: Record, course: Course) -> float:
+    """Seconds to its end from the kill that it met, or else from its sending."""
+    assert one.ended
+    return one.ended - min(met(one, course.kills), default=one.sent)
+
+
 def unexcused(one: Record, course: Course) -> str:
     """Why this read may not have failed; empty if it may. One that was under way in a process when that was killed may
     have been refused; when it was frozen, its time may have passed."""
-    assert one.ended
     what = f"{one.what} failed with {one.status} ({one.verdict.failed_fields} fields) after {took(one):.2f} s"
-    if any(one.sent <= at <= one.ended for at in course.freezes):
+    if met(one, course.freezes):
         return ""
-    killed = [at for at in course.kills if one.sent <= at <= one.ended]
-    if not killed:
+    if not met(one, course.kills):
         return f"{what}, and was under way in no process that was killed or frozen"
-    if one.status not in (502, 503) or one.ended - killed[0] > LATEST_REFUSAL:
+    if one.status not in (502, 503) or refused_after(one, course) > LATEST_REFUSAL:
         return f"{what}, where a 502 or 503 within {LATEST_REFUSAL:g} s is promised"
     return ""

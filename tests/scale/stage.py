@@ -1,4 +1,4 @@
-"""Three gateways and two of each service behind the edge, over one PostgreSQL and one store of rates."""
+"""Three gateways and two of each service behind two edges, over one PostgreSQL and one store of rates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chassis.db.migrate import upgrade
 from deploy import demo, topology
 from deploy.postgres import Cluster, free_ports
 from tests.edge import stage as edge
-from tests.edge.stage import Edge, Replica
+from tests.edge.stage import CADDYFILE, Edge, Replica
 from tests.faults.journal import Journal
 from tests.faults.reads import Demo, Read
 from tests.faults.stage import FAULTS, SERVICES
@@ -31,6 +31,9 @@ class ManyOfEach:
     """The running system, what is in it, and what the load has done to it."""
 
     edge: Edge
+    plain_edge: Edge
+    """Sends nothing again that a process may have begun, like a balancer that does not know which requests have a
+    key."""
     store: Store
     databases: Mapping[str, str]
 
@@ -64,6 +67,16 @@ class ManyOfEach:
         return list(new)
 
 
+def plain(folder: Path) -> Path:
+    """The edge's configuration, but nothing may be sent again after it was sent."""
+    text = CADDYFILE.read_text()
+    for line in ("lb_retry_match method GET HEAD OPTIONS", "lb_retry_match header Idempotency-Key *"):
+        assert line in text
+        text = text.replace(line, "lb_retry_match method NONE")
+    (folder / "Caddyfile").write_text(text)
+    return folder / "Caddyfile"
+
+
 @contextlib.contextmanager
 def running(folder: Path) -> Generator[ManyOfEach]:
     """Starts everything, with the demo data."""
@@ -78,4 +91,7 @@ def running(folder: Path) -> Generator[ManyOfEach]:
         store = Store()
         stack.callback(store.kill)
         rates = {"RATE_LIMIT_URL": store.url, "RATE_LIMIT": str(RATE), "API_RATE_LIMIT": str(RATE)}
-        yield ManyOfEach(stack.enter_context(edge.running(folder, databases, NAMES, rates)), store, databases)
+        door = stack.enter_context(edge.running(folder, databases, NAMES, rates))
+        (other := folder / "plain").mkdir()
+        plain_door = stack.enter_context(edge.caddy(other, door.resolver, door.replicas, plain(other)))
+        yield ManyOfEach(door, plain_door, store, databases)
