@@ -25,9 +25,6 @@ from gateway.positions import positions_text
 T = TypeVar("T")
 CORRECTABLE = (Invalid, NotFound, Conflict, PreconditionFailed)
 """Refusals of a write that the caller can correct. Such a write has changed nothing."""
-CLAIM_TIME_SHARE = 0.6
-"""The part of a neighbour's time-out that a claim may take. It is long enough for a failure to count for the circuit
-breaker, and short enough to leave time for the write itself."""
 
 
 class Claim:
@@ -68,7 +65,8 @@ class Claim:
                 return
 
     async def _send(self, method: str, path: str) -> None:
-        before = deadline.begin(min(deadline.remaining(), CLAIM_TIME_SHARE * self._service.timeout))
+        # The time of one attempt is enough for a retry too, and leaves time for the write itself.
+        before = deadline.begin(min(deadline.remaining(), self._service.timeout))
         try:
             await self._service.write(method, path, bytes, None, self._headers)
         finally:

@@ -1,7 +1,7 @@
 """The client side of our REST dialect: what a neighbour refuses is raised here as the same class of Refusal.
 
 A call passes the breaker, then the bulkhead, then the transport. When it may be repeated, it is tried once more after a
-short pause. Every attempt ends within the time-out and within the time that the current request has left
+short pause. Every attempt ends within the time-out and within a part of the time that the current request has left
 (`chassis.request.deadline`), and it carries the trace. Every call ends in a value, or in a `Refusal` that names the
 neighbour.
 
@@ -59,6 +59,9 @@ OnValue = Callable[[T, Answer], None]
 RETRY_PAUSE = 0.05
 """The longest pause before a retry, in seconds. It is drawn at random, so that callers who failed together do not retry
 together."""
+ATTEMPT_SHARE = 2 / 3
+"""The part of the time that a request has left which one attempt may take. The rest is for a retry, which may reach
+another process, for what the request does with the answer, and for its own answer, which names who has failed."""
 DOWNSTREAM_SHARE = 0.95
 """The part of our time-out that we send downstream, so that the neighbour's own 503, which names the real culprit,
 arrives before ours fires."""
@@ -223,7 +226,7 @@ class DialectClient:
         """One attempt. Raises TransportError. Raises a Refusal of its own when it may not call the neighbour at all."""
         if self.breaker.open:
             raise self._attributed(Unavailable(f"{self.name} não está respondendo"))
-        seconds = min(self.timeout, deadline.remaining())
+        seconds = self.attempt_seconds(deadline.remaining())
         if seconds <= 0:
             raise self._attributed(DeadlineExceeded(f"{self.name} não respondeu a tempo"))
         attempt_ends = time.monotonic() + seconds
@@ -242,6 +245,10 @@ class DialectClient:
         finally:
             slots.leave()
         return answer
+
+    def attempt_seconds(self, left: float) -> float:
+        """How long an attempt may take for a request that has `left` seconds."""
+        return min(self.timeout, ATTEMPT_SHARE * left)
 
     def record_failure(self, failure: TransportError, seconds: float) -> None:
         """Tells the breaker of an attempt that got no answer within `seconds`. When there is an answer, `call` tells

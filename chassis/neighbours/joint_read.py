@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -66,6 +67,7 @@ class JointRead(SharedRead[F]):
         mine = context.current()
         if mine.deadline != self.deadline:
             context.enter(mine._replace(deadline=self.deadline))
+            self.seconds = self._remote.attempt_seconds(self.deadline - time.monotonic())
         self.start()
 
 

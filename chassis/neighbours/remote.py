@@ -93,7 +93,7 @@ class Remote(DialectClient):
                 return shared.join()
         request = OutgoingRequest("GET" if body is None else "POST", path, content, search)
         reading = SharedRead(self, self.shared_reads, request, decode, ends_at, trace, on_value)
-        if reading.seconds == self.timeout and not young:  # only reads with the full time-out may be joined
+        if ends_at - reading.began >= self.timeout and not young:  # who joins must not be hurried
             if shared is not None:
                 shared.key = None  # from now on the newer one is joined
             reading.key = key

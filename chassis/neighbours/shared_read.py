@@ -81,7 +81,7 @@ class SharedRead(Generic[T]):
         self._slots = remote.searches if request.search else remote.bulkhead
         self.deadline = deadline
         self.began = now = time.monotonic()
-        self.seconds = min(remote.timeout, deadline - now)
+        self.seconds = remote.attempt_seconds(deadline - now)
         """How many seconds the fast path may take."""
         self.key: ReadKey | None = None
         """The key under which identical reads find this one; None when they may not join it."""

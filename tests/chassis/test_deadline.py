@@ -7,6 +7,7 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import httpx2
 import psycopg
@@ -18,11 +19,12 @@ from chassis.identity.rates import RateLimit
 from chassis.observe.metrics import Requests
 from chassis.request import deadline
 from chassis.web.middleware import RequestMiddleware
+from gateway.names import camel
 from tests import builders, issuer
 from tests.applications import Applications, Gateway, Services
 from tests.chassis.peers import serving
 from tests.databases import WAITING
-from tests.resources import PESSOAS
+from tests.resources import PESSOAS, SOLICITACOES
 
 GUARD = 30
 """Seconds that bound every wait; nothing here measures time."""
@@ -99,6 +101,48 @@ async def test_an_operation_that_runs_out_of_time_answers_what_has_arrived(
     [error] = answer.json()["errors"]
     assert error["path"] == ["solicitacoes", "nodes", 0, "pessoa"]
     assert error["extensions"] == {"code": "TIMEOUT", "service": "pessoas"}
+
+
+CREATE = """mutation ($input: CriarSolicitacaoInput!) {
+  criarSolicitacao(input: $input) { solicitacao { id } errors { code } } }"""
+
+
+async def test_each_process_gives_up_before_the_one_that_waits_for_it(
+    services: Services, database_urls: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pessoas is asked by solicitacoes, and that by the gateway. While pessoas is silent, nobody else is blamed; and
+    when only the first process of it that was asked is silent, the write is done."""
+    body = await SOLICITACOES.body(services)
+    variables = {"input": {camel(name): str(id) for name, id in body.items()}}
+    silent, asked = set[int](), list[str]()
+
+    async with AsyncExitStack() as stack:
+        applications = await Applications.start(stack, database_urls, retry_budget=1)
+        network = applications.services.networks["pessoas"]
+        pessoas = network.app
+
+        async def sometimes(scope: Scope, receive: Receive, send: Send) -> None:
+            asked.append(scope["path"])
+            if len(asked) in silent:
+                await asyncio.Event().wait()
+            await pessoas(scope, receive, send)
+
+        monkeypatch.setattr(network, "app", sometimes)
+
+        async def create(milliseconds: str, *silent_calls: int) -> Any:
+            silent.update(silent_calls)
+            asked.clear()
+            headers = {"X-Timeout-Ms": milliseconds}
+            request = {"query": CREATE, "variables": variables}
+            return (await applications.gateway.client.post("/graphql", json=request, headers=headers)).json()
+
+        rescued = await create("4000", 1)
+        failed = await create("2000", 1, 2)
+
+    assert rescued["data"]["criarSolicitacao"]["solicitacao"], rescued
+    [error] = failed["errors"]
+    assert error["extensions"].items() >= {"code": "UNAVAILABLE", "service": "pessoas"}.items()
+    assert len(asked) == 2, "solicitacoes asks twice, and the gateway asks it once"
 
 
 @pytest.fixture

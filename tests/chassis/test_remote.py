@@ -423,14 +423,30 @@ async def test_who_is_in_a_hurry_cannot_open_the_breaker_for_the_others() -> Non
     assert not asking.breaker.open
 
 
-async def test_a_neighbour_is_told_how_much_time_is_left() -> None:
+async def test_a_neighbour_is_told_of_two_thirds_of_the_time_that_is_left() -> None:
     neighbour = Neighbour(GOOD)
     token = deadline.begin(60, b"900")
 
-    await remote(neighbour).read(*READ)
+    for _ in range(2):  # the second one goes out on an open connection
+        await remote(neighbour).read(*READ)
     deadline.end(token)
 
-    assert 0 < int(neighbour.asked[0].headers["x-timeout-ms"]) <= 900
+    assert all(0 < int(asked.headers["x-timeout-ms"]) <= 600 for asked in neighbour.asked)
+
+
+@pytest.mark.parametrize("writes", [False, True], ids=["read", "write"])
+async def test_who_has_less_than_the_time_out_left_can_still_ask_twice(writes: bool) -> None:
+    """The first process that was asked may be frozen, and the second one well."""
+    neighbour = Neighbour(GOOD, asyncio.Event(), httpx2.Response(201 if writes else 200, json={"id": 1}))
+    asking = remote(neighbour, neighbour_timeout=30)
+    await asking.read("/open-a-connection/", orjson.loads)
+    token = deadline.begin(1.5)
+
+    call = asking.write("POST", "/api/pessoas/", orjson.loads, {}, KEYED) if writes else asking.read(*READ)
+    answer = await outcome(call)
+    deadline.end(token)
+
+    assert (answer, len(neighbour.asked)) == ({"id": 1}, 3)
 
 
 async def test_nobody_is_asked_when_no_time_is_left() -> None:
