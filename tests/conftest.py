@@ -46,6 +46,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.parent.name not in {"browser", "clients", "deploy", "e2e", "house"})
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patient_connections() -> Iterator[None]:
+    """No test tries how long a connection to a neighbour may take, and a busy machine takes long. So it has much time,
+    both ends of it being in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("chassis.neighbours.default_transport.CONNECT_SECONDS", WAIT_SECONDS)
+        yield
+
+
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A temporary PostgreSQL for the whole run."""

@@ -17,7 +17,7 @@ import pytest_asyncio
 from chassis.db.spans import StatementSpan
 from chassis.neighbours.metrics import JOINED
 from chassis.observe import traces
-from chassis.observe.traces import PARTIAL, Tracer
+from chassis.observe.traces import PARTIAL, TRACERS, Tracer
 from chassis.request.spans import MAX_SPANS, Recording
 from chassis.request.trace_context import Trace, read
 from chassis.settings import ProcessSettings
@@ -52,10 +52,19 @@ async def traced_applications(database_urls: dict[str, str], receiver: Receiver)
         yield await Applications.start(stack, database_urls, **settings)
 
 
-@pytest.fixture
-def traced(traced_applications: Applications, services: Services, receiver: Receiver) -> Applications:
-    """The applications with traces, over the databases of `services`, which itself makes none."""
+@pytest_asyncio.fixture
+async def traced(
+    traced_applications: Applications, services: Services, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> Applications:
+    """The applications with traces, over the databases of `services`, which itself makes none. No request counts as
+    slow, however busy the machine is."""
+    monkeypatch.setattr(traces, "SLOW_SECONDS", 60)
     traced_applications.restore()
+
+    def all_sent() -> bool:
+        return all(one.waiting == 0 and one.exporter.taken == one.exporter.sent for one in TRACERS)
+
+    await until(all_sent, "the spans of the test before")
     receiver.spans.clear()
     return traced_applications
 
@@ -265,12 +274,10 @@ async def test_monitoring_leaves_no_spans(traced: Applications, receiver: Receiv
 
 
 @pytest.fixture
-def one_tracer(receiver: Receiver) -> Iterator[Receiver]:
-    receiver.spans.clear()
-    receiver.headers.clear()
-    yield receiver
-    receiver.status = 200
-    receiver.answers.set()
+def one_tracer() -> Iterator[Receiver]:
+    """A receiver for a single test: what an earlier one still sends does not arrive here."""
+    with receiving() as found:
+        yield found
 
 
 def tracer(receiver: Receiver, **settings: Any) -> Tracer:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from chassis.observe.traces import SLOW_SECONDS
 from deploy.topology import PROCESSES, by_name
 from tests.deploy.processes import eventually
 from tests.e2e.test_story import PAINEL
@@ -27,7 +28,8 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def traced_system(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[System]:
-    """The whole system with two workers for each process. A batch is one span, so that each is sent at once."""
+    """The whole system with two workers for each process. A batch is one span, so that each is sent at once. No row
+    is kept, so that each operation asks every service, and a busy machine makes no call fail."""
     running = System(
         tmp_path_factory.mktemp("traced"),
         free_offset(),
@@ -36,6 +38,10 @@ def traced_system(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) 
         OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
         OTEL_TRACES_SAMPLER_ARG=0,
         OTEL_BSP_MAX_EXPORT_BATCH_SIZE=1,
+        CACHE="off",
+        NEIGHBOUR_TIMEOUT=15,
+        OPERATION_TIMEOUT=30,
+        DATABASE_TIMEOUT=15,
     )
     running.says("open GraphiQL")
     yield running
@@ -104,14 +110,15 @@ def test_the_log_line_of_each_process_names_the_span_that_arrived(traced_system:
     )
 
 
-def test_what_is_not_sampled_is_not_sent(traced_system: System, receiver: Receiver) -> None:
+def test_what_is_not_sampled_is_not_sent_unless_it_was_slow(traced_system: System, receiver: Receiver) -> None:
     unsampled, last = "a" * 32, "b" * 32
 
     ask(traced_system, unsampled, "00")
     ask(traced_system, last)
 
     eventually(lambda: len(receiver.of(last)) == 13, lambda: "the trace that was asked for later has arrived")
-    assert receiver.of(unsampled) == []
+    slow = [span for span in receiver.of(unsampled) if span.kind == "server"]  # on a busy machine
+    assert all(span.ended - span.began >= SLOW_SECONDS * 1e9 for span in slow)
 
 
 def test_a_system_that_ends_sends_the_spans_that_still_wait(
