@@ -15,7 +15,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
@@ -26,6 +26,7 @@ from chassis.db.repeating import repeating
 from chassis.errors import Busy, Gone, Refusal
 from chassis.feed import metrics
 from chassis.feed.log import Change, ChangeLog, Head
+from chassis.observe.metrics import IN_PROGRESS
 from chassis.request import deadline
 from chassis.settings import DatabaseSettings
 
@@ -139,16 +140,18 @@ class Feed:
 
     async def wait(self, position: int, epoch: UUID, seconds: float) -> None:
         """Returns when there is something after `position`, when the epoch is another one, when this process drains, or
-        after `seconds`. The caller must be a `follower`."""
+        after `seconds`. The caller must be a request and a `follower`."""
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        while not self.draining and not self._differs(position, epoch) and loop.time() < until:
-            news = self._news
-            try:
-                async with asyncio.timeout_at(until):
-                    await news.wait()
-            except TimeoutError:
-                return
+        IN_PROGRESS.value -= 1  # nothing is done for it meanwhile, and autoscalers count the others
+        try:
+            while not self.draining and not self._differs(position, epoch) and loop.time() < until:
+                news = self._news
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(until):
+                        await news.wait()
+        finally:
+            IN_PROGRESS.value += 1
 
     def _differs(self, position: int, epoch: UUID) -> bool:
         return self._head is not None and (self._head.last > position or self._head.epoch != epoch)

@@ -39,7 +39,9 @@ REFUSED = Counter(
     "http_requests_refused_total", "Requests and connections refused before the application saw them.", ("status",)
 )
 REFUSED_BY_OVERLOAD = REFUSED.labels("503")
-IN_PROGRESS = Gauge("http_requests_in_progress", "Requests being worked on, this scrape too.").labels()
+IN_PROGRESS = Gauge(
+    "http_requests_in_progress", "Requests being worked on, this scrape too, but none that waits for changes."
+).labels()
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 STATUS_CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")

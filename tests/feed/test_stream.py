@@ -18,7 +18,8 @@ from tests.chassis.peers import Peer, ServedApplication, until, with_more_addres
 from tests.deploy.processes import WAIT_SECONDS
 from tests.feed.conftest import Serve, connect
 from tests.feed.test_changes import CHANGES, position
-from tests.feed.test_waiting import follower
+from tests.feed.test_waiting import follower, told
+from tests.scraped import scrape
 
 EVENTS = "Accept: text/event-stream"
 
@@ -278,6 +279,22 @@ async def test_streams_and_long_polls_share_one_bound_and_one_more_is_told_to_co
 
     assert (refused.status, json.loads(refused.body)["code"], refused.headers["retry-after"]) == (503, "BUSY", "1")
     assert refused.headers["content-type"] == "application/problem+json"
+
+
+async def test_streams_and_long_polls_that_wait_are_no_requests_at_work(
+    services: Services, served: ServedApplication
+) -> None:
+    before = await position(services.pessoas)
+    stream = await Stream.open(served)
+    poll = await follower(served, before)
+
+    found = await scrape(services.pessoas)
+    await builders.pessoa(services)
+    await told(poll)
+    await stream.event()
+    afterwards = await scrape(services.pessoas)
+
+    assert found.value("http_requests_in_progress") == afterwards.value("http_requests_in_progress") == 1  # the scrape
 
 
 async def test_the_last_event_goes_before_the_parameters_with_which_a_stream_began_and_is_nothing_to_a_long_poll(
