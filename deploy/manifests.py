@@ -62,9 +62,11 @@ def migrations() -> str:
     return _each(filled("kubernetes/migration.yaml", {"name": service.name}) for service in SERVICES)
 
 
-def version_suffix() -> str:
-    """What the name of a migration's Job ends with."""
-    return f"nameSuffix: -{release.current().replace('.', '-')}\n"
+def version_of_migrations() -> str:
+    """What the name of a migration's Job ends with, and the label by which one waits for it."""
+    version = release.current()
+    labels = f"labels: [{{pairs: {{app.kubernetes.io/version: {version}}}, includeTemplates: true}}]\n"
+    return f"nameSuffix: -{version.replace('.', '-')}\n{labels}"
 
 
 def edges() -> str:

@@ -188,7 +188,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     ".env.example": passwords,
     "pyproject.toml": contracts,
     "gateway/settings.py": url_settings,
-    "deploy/kubernetes/base/migrations/kustomization.yaml": manifests.version_suffix,
+    "deploy/kubernetes/base/migrations/kustomization.yaml": manifests.version_of_migrations,
     "deploy/kubernetes/overlays/production/kustomization.yaml": manifests.images,
     "docs/rest.md": collections,
     "docs/configuration.md": variables,

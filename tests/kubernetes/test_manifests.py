@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 
 from chassis.observe.meters import REGISTRY
 from chassis.process.server import DRAIN_SECONDS
-from chassis.settings import ServerSettings, settings_of
+from chassis.settings import DatabaseSettings, ServerSettings, settings_of
 from deploy import release
 from deploy.local import ROOT
 from deploy.topology import PROCESSES, SERVICES, Process, by_name, url_variable
@@ -31,6 +31,9 @@ OVERLAYS = ("demo", "production")
 PART, NAME = "app.kubernetes.io/component", "app.kubernetes.io/name"
 KUBERNETES = "1.37"
 """The version by whose schemas its own kinds are judged."""
+DATABASE_TIMEOUT = float(DatabaseSettings.model_fields["database_timeout"].default)
+POOL_SIZE = int(DatabaseSettings.model_fields["database_pool_size"].default)
+MAX_CONCURRENCY = int(ServerSettings.model_fields["max_concurrency"].default)
 GRACE_AT_THE_END = 5
 """Seconds that a process may need after its requests: its pool, its spans and its log lines, each at most 1 or 2."""
 
@@ -142,6 +145,8 @@ def test_every_process_runs_and_every_service_has_a_database_a_pooler_and_a_migr
     suffix = release.current().replace(".", "-")
     assert of_kind(overlay, "Cluster").keys() == {f"{name}-db" for name in services}
     assert of_kind(overlay, "Job").keys() == {f"migrate-{name}-{suffix}" for name in services}
+    for job in of_kind(overlay, "Job").values():  # one waits for those of a version, whatever became of older ones
+        assert job["metadata"]["labels"]["app.kubernetes.io/version"] == release.current()
 
 
 @each_process
@@ -249,6 +254,9 @@ def test_a_process_is_asked_whether_it_started_is_ready_and_lives_and_has_time_t
     asked = {kind: only[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "readiness", "liveness")}
     assert asked == {"startup": "/health/live", "readiness": "/health/ready", "liveness": "/health/live"}
     away = only["lifecycle"]["preStop"]["sleep"]["seconds"]
+    ready = only["readinessProbe"]
+    assert ready["timeoutSeconds"] >= DATABASE_TIMEOUT * 3 / 2  # for a connection, and for a statement
+    assert only["livenessProbe"]["timeoutSeconds"] >= ready["timeoutSeconds"]
     assert pod["terminationGracePeriodSeconds"] >= away + DRAIN_SECONDS + GRACE_AT_THE_END
     assert deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     spread = {one["topologyKey"]: one["matchLabelKeys"] for one in pod["topologySpreadConstraints"]}
@@ -335,16 +343,50 @@ def test_what_no_policy_allows_is_denied(overlay: str) -> None:
         assert all(rule["ports"] and (rule.get("from") or rule.get("to")) for rule in rules), name
 
 
-def test_from_outside_only_the_proxy_and_prometheus_reach_a_process() -> None:
-    reaching = {
-        peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
-        for policy in of_kind("production", "NetworkPolicy").values()
-        if policy["spec"]["podSelector"].get("matchLabels", {}).get(PART) == "process"
-        for rule in policy["spec"].get("ingress", ())
-        for peer in rule["from"]
-        if "namespaceSelector" in peer
+def edges_to_outside(overlay: str) -> set[tuple[str, str, str, tuple[int | str, ...]]]:
+    """Who may reach what is outside of the namespace, or be reached from there: the pods' component or label, the
+    direction, the namespace (with its pods, if they are named) or the addresses, and the ports."""
+    found: set[tuple[str, str, str, tuple[int | str, ...]]] = set()
+    for policy in of_kind(overlay, "NetworkPolicy").values():
+        selector = policy["spec"]["podSelector"]
+        labelled = [*selector.get("matchLabels", {}).values()]
+        labelled += [one["key"] for one in selector.get("matchExpressions", ())]
+        for direction, peers in (("ingress", "from"), ("egress", "to")):
+            for rule in policy["spec"].get(direction, ()):
+                for peer in rule[peers]:
+                    if "namespaceSelector" in peer:
+                        [other] = peer["namespaceSelector"]["matchLabels"].values()
+                        other = " ".join([other, *peer.get("podSelector", {}).get("matchLabels", {}).values()])
+                    elif "ipBlock" in peer:
+                        other = " but ".join([peer["ipBlock"]["cidr"], *peer["ipBlock"].get("except", ())])
+                    else:
+                        continue
+                    ports = tuple(sorted({one["port"] for one in rule["ports"]}, key=str))
+                    found.add((" ".join(labelled) or "all", direction, other, ports))
+    return found
+
+
+IN_EVERY_OVERLAY = {
+    ("all", "egress", "kube-system kube-dns", (53,)),
+    ("cnpg.io/cluster", "ingress", "cnpg-system cloudnative-pg", (5432, 8000)),
+    ("cnpg.io/cluster", "egress", "0.0.0.0/0", (443, 6443)),
+}
+NOT_PRIVATE = "0.0.0.0/0 but 10.0.0.0/8 but 172.16.0.0/12 but 192.168.0.0/16 but 169.254.0.0/16"
+
+
+def test_the_demo_reaches_dns_and_the_operator_and_nothing_else_outside() -> None:
+    assert edges_to_outside("demo") == IN_EVERY_OVERLAY
+
+
+def test_production_has_further_edges_to_outside_for_what_it_needs_there() -> None:
+    assert edges_to_outside("production") - edges_to_outside("demo") == {
+        ("process", "ingress", "envoy-gateway-system", ("http",)),
+        ("process", "ingress", "monitoring", ("http",)),
+        ("cnpg.io/cluster", "ingress", "monitoring", ("metrics",)),
+        ("process", "egress", NOT_PRIVATE, (443,)),
+        ("process", "egress", "valkey", (6379,)),
+        ("process", "egress", "monitoring", (4318,)),
     }
-    assert reaching == {"envoy-gateway-system", "monitoring"}
 
 
 # --- production ---
@@ -432,7 +474,20 @@ def test_a_process_is_scaled_by_its_cpu_and_by_its_requests_at_work(process: Pro
     metric = at_work["pods"]["metric"]["name"]
     assert metric == "http_requests_in_progress"
     assert metric in {one.name for one in REGISTRY.collect()}
+    assert int(at_work["pods"]["target"]["averageValue"]) * 4 == MAX_CONCURRENCY
     assert spec["minReplicas"] >= 3
+
+
+def test_all_places_of_a_process_may_be_taken_through_one_proxy() -> None:
+    assert settings("production")["MAX_CONCURRENCY_PER_ADDRESS"] == str(MAX_CONCURRENCY)
+
+
+@each_overlay
+def test_a_process_may_take_as_much_memory_as_its_container_of_compose(overlay: str) -> None:
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    for name, deployment in of_kind(overlay, "Deployment").items():
+        assert compose[name]["mem_limit"] == "${PROCESS_MEMORY:-1536m}"
+        assert container(deployment)["resources"]["limits"] == {"memory": "1536Mi"}
 
 
 @each_service
@@ -448,7 +503,12 @@ def test_a_database_has_three_servers_a_quorum_backups_and_room_for_its_poolers(
         "dataDurability": "required",
         "failoverQuorum": True,
     }
-    pooled = pooler["instances"] * int(pooler["pgbouncer"]["parameters"]["default_pool_size"])
+    limits = pooler["pgbouncer"]["parameters"]
+    assert int(limits["query_wait_timeout"]) < DATABASE_TIMEOUT
+    assert int(limits["max_prepared_statements"]) > 0  # as DATABASE_POOLER=transaction promises
+    most = of_kind("production", "HorizontalPodAutoscaler")[service.name]["spec"]["maxReplicas"]
+    assert most * POOL_SIZE <= int(limits["max_client_conn"])  # of one pooler, when the other is away
+    pooled = pooler["instances"] * int(limits["default_pool_size"])
     assert pooled < int(cluster["postgresql"]["parameters"]["max_connections"])
     [plugin] = cluster["plugins"]
     assert plugin["parameters"]["barmanObjectName"] in of_kind("production", "ObjectStore")
