@@ -25,7 +25,7 @@ from tests.deploy.processes import WAIT_SECONDS
 from tests.issuer import Issuer
 from tests.listener import Logged
 from tests.neighbours import SCRIPTED, on_a_socket
-from tests.pooler.pgbouncer import mode, pgbouncer
+from tests.pooler.pgbouncer import PROGRAM, mode, pgbouncer
 from tests.system import System, free_offset
 
 pytest_plugins = ["tests.skips"]
@@ -38,6 +38,14 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--pooler", action="store_true", help="let the applications reach PostgreSQL through PgBouncer")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--pooler") and not PROGRAM:
+        raise pytest.UsageError(
+            "--pooler needs PgBouncer on PATH, 1.22 or newer for prepared statements: apt install pgbouncer, "
+            "or on Debian 12 `.ci/pgbouncer DIRECTORY`, which makes DIRECTORY/pgbouncer"
+        )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -144,10 +144,13 @@ async def _page(feed: Feed, parameters: Position, request: Request) -> Response:
     if not items and waits:
         seconds = _allow(request, parameters.wait)
         with feed.follower(_address(request)):
+            # Each process that keeps rows asks some times a second: nobody wants to read that nothing has happened.
+            request.scope["waited_in_vain"] = True
             if begin_waiting := request.scope.get("begin_waiting"):  # our server's; a test may call by ASGI
                 begin_waiting(feed.drain)
             await feed.wait(position, head.epoch, seconds)
             head, items = await feed.waited(position, head.epoch, limit, arrived)
+            request.scope["waited_in_vain"] = not items
     return _answer(head, items, position)
 
 

@@ -120,7 +120,8 @@ class RequestMiddleware:
                 self.requests.record(scope["method"], scope["path"], 0 if client_left else status, took)
                 # 499, as nginx logs it.
                 code, client = 499 if client_left else status, (scope.get("client") or ("",))[0]
-                access(scope["method"], scope["path"], code, took, client, scope.get("logged"))
+                if not (scope.get("waited_in_vain") and code in (200, 499)):
+                    access(scope["method"], scope["path"], code, took, client, scope.get("logged"))
             if self.tracer and recording:
                 # An answer with events waits for them, so it is not slow.
                 begun = arrived if scope["path"].rstrip("/") + "/" in self.event_streams else answered

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from typing import Any
 
 import httpx2
+import pytest
 
 from chassis.feed.metrics import FOLLOWERS
 from tests import builders
@@ -14,6 +16,7 @@ from tests.applications import Services
 from tests.chassis.peers import Peer, ServedApplication, until, with_more_addresses
 from tests.feed.conftest import Serve, connect
 from tests.feed.test_changes import CHANGES, position
+from tests.listener import Logged
 
 
 async def follower(served: ServedApplication, after: int, *headers: str, more: str = "", **address: str) -> Peer:
@@ -74,6 +77,26 @@ async def test_a_wait_that_ends_without_a_change_is_answered_empty_with_the_same
 
     assert answer.status_code == 200
     assert (answer.json()["items"], answer.json()["last"]) == ([], before)
+
+
+async def test_a_wait_in_vain_writes_no_line_and_every_other_does(
+    services: Services, served: ServedApplication, logged: Logged, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = await position(services.pessoas)
+    caplog.set_level(logging.INFO, "http")
+
+    await services.pessoas.get(CHANGES, params={"after": before, "wait": 0.05})
+    (await follower(served, before)).hang_up()
+    await until(lambda: FOLLOWERS.value == 0, "it is gone")
+    told_something = await follower(served, before)
+    await builders.pessoa(services)
+    await told(told_something)
+    await services.pessoas.get(CHANGES, params={"after": before + 1})
+    await services.pessoas.get(CHANGES, params={"after": before + 2, "wait": 0.05})
+
+    lines = [(line["message"], line["status"]) for line in logged()]
+    polls, gone = (f"GET {CHANGES}", 200), (f"GET {CHANGES}", 410)
+    assert sorted(lines) == sorted([("POST /api/pessoas/", 201), polls, polls, gone])
 
 
 async def test_a_wait_may_last_longer_than_other_requests_unless_its_client_asks_for_less(
