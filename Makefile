@@ -43,7 +43,7 @@ new-password: ready ## Give the databases new passwords, without losing data (DA
 test: setup ## Run the tests in parallel, 11 minutes (ARGS="tests/pessoas -k nome" runs only these, in one process)
 	$(RUN) -m pytest -m "not system" $(or $(ARGS),$(IN_PARALLEL))
 
-test-system: setup ## Run the tests that need minutes or other programs (ARGS=tests/faults)
+test-system: setup ## Run the tests that need minutes or other programs, 11 minutes (ARGS=tests/faults)
 	$(RUN) -m pytest -m system $(ARGS)
 
 test-pooler: setup ## Run the suites of the services, of REST and of the feed through PgBouncer (ARGS=tests/feed)
@@ -59,7 +59,7 @@ check: setup ## Check formatting, lint, types, import contracts, safe migrations
 	.venv/bin/jactionlint --shellcheck= .github/workflows/*.yml
 	.venv/bin/zizmor --offline --quiet --persona=auditor .github
 
-check-kubernetes: setup ## Judge deploy/kubernetes by checkov, in an environment of its own, which is made at first (100 packages)
+check-kubernetes: setup ## Judge deploy/kubernetes by checkov (the first time it installs 100 packages apart)
 	.venv/bin/kubectl kustomize deploy/kubernetes/overlays/demo > .uv/demo.yaml
 	.venv/bin/kubectl kustomize deploy/kubernetes/overlays/production > .uv/production.yaml
 	$(RUN) deploy/bootstrap.py --uv tool run --exclude-newer 2026-11-20 checkov@3.3.30 --config-file deploy/kubernetes/checkov.yaml --file .uv/demo.yaml .uv/production.yaml
@@ -68,21 +68,21 @@ format: setup ## Format the code and fix what the linter can fix
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
 
-bench: bench-rest bench-gateway bench-system ## Measure all of the following
+bench: bench-rest bench-gateway bench-system ## Measure REST, the gateway and the whole system: the next three
 
-bench-rest: peers ## Measure REST against the floor and the usual ways, 4 minutes (BASE=v1.0.0: against that revision)
+bench-rest: peers ## Measure REST against the floor and the usual ways, 5 minutes (BASE=v1.0.0: against that revision)
 	$(RUN) -m bench.rest $(if $(BASE),--base $(BASE)) $(ARGS)
 
-bench-gateway: peers ## Measure the gateway against its peers, 15 minutes (BASE=v1.0.0: against that revision; ARGS="--only mercurius --rows 1,100 --rounds 3")
+bench-gateway: peers ## Measure the gateway against its peers, 15 minutes (BASE=v1.0.0: against that revision; ARGS=--help)
 	$(RUN) -m bench.gateway $(if $(BASE),--base $(BASE)) $(ARGS)
 
-bench-system: peers ## Measure the whole system per Painel, beside the same services behind others, 9 minutes (ARGS="--only off,warm --rows 100" or ARGS=--write)
+bench-system: peers ## Measure the whole system beside the same services behind other gateways, 9 minutes (ARGS=--help)
 	$(RUN) -m bench.system $(ARGS)
 
 bench-partitions: setup ## Measure 10,000,000 rows in 1, 10 and 100 partitions, 10 minutes, 6 GB of disk (ARGS=--write)
 	$(RUN) -m bench.partitions $(ARGS)
 
-bench-live: peers ## Measure live queries beside their peers, 20 minutes (ARGS="--only ours,ours-sse --parts late --rates 100")
+bench-live: peers ## Measure live queries beside their peers, 20 minutes (ARGS=--help)
 	$(RUN) -m bench.live $(ARGS)
 
 plan: setup ## Show how a query is executed (ARGS=file.graphql, without it the Painel)
@@ -98,7 +98,7 @@ render: setup ## Write anew what follows from the table of processes and from th
 pictures: setup ## Take the documents' pictures of the painel anew
 	$(RUN) -m tests.browser.pictures
 
-fuzz: fuzz-rest fuzz-plans ## Fuzz both of the following
+fuzz: fuzz-rest fuzz-plans ## Fuzz REST and plans: the next two
 
 fuzz-rest: setup ## Fuzz the four services for long (ARGS="--cases 5000 --seeds 3 pessoas")
 	$(RUN) -m tests.fuzz $(ARGS)
