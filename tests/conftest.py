@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -17,10 +16,10 @@ import pytest_asyncio
 from chassis.db.migrate import upgrade
 from chassis.neighbours.resolver import ResolvingLoop
 from chassis.observe.logs import output
-from deploy.postgres import Cluster, free_ports
+from deploy.postgres import Cluster
 from deploy.topology import SERVICES
 from tests.applications import Applications, Gateway, Services
-from tests.databases import SharedDatabase
+from tests.databases import SharedDatabase, temporary_postgres
 from tests.deploy.processes import WAIT_SECONDS
 from tests.issuer import Issuer
 from tests.listener import Logged
@@ -66,10 +65,7 @@ def patient_connections() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A temporary PostgreSQL for the whole run."""
-    with (
-        open(os.devnull, "w") as quiet,
-        Cluster(tmp_path_factory.mktemp("postgres"), free_ports(), durable=False, log=quiet.fileno()) as running,
-    ):
+    with temporary_postgres(tmp_path_factory.mktemp("postgres")) as running:
         yield running
 
 

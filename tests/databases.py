@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import os
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psycopg
+
+from deploy.postgres import Cluster, free_ports
 
 TRIES = 10
 LARGE = 256 * 1024
@@ -24,6 +29,16 @@ WHERE datname = current_database() AND wait_event_type = 'Lock' AND query NOT LI
 """The statements that wait for a lock. Every process looks now and then for names to fold; that does not count, since
 it waits for a locked table too, whatever a test does."""
 SEQUENCES = "SELECT quote_ident(sequencename) FROM pg_sequences WHERE schemaname = 'public'"
+
+
+@contextmanager
+def temporary_postgres(directory: Path) -> Generator[Cluster]:
+    """A PostgreSQL for a while, whose log nobody reads."""
+    with (
+        open(os.devnull, "w") as quiet,
+        Cluster(directory, free_ports(), durable=False, log=quiet.fileno()) as running,
+    ):
+        yield running
 
 
 class SharedDatabase:

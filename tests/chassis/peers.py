@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -21,11 +22,11 @@ from tests.deploy.processes import WAIT_SECONDS
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
-    """Returns when `condition` holds; it does not measure time."""
-    async with asyncio.timeout(WAIT_SECONDS):
-        while not condition():  # noqa: ASYNC110 # there is no event to wait for
-            await asyncio.sleep(0.01)
-    assert condition(), what
+    """Returns when `condition` holds; fails with `what` if it never does."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"not in {WAIT_SECONDS} s: {what}"
+        await asyncio.sleep(0.01)
 
 
 def is_ours(address: str) -> bool:

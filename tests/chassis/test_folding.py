@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import unicodedata
 from collections.abc import AsyncGenerator, Iterator
@@ -22,7 +21,8 @@ from chassis.db.folding import BATCH, fold_older_rows, keep_folding
 from chassis.query.pagination import cursor
 from chassis.settings import DatabaseSettings
 from chassis.text import FOLD_VERSION, fold
-from deploy.postgres import Cluster, free_ports
+from deploy.postgres import Cluster
+from tests.databases import temporary_postgres
 from tests.resources import PESSOAS
 
 OLD_REVISION = "0002"
@@ -60,10 +60,7 @@ class OldCode:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A PostgreSQL whose databases may be at any revision."""
-    with (
-        open(os.devnull, "w") as quiet,
-        Cluster(tmp_path_factory.mktemp("postgres"), free_ports(), durable=False, log=quiet.fileno()) as running,
-    ):
+    with temporary_postgres(tmp_path_factory.mktemp("postgres")) as running:
         yield running
 
 
@@ -112,6 +109,18 @@ def stored(url: str, table: str = "pessoa", name: str = "nome_pessoa") -> list[t
 
 def as_folded(names: list[str]) -> list[tuple[str, str, int]]:
     return [(unicodedata.normalize("NFC", name), fold(name), FOLD_VERSION) for name in names]
+
+
+@asynccontextmanager
+async def running(url: str) -> AsyncGenerator[httpx2.AsyncClient]:
+    """A client of pessoas over this database."""
+    app = pessoas.routes.create_app(settings(url))
+    transport = httpx2.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://pessoas.test") as client,
+    ):
+        yield client
 
 
 async def until_all_are_folded(url: str) -> None:
@@ -166,12 +175,7 @@ async def test_what_old_code_writes_while_and_after_rows_are_folded_is_folded_by
     new = old.add("Jose\u0301 da 2ª via")
     assert stored(url)[0] == ("2ª via", "2ª via", 1)
 
-    app = pessoas.routes.create_app(settings(url))
-    transport = httpx2.ASGITransport(app=app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://pessoas.test") as client,
-    ):
+    async with running(url) as client:
         await until_all_are_folded(url)
         rows = (await client.get(PESSOAS.path, params={"search": "2a via", "id": f"{ids[0]},{new}"})).json()
 
@@ -207,12 +211,7 @@ async def test_folding_waits_for_nobody_who_is_writing_and_loses_nothing_of_it(u
 
 async def test_a_process_says_by_which_fold_it_writes_and_has_nothing_to_fold_anew(url: str) -> None:
     migrate.upgrade("pessoas", url)
-    app = pessoas.routes.create_app(settings(url))
-    transport = httpx2.ASGITransport(app=app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://pessoas.test") as client,
-    ):
+    async with running(url) as client:
         at = (await client.post(PESSOAS.path, json={"nome_pessoa": "2ª via"})).headers["location"]
         added = stored(url)
         await client.put(at, json={"nome_pessoa": "3ª via"})
@@ -227,12 +226,7 @@ async def test_a_cursor_of_before_the_migration_goes_on_after_it(url: str, old: 
     before = cursor("nome_pessoa", "2ª via", 2)
     migrate.upgrade("pessoas", url)
 
-    app = pessoas.routes.create_app(settings(url))
-    transport = httpx2.ASGITransport(app=app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://pessoas.test") as client,
-    ):
+    async with running(url) as client:
         asked: dict[str, Any] = {"ordering": "nome_pessoa", "cursor": before}
         rows = (await client.get(PESSOAS.path, params=asked)).json()
 

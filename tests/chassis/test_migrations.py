@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,8 @@ from chassis.db.migrate import NotMigrated, upgrade
 from chassis.db.revisions import head
 from chassis.settings import DatabaseSettings
 from deploy.local import ROOT
-from deploy.postgres import Cluster, free_ports
+from deploy.postgres import Cluster
+from tests.databases import temporary_postgres
 from tests.release import Release, migrate, run
 from tests.resources import PESSOAS
 
@@ -32,10 +32,7 @@ ADD = "ALTER TABLE pessoa ADD COLUMN email text"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A PostgreSQL whose databases may be at any revision."""
-    with (
-        open(os.devnull, "w") as quiet,
-        Cluster(tmp_path_factory.mktemp("postgres"), free_ports(), durable=False, log=quiet.fileno()) as running,
-    ):
+    with temporary_postgres(tmp_path_factory.mktemp("postgres")) as running:
         yield running
 
 

@@ -29,6 +29,7 @@ from chassis.neighbours.remote import JOIN_SECONDS, Remote
 from chassis.neighbours.transport import AnswerMemory
 from chassis.request import deadline
 from deploy.postgres import free_ports
+from tests.chassis.peers import until
 from tests.neighbours import remote
 
 pytestmark = pytest.mark.usefixtures("scripted")
@@ -232,12 +233,6 @@ async def outcome(calling: Any) -> Any:
         return refusal
 
 
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110  # a condition of what is tested, which has no event for it
-            await asyncio.sleep(0.001)
-
-
 @pytest.mark.parametrize("failure", [httpx2.ReadError, httpx2.RemoteProtocolError, httpx2.ReadTimeout])
 async def test_a_read_whose_answer_is_lost_is_made_once_more(failure: type[Exception]) -> None:
     neighbour = Neighbour(failure, GOOD)
@@ -311,7 +306,7 @@ async def test_a_neighbour_that_keeps_failing_is_left_alone_until_a_probe_finds_
 
     assert type(refusal) is Unavailable
     assert len(neighbour.asked) == 10, "it was not asked"
-    await until(lambda: not asking.breaker.open)
+    await until(lambda: not asking.breaker.open, "the breaker closes")
     assert await asking.read(*READ) == {"id": 1}
     assert [request.url.path for request in neighbour.asked[10:]] == ["/health/ready"] * 3 + ["/api/pessoas/1/"]
 
@@ -463,7 +458,7 @@ async def test_more_calls_than_places_wait_and_more_than_the_queue_holds_are_ref
     neighbour = Neighbour(held)
     asking = remote(neighbour, neighbour_connections=2, neighbour_queue=3, retry_budget=0)
     running = [asyncio.create_task(outcome(asking.read(f"/api/pessoas/{n}/", orjson.loads))) for n in range(6)]
-    await until(lambda: any(task.done() for task in running) and len(neighbour.asked) == 2)
+    await until(lambda: any(task.done() for task in running) and len(neighbour.asked) == 2, "one is refused")
 
     assert (len(neighbour.asked), asking.bulkhead.waiting) == (2, 3)
     held.set()
@@ -486,7 +481,7 @@ async def test_searches_hold_half_of_the_places_and_reads_by_id_pass_them() -> N
 
     asking = remote(answer, neighbour_connections=4)
     searches = [asyncio.create_task(asking.read(f"/search/{n}/", orjson.loads, search=True)) for n in range(6)]
-    await until(lambda: asking.searches.waiting == 4)
+    await until(lambda: asking.searches.waiting == 4, "four searches wait")
     cancelled = searches.pop()
     cancelled.cancel()
     await asyncio.gather(cancelled, return_exceptions=True)
@@ -503,7 +498,7 @@ async def test_a_search_finds_no_place_where_reads_by_id_have_them_all() -> None
     held = asyncio.Event()
     asking = remote(Neighbour(held), neighbour_connections=2, neighbour_queue=0, retry_budget=0)
     reads = [asyncio.create_task(asking.read(f"/{n}/", orjson.loads)) for n in range(2)]
-    await until(lambda: asking.bulkhead.busy == 2)
+    await until(lambda: asking.bulkhead.busy == 2, "two are under way")
 
     assert type(await outcome(asking.read("/search/", orjson.loads, search=True))) is Unavailable
     held.set()
@@ -528,7 +523,7 @@ async def test_a_call_that_is_cancelled_while_it_waits_gives_its_place_up() -> N
     held = asyncio.Event()
     asking = remote(Neighbour(held), neighbour_connections=1)
     first, second = (asyncio.create_task(asking.read(f"/{n}/", orjson.loads)) for n in range(2))
-    await until(lambda: asking.bulkhead.waiting == 1)
+    await until(lambda: asking.bulkhead.waiting == 1, "one waits")
 
     second.cancel()
     await asyncio.gather(second, return_exceptions=True)
@@ -561,11 +556,11 @@ async def test_a_read_that_was_sent_a_while_ago_is_not_joined_and_later_ones_joi
     neighbour = Neighbour(held, held, GOOD)
     asking = remote(neighbour, neighbour_timeout=30)
     old = asyncio.create_task(asking.read(*READ))
-    await until(lambda: len(neighbour.asked) == 1)
+    await until(lambda: len(neighbour.asked) == 1, "the neighbour is asked")
     await asyncio.sleep(JOIN_SECONDS)
 
     newer = [asyncio.create_task(asking.read(*READ)) for _ in range(3)]
-    await until(lambda: len(neighbour.asked) == 2)
+    await until(lambda: len(neighbour.asked) == 2, "the neighbour is asked twice")
     held.set()
 
     assert await asyncio.gather(old, *newer) == [{"id": 1}] * 4
@@ -596,7 +591,7 @@ async def test_a_read_that_begins_after_a_write_sees_it() -> None:
     neighbour = Neighbour(held, GOOD)
     asking = remote(neighbour)
     before = asyncio.create_task(asking.read(*READ))
-    await until(lambda: bool(neighbour.asked))
+    await until(lambda: bool(neighbour.asked), "the neighbour is asked")
 
     await asking.write("PATCH", "/api/pessoas/1/", orjson.loads, {})
     await asking.read(*READ)
@@ -612,9 +607,9 @@ async def test_a_read_that_begins_while_a_write_is_under_way_joins_none_that_beg
     neighbour = Neighbour(reading, writing, GOOD)
     asking = remote(neighbour)
     before = asyncio.create_task(asking.read(*READ))
-    await until(lambda: len(neighbour.asked) == 1)
+    await until(lambda: len(neighbour.asked) == 1, "the neighbour is asked")
     write = asyncio.create_task(asking.write("PATCH", "/api/pessoas/1/", orjson.loads, {}))
-    await until(lambda: len(neighbour.asked) == 2)
+    await until(lambda: len(neighbour.asked) == 2, "the neighbour is asked twice")
 
     await asking.read(*READ)
 
@@ -628,7 +623,7 @@ async def test_whoever_shares_a_read_gets_it_though_the_first_one_goes_away() ->
     neighbour = Neighbour(asyncio.Event(), GOOD)
     asking = remote(neighbour)
     first = asyncio.create_task(asking.read(*READ))
-    await until(lambda: bool(neighbour.asked))
+    await until(lambda: bool(neighbour.asked), "the neighbour is asked")
     others = [asyncio.create_task(asking.read(*READ)) for _ in range(2)]
     await asyncio.sleep(0)
 
@@ -642,7 +637,7 @@ async def test_a_read_that_nobody_waits_for_any_more_is_given_up() -> None:
     asking = remote(neighbour)
     await asking.read(*READ)  # opens a connection, on which the next request can be sent at once
     readings = [asking.begin(*READ) for _ in range(2)]
-    await until(lambda: len(neighbour.asked) == 2)
+    await until(lambda: len(neighbour.asked) == 2, "the neighbour is asked twice")
 
     readings[0].cancel()
     assert asking.bulkhead.busy == 1, "the other one still waits"
@@ -655,10 +650,10 @@ async def test_a_read_that_is_repeated_can_be_given_up_too() -> None:
     neighbour = Neighbour(httpx2.ReadError, asyncio.Event())
     asking = remote(neighbour)
     reading = asking.begin(*READ)
-    await until(lambda: len(neighbour.asked) == 2)
+    await until(lambda: len(neighbour.asked) == 2, "the neighbour is asked twice")
 
     reading.cancel()
-    await until(lambda: not asking.bulkhead.busy)
+    await until(lambda: not asking.bulkhead.busy, "none is under way")
 
     assert asking.shared_reads == {}
 

@@ -28,6 +28,7 @@ from chassis.query.models import Declaration, RichQuery, query_model
 from chassis.settings import DatabaseSettings, NeighbourSettings
 from deploy.postgres import Cluster
 from solicitacoes.routes import solicitacoes
+from tests.chassis.peers import until
 from tests.neighbours import ServiceNetwork, on_a_socket
 from tests.resources import PESSOAS
 
@@ -83,12 +84,6 @@ def calling(app: FastAPI) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://pessoas.test", timeout=LONG)
 
 
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not true():  # noqa: ASYNC110  # a condition of what is tested, which has no event for it
-            await asyncio.sleep(0.01)
-
-
 async def ended(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
@@ -100,7 +95,9 @@ async def test_reads_by_id_are_answered_while_more_searches_run_than_there_are_c
     async with calling(service.app) as client, asyncio.timeout(30):
         searches = [asyncio.create_task(client.get(PESSOAS.path, params={"search": f"x{n}"})) for n in range(3 * POOL)]
         stats = service.app.state.database.stats
-        await until(lambda: stats()["searches_busy"] + stats()["searches_waiting"] == len(searches))
+        await until(
+            lambda: stats()["searches_busy"] + stats()["searches_waiting"] == len(searches), "all searches are there"
+        )
 
         answers = [await read(client) for read in READS for _ in range(3)]
 
@@ -132,7 +129,7 @@ async def test_searches_that_wait_leave_a_third_of_all_places_to_others(make: Ma
     async with calling(service.app) as client, asyncio.timeout(30):
         stats = service.app.state.database.stats
         searches = [asyncio.create_task(client.get(PESSOAS.path, params={"search": f"x{n}"})) for n in range(12)]
-        await until(lambda: sum(search.done() for search in searches) == 4)
+        await until(lambda: sum(search.done() for search in searches) == 4, "four are answered")
 
         refused = [search.result() for search in searches if search.done()]
 

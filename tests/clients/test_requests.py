@@ -8,22 +8,11 @@ import pytest
 
 from tests import builders
 from tests.applications import Gateway, Services
+from tests.gateway.test_errors import CLOSED
 
 GRAPHQL_JSON = {"Accept": "application/graphql-response+json"}
 JSON = {"Content-Type": "application/json", **GRAPHQL_JSON}
-CODES = {
-    "BAD_USER_INPUT",
-    "NOT_FOUND",
-    "CONFLICT",
-    "UNAUTHENTICATED",
-    "FORBIDDEN",
-    "RATE_LIMITED",
-    "LIMIT_EXCEEDED",
-    "UNAVAILABLE",
-    "TIMEOUT",
-    "INTERNAL",
-    "PERSISTED_QUERY_NOT_SUPPORTED",
-}
+CODES = CLOSED - {"GONE"}
 
 
 async def test_in_a_url_an_empty_parameter_is_an_absent_one(gateway: Gateway) -> None:

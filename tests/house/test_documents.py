@@ -29,6 +29,7 @@ import pytest
 
 from chassis import codes
 from chassis.db import metrics
+from chassis.db.revisions import head
 from chassis.errors import Refusal
 from chassis.observe.meters import REGISTRY
 from chassis.serve import application
@@ -400,7 +401,8 @@ def test_the_table_of_metrics_names_what_is_counted() -> None:
     assert told == ours
 
 
-IMAGINED = ("NNNN", "fornecedores", "0005_add_email", "pessoas/pessoas/", "solicitacoes.edges.0")
+DRAFTED = f"{int(head('pessoas')) + 1:04d}_add_email"
+IMAGINED = ("NNNN", "fornecedores", DRAFTED, "pessoas/pessoas/", "solicitacoes.edges.0")
 """What a recipe makes, a folder that a decision has spared us, and a path in an answer."""
 
 

@@ -89,6 +89,20 @@ class Client:
         return cursor
 
 
+def patient_gateway(services: Services, **settings: Any) -> FastAPI:
+    """A gateway with settings of its own, and with time-outs so long that a busy machine breaks nothing."""
+    urls: dict[str, Any] = {f"{name}_url": network.url for name, network in services.networks.items()}
+    given: dict[str, Any] = {
+        "log_level": "ERROR",
+        "breaker_share": 0,
+        "cache": "off",  # the databases are emptied without telling anybody
+        "neighbour_timeout": 30,
+        "operation_timeout": 60,
+        **settings,
+    }
+    return gateway.app.create_app(gateway.settings.Settings(**given, **urls))
+
+
 class LiveGateway:
     """A gateway of its own over the services that all tests share."""
 
@@ -99,16 +113,7 @@ class LiveGateway:
     @classmethod
     @asynccontextmanager
     async def started(cls, services: Services, **settings: Any) -> AsyncGenerator[Self]:
-        urls: dict[str, Any] = {f"{name}_url": network.url for name, network in services.networks.items()}
-        given: dict[str, Any] = {
-            "log_level": "ERROR",
-            "breaker_share": 0,
-            "cache": "off",  # the databases are emptied without telling anybody
-            "neighbour_timeout": 30,
-            "operation_timeout": 60,
-            **settings,
-        }
-        app = gateway.app.create_app(gateway.settings.Settings(**given, **urls))
+        app = patient_gateway(services, **settings)
         async with app.router.lifespan_context(app):
             yield cls(app)
 

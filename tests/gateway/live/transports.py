@@ -10,12 +10,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import gateway.app
-import gateway.settings
 from gateway.endpoint import GraphQLEndpoint
 from tests.applications import Services
 from tests.chassis.peers import ServedApplication, serving
 from tests.deploy.processes import WAIT_SECONDS
+from tests.gateway.live.clients import patient_gateway
 from tests.websocket import WebSocketPeer
 
 PESSOA = """subscription Mudancas($id: ID, $apos: String) {
@@ -130,15 +129,6 @@ async def serving_gateway(
     services: Services, server: dict[str, Any] | None = None, **settings: Any
 ) -> AsyncGenerator[ServedGateway]:
     """A gateway of its own over the services that all tests share, and with settings of its own."""
-    urls: dict[str, Any] = {f"{name}_url": network.url for name, network in services.networks.items()}
-    given: dict[str, Any] = {
-        "log_level": "ERROR",
-        "breaker_share": 0,
-        "cache": "off",  # the databases are emptied without telling anybody
-        "neighbour_timeout": 30,
-        "operation_timeout": 60,
-        **settings,
-    }
-    app = gateway.app.create_app(gateway.settings.Settings(**given, **urls))
+    app = patient_gateway(services, **settings)
     async with serving(app, **(server or {})) as served:
         yield ServedGateway(served, app.state.graphql)
