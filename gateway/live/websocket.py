@@ -219,6 +219,8 @@ class GraphQLSocket(WebSocket):
         else:
             self._operations[name] = operation
             operation.task = self._start(self._run(operation, asked))
+            # not in the task itself: one that is cancelled before its first step runs none of its code
+            operation.task.add_done_callback(lambda _: self.end_work())
 
     async def _run(self, operation: _Operation, asked: GraphQLRequest) -> None:
         began, more, status = time.perf_counter(), dict[str, str](), 200
@@ -242,7 +244,6 @@ class GraphQLSocket(WebSocket):
             errors, status = [refusal_error(broken())], 500
         finally:
             operation.task = None
-            self.end_work()
             if self._tracer and recording:
                 self._tracer.end(trace, recording, SPAN, status, str, began=arrived, answered=time.monotonic())
             access(

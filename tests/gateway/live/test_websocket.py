@@ -175,6 +175,18 @@ async def test_an_operation_that_its_client_no_longer_wants_is_cancelled(
     await until(lambda: served.served.state.active_requests == 0, "nobody works on it")
 
 
+async def test_an_operation_that_is_given_up_before_it_begins_holds_no_place_at_work(served: ServedGateway) -> None:
+    socket = await served.socket()
+
+    operation = {"id": "1", "type": "subscribe", "payload": {"query": "{ posicao }"}}
+    socket.send(*[frame(json.dumps(one)) for one in (operation, {"id": "1", "type": "complete"})])
+    socket.send_json(id="2", type="subscribe", payload={"query": "{ posicao }"})
+    answered = await socket.json()
+
+    assert (answered["id"], answered["type"]) == ("2", "next")
+    await until(lambda: served.served.state.active_requests == 0, "nobody works on it")
+
+
 async def test_one_socket_has_only_so_many_operations(served: ServedGateway) -> None:
     socket = await served.socket()
 
