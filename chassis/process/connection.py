@@ -441,7 +441,7 @@ class HttpConnection(HttpToolsProtocol):
         """The running request waits for something to happen, and nobody works on it: from now on it is active no
         longer. A drain calls `at_drain`, which must end its waiting."""
         self._deactivate()
-        self.state.at_drain.add(at_drain)
+        self.state.call_at_drain(at_drain)
 
     def _add_buffered(self, size: int) -> None:
         self.buffered_bytes += size

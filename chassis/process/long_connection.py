@@ -54,7 +54,7 @@ class LongConnection(asyncio.Protocol):
         self._read_deadline = inf
         self.beat_at = asyncio.get_running_loop().time() + BEAT_SECONDS
         if at_drain := self.at_drain:
-            state.at_drain.add(at_drain)
+            state.call_at_drain(at_drain)
         state.connections.add(self)
         transport.set_protocol(self)
         self.opened()

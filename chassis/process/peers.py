@@ -110,6 +110,12 @@ class ConnectionsState(ServerState):
         if not peer.connections and not peer.active_requests:
             self.peers.pop(peer.network, None)
 
+    def call_at_drain(self, end_waiting: Callable[[], None]) -> None:
+        """Calls `end_waiting` when this process drains, once however often it was passed; now if it drains already."""
+        self.at_drain.add(end_waiting)
+        if self.draining:
+            end_waiting()
+
     def overloaded(self, peer: Peer, target: bytes) -> bool:
         """Whether one more request is too many: for this process, or for this peer, who would take too much from the
         others."""

@@ -173,6 +173,19 @@ async def test_a_drain_answers_those_who_wait_at_once_and_lets_nobody_wait_any_m
     assert (await told(later))["items"] == []
 
 
+async def test_who_would_wait_first_when_a_drain_has_begun_is_answered_at_once(
+    services: Services, served: ServedApplication
+) -> None:
+    before = await position(services.pessoas)
+    late = await served.peer()
+    served.server.should_exit = True
+    await until(lambda: served.state.draining, "it drains")
+
+    late.get(f"{CHANGES}?after={before}&wait=30")
+
+    assert (await told(late))["items"] == []
+
+
 async def test_a_follower_that_waits_learns_of_another_epoch(
     services: Services, served: ServedApplication, database_urls: dict[str, str]
 ) -> None:

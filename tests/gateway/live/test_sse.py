@@ -191,3 +191,18 @@ async def test_each_event_of_a_burst_has_an_id_of_its_own(
     told = [json.loads(one["data"])["data"]["pessoaMudou"] for one in events]
     assert [one["pessoa"]["nomePessoa"] for one in told] == names
     assert [one["cursor"] for one in told] == [one["id"] for one in events]
+
+
+async def test_a_stream_that_is_the_first_to_open_when_a_drain_has_begun_is_ended_so_that_its_client_comes_back(
+    served: ServedGateway,
+) -> None:
+    peer = await served.served.peer()
+    served.served.server.should_exit = True
+    await until(lambda: served.served.state.draining, "it drains")
+
+    stream = await served.ask({"query": PESSOA}, peer=peer)
+
+    assert stream.status == 200
+    assert await stream.chunk() == "retry: 1000\n" + (last := await stream.chunk())
+    assert last.startswith("id: pessoas:")
+    assert await stream.chunk() == ""

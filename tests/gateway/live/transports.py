@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.endpoint import GraphQLEndpoint
 from tests.applications import Services
-from tests.chassis.peers import ServedApplication, serving
+from tests.chassis.peers import Peer, ServedApplication, serving
 from tests.deploy.processes import WAIT_SECONDS
 from tests.gateway.live.clients import patient_gateway
 from tests.websocket import WebSocketPeer
@@ -63,10 +63,16 @@ class ServedGateway:
         return found
 
     async def ask(
-        self, body: Any = None, *headers: str, accept: str = "text/event-stream", method: str = "POST"
+        self,
+        body: Any = None,
+        *headers: str,
+        accept: str = "text/event-stream",
+        method: str = "POST",
+        peer: Peer | None = None,
     ) -> StreamPeer:
-        """The answer to one request. `body` is the request as JSON, or a GET's query parameters."""
-        peer = await self.served.peer()
+        """The answer to one request, on a connection of its own unless there is one. `body` is the request as JSON, or
+        a GET's query parameters."""
+        peer = peer or await self.served.peer()
         path, raw = "/graphql", b""
         if method == "POST":
             raw = json.dumps(body).encode()
