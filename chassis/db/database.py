@@ -100,7 +100,7 @@ class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
     described: Mapping[str, Any] = {}
     """What spans say of the database."""
     unconfirmed = False
-    """Whether a commit has ended without its standby's confirmation since this was last looked at."""
+    """Whether the commit that runs, or was the last to run, has ended without its standby's confirmation."""
 
     @classmethod
     async def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
@@ -339,7 +339,9 @@ class Transaction:
         except BaseException:
             if self._begun and not self._connection.closed and not self.committing:
                 seconds = max(0.0, min(self._timeout, deadline.remaining()))
-                await _execute(self._connection, seconds, BoundStatement[Any]("ROLLBACK"))
+                # When the connection dies, the server undoes what was done; the reason why it must be undone stays.
+                with suppress(_ConnectionLostError):
+                    await _execute(self._connection, seconds, BoundStatement[Any]("ROLLBACK"))
             raise
         return result
 
@@ -446,7 +448,7 @@ async def _recorded(
 async def _run(
     connection: DatabaseConnection, seconds: float, statements: Sequence[BoundStatement[Any]], traceparent: str = ""
 ) -> None:
-    timed_out = False
+    timed_out = connection.unconfirmed = False
 
     def hang_up() -> None:
         nonlocal timed_out
@@ -471,7 +473,6 @@ async def _run(
                 for one, cursor in zip(statements, begun, strict=False):
                     await one.end(cursor)
         if connection.unconfirmed:
-            connection.unconfirmed = False
             log.warning("a commit was not confirmed by a standby")
             raise Unavailable(UNREACHABLE)
     except errors.LockNotAvailable as failure:

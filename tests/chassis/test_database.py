@@ -524,6 +524,26 @@ async def test_a_statement_that_was_to_be_prepared_when_another_failed_is_done_a
     assert alone == together == [(42,)]
 
 
+async def test_work_that_is_given_up_is_not_done_again_when_its_connection_dies_too(server: Cluster) -> None:
+    database = Database(DatabaseSettings.model_validate({"database_url": server.url("pessoas")}))
+    await database.open()
+    begun: list[Transaction] = []
+
+    async def work(transaction: Transaction) -> None:
+        begun.append(transaction)
+        await transaction.fetch("SELECT 42", ())
+        await asyncio.to_thread(end_connections, server)
+        raise asyncio.CancelledError  # as when the client hangs up
+
+    try:
+        with pytest.raises(asyncio.CancelledError):
+            await database.transaction(work)
+    finally:
+        await database.close()
+
+    assert len(begun) == 1
+
+
 WAITING_FOR_THE_STANDBY = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND usename = 'pessoas'"
 
 
@@ -572,3 +592,29 @@ async def test_a_write_whose_wait_for_the_standby_is_cancelled_is_never_acknowle
     assert (first.status_code, again.status_code) == (503, 503)
     assert stored == [("Ana",)]
     assert (confirmed.status_code, confirmed.headers["idempotency-replayed"]) == (201, "true")
+
+
+@pytest.mark.usefixtures("replicating")
+async def test_a_commit_that_nobody_waits_for_any_more_is_no_fault_of_the_next_request(server: Cluster) -> None:
+    database = Database(
+        DatabaseSettings.model_validate({"database_url": server.url("pessoas"), "database_pool_size": 1})
+    )
+
+    async def write(transaction: Transaction) -> None:
+        await transaction.fetch("INSERT INTO pessoa (nome_pessoa, nome_busca) VALUES ('Ana', 'ana')", ())
+
+    with psycopg.connect(server.url("pessoas"), autocommit=True) as watcher:
+        watcher.execute("ALTER ROLE pessoas SET synchronous_commit = on")
+        await database.open()
+        try:
+            writing = asyncio.create_task(database.transaction(write))
+            while not watcher.execute(WAITING_FOR_THE_STANDBY).fetchall():
+                await asyncio.sleep(0.02)
+            writing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await writing
+            read = await database.fetch("SELECT nome_pessoa FROM pessoa", ())
+        finally:
+            await database.close()
+
+    assert read == [("Ana",)]
