@@ -82,7 +82,7 @@ class Feed:
         self._head: Head | None = None
         self._recent: list[Change] = []
         self._looked_at = self._left_at = float("-inf")
-        self.draining = False
+        self.draining = self._ended = False
         database.committed, database.position = self._kick, self.position
 
     # -- reading -----------------------------------------------------------------------------------------------
@@ -221,6 +221,7 @@ class Feed:
             try:
                 yield
             finally:
+                self._ended = True  # as in `repeating`, cancelling alone is not enough
                 looking.cancel()
                 await asyncio.gather(looking, return_exceptions=True)
 
@@ -236,7 +237,7 @@ class Feed:
 
     async def _look_while_wanted(self) -> None:
         moved_at = time.monotonic()
-        while True:
+        while not self._ended:
             if not self._followers and not self._asked and time.monotonic() > self._left_at + LINGER_SECONDS:
                 self._head, self._recent = None, []
                 self._wanted.clear()

@@ -20,7 +20,7 @@ from chassis.errors import Gone
 from chassis.neighbours import metrics
 from chassis.neighbours.dialect import PROBLEM, DialectClient
 from chassis.neighbours.remote import Remote
-from chassis.neighbours.transport import OutgoingRequest, TransportError, header_line
+from chassis.neighbours.transport import OutgoingRequest, header_line
 from chassis.request.caller import Caller
 from chassis.request.context import acting_for
 from chassis.settings import NeighbourSettings
@@ -167,7 +167,7 @@ class Follower:
                 if self._remote.breaker.open:
                     raise PollFailed("breaker open")
                 told = await self._poll(waits)
-            except (PollFailed, TransportError) as failure:
+            except Exception as failure:  # nobody would notice if this loop ended
                 self._record_outcome(failure)
                 await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter, not a secret
                 pause = min(2 * pause, LONGEST_PAUSE)

@@ -218,3 +218,19 @@ async def test_the_token_is_read_again_from_its_file(scripted: None, tmp_path: P
     await following.__aexit__()
 
     assert {query[query.index("Bearer") :] for query in asked} == {"Bearer first", "Bearer second"}
+
+
+async def test_it_goes_on_when_the_file_has_held_what_is_no_token(scripted: None, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("half of one\nand of another")
+    script, asked = scripted_feed({"last": 5, **COMPLETE})
+    calling = remote(script, breaker_share=0)
+    [following] = followers({"pessoas": calling}, NeighbourSettings(follower_token_file=file), wait=0.01).values()
+
+    following.listen(Told())
+    await asyncio.sleep(0.05)
+    file.write_text("whole\n")
+    await until(lambda: bool(asked), "it asks")
+    await following.__aexit__()
+
+    assert asked[0].endswith("Bearer whole")
