@@ -60,9 +60,10 @@ def flush() -> None:
 def _end() -> None:
     batch = _batch
     due, batch.callbacks = batch.callbacks, []
-    try:
-        for callback in due:
+    for callback in due:
+        try:
             callback()
-        flush()
-    finally:
-        batch.loop = None
+        except Exception:  # nor must a fault of one callback affect the others
+            log.exception("callback failed")
+    flush()
+    batch.loop = None

@@ -53,11 +53,11 @@ class JointRead(SharedRead[F]):
         if not self.waiters:
             return
         ids = sorted(self.ids)
-        self._decode = self._decoder_of(ids)
-        self._request = OutgoingRequest("POST", self._path, orjson.dumps({"ids": ids}))
-        if self._on_send:
-            self._on_value = self._on_send(ids)
         try:
+            self._decode = self._decoder_of(ids)
+            self._request = OutgoingRequest("POST", self._path, orjson.dumps({"ids": ids}))
+            if self._on_send:
+                self._on_value = self._on_send(ids)
             self._context.run(self._start_in_time)
         except Exception as failure:
             for waiter in self.close():

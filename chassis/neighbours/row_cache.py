@@ -43,6 +43,8 @@ AUDIT_SECONDS = 5.0
 
 Shows = Mapping[str, Callable[[Any], int]]
 """The rows of other kinds that a row shows: for each such kind, how to get the id from a row."""
+ShownRow = tuple[str, int]
+"""The kind and the id of a row that others show."""
 
 
 class CachedRow:
@@ -61,8 +63,8 @@ class Generation:
 
     def __init__(self) -> None:
         self.rows: dict[int, CachedRow] = {}
-        self.showing: dict[tuple[str, int], set[int]] = {}
-        """For each row that others show: the ids of those. Some of them may be gone."""
+        self.showing: dict[ShownRow, set[int]] = {}
+        """For each row that others show: the ids of those. Some of them may be in the younger generation now."""
 
 
 class CacheMemory:
@@ -156,9 +158,14 @@ class RowCache:
         self._memory.add(cached.size)
         generation = self._young
         generation.rows[id] = cached
-        if cached.row is not None:
-            for kind, id_of in self._shows.items():
-                generation.showing.setdefault((kind, id_of(cached.row)), set()).add(id)
+        for shown in self._shown_by(cached.row):
+            generation.showing.setdefault(shown, set()).add(id)
+
+    def _shown_by(self, row: Any) -> Collection[ShownRow]:
+        """The rows of other kinds that are part of `row`, which may be None."""
+        if row is None or not self._shows:
+            return ()
+        return [(kind, id_of(row)) for kind, id_of in self._shows.items()]
 
     def store(self, ticket: int, asked: Iterable[int], rows: Mapping[int, Any], answer: Answer) -> None:
         """Keeps the rows that `answer` has brought for the ids that were `asked`. `ticket` is what `owner.ticket` was
@@ -181,9 +188,7 @@ class RowCache:
         """Whether the row, or one that it shows, was dropped after `ticket`."""
         if self._dropped.get(id, 0) > ticket:
             return True
-        return row is not None and any(
-            self.owner.kinds[kind].dropped_after(ticket, id_of(row)) for kind, id_of in self._shows.items()
-        )
+        return any(self.owner.kinds[kind].dropped_after(ticket, id) for kind, id in self._shown_by(row))
 
     def dropped_after(self, ticket: int, id: int) -> bool:
         return ticket < self._forgotten or self._dropped.get(id, 0) > ticket
@@ -203,10 +208,19 @@ class RowCache:
                     self._remove(showing)
 
     def _remove(self, id: int) -> None:
-        if cached := self._young.rows.pop(id, None):
+        generation = self._young
+        if cached := generation.rows.pop(id, None):
             self._memory.young -= cached.size
-        elif cached := self._old.rows.pop(id, None):
-            self._memory.old -= cached.size
+        else:
+            generation = self._old
+            if cached := generation.rows.pop(id, None):
+                self._memory.old -= cached.size
+        # A generation whose rows are dropped again and again never becomes old, and must not remember all of them.
+        for shown in self._shown_by(cached.row) if cached else ():
+            if showing := generation.showing.get(shown):
+                showing.discard(id)
+                if not showing:
+                    del generation.showing[shown]
 
     def grow_old(self) -> None:
         """The young generation becomes the old one."""
@@ -267,7 +281,7 @@ class ServiceCache:
         """How many drops there were. A read remembers it when it is sent."""
         self.age = follower.age
         self.follower, self._remote, self._staleness = follower, remote, staleness
-        self._leave: Callable[[], None] | None = None
+        self._listens = False
 
     @property
     def follows(self) -> bool:
@@ -275,8 +289,9 @@ class ServiceCache:
 
     def serves(self, read_after: FeedPosition | None) -> bool:
         """Whether rows may be served to somebody who has to see what is at `read_after`."""
-        if self._leave is None:
-            self._leave = self.follower.listen(self)
+        if not self._listens:
+            self._listens = True
+            self.follower.listen(self)
         return self.age() <= self._staleness and self._is_past(read_after)
 
     def serves_stale(self, read_after: FeedPosition | None) -> bool:

@@ -131,7 +131,9 @@ class SharedRead(Generic[T]):
         if isinstance(outcome, Answer) and outcome.status == 200:
             try:
                 value = self._decode(outcome.content)
-            except Exception:  # the slow path decodes it again, and reports the failure
+                if self._on_value:
+                    self._on_value(value, outcome)
+            except Exception:  # the slow path does this again, and reports the failure
                 self._run_call(outcome)
                 return
             remote.breaker.record(failed=False)
@@ -139,11 +141,8 @@ class SharedRead(Generic[T]):
             remote.calls.record(now - self.began)
             if self._recorded:
                 self._recorded.end(remote.described, self._request, self.began, now, 200)
-            if self._on_value:
-                self._on_value(value, outcome)
             for waiter in self.close():
-                if not waiter.done():
-                    waiter.set_result(value)
+                waiter.set_result(value)
             return
         if isinstance(outcome, TransportError) and not isinstance(outcome, StaleConnection):
             remote.record_failure(outcome, self.seconds)
@@ -167,8 +166,6 @@ class SharedRead(Generic[T]):
     def _on_call_done(self, task: asyncio.Task[T]) -> None:
         failure = None if task.cancelled() else task.exception()
         for waiter in self.close():
-            if waiter.done():
-                continue
             if task.cancelled():
                 waiter.cancel()
             elif failure is not None:
@@ -177,12 +174,12 @@ class SharedRead(Generic[T]):
                 waiter.set_result(task.result())
 
     def close(self) -> list[asyncio.Future[T]]:
-        """From now on no caller can join. Returns those that have joined; some may wait no longer."""
+        """From now on no caller can join. Returns those that still wait."""
         if self.key is not None:
             del self._shared_reads[self.key]
             self.key = None
         waiters, self.waiters = self.waiters, []
-        return waiters
+        return [waiter for waiter in waiters if not waiter.done()]
 
     def _cancel(self) -> None:
         self.close()

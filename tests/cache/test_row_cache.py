@@ -182,6 +182,23 @@ async def test_what_is_dropped_needs_no_memory(make: Make) -> None:
     assert (len(cache), caches.memory.young, caches.memory.old) == (0, 0, 0)
 
 
+async def test_rows_that_are_dropped_again_and_again_need_no_memory_either(make: Make) -> None:
+    cache = (await make()).of("catalogo", "produto")
+
+    def come_and_go(first: int) -> None:
+        for id in range(first, first + 2 * MAX_DROPS):
+            store(cache, produto(id, id % 5))
+            changed(cache, "produto", id)
+
+    come_and_go(1)  # as many drops as are remembered
+    tracemalloc.start()
+    come_and_go(1 + 2 * MAX_DROPS)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert grown < 200 * MAX_DROPS
+
+
 async def test_one_of_many_rows_is_read_again_and_a_wrong_one_is_counted_and_dropped(make: Make) -> None:
     cache = (await make()).of("catalogo", "produto")
     right, wrong = produto(1, nome="Certa"), produto(2, nome="Errada")

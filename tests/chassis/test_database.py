@@ -30,6 +30,7 @@ from chassis.settings import DatabaseSettings
 from deploy.postgres import HOST, SETTINGS, Cluster, free_ports
 from tests import builders
 from tests.applications import Gateway, Services
+from tests.chassis.peers import until
 from tests.neighbours import ServiceNetwork, on_a_socket
 from tests.resources import PESSOAS
 
@@ -608,8 +609,7 @@ async def test_a_commit_that_nobody_waits_for_any_more_is_no_fault_of_the_next_r
         await database.open()
         try:
             writing = asyncio.create_task(database.transaction(write))
-            while not watcher.execute(WAITING_FOR_THE_STANDBY).fetchall():
-                await asyncio.sleep(0.02)
+            await until(lambda: bool(watcher.execute(WAITING_FOR_THE_STANDBY).fetchall()), "it waits for the standby")
             writing.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await writing

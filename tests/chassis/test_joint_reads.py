@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
+import pytest
 from msgspec import Struct
 from msgspec.json import Decoder
 from starlette.types import Receive, Scope, Send
@@ -144,3 +145,15 @@ async def test_rows_are_kept_as_of_the_sending_of_their_call() -> None:
             await one
 
     assert told == [[1, 2], 2]
+
+
+async def test_a_fault_of_who_keeps_the_rows_is_told_to_each_who_waits() -> None:
+    def on_send(_ids: list[int]) -> Callable[[Found, Answer], None]:
+        return lambda found, _answer: found.items.remove(RowOfId(0))
+
+    async with asked(Rows()) as remote:
+        await read(remote, 1)  # so that there is an idle connection
+        pending = [remote.begin_rows("/", [id], decoder_of, on_send) for id in (1, 2)]
+        for one in pending:
+            with pytest.raises(ValueError, match="not in list"):
+                await one

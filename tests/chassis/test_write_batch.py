@@ -63,6 +63,18 @@ async def test_a_callback_is_called_once_a_turn() -> None:
     assert len(called) == 2
 
 
+async def test_a_callback_that_fails_takes_nothing_from_the_others() -> None:
+    called: list[int] = []
+    said: list[bytes] = []
+
+    write_batch.at_end(lambda: called.append(1 // 0))
+    write_batch.at_end(lambda: called.append(1))
+    write_batch.write(sink(said), b"a")
+    await asyncio.sleep(0)
+
+    assert (called, said) == ([1], [b"a"])
+
+
 @pytest.mark.parametrize("_again", range(2))
 def test_a_loop_that_ends_before_its_turn_does_takes_nothing_from_the_next(_again: int) -> None:
     said: list[bytes] = []
