@@ -62,7 +62,8 @@ async def keep_measuring(directory: Path | None) -> AsyncGenerator[None]:
 
 async def _keep_writing(directory: Path) -> None:
     while True:
-        write(directory)
+        with contextlib.suppress(OSError):  # a full disk, for example; a scrape that reaches this worker logs it
+            write(directory)
         await asyncio.sleep(WRITE_SECONDS)
 
 

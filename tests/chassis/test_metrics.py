@@ -297,3 +297,18 @@ def test_what_is_infinite_or_no_number_passes_between_workers_too(tmp_path: Path
         REGISTRY.unregister(gauge)
 
     assert repr([sample.value for sample in family.samples]) == repr([inf, -inf, nan, 2.5])
+
+
+async def test_a_worker_goes_on_writing_when_that_has_failed_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scraping, "WRITE_SECONDS", 0.01)
+    directory = tmp_path / "metrics"
+
+    async def written() -> bool:
+        return any(directory.glob("*.json"))
+
+    async with scraping.keep_measuring(directory):
+        await asyncio.sleep(0.02)
+        directory.mkdir()
+        await until(written)
