@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from chassis import write_batch
-from chassis.neighbours.resolver import CONNECT_SECONDS, ResolvingLoop
+from chassis.neighbours.resolver import CONNECT_SECONDS, resolving_loop
 from chassis.neighbours.transport import (
     MAX_ANSWER_BYTES,
     Answer,
@@ -97,12 +97,11 @@ class DefaultTransport:
         self.pool.close()
 
     def _avoid(self, address: Any) -> None:
-        loop = asyncio.get_running_loop()
-        if isinstance(loop, ResolvingLoop) and not self._socket_path:
-            loop.avoid(self._host, self._port, address)
+        if not self._socket_path:
+            resolving_loop().avoid(self._host, self._port, address)
 
     async def _connect(self, seconds: float) -> "OutgoingConnection":
-        loop = asyncio.get_running_loop()
+        loop = resolving_loop()
         try:
             async with asyncio.timeout(min(CONNECT_SECONDS, seconds)):
                 if self._socket_path:
@@ -111,7 +110,11 @@ class DefaultTransport:
                     )
                 else:
                     _, connection = await loop.create_connection(
-                        lambda: OutgoingConnection(self.pool), self._host, self._port, ssl=self._tls
+                        lambda: OutgoingConnection(self.pool),
+                        self._host,
+                        self._port,
+                        ssl=self._tls,
+                        load=self.pool.under_way_at,
                     )
         except TimeoutError as failure:
             if seconds <= CONNECT_SECONDS:
@@ -131,8 +134,26 @@ class DefaultTransport:
         return f"{head}content-length: {len(content)}\r\n\r\n".encode("latin-1") + content
 
 
+class PeerAddress:
+    """One of the server's addresses, and the connections to it. Each is idle, or has an exchange under way."""
+
+    __slots__ = ("address", "connections", "idle")
+
+    def __init__(self, address: Any) -> None:
+        self.address = address
+        self.connections = 0
+        self.idle: list[OutgoingConnection] = []
+
+    @property
+    def under_way(self) -> int:
+        return self.connections - len(self.idle)
+
+
 class Pool:
-    """All open connections to one server, the idle ones among them, and one timer for all of their deadlines.
+    """All open connections to one server, by its addresses, and one timer for all of their deadlines.
+
+    A request goes to the address where the fewest are under way. So a process that freezes gets one or two more than
+    the others, and not all until the first of them has timed out.
 
     A timer for each exchange would cost more than writing the request. `answer_memory` limits the memory of their
     answers.
@@ -143,27 +164,65 @@ class Pool:
         self.answer_memory = answer_memory
         self._avoid = avoid
         self.open: set[OutgoingConnection] = set()
-        self.idle: list[OutgoingConnection] = []
+        self._addresses: list[PeerAddress] = []
+        """Those with open connections; of several, the one that was used longest ago comes first."""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         """When the timer fires, if there is one."""
 
+    def add(self, connection: "OutgoingConnection", address: Any) -> PeerAddress:
+        """Takes in a connection that was just opened."""
+        self.open.add(connection)
+        found = self._at(address)
+        if found is None:
+            found = PeerAddress(address)
+            self._addresses.append(found)
+        found.connections += 1
+        return found
+
+    def remove(self, connection: "OutgoingConnection") -> None:
+        """Forgets a connection that has ended."""
+        self.open.discard(connection)
+        at = connection.at
+        at.connections -= 1
+        if connection in at.idle:
+            at.idle.remove(connection)
+        if not at.connections:
+            self._addresses.remove(at)
+
     def take_idle(self) -> "OutgoingConnection | None":
-        """The idle connection that was used last, so that the others can expire; None when there is none."""
+        """The idle connection that was used last, so that the others can expire, to the address that has the fewest
+        requests under way. None when there is none."""
+        if not self._addresses:
+            return None
+        idle = self._least_used().idle if len(self._addresses) > 1 else self._addresses[0].idle
         now = time.monotonic()
-        while self.idle:
-            connection = self.idle.pop()
+        while idle:
+            connection = idle.pop()
             if connection.usable and now - connection.last_used < IDLE_SECONDS:
                 return connection
             connection.transport.abort()
         return None
 
-    def drop_address(self, address: Any) -> None:
-        """Uses no idle connection to this address any more, so that the next request goes to another process."""
-        for connection in self.idle:
-            if connection.address == address:
-                connection.usable = False  # `take_idle` closes it
-        self._avoid(address)
+    def _least_used(self) -> PeerAddress:
+        least = min(self._addresses, key=lambda one: (one.under_way, not one.idle))
+        self._addresses.remove(least)
+        self._addresses.append(least)
+        return least
+
+    def under_way_at(self, address: Any) -> int:
+        """How many requests are under way at an address of the server."""
+        found = self._at(address)
+        return found.under_way if found else 0
+
+    def _at(self, address: Any) -> PeerAddress | None:
+        return next((one for one in self._addresses if one.address == address), None)
+
+    def give_up(self, at: PeerAddress) -> None:
+        """Closes the idle connections to this address, so that the next request goes to another process."""
+        while at.idle:
+            at.idle.pop().transport.abort()
+        self._avoid(at.address)
 
     def schedule(self, deadline: float) -> None:
         """Makes sure that an exchange which is still running at `deadline` is ended then."""
@@ -200,6 +259,7 @@ class OutgoingConnection(asyncio.Protocol):
     """One connection, and the answer that it waits for."""
 
     transport: asyncio.Transport
+    at: PeerAddress
 
     def __init__(self, pool: Pool) -> None:
         self.usable = True
@@ -263,14 +323,9 @@ class OutgoingConnection(asyncio.Protocol):
                 self.cancel()
             raise
 
-    @property
-    def address(self) -> Any:
-        """The address of the process at the other end."""
-        return self.transport.get_extra_info("peername")
-
     def time_out(self) -> None:
         if self._seconds >= SILENT_SECONDS and not self._received_bytes:
-            self._pool.drop_address(self.address)
+            self._pool.give_up(self.at)
         self.fail(AnswerTimeout("no answer in time"))
 
     def fail(self, failure: TransportError) -> None:
@@ -291,7 +346,7 @@ class OutgoingConnection(asyncio.Protocol):
         self.deadline = NEVER
         self.last_used = time.monotonic()
         if self.usable:
-            self._pool.idle.append(self)
+            self.at.idle.append(self)
         else:
             self.transport.close()
         if on_end:
@@ -302,7 +357,7 @@ class OutgoingConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are asyncio transports, but not for a type checker
         self.transport = cast("asyncio.Transport", transport)
-        self._pool.open.add(self)
+        self.at = self._pool.add(self, transport.get_extra_info("peername"))
 
     def data_received(self, data: bytes) -> None:
         if self._on_end is None:
@@ -326,7 +381,7 @@ class OutgoingConnection(asyncio.Protocol):
             self._pool.answer_memory.add(self, len(data))  # this may end the exchange
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._pool.open.discard(self)
+        self._pool.remove(self)
         self.usable = False
         if self._on_end is None:
             return

@@ -9,6 +9,7 @@ this loop: the transports to the neighbours, psycopg, the httpx2 client that fet
 import asyncio
 import contextlib
 import logging
+import random
 import socket
 import threading
 import time
@@ -32,6 +33,8 @@ one."""
 Address = tuple[Any, Any, int, str, Any]
 """An entry of `socket.getaddrinfo`: family, type, protocol, canonical name, and the address to connect to."""
 LookUp = Callable[..., list[Address]]
+Load = Callable[[Any], int]
+"""How much is under way at an address: what `connect` takes, without its name."""
 ProtocolT = TypeVar("ProtocolT", bound=asyncio.BaseProtocol)
 
 
@@ -60,14 +63,15 @@ class ResolvingLoop(uvloop.Loop):
         family: int = 0,
         proto: int = 0,
         flags: int = 0,
+        load: Load | None = None,
         **options: Any,
     ) -> tuple[asyncio.BaseProtocol, ProtocolT]:
-        """Connects to the first address of `host` that accepts."""
+        """Connects to the first address of `host` that accepts. With `load`, those with the least come first."""
         if is_literal(host):
             options |= {"family": family, "proto": proto, "flags": flags}
             return await super().create_connection(protocol_factory, host, port, **options)
         name = self._name(host, port, family=family, type=socket.SOCK_STREAM, proto=proto, flags=flags)
-        addresses = await name.addresses()
+        addresses = await name.addresses(load)
         if options.get("ssl") and options.get("server_hostname") is None:
             options["server_hostname"] = host
         for address in addresses:
@@ -109,9 +113,10 @@ class ResolvedName:
         self._avoided: dict[Any, float] = {}
         """Addresses that are tried last, each until this time."""
 
-    async def addresses(self) -> list[Address]:
-        """The addresses in the order in which to try them: of those to avoid, first the one that failed longest ago.
-        Waits only when none were ever found, and then raises what the look-up raised."""
+    async def addresses(self, load: Load | None = None) -> list[Address]:
+        """The addresses in the order in which to try them: last those to avoid, of which the one that failed longest
+        ago is tried first; of the others first those with the least `load`, in any order if that is equal. Waits only
+        when none were ever found, and then raises what the look-up raised."""
         if not self._addresses:
             # Not on the future itself: a caller who gives up must not cancel it for the others.
             await asyncio.wait([self._start_look_up()])
@@ -119,8 +124,10 @@ class ResolvedName:
                 raise self._failure or OSError(f"{self._host} has no address")
         elif time.monotonic() > self._fresh_until:
             self._start_look_up()
-        now = time.monotonic()
-        return sorted(self._addresses, key=lambda one: max(now, self._avoided.get(one[4], 0.0)))
+        now, found = time.monotonic(), self._addresses
+        if load:
+            found = sorted(random.sample(found, len(found)), key=lambda one: load(one[4]))
+        return sorted(found, key=lambda one: max(now, self._avoided.get(one[4], 0.0)))
 
     def avoid(self, address: Any) -> None:
         """Remembers that nobody answers at this address: what `connect` takes, without its name."""
@@ -158,6 +165,13 @@ class ResolvedName:
         under_way, self._current_look_up = self._current_look_up, None
         if under_way:
             under_way.set_result(None)
+
+
+def resolving_loop() -> ResolvingLoop:
+    """The running loop, which is one of these in every process."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, ResolvingLoop)
+    return loop
 
 
 def is_literal(host: Any) -> bool:

@@ -21,7 +21,7 @@ from valkey.exceptions import ValkeyError
 
 from chassis.neighbours import resolver
 from chassis.neighbours.default_transport import SILENT_SECONDS, DefaultTransport
-from chassis.neighbours.resolver import ResolvingLoop
+from chassis.neighbours.resolver import ResolvedName, ResolvingLoop
 from chassis.neighbours.transport import AnswerMemory, AnswerTimeout, ConnectFailed, OutgoingRequest
 from deploy.postgres import Cluster
 from tests.chassis.peers import until, with_more_addresses
@@ -29,6 +29,8 @@ from tests.chassis.peers import until, with_more_addresses
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"
 KEPT = OK.replace(b"connection: close\r\n", b"")
 MUTE = "mute.test"
+MANY = 50
+"""Of so many requests, each to either of two addresses, some go to each."""
 
 
 class NameServer:
@@ -77,6 +79,13 @@ async def listening(address: str = "127.0.0.1", port: int = 0) -> AsyncGenerator
 
 async def ask(transport: DefaultTransport, seconds: float = 30) -> int:
     return (await transport.send(OutgoingRequest("GET", "/"), "", seconds=seconds, repeatable=True)).status
+
+
+async def outcome(asking: Awaitable[int]) -> int | Exception:
+    try:
+        return await asking
+    except Exception as failure:
+        return failure
 
 
 def transport_to(name: str, port: int) -> DefaultTransport:
@@ -190,7 +199,8 @@ def test_the_next_address_is_tried_where_one_takes_no_connection_and_comes_first
                 for one in filling:
                     one.setblocking(False)
                     one.connect_ex(("127.0.0.2", port))
-            assert await ask(transport_to("good.test", port)) == 200
+            for _ in range(MANY):
+                assert await ask(transport_to("good.test", port)) == 200
             loop = asyncio.get_running_loop()
             found = await loop.getaddrinfo("good.test", port, type=socket.SOCK_STREAM)
             assert [one[4][0] for one in found] == ["127.0.0.1", "127.0.0.2"]
@@ -206,28 +216,29 @@ def test_a_process_that_takes_connections_and_does_not_answer_costs_one_request_
         async with listening() as port:
             with socket.create_server(("127.0.0.2", port)):  # nobody accepts, as when the process is frozen
                 on = transport_to("good.test", port)
-                with pytest.raises(AnswerTimeout):
-                    await ask(on, 1.5 * SILENT_SECONDS)
-                assert [await ask(on) for _ in range(3)] == [200] * 3
+                asking = [ask(on, 1.5 * SILENT_SECONDS) for _ in range(MANY)]
+                failed = [one for one in [await one for one in map(outcome, asking)] if one != 200]
+                assert [type(one) for one in failed] == [AnswerTimeout]
 
     names.run(test)
 
 
-@with_more_addresses
 def test_idle_connections_to_a_process_that_does_not_answer_any_more_are_not_used_again() -> None:
-    names, asked = NameServer("127.0.0.2", "127.0.0.1"), list[bytes]()
+    names, asked = NameServer("127.0.0.1"), list[int]()
 
     async def freezes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answers the first request of each connection, and no more."""
-        asked.append(await reader.read(65536))
-        writer.write(KEPT)
-        while more := await reader.read(65536):
-            asked.append(more)
+        connection = len(asked)
+        asked.append(0)
+        while await reader.read(65536):
+            asked[connection] += 1
+            if asked[connection] == 1:
+                writer.write(KEPT)
         writer.close()
 
     async def test() -> None:
-        async with listening() as port, await asyncio.start_server(freezes, "127.0.0.2", port):
-            on = transport_to("good.test", port)
+        async with await asyncio.start_server(freezes, "127.0.0.1", 0) as server:
+            on = transport_to("good.test", server.sockets[0].getsockname()[1])
             assert await asyncio.gather(ask(on), ask(on)) == [200, 200]
             with pytest.raises(AnswerTimeout):
                 await ask(on, 1.5 * SILENT_SECONDS)
@@ -235,7 +246,60 @@ def test_idle_connections_to_a_process_that_does_not_answer_any_more_are_not_use
             await on.close()
 
     names.run(test)
-    assert len(asked) == 3, "the other idle connection was used"
+    assert sorted(asked) == [1, 1, 2], "one more connection, and nothing on the other idle one"
+
+
+@with_more_addresses
+def test_a_process_that_freezes_gets_no_more_requests_than_one_while_others_answer() -> None:
+    """Those that come before the first has timed out, too."""
+    names, asked = NameServer("127.0.0.1", "127.0.0.2"), Counter[str]()
+    frozen = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        address = writer.get_extra_info("sockname")[0]
+        while await reader.read(65536):
+            asked[address] += 1
+            if not (frozen.is_set() and address == "127.0.0.2"):
+                await asyncio.sleep(0.01)
+                writer.write(KEPT)
+        writer.close()
+
+    async def test() -> None:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as one:
+            port = one.sockets[0].getsockname()[1]
+            async with await asyncio.start_server(serve, "127.0.0.2", port):
+                on = transport_to("good.test", port)
+                await ask(on)
+                await asyncio.gather(ask(on), ask(on))
+                assert len(asked) == 2, "who finds one address busy connects to the other"
+                frozen.set()
+                asked.clear()
+                asking: list[asyncio.Task[int]] = []
+                for n in range(10):
+                    asking.append(asyncio.create_task(ask(on)))
+                    await until(lambda n=n: asked.total() > n, "the request has arrived")
+                    await until(lambda n=n: sum(one.done() for one in asking) >= n, "all but one are answered")
+                for task in asking:
+                    task.cancel()
+                await asyncio.gather(*asking, return_exceptions=True)
+                await on.close()
+
+    names.run(test)
+    assert asked == {"127.0.0.1": 9, "127.0.0.2": 1}
+
+
+def test_of_several_addresses_the_least_used_one_is_tried_first_and_last_those_that_failed() -> None:
+    names = NameServer("127.0.0.2", "127.0.0.3", "127.0.0.4")
+    under_way = {("127.0.0.2", 80): 3, ("127.0.0.3", 80): 1, ("127.0.0.4", 80): 0}
+
+    async def test() -> None:
+        loop = resolver.resolving_loop()
+        name = ResolvedName(lambda: names.look_up("good.test", 80), loop, "good.test")
+        name.avoid(("127.0.0.4", 80))
+        found = await name.addresses(lambda address: under_way[address])
+        assert [one[4][0] for one in found] == ["127.0.0.3", "127.0.0.2", "127.0.0.4"]
+
+    names.run(test)
 
 
 def test_of_two_addresses_that_failed_the_one_that_failed_longer_ago_is_tried_first() -> None:

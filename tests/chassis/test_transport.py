@@ -358,8 +358,9 @@ async def test_each_of_many_requests_ends_when_its_own_time_is_over() -> None:
 
 
 ASKS = """
-import asyncio, sys, uvloop
+import asyncio, sys
 from chassis.neighbours.default_transport import DefaultTransport
+from chassis.neighbours.resolver import ResolvingLoop
 from chassis.neighbours.transport import AnswerMemory, OutgoingRequest
 
 async def main():
@@ -367,7 +368,8 @@ async def main():
     answer = await transport.send(OutgoingRequest("GET", "/"), "", seconds=0.5, repeatable=False)
     print(answer.content)
 
-uvloop.run(main())
+with asyncio.Runner(loop_factory=ResolvingLoop) as runner:
+    runner.run(main())
 """
 
 
