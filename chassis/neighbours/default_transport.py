@@ -57,7 +57,7 @@ class DefaultTransport:
         # a socket has no host name, and every process of ours answers to addresses
         host = "127.0.0.1" if self._socket_path else url.netloc.rpartition("@")[2]
         self._head = f"host: {host}\r\naccept: application/json\r\n"
-        self.pool = Pool(answer_memory, self._avoid)
+        self.pool = Pool(answer_memory, self._judge)
 
     async def send(
         self,
@@ -96,9 +96,9 @@ class DefaultTransport:
     async def close(self) -> None:
         self.pool.close()
 
-    def _avoid(self, address: Any) -> None:
+    def _judge(self, address: Any, answers: bool) -> None:
         if not self._socket_path:
-            resolving_loop().avoid(self._host, self._port, address)
+            resolving_loop().judge(self._host, self._port, address, answers)
 
     async def _connect(self, seconds: float) -> "OutgoingConnection":
         loop = resolving_loop()
@@ -159,10 +159,10 @@ class Pool:
     answers.
     """
 
-    def __init__(self, answer_memory: AnswerMemory, avoid: Callable[[Any], None] = lambda _: None) -> None:
-        """`avoid` is told of an address that accepts connections and does not answer."""
+    def __init__(self, answer_memory: AnswerMemory, judge: Callable[[Any, bool], None]) -> None:
+        """`judge` is told of an address that has answered on a new connection, or accepts one and does not answer."""
         self.answer_memory = answer_memory
-        self._avoid = avoid
+        self.judge = judge
         self.open: set[OutgoingConnection] = set()
         self._addresses: list[PeerAddress] = []
         """Those with open connections; of several, the one that was used longest ago comes first."""
@@ -222,7 +222,7 @@ class Pool:
         """Closes the idle connections to this address, so that the next request goes to another process."""
         while at.idle:
             at.idle.pop().transport.abort()
-        self._avoid(at.address)
+        self.judge(at.address, False)
 
     def schedule(self, deadline: float) -> None:
         """Makes sure that an exchange which is still running at `deadline` is ended then."""
@@ -344,6 +344,8 @@ class OutgoingConnection(asyncio.Protocol):
         on_end, self._on_end = self._on_end, None
         self._reset()
         self.deadline = NEVER
+        if not self.last_used:
+            self._pool.judge(self.at.address, True)
         self.last_used = time.monotonic()
         if self.usable:
             self.at.idle.append(self)

@@ -9,6 +9,7 @@ this loop: the transports to the neighbours, psycopg, the httpx2 client that fet
 import asyncio
 import contextlib
 import logging
+import math
 import random
 import socket
 import threading
@@ -26,6 +27,10 @@ FRESH_SECONDS = 1.0
 AVOIDED_SECONDS = 30.0
 """For so many seconds, an address that accepted no connection, or did not answer, is tried after the other addresses of
 its name."""
+SURELY_AVOIDED_SECONDS = 1.0
+"""So long it is surely tried after them: a request that has failed there is now repeated."""
+MUCH_TO_DO = 2
+"""With so many requests under way, an address is no better than one that is to be avoided and has none."""
 CONNECT_SECONDS = 0.5
 """The time for all addresses of a name together. The last address has no limit of its own: whoever connects must set
 one."""
@@ -85,9 +90,14 @@ class ResolvingLoop(uvloop.Loop):
                     raise
         raise AssertionError("a name that was found has an address")
 
-    def avoid(self, host: str, port: int, address: Any) -> None:
-        """Tries this address of `host` after its others for a while: it accepts connections and does not answer."""
-        self._name(host, port, type=socket.SOCK_STREAM).avoid(address)
+    def judge(self, host: str, port: int, address: Any, answers: bool) -> None:
+        """Remembers whether this address of `host`, which accepts connections, also answers. One that does not is tried
+        after the others for a while."""
+        name = self._name(host, port, type=socket.SOCK_STREAM)
+        if answers:
+            name.trust(address)
+        else:
+            name.avoid(address)
 
     def _name(
         self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
@@ -114,9 +124,12 @@ class ResolvedName:
         """Addresses that are tried last, each until this time."""
 
     async def addresses(self, load: Load | None = None) -> list[Address]:
-        """The addresses in the order in which to try them: last those to avoid, of which the one that failed longest
-        ago is tried first; of the others first those with the least `load`, in any order if that is equal. Waits only
-        when none were ever found, and then raises what the look-up raised."""
+        """The addresses in the order in which to try them: first the one with the least `load`, any of several. Those
+        to avoid come last, and of them first the one that failed longest ago. But where all others have much to do,
+        they may be the ones that do not answer: then one request at a time tries an address that was to be avoided,
+        unless that failed just now.
+
+        Waits only when none were ever found, and then raises what the look-up raised."""
         if not self._addresses:
             # Not on the future itself: a caller who gives up must not cancel it for the others.
             await asyncio.wait([self._start_look_up()])
@@ -125,13 +138,26 @@ class ResolvedName:
         elif time.monotonic() > self._fresh_until:
             self._start_look_up()
         now, found = time.monotonic(), self._addresses
-        if load:
-            found = sorted(random.sample(found, len(found)), key=lambda one: load(one[4]))
-        return sorted(found, key=lambda one: max(now, self._avoided.get(one[4], 0.0)))
+
+        def rank(one: Address) -> tuple[float, float]:
+            avoided_until = max(now, self._avoided.get(one[4], 0.0))
+            if load is None:
+                return 0.0, avoided_until
+            under_way = load(one[4])
+            if avoided_until <= now:
+                return under_way, avoided_until
+            may_be_tried = not under_way and avoided_until < now + AVOIDED_SECONDS - SURELY_AVOIDED_SECONDS
+            return MUCH_TO_DO if may_be_tried else math.inf, avoided_until
+
+        return sorted(random.sample(found, len(found)) if load else found, key=rank)
 
     def avoid(self, address: Any) -> None:
         """Remembers that nobody answers at this address: what `connect` takes, without its name."""
         self._avoided[address] = time.monotonic() + AVOIDED_SECONDS
+
+    def trust(self, address: Any) -> None:
+        """Forgets that nobody answered at this address."""
+        self._avoided.pop(address, None)
 
     def _start_look_up(self) -> "asyncio.Future[None]":
         """The look-up that is running; starts one when there is none."""

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -288,28 +289,43 @@ def test_a_process_that_freezes_gets_no_more_requests_than_one_while_others_answ
     assert asked == {"127.0.0.1": 9, "127.0.0.2": 1}
 
 
-def test_of_several_addresses_the_least_used_one_is_tried_first_and_last_those_that_failed() -> None:
+@pytest.mark.parametrize(
+    ("under_way", "seconds_ago", "order"),
+    [
+        ((1, 0, 0), 5, "3 2 4"),
+        ((0, 1, 0), 5, "2 3 4"),
+        ((9, 8, 0), 5, "4 3 2"),
+        ((9, 8, 0), 0, "3 2 4"),
+        ((9, 8, 1), 5, "3 2 4"),
+    ],
+    ids=["the first is used", "the second is used", "both may be frozen", "it failed just now", "it is being tried"],
+)
+def test_the_least_used_address_is_tried_first_and_last_one_that_failed(
+    monkeypatch: pytest.MonkeyPatch, under_way: tuple[int, int, int], seconds_ago: int, order: str
+) -> None:
     names = NameServer("127.0.0.2", "127.0.0.3", "127.0.0.4")
-    under_way = {("127.0.0.2", 80): 3, ("127.0.0.3", 80): 1, ("127.0.0.4", 80): 0}
+    load = {(f"127.0.0.{n}", 80): count for n, count in enumerate(under_way, 2)}
 
     async def test() -> None:
-        loop = resolver.resolving_loop()
-        name = ResolvedName(lambda: names.look_up("good.test", 80), loop, "good.test")
-        name.avoid(("127.0.0.4", 80))
-        found = await name.addresses(lambda address: under_way[address])
-        assert [one[4][0] for one in found] == ["127.0.0.3", "127.0.0.2", "127.0.0.4"]
+        name = ResolvedName(lambda: names.look_up("good.test", 80), resolver.resolving_loop(), "good.test")
+        with monkeypatch.context() as earlier:
+            failed_at = time.monotonic() - seconds_ago
+            earlier.setattr(resolver.time, "monotonic", lambda: failed_at)
+            name.avoid(("127.0.0.4", 80))
+        found = await name.addresses(lambda address: load[address])
+        assert [one[4][0][-1] for one in found] == order.split()
 
     names.run(test)
 
 
-def test_of_two_addresses_that_failed_the_one_that_failed_longer_ago_is_tried_first() -> None:
+def test_of_addresses_that_failed_the_one_that_failed_longer_ago_is_tried_first() -> None:
     names = NameServer("127.0.0.2", "127.0.0.3", "127.0.0.4")
 
     async def test() -> None:
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, ResolvingLoop)
-        for failed in ("127.0.0.3", "127.0.0.2"):
-            loop.avoid("good.test", 80, (failed, 80))
+        loop = resolver.resolving_loop()
+        for failed in ("127.0.0.4", "127.0.0.3", "127.0.0.2"):
+            loop.judge("good.test", 80, (failed, 80), False)
+        loop.judge("good.test", 80, ("127.0.0.4", 80), True)
         found = await loop.getaddrinfo("good.test", 80, type=socket.SOCK_STREAM)
         assert [one[4][0] for one in found] == ["127.0.0.4", "127.0.0.3", "127.0.0.2"]
 
