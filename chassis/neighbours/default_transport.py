@@ -218,7 +218,7 @@ class Pool:
     def _at(self, address: Any) -> PeerAddress | None:
         return next((one for one in self._addresses if one.address == address), None)
 
-    def give_up(self, at: PeerAddress) -> None:
+    def drop_address(self, at: PeerAddress) -> None:
         """Closes the idle connections to this address, so that the next request goes to another process."""
         while at.idle:
             at.idle.pop().transport.abort()
@@ -325,7 +325,7 @@ class OutgoingConnection(asyncio.Protocol):
 
     def time_out(self) -> None:
         if self._seconds >= SILENT_SECONDS and not self._received_bytes:
-            self._pool.give_up(self.at)
+            self._pool.drop_address(self.at)
         self.fail(AnswerTimeout("no answer in time"))
 
     def fail(self, failure: TransportError) -> None:
