@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import orjson
@@ -47,6 +48,18 @@ def server(tmp_path: Path) -> Iterator[Cluster]:
         upgrade("pessoas", cluster.create_database("pessoas"))
         yield cluster
         cluster.stop()
+
+
+@pytest.fixture
+def another_server(server: Cluster, tmp_path: Path) -> Iterator[Cluster]:
+    """One with an empty database of the same name and the same password, as a standby has."""
+    with (
+        open(os.devnull, "w") as quiet,
+        Cluster(tmp_path / "another", free_ports(), durable=False, log=quiet.fileno()) as cluster,
+    ):
+        with psycopg.connect(cluster.create_database("pessoas"), autocommit=True) as connection:
+            connection.execute(f"ALTER ROLE pessoas PASSWORD '{urlsplit(server.url('pessoas')).password}'".encode())
+        yield cluster
 
 
 @pytest.fixture
@@ -123,6 +136,46 @@ async def test_a_frozen_database_is_503_with_retry_after_and_good_answers_come_b
     assert answers[-1] == 503
     await until_good(client)
     assert [row["nome_pessoa"] for row in (await client.get(PESSOAS.path)).json()] == ["Ana"]
+
+
+async def test_connections_to_a_frozen_server_are_dropped_and_the_next_server_is_asked(
+    server: Cluster, another_server: Cluster
+) -> None:
+    """A frozen server still acknowledges TCP, so only a time-out can end these connections."""
+    first, both = f"{HOST}:{server.port}", f"{HOST}:{server.port},{HOST}:{another_server.port}"
+    url = server.url("pessoas").replace(first, both)
+    database = Database(
+        DatabaseSettings.model_validate({"database_url": url, "database_timeout": 0.5, "database_pool_size": 2})
+    )
+
+    def ask() -> Awaitable[list[tuple[int]]]:
+        return database.fetch("SELECT inet_server_port() FROM pg_sleep(0.05)", ())
+
+    async def answering() -> int:
+        """The port of the server that answers, once one does."""
+        while True:
+            with suppress(Unavailable):
+                [(port,)] = await ask()
+                return port
+
+    await database.open()
+    frozen: list[psutil.Process] = []
+    try:
+        async with asyncio.timeout(PATIENCE):
+            before = await asyncio.gather(answering(), answering())  # so each connection has answered
+            frozen = backends(server)
+            for process in frozen:
+                process.suspend()
+            during = await asyncio.gather(ask(), ask(), return_exceptions=True)
+            after = [await answering() for _ in range(10)]
+    finally:
+        for process in frozen:
+            process.resume()
+        await database.close()
+
+    assert set(before) == {server.port}
+    assert {type(one) for one in during} == {Unavailable}
+    assert set(after) == {another_server.port}
 
 
 @pytest.mark.parametrize("app", [10.0], indirect=True)  # no time-out may be the reason of an error here

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import psutil
@@ -26,17 +27,15 @@ PATIENCE = 120
 PASSWORD = "known to this test only"
 TTL = 20
 """Seconds without a sign of life after which a primary is replaced. Patroni allows no less."""
-DATABASE = "pessoas"
 PROGRAMS = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
-
-
-def program(name: str) -> str:
-    found = shutil.which(name, path=PROGRAMS)
-    if not found:
-        sys.exit(
-            f"{name} is needed: install Debian's etcd-server, or `brew install etcd`; `make ha-test` brings patroni"
-        )
-    return found
+ETCD, PATRONI = (shutil.which(name, path=PROGRAMS) for name in ("etcd", "patroni"))
+MISSING = (
+    "etcd is needed: install Debian's etcd-server, or `brew install etcd`"
+    if not ETCD
+    else "patroni is needed: python deploy/bootstrap.py --uv sync --frozen --inexact --group failover"
+    if not PATRONI
+    else ""
+)
 
 
 class Node:
@@ -67,7 +66,10 @@ class Node:
                     "retry_timeout": 3,
                     "primary_start_timeout": 0,  # a primary that died is replaced, and not started again first
                     "synchronous_mode": True,
-                    "postgresql": {"use_pg_rewind": True, "parameters": {"max_connections": 60, "wal_log_hints": "on"}},
+                    "postgresql": {
+                        "use_pg_rewind": True,
+                        "parameters": {"max_connections": 200, "wal_log_hints": "on"},
+                    },
                 },
                 "initdb": [{"encoding": "UTF8"}, {"locale": "C"}, "data-checksums", "no-sync"],
             },
@@ -84,9 +86,10 @@ class Node:
         }
 
     def start(self) -> None:
+        assert PATRONI
         with (self._directory / "log").open("a") as log:
             self._process = subprocess.Popen(
-                [*find().prefix, program("patroni"), str(self._settings)],
+                [*find().prefix, PATRONI, str(self._settings)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -139,17 +142,15 @@ class Node:
 
 
 class Nodes:
-    """The three, and the URL that finds the primary among them."""
+    """The three."""
 
     def __init__(self, directory: Path, etcd: int) -> None:
         self.all = [Node(name, directory, etcd) for name in ("um", "dois", "tres")]
-        self.url = self.url_of(*self.all)
 
-    @staticmethod
-    def url_of(*nodes: Node) -> str:
-        hosts = ",".join(f"{HOST}:{node.port}" for node in nodes)
-        password = PASSWORD.replace(" ", "%20")
-        return f"postgresql://{DATABASE}:{password}@{hosts}/{DATABASE}?target_session_attrs=read-write"
+    def url(self, name: str, *nodes: Node) -> str:
+        """Where the database of this name is: at whichever of these nodes, or of all, is the primary."""
+        hosts = ",".join(f"{HOST}:{node.port}" for node in nodes or self.all)
+        return f"postgresql://{name}:{quote(PASSWORD)}@{hosts}/{name}?target_session_attrs=read-write"
 
     def primary(self) -> Node | None:
         return next((node for node in self.all if node.role() == "primary"), None)
@@ -158,25 +159,28 @@ class Nodes:
         """Whether one is the primary, one confirms its commits, and the third follows too."""
         return sorted(node.role() for node in self.all) == ["primary", "replica", "sync_standby"]
 
-    def create_database(self) -> None:
+    def create_databases(self, *names: str) -> None:
+        """Creates each with the role of its name."""
         node = self.primary()
         assert node
         with psycopg.connect(
             host=HOST, port=node.port, user="postgres", password=PASSWORD, dbname="postgres", autocommit=True
         ) as connection:
-            connection.execute(f"CREATE ROLE {DATABASE} LOGIN PASSWORD '{PASSWORD}'".encode())
-            connection.execute(f"CREATE DATABASE {DATABASE} OWNER {DATABASE}".encode())
+            for name in names:
+                connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'".encode())
+                connection.execute(f"CREATE DATABASE {name} OWNER {name}".encode())
 
 
 @contextlib.contextmanager
 def running(directory: Path) -> Generator[Nodes]:
-    """etcd and the three nodes, complete, with an empty database."""
+    """etcd and the three nodes, complete."""
+    assert ETCD
     client, peer = free_ports(), free_ports()
     urls = {"client": f"http://{HOST}:{client}", "peer": f"http://{HOST}:{peer}"}
     with (directory / "etcd.log").open("w") as log:
         etcd = subprocess.Popen(
             [
-                *(program("etcd"), "--name", "etcd", "--data-dir", str(directory / "etcd"), "--unsafe-no-fsync"),
+                *(ETCD, "--name", "etcd", "--data-dir", str(directory / "etcd"), "--unsafe-no-fsync"),
                 *("--listen-client-urls", urls["client"], "--advertise-client-urls", urls["client"]),
                 *("--listen-peer-urls", urls["peer"], "--initial-advertise-peer-urls", urls["peer"]),
                 *("--initial-cluster", f"etcd={urls['peer']}"),
@@ -189,7 +193,6 @@ def running(directory: Path) -> Generator[Nodes]:
         for node in nodes.all:
             node.start()
         until(nodes.complete, "there is a primary with two standbys")
-        nodes.create_database()
         yield nodes
     finally:
         for node in nodes.all:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 import time
 from collections.abc import Awaitable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import cycle, pairwise
 from typing import Any
 
 import httpx2
@@ -60,6 +61,7 @@ class Load:
         rate: float,
         slack: float,
         writes_every: int = 2,
+        persistence: float = PERSISTENCE,
         clients: Sequence[httpx2.AsyncClient] = (),
     ) -> None:
         self.records: list[Record] = []
@@ -72,6 +74,9 @@ class Load:
         self._clients = clients or (httpx2.AsyncClient(trust_env=False, timeout=PATIENCE, limits=LIMITS),)
         self._in_turn = cycle(self._clients)
         self._writes_every, self._turn = writes_every, 0
+        self._persistence = persistence
+        self._acknowledged_at: dict[str, list[float]] = {}
+        """When writes of the rows of each service were acknowledged."""
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def run_while(self, work: Awaitable[Any]) -> None:
@@ -103,6 +108,11 @@ class Load:
                 at = sent + 0.001
         return at - cause_ended if time.monotonic() >= at + CLEAN else None
 
+    def without_writes(self) -> float:
+        """The longest time, in seconds, for which no write of some service was acknowledged."""
+        each = (pairwise(at) for at in self._acknowledged_at.values())
+        return max((later - sooner for pairs in each for sooner, later in pairs), default=math.inf)
+
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._under_way.add(task)
@@ -116,7 +126,7 @@ class Load:
 
     async def write(self, write: Write) -> None:
         """Sends it until it is acknowledged."""
-        until = time.monotonic() + PERSISTENCE
+        until = time.monotonic() + self._persistence
         pause = 0.25
         headers = {"Idempotency-Key": write.key, "Prefer": "return=representation"}
         while True:
@@ -128,6 +138,8 @@ class Load:
                 break
             await asyncio.sleep(pause * random.uniform(0.5, 1))
             pause = min(2 * pause, 1.0)
+        if write.acknowledged:
+            self._acknowledged_at.setdefault(write.row.kind.service, []).append(time.monotonic())
         self.acknowledged += write.acknowledged
         self.gave_up += not write.acknowledged
         self.retried += write.attempts > 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deploy.postgres import HOST
 from tests.faults.followers import Followers, feed_followers
 from tests.faults.live import live_clients
-from tests.faults.load import Load
+from tests.faults.load import PERSISTENCE, Load
 from tests.faults.scenarios import Scenario
 from tests.faults.stage import PROCESSES, Stage
 
@@ -21,8 +21,9 @@ HOPE_SECONDS = 20.0
 @dataclass(frozen=True)
 class Result:
     """`cause` is how long it lasted, `recovery` how long until nothing failed any more, `followed` and `live` how long
-    until every follower and every client of live queries had been told something new, all in seconds. `mistold` lists
-    what they were not told, or twice."""
+    until every follower and every client of live queries had been told something new, and `without_writes` the longest
+    time for which no write of some service was acknowledged, all in seconds. `mistold` lists what they were not told,
+    or twice."""
 
     name: str
     requests: int
@@ -41,6 +42,7 @@ class Result:
     events: int
     subscribed: int
     live: float | None
+    without_writes: float
     wrong: list[str]
 
     @property
@@ -60,13 +62,15 @@ class Result:
         ]
 
 
-async def run(stage: Stage, scenario: Scenario, *, rate: float, slack: float) -> Result:
-    """Runs the scenario under a load of `rate` requests a second."""
+async def run(
+    stage: Stage, scenario: Scenario, *, rate: float, slack: float, persistence: float = PERSISTENCE
+) -> Result:
+    """Runs the scenario under a load of `rate` requests a second. A write is tried for `persistence` seconds."""
     ports = {name: stage.port(name) for name in PROCESSES}
     if scenario.far:
         ports["gateway"] = stage.far_gateway
     urls = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
-    load = Load(urls, stage.reads, stage.journal, scenario.fault, rate=rate, slack=slack)
+    load = Load(urls, stage.reads, stage.journal, scenario.fault, rate=rate, slack=slack, persistence=persistence)
     followers = Followers(feed_followers({name: tunnel.port for name, tunnel in stage.tunnels.items()}), stage.urls)
     gateway = stage.far_tunnel if scenario.far else stage.gateway_tunnel
     live = Followers(live_clients(gateway.port, ports["gateway"], stage.live), stage.urls)
@@ -112,5 +116,6 @@ async def run(stage: Stage, scenario: Scenario, *, rate: float, slack: float) ->
         live.told,
         stage.live.opened - opened,
         live.went_on(ended),
+        load.without_writes(),
         wrong,
     )

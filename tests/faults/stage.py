@@ -43,17 +43,22 @@ class Stage:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.system = System(directory / "data", free_offset(), demo=1)
-        self.offset = self.system.offset
+        self._set_up(self.system.offset)
+        self.proxies = {name: Proxy(self.port(name)) for name in SERVICES}
+        self.far_gateway = free_ports()
+        """Port of the gateway behind the proxies."""
+        self.far_tunnel = Tunnel(self.far_gateway)
+
+    def _set_up(self, offset: int) -> None:
+        """Sets what any system has whose ports lie `offset` beyond the usual ones."""
+        self.offset = offset
         self.demo = Demo()
         self.reads = self.demo.reads()
         self.journal = Journal(self.demo)
-        self.proxies = {name: Proxy(self.port(name)) for name in SERVICES}
         self.tunnels = {name: Tunnel(self.port(name)) for name in SERVICES}
         """What stands between the services and those who follow their changes."""
-        self.far_gateway = free_ports()
-        """Port of the gateway behind the proxies."""
-        self.gateway_tunnel, self.far_tunnel = Tunnel(self.port("gateway")), Tunnel(self.far_gateway)
-        """What stands between the gateways and the clients of live queries."""
+        self.gateway_tunnel = Tunnel(self.port("gateway"))
+        """What stands between the gateway and the clients of live queries."""
         self.live = LiveControl()
         self._heard = Counter[str]()
 
