@@ -23,7 +23,7 @@ PERSISTENCE = 90.0
 """Seconds for which a client sends a write again."""
 MARGIN = 1.0
 """An answer that the primary has sent may come so many seconds after it has gone away."""
-WARM_SECONDS, AFTER_SECONDS = 2.0, 3.0
+WARM_SECONDS, AFTER_SECONDS = 1.0, 2.0
 STOPPED_SECONDS = 60
 DEAD_SECONDS = 30
 LEASE_SECONDS = TTL + 8

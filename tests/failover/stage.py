@@ -72,6 +72,7 @@ class ReplicatedStage(Stage):
                 variables["DATABASE_URL"] = self.urls[process.name]
             stack.enter_context(self._process(process.name, self.port(process.name), variables))
         stack.enter_context(self._process("pessoas", self.straggler, {"DATABASE_URL": group.url("pessoas", primary)}))
+        nodes.until(group.complete, "the primary has two standbys")
 
     @contextlib.contextmanager
     def _process(self, name: str, port: int, variables: Mapping[str, str]) -> Generator[None]:
