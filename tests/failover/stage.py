@@ -26,8 +26,8 @@ from tests.system import free_offset
 
 
 class ReplicatedStage(Stage):
-    """One process of each name, whose databases may be at any of three servers. A third of pessoas knows only the one
-    that is the primary in the beginning."""
+    """One process of each name, whose databases may be at any of three servers. A second one of pessoas knows only the
+    server that is the primary in the beginning."""
 
     primary: Node
     """Which node that is."""
