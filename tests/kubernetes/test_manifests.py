@@ -218,6 +218,20 @@ def test_a_password_is_nowhere_but_referred_to(overlay: str) -> None:
         ] == []
 
 
+@each_overlay
+def test_what_is_applied_before_the_processes_is_all_that_migrations_need(overlay: str) -> None:
+    def is_process(one: Resource) -> bool:  # the selector of docs/kubernetes.md and of the nightly job
+        return one["metadata"].get("labels", {}).get(PART) == "process"
+
+    first = {one["kind"] for one in built(overlay) if not is_process(one)}
+    later = {one["kind"] for one in built(overlay) if is_process(one)}
+
+    assert first >= {"Namespace", "NetworkPolicy", "ConfigMap", "Cluster", "Pooler", "Job"}
+    assert later == {"Deployment", "Service", "PodDisruptionBudget"} | (
+        {"HorizontalPodAutoscaler"} if overlay == "production" else set[str]()
+    )
+
+
 # --- pods ---
 
 
@@ -510,19 +524,34 @@ def test_a_database_has_three_servers_a_quorum_backups_and_room_for_its_poolers(
     assert most * POOL_SIZE <= int(limits["max_client_conn"])  # of one pooler, when the other is away
     pooled = pooler["instances"] * int(limits["default_pool_size"])
     assert pooled < int(cluster["postgresql"]["parameters"]["max_connections"])
+    assert cluster["affinity"] == {"podAntiAffinityType": "required", "topologyKey": "kubernetes.io/hostname"}
+    for spread in (cluster["topologySpreadConstraints"], pooler["template"]["spec"]["topologySpreadConstraints"]):
+        assert [one["topologyKey"] for one in spread] == ["topology.kubernetes.io/zone"]
     [plugin] = cluster["plugins"]
     assert plugin["parameters"]["barmanObjectName"] in of_kind("production", "ObjectStore")
     assert (backup["cluster"]["name"], backup["method"]) == (f"{service.name}-db", "plugin")
     assert backup["pluginConfiguration"]["name"] == plugin["name"]
+    store = of_kind("production", "ObjectStore")[plugin["parameters"]["barmanObjectName"]]["spec"]
+    assert {one["name"] for one in store["configuration"]["s3Credentials"].values()} == {"backups"}  # of a Secret
 
 
-def test_prometheus_gets_our_rules_and_reads_each_process_under_its_name() -> None:
+def test_prometheus_gets_our_rules_and_reads_each_process_under_its_name_and_the_databases() -> None:
     rules = yaml.safe_load((ROOT / "deploy/observability/rules.yaml").read_text())
     assert of_kind("production", "PrometheusRule")["solicita"]["spec"] == rules
     monitor = of_kind("production", "PodMonitor")["processes"]["spec"]
     assert monitor["jobLabel"] == NAME
-    labels = [one["spec"]["template"]["metadata"]["labels"] for one in of_kind("production", "Deployment").values()]
-    assert all(selects(monitor["selector"], one) for one in labels)
+    databases = of_kind("production", "PodMonitor")["databases"]["spec"]
+    read = {
+        pod.name: [one["selector"] for one in (monitor, databases) if selects(one["selector"], pod.labels)]
+        for pod in pods("production")
+    }
+    assert {name for name, selectors in read.items() if selectors == [monitor["selector"]]} == {
+        f"process {one.name}" for one in PROCESSES
+    }
+    assert {name for name, selectors in read.items() if selectors == [databases["selector"]]} == {
+        f"{kind} {one.name}" for kind in ("database", "pooler") for one in SERVICES
+    }
+    assert [one["port"] for one in databases["podMetricsEndpoints"]] == ["metrics"]  # as CloudNativePG calls it
 
 
 def test_production_asks_who_calls_and_those_who_follow_changes_have_a_token() -> None:
