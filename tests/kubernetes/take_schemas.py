@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -43,6 +44,47 @@ def strict(schema: Any) -> Any:
     if isinstance(found.get("properties"), dict) and "type" in found and not open_ended:
         found["additionalProperties"] = False
     return found
+
+
+def loose(schema: Any) -> Any:
+    """What `strict` was given, but for the descriptions: the API server drops or refuses unknown members by itself."""
+    if isinstance(schema, list):
+        return [loose(one) for one in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: loose(one) for name, one in cast("dict[str, Any]", schema).items()}
+    if found.get("additionalProperties") is False:
+        del found["additionalProperties"]
+    if found.get("type") == ["integer", "string"]:
+        del found["type"]
+        found["x-kubernetes-int-or-string"] = True
+    elif isinstance(found.get("type"), list):
+        found |= {"type": found["type"][0], "nullable": True}
+    return found
+
+
+def definitions() -> Iterator[dict[str, Any]]:
+    """The definitions that the API server needs to know the kinds in `crds/`."""
+    for path in sorted(FOLDER.iterdir()):
+        group, version, kind = path.stem.rsplit("-", 2)
+        names = {"kind": kind, "singular": kind.lower(), "plural": f"{kind.lower()}s"}
+        served: dict[str, Any] = {"name": version, "served": True, "storage": True, "subresources": {"status": {}}}
+        approved = {"api-approved.kubernetes.io": "https://github.com/kubernetes-sigs/gateway-api/pull/891"}
+        yield {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            # Groups below k8s.io must say where they were approved.
+            "metadata": {
+                "name": f"{names['plural']}.{group}",
+                "annotations": approved if group.endswith(".k8s.io") else {},
+            },
+            "spec": {
+                "group": group,
+                "names": names,
+                "scope": "Namespaced",
+                "versions": [served | {"schema": {"openAPIV3Schema": loose(json.loads(path.read_text()))}}],
+            },
+        }
 
 
 def main() -> None:
