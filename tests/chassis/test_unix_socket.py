@@ -98,6 +98,8 @@ async def test_a_process_that_ends_leaves_the_path_to_the_next_one_on_the_same_s
 def test_a_socket_that_a_killed_process_has_left_is_replaced(settings: ServerSettings) -> None:
     for one in bind(settings):
         one.close()
+    assert settings.unix_socket
+    assert settings.unix_socket.is_socket()
 
     for one in bind(settings):
         one.close()
