@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import uvloop
 
 from tests.cache_checker.run import Outcome, run
-from tests.cache_checker.stage import CheckedStage
+from tests.cache_checker.stage import BUGS, CheckedStage
 
 BUG_SECONDS = 60.0
 
@@ -43,6 +43,9 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1, help="WORKERS of each gateway (1)")
     parser.add_argument("--seed", type=int, default=1)
     arguments, bug = parser.parse_args(), os.environ.pop("BUG", "")
+    if bug and bug not in BUGS:
+        parser.error(f"BUG is one of {', '.join(BUGS)}, and not {bug!r}")
+    print(f"runs of {arguments.seconds:g} s, once the system has started: {arguments.runs}", flush=True)
     with TemporaryDirectory() as directory:
         outcomes = uvloop.run(check(Path(directory), arguments, bug))
     return 0 if all(bool(one.found) == bool(bug) for one in outcomes) else 1

@@ -29,6 +29,8 @@ from tests.system import System, free_offset
 
 INJECT = Path(__file__).parent / "inject"
 FEED = b"/api/changes/"
+BUGS = ("fill", "lost", "bypass", "key")
+"""The faults that `inject` can build in."""
 LATEST_ANSWER = 0.1
 """Seconds by which the proxies hold up an answer at most."""
 READ_ALL = [f"{name}:read" for name in SERVICES]

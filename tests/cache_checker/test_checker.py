@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from tests.cache_checker.history import History, Name, Read
 from tests.cache_checker.run import run
-from tests.cache_checker.stage import CheckedStage
+from tests.cache_checker.stage import BUGS, CheckedStage
 
 ROW = ("pessoa", 7)
 
@@ -72,7 +72,7 @@ async def test_nothing_is_wrong_under_faults(stage: CheckedStage, workers: int) 
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("bug", ["fill", "lost", "bypass", "key"])
+@pytest.mark.parametrize("bug", BUGS)
 async def test_a_fault_that_is_built_in_is_found_within_a_minute(stage: CheckedStage, bug: str) -> None:
     outcome = await run(stage, 60, workers=1, bug=bug, seed=1)
 
