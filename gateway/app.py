@@ -13,9 +13,11 @@ from chassis.neighbours.row_cache import Caches
 from chassis.request.context import current
 from chassis.settings import read
 from chassis.web import application as chassis_app
-from gateway import endpoint, playground, schema
+from gateway import playground, schema
+from gateway.endpoint import GraphQLEndpoint
 from gateway.execution.operation import Executor
 from gateway.live.subscriptions import Subscriptions
+from gateway.requests import Operations
 from gateway.settings import Settings
 
 CLIENT_HEADERS = (
@@ -52,16 +54,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     rates = chassis_app.rate_limit("gateway", settings.rate_limit, settings.rate_limit_url)
     executor = Executor(schema.core(schema.build()), settings)
     subscriptions = Subscriptions(executor, remotes, followed, settings)
-    graphql = endpoint.GraphQLEndpoint(
+    operations = Operations(
         executor,
         remotes,
         rates,
         followed,
-        subscriptions,
         filter_max_ids=settings.filter_max_ids,
         introspection=settings.introspection == "on",
         caches=caches,
     )
+    graphql = GraphQLEndpoint(operations, subscriptions)
     app = chassis_app.build(
         "gateway",
         "GraphQL sobre os quatro serviços, em /graphql; o painel, em /painel.",

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from graphql import GraphQLError, OperationDefinitionNode
@@ -18,11 +18,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from chassis.errors import Malformed, MethodNotAllowed, NotAcceptable, Refusal, TooLarge
-from chassis.neighbours.follower import FeedPosition, Follower
+from chassis.neighbours.follower import FeedPosition
 from chassis.neighbours.read_after import HEADER as READ_AFTER
 from chassis.neighbours.read_after import parse_positions
-from chassis.neighbours.remote import Remote
-from chassis.neighbours.row_cache import Caches
 from chassis.process.websocket import is_handshake
 from chassis.request.context import current
 from chassis.request.idempotency_key import key_of
@@ -32,7 +30,7 @@ from chassis.web.problem import broken
 from chassis.web.query_string import is_text, parse_query
 from gateway import metrics, playground, traces
 from gateway.execution.documents import Document
-from gateway.execution.operation import Executor, is_query, is_subscription
+from gateway.execution.operation import is_query, is_subscription
 from gateway.live.sse import GraphQLStream, GraphQLStreamResponse, whole_stream
 from gateway.live.subscriptions import Subscriptions
 from gateway.live.websocket import GraphQLSockets
@@ -50,9 +48,6 @@ from gateway.requests import (
     require_unicode,
 )
 
-if TYPE_CHECKING:  # loaded where there is a limit only
-    from chassis.identity.rates import RateLimit
-
 log = logging.getLogger("graphql")
 
 JSON = "application/json"
@@ -66,36 +61,14 @@ Headers = dict[bytes, bytes]
 
 
 class GraphQLEndpoint:
-    """`/graphql`, over one schema and the services that `remotes` names.
+    """`/graphql`: runs operations, and opens subscriptions.
 
     `respond` is the only way in. It executes or refuses the request, which gives one `GraphQLAnswer`, and writes that.
-    `rates` is the rate limit of the callers; None means that there is no limit. `caches` are the rows that are kept in
-    memory; None means that none are.
     """
 
-    def __init__(
-        self,
-        executor: Executor,
-        remotes: Mapping[str, Remote],
-        rates: "RateLimit | None",
-        followers: Mapping[str, Follower],
-        subscriptions: Subscriptions,
-        *,
-        filter_max_ids: int,
-        introspection: bool,
-        caches: Caches | None = None,
-    ) -> None:
-        self.subscriptions = subscriptions
-        self.operations = Operations(
-            executor,
-            remotes,
-            rates,
-            followers,
-            filter_max_ids=filter_max_ids,
-            introspection=introspection,
-            caches=caches,
-        )
-        self._sockets = GraphQLSockets(self.operations, subscriptions)
+    def __init__(self, operations: Operations, subscriptions: Subscriptions) -> None:
+        self.operations, self.subscriptions = operations, subscriptions
+        self._sockets = GraphQLSockets(operations, subscriptions)
 
     async def respond(self, request: Request) -> ASGIApp:
         """Answers one request: a browser with GraphiQL's page, everybody else with a GraphQL response."""

@@ -9,7 +9,7 @@ be looked up once and kept.
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -68,26 +68,27 @@ class Family(Collector, Generic[C]):
         return child
 
 
-class Counter(Family[Number]):
+class NumberFamily(Family[Number]):
+    """A metric whose series are single numbers."""
+
+    exposed: ClassVar[type[GaugeMetricFamily | CounterMetricFamily]]
+
     def __init__(self, name: str, help: str, labels: Sequence[str] = ()) -> None:
         super().__init__(name, help, labels, Number)
 
     def collect(self) -> Iterable[Metric]:
-        family = CounterMetricFamily(self.name, self.help, labels=self.label_names)
+        family = self.exposed(self.name, self.help, labels=self.label_names)
         for values, child in self._children.items():
             family.add_metric(values, child.value)
         yield family
 
 
-class Gauge(Family[Number]):
-    def __init__(self, name: str, help: str, labels: Sequence[str] = ()) -> None:
-        super().__init__(name, help, labels, Number)
+class Counter(NumberFamily):
+    exposed = CounterMetricFamily
 
-    def collect(self) -> Iterable[Metric]:
-        family = GaugeMetricFamily(self.name, self.help, labels=self.label_names)
-        for values, child in self._children.items():
-            family.add_metric(values, child.value)
-        yield family
+
+class Gauge(NumberFamily):
+    exposed = GaugeMetricFamily
 
 
 class Histogram(Family[Buckets]):

@@ -13,6 +13,7 @@ from graphql import (
     GraphQLSchema,
     GraphQLSkipDirective,
     InlineFragmentNode,
+    SelectionNode,
     SelectionSetNode,
     get_directive_values,
     is_abstract_type,
@@ -55,9 +56,7 @@ class Collector:
 
     def _fields(self, kind: GraphQLObjectType, selections: SelectionSetNode) -> Iterator[FieldNode]:
         for node in selections.selections:
-            skip = get_directive_values(GraphQLSkipDirective, node, self._variables)
-            include = get_directive_values(GraphQLIncludeDirective, node, self._variables)
-            if (skip and skip["if"]) or (include and not include["if"]):
+            if not is_included(node, self._variables):
                 continue
             if isinstance(node, FieldNode):
                 yield node
@@ -75,6 +74,13 @@ class Collector:
             return True
         named = self._schema.type_map[condition]
         return is_abstract_type(named) and self._schema.is_sub_type(named, kind)
+
+
+def is_included(node: SelectionNode, variables: Any) -> bool:
+    """Whether the node's `@skip` and `@include` let it be."""
+    skip = get_directive_values(GraphQLSkipDirective, node, variables)
+    include = get_directive_values(GraphQLIncludeDirective, node, variables)
+    return not (skip and skip["if"]) and (include is None or include["if"])
 
 
 def selection_sets(nodes: Sequence[FieldNode]) -> list[SelectionSetNode]:

@@ -3,16 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from graphql import (
-    FieldNode,
-    FragmentSpreadNode,
-    GraphQLIncludeDirective,
-    GraphQLResolveInfo,
-    GraphQLSkipDirective,
-    InlineFragmentNode,
-    SelectionSetNode,
-    get_directive_values,
-)
+from graphql import FieldNode, FragmentSpreadNode, GraphQLResolveInfo, InlineFragmentNode, SelectionSetNode
+
+from gateway.execution.collect import is_included
 
 
 def selected_fields(info: GraphQLResolveInfo[Any]) -> frozenset[str]:
@@ -23,9 +16,7 @@ def selected_fields(info: GraphQLResolveInfo[Any]) -> frozenset[str]:
 
 def _fields(info: GraphQLResolveInfo[Any], selections: SelectionSetNode) -> Iterator[FieldNode]:
     for node in selections.selections:
-        skip = get_directive_values(GraphQLSkipDirective, node, info.variable_values)
-        include = get_directive_values(GraphQLIncludeDirective, node, info.variable_values)
-        if (skip and skip["if"]) or (include and not include["if"]):
+        if not is_included(node, info.variable_values):
             continue
         if isinstance(node, FieldNode):
             yield node
