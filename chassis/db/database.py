@@ -4,51 +4,44 @@ limited.
 Connections are in autocommit mode; code opens a transaction where several statements belong together. A search, which
 may have to read a whole table, runs on at most half of the connections, so that reads by id always find one.
 
-A statement has two time-outs. The server's own (`statement_timeout`) comes first: the server is well, and the statement
-is too slow. Ours comes later, when the server does not answer at all (it may be frozen). It closes the socket, since
-asking a frozen server to cancel would mean to wait once more. When the current request has less time left than a
-statement usually gets, the server is told the shorter time. When a request is cancelled, psycopg cancels its statement.
-
-With synchronous replication, COMMIT waits for a standby. When that wait is cancelled, the server reports success with a
-warning, although the standby may not have the rows: here it is an error, since a failover could lose what was
-acknowledged. A connection to a server that has become a standby is closed, and the statement repeated on another one.
+When the current request has less time left than a statement usually gets, the server is told the shorter time. How a
+connection ends what takes too long is said in `connection.py`.
 
 Behind a pooler (DATABASE_POOLER), a session of the server is ours for one transaction only. So the session is told
 nothing: the time-outs go with each transaction, in the same round trip.
 """
 
-import asyncio
 import logging
 import os
-import socket
-import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Generic, LiteralString, Self, TypeVar, cast
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
-import psycopg
-from psycopg import AsyncConnection, AsyncCursor, capabilities, errors
-from psycopg.rows import AsyncRowFactory, tuple_row
+from psycopg import capabilities
+from psycopg.rows import AsyncRowFactory
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from chassis.bulkhead import Bulkhead, FullError
 from chassis.db import metrics
-from chassis.db.spans import StatementSpan, described, kind_of
-from chassis.errors import Busy, Contended, DeadlineExceeded, TooSlow, Unavailable
-from chassis.request import context, deadline
-from chassis.request.spans import Recording, new_span_id
+from chassis.db.connection import (
+    CONTENDED,
+    TUPLES,
+    UNREACHABLE,
+    BoundStatement,
+    DatabaseConnection,
+    DatabaseConnectionLost,
+    Deadlock,
+    Outage,
+)
+from chassis.errors import Busy, Contended, DeadlineExceeded, Unavailable
+from chassis.request import deadline
 from chassis.settings import DatabaseSettings
 from chassis.text import FOLD_VERSION
 
-log = logging.getLogger("database")
 T = TypeVar("T")
 FOLD_OPTION = f"-c solicita.fold={FOLD_VERSION}"
 """A connection option: tells the database by which version of `fold` this connection folds names
 (`chassis.db.folding`)."""
-TUPLES: AsyncRowFactory[Any] = tuple_row
 
 SERVER_SHARE = 7 / 8
 """The server's share of the time that we wait for a statement, so that the server's error arrives before we or our
@@ -63,64 +56,11 @@ SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s,
        set_config('idle_in_transaction_session_timeout', %s, true), set_config('solicita.fold', '{FOLD_VERSION}', true)
 """
 """Tells one transaction what a session of our own is told by its options."""
-GRACE_SECONDS = 0.25
-"""How much longer than the statement's time we wait for an answer."""
 MAX_DEADLOCKS = 3
 """After so many deadlocks in one transaction the client gets an error."""
 
-UNREACHABLE = "o banco de dados não está respondendo; tente de novo em instantes"
 LOCKED = "os dados estão em manutenção; tente de novo em instantes"
-CONTENDED = "o recurso está sendo alterado por outros; tente de novo"
-TOO_SLOW = "esta consulta demora demais e foi interrompida; peça menos, com um filtro mais restrito"
 TOO_MANY_SEARCHES = "há buscas demais neste momento; tente de novo em instantes"
-
-
-class Outage:
-    """Whether the server can be reached. Logs one line when an outage begins, with the cause, and one when it ends."""
-
-    def __init__(self) -> None:
-        self.cause: Exception | None = None
-
-    def began(self, cause: Exception) -> None:
-        if self.cause is None:
-            log.warning("database cannot be reached", extra={"reason": " ".join(str(cause).split())})
-        self.cause = cause
-
-    def ended(self) -> None:
-        if self.cause is not None:
-            log.info("database reached again")
-        self.cause = None
-
-
-class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
-    """A connection that remembers the time-out of what it runs."""
-
-    timeout_ms: int | None = None
-    """The time-out of statements; None means the pool's default."""
-    described: Mapping[str, Any] = {}
-    """What spans say of the database."""
-    unconfirmed = False
-    """Whether the commit that runs, or was the last to run, has ended without its standby's confirmation."""
-
-    @classmethod
-    async def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
-        """Connects as psycopg does, and tells the `outage` in `kwargs` whether it worked, which the pool does not
-        report."""
-        outage: Outage = kwargs.pop("outage")
-        try:
-            connection = await super().connect(conninfo, **kwargs)
-        except (psycopg.Error, OSError) as failure:
-            outage.began(failure)
-            raise
-        outage.ended()
-        connection.described = described(connection)
-        connection.add_notice_handler(connection.hear)
-        return connection
-
-    def hear(self, notice: errors.Diagnostic) -> None:
-        """What the server says beside its answers."""
-        if notice.source_function == "SyncRepWaitForLSN":  # its message is in the server's language
-            self.unconfirmed = True
 
 
 class ConnectionPool(AsyncConnectionPool[DatabaseConnection]):
@@ -201,14 +141,14 @@ class Database:
             try:
                 limits = await self._limit(connection)
                 statement: BoundStatement[T] = BoundStatement(sql, values, row)
-                await _execute(connection, _statement_seconds(self.timeout), *limits, statement)
+                await connection.run(_statement_seconds(self.timeout), *limits, statement)
                 assert statement.rows is not None
                 return statement.rows
             except Contended as locked:  # readers wait for no row lock, so the table itself is locked
                 if connection.timeout_ms is not None:  # the request had less time left than a statement usually gets
                     raise DeadlineExceeded(deadline.EXPIRED) from locked
                 raise Unavailable(LOCKED) from locked
-            except _ConnectionLostError as lost:
+            except DatabaseConnectionLost as lost:
                 if lost.timed_out:
                     raise _timed_out(UNREACHABLE) from lost
             finally:
@@ -239,11 +179,11 @@ class Database:
                 result = await transaction.run(await self._limit(connection), work)
                 self.committed()
                 return result
-            except _DeadlockError as undone:
+            except Deadlock as undone:
                 deadlocks += 1
                 if deadlocks == MAX_DEADLOCKS or deadline.remaining() <= 0:
                     raise Contended(CONTENDED) from undone
-            except _ConnectionLostError as lost:
+            except DatabaseConnectionLost as lost:
                 # it may have been committed, and only the client can decide what to do
                 if lost.timed_out or transaction.committing:
                     raise _timed_out(UNREACHABLE) from lost
@@ -265,7 +205,7 @@ class Database:
         except (PoolTimeout, TooManyRequests):
             raise _timed_out(UNREACHABLE) from self._outage.cause
 
-    async def _limit(self, connection: DatabaseConnection) -> "Sequence[BoundStatement[Any]]":
+    async def _limit(self, connection: DatabaseConnection) -> Sequence[BoundStatement[Any]]:
         """Tells the server how long statements of the current request may take, unless it knows that already. Behind a
         pooler, returns what tells it so: it must go to the server together with the first statement."""
         remaining = deadline.remaining()
@@ -277,7 +217,7 @@ class Database:
             return [BoundStatement(LIMITS, [str(one) for one in limits])]
         if timeout_ms != connection.timeout_ms:
             setting = f"SET statement_timeout = {milliseconds}; SET lock_timeout = {_lock_timeout(milliseconds)}"
-            await _execute(connection, _statement_seconds(self.timeout), BoundStatement(setting))
+            await connection.run(_statement_seconds(self.timeout), BoundStatement(setting))
             connection.timeout_ms = timeout_ms
         return ()
 
@@ -327,7 +267,7 @@ class Transaction:
         self._waiting: list[BoundStatement[Any]] = [BoundStatement("BEGIN")]
         self.committing = False
 
-    async def run(self, limits: "Sequence[BoundStatement[Any]]", work: Callable[["Transaction"], Awaitable[T]]) -> T:
+    async def run(self, limits: Sequence[BoundStatement[Any]], work: Callable[["Transaction"], Awaitable[T]]) -> T:
         """Runs `work`. `limits` go to the server with its first statement."""
         self._waiting += limits
         try:
@@ -339,9 +279,12 @@ class Transaction:
         except BaseException:
             if self._begun and not self._connection.closed and not self.committing:
                 seconds = max(0.0, min(self._timeout, deadline.remaining()))
-                # When the connection dies, the server undoes what was done; the reason why it must be undone stays.
-                with suppress(_ConnectionLostError):
-                    await _execute(self._connection, seconds, BoundStatement[Any]("ROLLBACK"))
+                try:
+                    await self._connection.run(seconds, BoundStatement[Any]("ROLLBACK"))
+                except DatabaseConnectionLost as lost:
+                    if lost.timed_out:
+                        raise
+                    # the server undoes what a dead connection has done, and why that must be undone stays true
             raise
         return result
 
@@ -350,7 +293,7 @@ class Transaction:
         statement: BoundStatement[T] = BoundStatement(sql, tuple(values), row)
         return await self._send(statement, _statement_seconds(self._timeout))
 
-    def with_next(self, sql: str, values: Iterable[Any]) -> "BoundStatement[tuple[Any, ...]]":
+    def with_next(self, sql: str, values: Iterable[Any]) -> BoundStatement[tuple[Any, ...]]:
         """Sends a statement together with the next one. It has its rows once that has its own."""
         statement = BoundStatement[tuple[Any, ...]](sql, tuple(values))
         self._waiting.append(statement)
@@ -361,135 +304,9 @@ class Transaction:
         if self._waiting:
             await self._send(self._waiting.pop(), _statement_seconds(self._timeout))
 
-    async def _send(self, last: "BoundStatement[T]", seconds: float) -> list[T]:
+    async def _send(self, last: BoundStatement[T], seconds: float) -> list[T]:
         statements, self._waiting = (*self._waiting, last), []
         self._begun = True
-        await _execute(self._connection, seconds, *statements)
+        await self._connection.run(seconds, *statements)
         assert last.rows is not None
         return last.rows
-
-
-@dataclass(slots=True)
-class BoundStatement(Generic[T]):
-    """One statement with its values."""
-
-    sql: str
-    values: Sequence[Any] = ()
-    row: AsyncRowFactory[Any] = TUPLES
-    rows: list[T] | None = None
-    """Its result; None until it has succeeded."""
-
-    async def begin(self, connection: DatabaseConnection, traceparent: str) -> AsyncCursor[T]:
-        """Runs it; in pipeline mode this only queues it."""
-        cursor: AsyncCursor[T] = connection.cursor(row_factory=self.row)
-        # A trace comment makes each statement unique, so preparing it is not worth while.
-        sql, prepare = (f"{self.sql} /*traceparent='{traceparent}'*/", False) if traceparent else (self.sql, None)
-        await cursor.execute(cast("LiteralString", sql), self.values, prepare=prepare)
-        return cursor
-
-    async def end(self, cursor: AsyncCursor[T]) -> None:
-        """Takes its rows, if it has succeeded."""
-        if cursor.pgresult is not None:
-            self.rows = [] if cursor.rownumber is None else await cursor.fetchall()
-
-
-class _ConnectionLostError(Exception):
-    """The connection died during a statement. `timed_out` says that we closed it, since the time was over."""
-
-    def __init__(self, *, timed_out: bool) -> None:
-        super().__init__("timed out" if timed_out else "connection lost")
-        self.timed_out = timed_out
-
-
-class _DeadlockError(_ConnectionLostError):
-    """The server has undone the transaction, since it and others waited for each other."""
-
-    def __init__(self) -> None:
-        super().__init__(timed_out=False)
-
-
-def _execute(connection: DatabaseConnection, seconds: float, *statements: BoundStatement[Any]) -> Awaitable[None]:
-    """Runs the statements in one round trip. A trace that is recorded can be seen in PostgreSQL too: it is in a
-    comment."""
-    trace = context.current().trace
-    if trace is None or (trace.recording is None and not trace.sampled):
-        return _run(connection, seconds, statements)
-    if trace.recording is None:
-        return _run(connection, seconds, statements, trace.traceparent(trace.span_id))
-    span_id = new_span_id() if trace.sampled else ""
-    traceparent = trace.traceparent(span_id) if trace.sampled else ""
-    return _recorded(connection, seconds, statements, span_id, traceparent, trace.recording)
-
-
-async def _recorded(
-    connection: DatabaseConnection,
-    seconds: float,
-    statements: Sequence[BoundStatement[Any]],
-    span_id: str,
-    traceparent: str,
-    recording: Recording,
-) -> None:
-    """Runs the statements, and records a span of each. They all have the times of the round trip; the comments name the
-    span of the last."""
-    began, failure = time.monotonic(), ""
-    try:
-        await _run(connection, seconds, statements, traceparent)
-    except BaseException as error:
-        failure = kind_of(error)
-        raise
-    finally:
-        ended = time.monotonic()
-        for one in statements:
-            failed = failure if one.rows is None else ""
-            own_id = span_id if one is statements[-1] else ""
-            recording.add(partial(StatementSpan, connection.described, one.sql, own_id, began, ended, failed))
-
-
-async def _run(
-    connection: DatabaseConnection, seconds: float, statements: Sequence[BoundStatement[Any]], traceparent: str = ""
-) -> None:
-    timed_out = connection.unconfirmed = False
-
-    def hang_up() -> None:
-        nonlocal timed_out
-        timed_out = True
-        if not connection.closed:
-            # The server may have hung up already.
-            with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as connection_socket:
-                connection_socket.shutdown(socket.SHUT_RDWR)
-
-    timer = asyncio.get_running_loop().call_later(seconds + GRACE_SECONDS, hang_up)
-    began = time.perf_counter()
-    try:
-        if len(statements) == 1:
-            await statements[0].end(await statements[0].begin(connection, traceparent))
-        else:
-            begun: list[AsyncCursor[Any]] = []
-            try:
-                async with connection.pipeline():
-                    for one in statements:
-                        begun.append(await one.begin(connection, traceparent))
-            finally:  # when one fails, those before it have succeeded
-                for one, cursor in zip(statements, begun, strict=False):
-                    await one.end(cursor)
-        if connection.unconfirmed:
-            log.warning("a commit was not confirmed by a standby")
-            raise Unavailable(UNREACHABLE)
-    except errors.LockNotAvailable as failure:
-        raise Contended(CONTENDED) from failure
-    except errors.QueryCanceled as failure:
-        raise TooSlow(TOO_SLOW) from failure
-    except (errors.DeadlockDetected, errors.SerializationFailure) as failure:
-        raise _DeadlockError from failure
-    except (errors.ReadOnlySqlTransaction, errors.InvalidSqlStatementName) as failure:
-        # A standby now; or a statement whose preparation was lost with a pipeline that failed. Either would fail again.
-        await connection.close()
-        raise _ConnectionLostError(timed_out=False) from failure
-    except psycopg.OperationalError as failure:
-        if connection.broken or connection.closed:
-            raise _ConnectionLostError(timed_out=timed_out) from failure
-        log.warning("database trouble", extra={"error": str(failure)})
-        raise Unavailable(UNREACHABLE) from failure
-    finally:
-        timer.cancel()
-        metrics.STATEMENT_SECONDS.observe(time.perf_counter() - began)

@@ -25,7 +25,8 @@ from starlette.responses import Response
 
 from chassis import instants
 from chassis.db.columns import RowDict
-from chassis.db.database import CONTENDED, Database, Transaction
+from chassis.db.connection import CONTENDED
+from chassis.db.database import Database, Transaction
 from chassis.db.filters import cursor_position, orderings
 from chassis.db.idempotency import IdempotentRequest
 from chassis.db.pages import PageOfRows

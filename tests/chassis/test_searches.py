@@ -20,7 +20,8 @@ from fastapi import FastAPI
 import gateway.app
 import gateway.settings
 import pessoas.routes
-from chassis.db.database import TOO_MANY_SEARCHES, TOO_SLOW
+from chassis.db.connection import TOO_SLOW
+from chassis.db.database import TOO_MANY_SEARCHES
 from chassis.db.migrate import upgrade
 from chassis.errors import DeadlineExceeded, Refusal, Unavailable
 from chassis.neighbours.remote import Remote

@@ -1,0 +1,216 @@
+"""One connection to PostgreSQL: how its statements run, how they end in time, and what their failures mean.
+
+A statement has two time-outs. The server's own (`statement_timeout`) comes first: the server is well, and the statement
+is too slow. Ours comes later, when the server does not answer at all (it may be frozen). It closes the socket, since
+asking a frozen server to cancel would mean to wait once more. When a request is cancelled, psycopg cancels its
+statement.
+
+With synchronous replication, COMMIT waits for a standby. When that wait is cancelled, the server reports success with a
+warning, although the standby may not have the rows: here it is an error, since a failover could lose what was
+acknowledged. A connection to a server that has become a standby is closed, and the statement repeated on another one.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, LiteralString, Self, TypeVar, cast
+
+import psycopg
+from psycopg import AsyncConnection, AsyncCursor, errors
+from psycopg.rows import AsyncRowFactory, tuple_row
+
+from chassis.db import metrics
+from chassis.db.spans import StatementSpan, described, kind_of
+from chassis.errors import Contended, TooSlow, Unavailable
+from chassis.request import context
+from chassis.request.spans import Recording, new_span_id
+
+log = logging.getLogger("database")
+T = TypeVar("T")
+TUPLES: AsyncRowFactory[Any] = tuple_row
+GRACE_SECONDS = 0.25
+"""How much longer than the statement's time we wait for an answer."""
+
+UNREACHABLE = "o banco de dados não está respondendo; tente de novo em instantes"
+CONTENDED = "o recurso está sendo alterado por outros; tente de novo"
+TOO_SLOW = "esta consulta demora demais e foi interrompida; peça menos, com um filtro mais restrito"
+
+
+class DatabaseConnectionLost(Exception):
+    """The connection died during a statement. `timed_out` says that we closed it, since the time was over."""
+
+    def __init__(self, *, timed_out: bool) -> None:
+        super().__init__("timed out" if timed_out else "connection lost")
+        self.timed_out = timed_out
+
+
+class Deadlock(DatabaseConnectionLost):
+    """The server has undone the transaction, since it and others waited for each other."""
+
+    def __init__(self) -> None:
+        super().__init__(timed_out=False)
+
+
+class Outage:
+    """Whether the server can be reached. Logs one line when an outage begins, with the cause, and one when it ends."""
+
+    def __init__(self) -> None:
+        self.cause: Exception | None = None
+
+    def began(self, cause: Exception) -> None:
+        if self.cause is None:
+            log.warning("database cannot be reached", extra={"reason": " ".join(str(cause).split())})
+        self.cause = cause
+
+    def ended(self) -> None:
+        if self.cause is not None:
+            log.info("database reached again")
+        self.cause = None
+
+
+class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
+    """A connection whose statements end in time."""
+
+    timeout_ms: int | None = None
+    """The time-out that the server was told for statements; None means the pool's default."""
+    described: Mapping[str, Any] = {}
+    """What spans say of the database."""
+    unconfirmed = False
+    """Whether the commit that runs, or was the last to run, has ended without its standby's confirmation."""
+
+    @classmethod
+    async def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
+        """Connects as psycopg does, and tells the `outage` in `kwargs` whether it worked, which the pool does not
+        report."""
+        outage: Outage = kwargs.pop("outage")
+        try:
+            connection = await super().connect(conninfo, **kwargs)
+        except (psycopg.Error, OSError) as failure:
+            outage.began(failure)
+            raise
+        outage.ended()
+        connection.described = described(connection)
+        connection.add_notice_handler(connection.hear)
+        return connection
+
+    def hear(self, notice: errors.Diagnostic) -> None:
+        """What the server says beside its answers."""
+        if notice.source_function == "SyncRepWaitForLSN":  # its message is in the server's language
+            self.unconfirmed = True
+
+    def run(self, seconds: float, *statements: "BoundStatement[Any]") -> Awaitable[None]:
+        """Runs the statements in one round trip. A trace that is recorded can be seen in PostgreSQL too: it is in a
+        comment.
+
+        Raises DatabaseConnectionLost, Deadlock, Contended, TooSlow or Unavailable. Errors from constraints are
+        psycopg's own.
+        """
+        trace = context.current().trace
+        if trace is None or (trace.recording is None and not trace.sampled):
+            return self._run(seconds, statements)
+        if trace.recording is None:
+            return self._run(seconds, statements, trace.traceparent(trace.span_id))
+        span_id = new_span_id() if trace.sampled else ""
+        traceparent = trace.traceparent(span_id) if trace.sampled else ""
+        return self._run_recorded(seconds, statements, span_id, traceparent, trace.recording)
+
+    async def _run_recorded(
+        self,
+        seconds: float,
+        statements: "Sequence[BoundStatement[Any]]",
+        span_id: str,
+        traceparent: str,
+        recording: Recording,
+    ) -> None:
+        """Runs the statements, and records a span of each. They all have the times of the round trip; the comments name
+        the span of the last."""
+        began, failure = time.monotonic(), ""
+        try:
+            await self._run(seconds, statements, traceparent)
+        except BaseException as error:
+            failure = kind_of(error)
+            raise
+        finally:
+            ended = time.monotonic()
+            for one in statements:
+                failed = failure if one.rows is None else ""
+                own_id = span_id if one is statements[-1] else ""
+                recording.add(partial(StatementSpan, self.described, one.sql, own_id, began, ended, failed))
+
+    async def _run(self, seconds: float, statements: "Sequence[BoundStatement[Any]]", traceparent: str = "") -> None:
+        timed_out = self.unconfirmed = False
+
+        def hang_up() -> None:
+            nonlocal timed_out
+            timed_out = True
+            if not self.closed:
+                # The server may have hung up already.
+                with suppress(OSError), socket.socket(fileno=os.dup(self.fileno())) as connection_socket:
+                    connection_socket.shutdown(socket.SHUT_RDWR)
+
+        timer = asyncio.get_running_loop().call_later(seconds + GRACE_SECONDS, hang_up)
+        began = time.perf_counter()
+        try:
+            if len(statements) == 1:
+                await statements[0].end(await statements[0].begin(self, traceparent))
+            else:
+                begun: list[AsyncCursor[Any]] = []
+                try:
+                    async with self.pipeline():
+                        for one in statements:
+                            begun.append(await one.begin(self, traceparent))
+                finally:  # when one fails, those before it have succeeded
+                    for one, cursor in zip(statements, begun, strict=False):
+                        await one.end(cursor)
+            if self.unconfirmed:
+                log.warning("a commit was not confirmed by a standby")
+                raise Unavailable(UNREACHABLE)
+        except errors.LockNotAvailable as failure:
+            raise Contended(CONTENDED) from failure
+        except errors.QueryCanceled as failure:
+            raise TooSlow(TOO_SLOW) from failure
+        except (errors.DeadlockDetected, errors.SerializationFailure) as failure:
+            raise Deadlock from failure
+        except (errors.ReadOnlySqlTransaction, errors.InvalidSqlStatementName) as failure:
+            # A standby now; or a statement whose preparation was lost with a pipeline that failed. Either would fail
+            # again.
+            await self.close()
+            raise DatabaseConnectionLost(timed_out=False) from failure
+        except psycopg.OperationalError as failure:
+            if self.broken or self.closed:
+                raise DatabaseConnectionLost(timed_out=timed_out) from failure
+            log.warning("database trouble", extra={"error": str(failure)})
+            raise Unavailable(UNREACHABLE) from failure
+        finally:
+            timer.cancel()
+            metrics.STATEMENT_SECONDS.observe(time.perf_counter() - began)
+
+
+@dataclass(slots=True)
+class BoundStatement(Generic[T]):
+    """One statement with its values."""
+
+    sql: str
+    values: Sequence[Any] = ()
+    row: AsyncRowFactory[Any] = TUPLES
+    rows: list[T] | None = None
+    """Its result; None until it has succeeded."""
+
+    async def begin(self, connection: DatabaseConnection, traceparent: str) -> AsyncCursor[T]:
+        """Runs it; in pipeline mode this only queues it."""
+        cursor: AsyncCursor[T] = connection.cursor(row_factory=self.row)
+        # A trace comment makes each statement unique, so preparing it is not worth while.
+        sql, prepare = (f"{self.sql} /*traceparent='{traceparent}'*/", False) if traceparent else (self.sql, None)
+        await cursor.execute(cast("LiteralString", sql), self.values, prepare=prepare)
+        return cursor
+
+    async def end(self, cursor: AsyncCursor[T]) -> None:
+        """Takes its rows, if it has succeeded."""
+        if cursor.pgresult is not None:
+            self.rows = [] if cursor.rownumber is None else await cursor.fetchall()
