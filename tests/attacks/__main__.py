@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests import issuer
-from tests.attacks import identity, report, shares
+from tests.attacks import identity, joint_reads, report, shares
 from tests.attacks.attack import Attack, Target
 from tests.attacks.canary import Canary, CanaryAnswers, running_canary
 from tests.attacks.report import Result
@@ -116,6 +116,7 @@ def main() -> int:
         results += attack_all(system, canary, "identity", chosen(attacks), arguments.seconds)
         if theirs.asked:
             results[-1].wrong.append("keys were asked for where a token said they were")
+        results += attack_all(system, canary, "joint reads", chosen(joint_reads.WITH_TOKENS), arguments.seconds)
     # There is no canary, which would soon have used up its share. Each attack checks by itself that another is served.
     with ExitStack() as stack:
         ours, directory = stack.enter_context(issuer.served()), Path(stack.enter_context(TemporaryDirectory()))

@@ -1,7 +1,7 @@
 """All attacks on a system with AUTH_MODE=off, by surface. `identity` has the attacks on a system that requires
 tokens."""
 
-from tests.attacks import bad_requests, changes, document, live, pages, rest, transport
+from tests.attacks import bad_requests, changes, document, joint_reads, live, pages, rest, transport
 from tests.attacks.attack import Attack
 
 SURFACES: dict[str, list[Attack]] = {
@@ -10,6 +10,7 @@ SURFACES: dict[str, list[Attack]] = {
     "HTTP": bad_requests.ATTACKS,
     "pages": pages.ATTACKS,
     "REST": rest.ATTACKS,
+    "joint reads": joint_reads.ATTACKS,
     "changes": changes.ATTACKS,
     "live queries": live.ATTACKS,
 }

@@ -10,13 +10,14 @@ import psutil
 import pytest
 
 from tests import issuer
-from tests.attacks import canary, identity, shares
+from tests.attacks import canary, identity, joint_reads, shares
 from tests.attacks.attack import Attack, Target
 from tests.attacks.surfaces import SURFACES
 from tests.attacks.system import asking_for_tokens, attacked, processes
 from tests.system import System
 
 ALL = [(surface, attack) for surface, attacks in SURFACES.items() for attack in attacks]
+WITH_TOKENS = [*identity.ATTACKS, *joint_reads.WITH_TOKENS]
 QUICK = [pytest.param(attack, id=f"{surface}: {attack.name}") for surface, attack in ALL if not attack.slow]
 
 
@@ -68,8 +69,8 @@ def test_an_attack_meets_its_verdict_and_others_are_still_served(
     assert processes(target) == began
 
 
-@pytest.mark.parametrize("attack", identity.ATTACKS, ids=[one.name for one in identity.ATTACKS])
-def test_a_token_that_is_not_good_enough_meets_its_verdict(attack: Attack, guarded: System) -> None:
+@pytest.mark.parametrize("attack", WITH_TOKENS, ids=[one.name for one in WITH_TOKENS])
+def test_with_tokens_an_attack_meets_its_verdict(attack: Attack, guarded: System) -> None:
     assert verdict(attack, guarded) == attack.expected
     assert canary.ask(8000 + guarded.offset, issuer.mint(*identity.ALL))
 
@@ -88,7 +89,7 @@ def test_nobody_asks_for_keys_where_a_token_says_they_are(guarded: System, their
 
 def test_there_are_many_attacks_and_no_two_are_alike() -> None:
     names = [f"{surface}: {attack.name}" for surface, attack in ALL] + [
-        one.name for one in (*identity.ATTACKS, *shares.ATTACKS)
+        one.name for one in (*WITH_TOKENS, *shares.ATTACKS)
     ]
 
     assert len(set(names)) == len(names) >= 200
