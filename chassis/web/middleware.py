@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect, Request
@@ -29,6 +30,8 @@ if TYPE_CHECKING:  # loaded only where traces are on
 log = logging.getLogger("http")
 MONITORING_PATHS = ("/health/", "/metrics")
 DEADLINE = deadline.HEADER.lower().encode()
+LOOK_AGAIN_SECONDS = 0.001
+"""Long enough for the event loop to read what the system has received."""
 SLOW_TO_ARRIVE = "a requisição demorou demais para chegar"
 
 
@@ -167,10 +170,20 @@ def _with_deadline(receive: Receive, *, requested: bool) -> Receive:
     """Wraps `receive`, so that it raises when the request's deadline passes: DeadlineExceeded when the caller
     `requested` a deadline, else RequestTimeout, since the client is too slow."""
 
+    may_look_again = True
+
     async def in_time() -> Message:
+        nonlocal may_look_again
         try:
             return await deadline.wait_for(receive())
         except DeadlineExceeded as late:
+            # This process may have been stopped, or busy, for long: what has arrived meanwhile came in time. Only once,
+            # since a client that sends a byte each time would never end.
+            if may_look_again:
+                may_look_again = False
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_AGAIN_SECONDS):
+                        return await receive()
             kind, why = (DeadlineExceeded, late.detail) if requested else (RequestTimeout, SLOW_TO_ARRIVE)
             raise kind(why, headers={"Connection": "close"}) from None
 

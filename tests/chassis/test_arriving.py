@@ -4,20 +4,25 @@ complete."""
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from starlette.types import Receive, Scope, Send
 
 import gateway.app
 import gateway.settings
 import pessoas.routes
+from chassis.observe.metrics import Requests
 from chassis.settings import DatabaseSettings
+from chassis.web.middleware import RequestMiddleware
 from tests import builders
 from tests.applications import Services
-from tests.chassis.peers import Answer, ServedApplication, serving
+from tests.chassis.peers import Answer, ServedApplication, serving, until
 from tests.issuer import Issuer, mint
 
 NEIGHBOURS = dict.fromkeys(("catalogo_url", "pessoas_url", "servicos_url", "solicitacoes_url"), "http://127.0.0.1:9")
@@ -154,6 +159,33 @@ async def test_the_time_that_a_caller_asks_for_covers_their_own_body(
 
     assert (late.status, late.closes, code(late)) == (504, True, "TIMEOUT")
     assert await peer.is_cut_off()
+
+
+async def test_a_body_that_came_while_the_process_was_stopped_is_not_late() -> None:
+    read = list[bytes]()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            more = True
+            while more:
+                message = await receive()
+                read.append(message["body"])
+                more = message["more_body"]
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+    async def limited(scope: Scope, receive: Receive, send: Send) -> None:
+        await RequestMiddleware(app, 1_000_000, 0.5, Requests([]))(scope, receive, send)
+
+    async with serving(limited) as served:
+        peer = await served.peer()
+        peer.send(b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{")
+        await until(lambda: bool(read), "half of the body has arrived")
+        os.write(peer.writer.get_extra_info("socket").fileno(), b"}")
+        time.sleep(0.6)  # noqa: ASYNC251  # nothing runs in this process until the time is over
+        answer = await peer.answer()
+
+    assert (answer.status, read) == (204, [b"{", b"}"])
 
 
 @pytest.mark.parametrize(("process", "path"), [("pessoas", "/api/pessoas/"), ("gateway", "/graphql")])
