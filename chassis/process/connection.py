@@ -9,7 +9,7 @@ pipelined requests without a limit, and lets a request run on after its client h
 - a request for another host name is refused (`hosts.py`). This is done here, before any work, since only here the
   target is known exactly as it came; and so it is done once for all processes and paths, also health and metrics;
 - a request that is refused before it reaches the application gets `application/problem+json` too, from bytes that were
-  prepared;
+  prepared (`refusals.py`);
 - a request whose client hangs up is cancelled, and so are its calls to neighbours;
 - what stays open, a WebSocket or a stream of events, is handed over to a smaller object (`long_connection.py`);
 - when a limit of active requests is reached, in total or for one address, a further request is refused at once, since
@@ -28,82 +28,38 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from math import inf
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 import httptools
-import orjson
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from chassis import write_batch
-from chassis.errors import TITLES, Unavailable
+from chassis.errors import Unavailable
 from chassis.observe.metrics import REFUSED, REFUSED_BY_OVERLOAD
 from chassis.process.long_connection import LongConnection
 from chassis.process.peers import ConnectionsState
+from chassis.process.refusals import (
+    ANSWERED,
+    DRAINING,
+    MAX_HEAD_BYTES,
+    MAX_HEADERS,
+    MAX_TARGET_BYTES,
+    OVERLOAD,
+    OVERLOAD_AND_CLOSE,
+    OVERLOADED,
+    REFUSALS,
+    with_headers,
+)
 from chassis.process.response import ResponseWriter
 from chassis.web.hosts import ABSOLUTE
-from chassis.web.middleware import SLOW_TO_ARRIVE
 
 log = logging.getLogger("http")
 
-MAX_TARGET_BYTES = 48 * 1024  # twice what the documented 1,000 ids of a bulk read need
-MAX_HEAD_BYTES = 32 * 1024
-"""For a head without its target."""
-MAX_HEADERS = 100
 MAX_PIPELINED = 16
 MAX_PARSED_BYTES = 16 * 1024
 """How much is parsed at once."""
-
-
-def _prepared(status: int, code: str, detail: str, *headers: str) -> bytes:
-    """A refusal (RFC 9457) as the bytes of an HTTP answer, without its date."""
-    document = {"type": "about:blank", "title": TITLES[status], "status": status, "code": code, "detail": detail}
-    body = orjson.dumps(document)
-    lines = [
-        f"HTTP/1.1 {status} {TITLES[status]}",
-        "content-type: application/problem+json",
-        f"content-length: {len(body)}",
-        *headers,
-    ]
-    return b"".join([*(line.encode() + b"\r\n" for line in lines), b"\r\n", body])
-
-
-CLOSE = "connection: close"
-REFUSALS = {
-    400: _prepared(400, "MALFORMED", "a requisição não é HTTP/1.1 bem formado", CLOSE),
-    408: _prepared(408, "TIMEOUT", SLOW_TO_ARRIVE, CLOSE),
-    413: _prepared(413, "TOO_LARGE", "o corpo passa do limite", CLOSE),
-    414: _prepared(414, "LIMIT_EXCEEDED", f"o endereço passa do limite de {MAX_TARGET_BYTES} bytes", CLOSE),
-    421: _prepared(421, "MISDIRECTED", "este servidor não atende por esse nome; veja ALLOWED_HOSTS", CLOSE),
-    431: _prepared(
-        431,
-        "LIMIT_EXCEEDED",
-        f"os cabeçalhos passam do limite de {MAX_HEADERS}, ou de {MAX_HEAD_BYTES} bytes ao todo",
-        CLOSE,
-    ),
-    503: _prepared(503, "UNAVAILABLE", "conexões demais; tente de novo em instantes", "retry-after: 1", CLOSE),
-}
-OVERLOADED = "há trabalho demais agora; tente de novo em instantes"
-OVERLOAD = _prepared(503, "UNAVAILABLE", OVERLOADED, "retry-after: 1")
-OVERLOAD_AND_CLOSE = _prepared(503, "UNAVAILABLE", OVERLOADED, "retry-after: 1", CLOSE)
-DRAINING = _prepared(503, "UNAVAILABLE", "este processo está encerrando", "retry-after: 1", CLOSE)
-
-
-class _AnsweredCycle:
-    """Takes the place of a request that was answered without the application. All are alike, so there is one."""
-
-    response_complete = True
-    response_started = True
-    disconnected = False
-    keep_alive = True
-    more_body = False
-
-    def __init__(self) -> None:
-        self.message_event = asyncio.Event()
-
-
-ANSWERED = cast("RequestResponseCycle", _AnsweredCycle())
 
 
 class _ArrivingRequest:
@@ -537,6 +493,4 @@ class HttpConnection(HttpToolsProtocol):
     def _write_refusal(self, answer: bytes) -> None:
         """Writes a prepared answer with the headers that all answers have: the date, which the server renews each
         second."""
-        head, blank, body = answer.partition(b"\r\n\r\n")
-        common = [b"\r\n%b: %b" % field for field in self.server_state.default_headers]
-        self.transport.write(b"".join([head, *common, blank, body]))
+        self.transport.write(with_headers(answer, self.server_state.default_headers))

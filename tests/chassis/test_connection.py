@@ -15,7 +15,8 @@ import pytest_asyncio
 from starlette.types import Receive, Scope, Send
 
 from chassis.observe.metrics import Requests
-from chassis.process.connection import MAX_HEAD_BYTES, MAX_HEADERS, MAX_PIPELINED, MAX_TARGET_BYTES
+from chassis.process.connection import MAX_PIPELINED
+from chassis.process.refusals import MAX_HEAD_BYTES, MAX_HEADERS, MAX_TARGET_BYTES
 from chassis.request.addresses import network
 from chassis.web.middleware import RequestMiddleware
 from tests.chassis.peers import Peer, ServedApplication, serving, until, with_more_addresses
