@@ -67,7 +67,7 @@ CHANGES = msgspec.json.Decoder(Changes)
 
 
 class Listener(Protocol):
-    """Who is told the changes. Both methods are called in order and must not raise."""
+    """Who is told the changes. Both methods are called in order. If `changed` raises, that is a loss for all."""
 
     def changed(self, changes: Sequence[RowChange], position: FeedPosition) -> None:
         """These are all changes between the last position and this one. Without any, the following begins here."""
@@ -204,13 +204,23 @@ class Follower:
         except ValueError as failure:
             raise PollFailed(f"invalid answer: {failure}") from None
         self.position = after = FeedPosition(told.epoch, told.last)
-        if told.items or position is None:
-            for listener in self._listeners.copy():
-                listener.changed(told.items, after)
+        if (told.items or position is None) and not self._told(told.items, after):
+            return True
         self._was_complete = told.as_of is not None
         if self._was_complete:
             self._complete_at = sent
         return bool(told.items) or position is None
+
+    def _told(self, changes: Sequence[RowChange], position: FeedPosition) -> bool:
+        """Tells the listeners. If one of them fails, nobody knows what it has missed, and all begin anew."""
+        try:
+            for listener in self._listeners.copy():
+                listener.changed(changes, position)
+        except Exception:
+            log.exception("listener failed")
+            self._lose()
+            return False
+        return True
 
     def _lose(self) -> None:
         log.warning("changes were missed", extra={"service": self.name})

@@ -234,3 +234,26 @@ async def test_it_goes_on_when_the_file_has_held_what_is_no_token(scripted: None
     await following.__aexit__()
 
     assert asked[0].endswith("Bearer whole")
+
+
+async def test_a_listener_that_fails_is_a_loss_for_all_since_nobody_knows_what_it_has_missed(scripted: None) -> None:
+    class Faulty(Told):
+        def changed(self, changes: Sequence[RowChange], position: FeedPosition) -> None:
+            super().changed(changes, position)
+            if self.losses == 0 and changes:
+                raise ValueError("a fault")
+
+    script, asked = scripted_feed(
+        {"last": 5, **COMPLETE}, {"items": told(6), "last": 6, **COMPLETE}, {"last": 6, **COMPLETE}
+    )
+    following = Follower(remote(script, breaker_share=0), lambda: None, wait=0.01)
+    listeners = [Told(), Faulty(), Told()]
+
+    for one in listeners:
+        following.listen(one)
+    await until(lambda: len(listeners[0].positions) == 3, "it has begun anew")
+    await following.__aexit__()
+
+    assert [one.losses for one in listeners] == [1, 1, 1]
+    assert [one.positions[-1] for one in listeners] == [(EPOCH, 6)] * 3
+    assert [query.split("&")[0] for query in asked[:4]] == ["", "after=5", "", "after=6"]
