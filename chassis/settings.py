@@ -208,14 +208,15 @@ def _proxies(text: str) -> str:
     return text
 
 
-def _socket_path(path: Path) -> Path:
-    """The path of a Unix socket. The operating systems take at most so many bytes."""
-    if not path.is_absolute() or len(os.fsencode(path)) > MAX_SOCKET_PATH:
-        raise PydanticCustomError("socket", "must be an absolute path of at most 103 bytes")
-    return path
-
-
 MAX_SOCKET_PATH = 103
+"""How many bytes the operating systems take as the path of a Unix socket."""
+
+
+def _socket_path(path: Path) -> Path:
+    if not path.is_absolute() or len(os.fsencode(path)) > MAX_SOCKET_PATH:
+        most = {"most": MAX_SOCKET_PATH}
+        raise PydanticCustomError("socket", "must be an absolute path of at most {most} bytes", most)
+    return path
 
 
 class ServerSettings(ProcessSettings):

@@ -26,7 +26,7 @@ POOL_COUNTERS = {
 
 
 POOLS: list[Callable[[], dict[str, int]]] = []
-"""The `get_stats` of each open pool of this process; psycopg leaves out counters that are zero."""
+"""`Database.stats` of each open pool of this process; psycopg leaves out counters that are zero."""
 
 
 def _pool_use() -> Iterable[Metric]:

@@ -22,8 +22,7 @@ RequiredScope = Callable[[str, str], str | None]
 
 
 class IdentityMiddleware:
-    """Sets the caller of each request, and refuses it when the caller lacks the required scope. Mounted only with
-    AUTH_MODE=jwt.
+    """Sets the caller of each request, and refuses it when the caller lacks the required scope.
 
     With `rates` a refused request is charged like an accepted one, so that guessing tokens is limited too.
     """

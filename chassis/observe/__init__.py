@@ -1,1 +1,1 @@
-"""What a process shows of itself: log lines and metrics."""
+"""What a process shows of itself: log lines, metrics and traces."""

@@ -1,1 +1,1 @@
-"""One process on the network: its sockets, its HTTP/1.1 connections, its workers and its end."""
+"""One process on the network: its sockets, its HTTP/1.1 connections and WebSockets, its workers and its end."""

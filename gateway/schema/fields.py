@@ -10,6 +10,7 @@ Plain functions make the rest from the type:
     connection.order_of ...................... `PessoaOrder`
     connection.queries ....................... the fields of `Query`
     mutations.mutations ...................... the fields of `Mutation`, with their inputs and payloads
+    subscriptions.subscriptions .............. the field of `Subscription`
 
 They are called when the schema is built, when all types exist.
 """
