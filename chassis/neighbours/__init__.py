@@ -1,2 +1,1 @@
-"""How other services are called, with deadlines, retries, a circuit breaker and a bulkhead; and how their changes are
-followed, and their rows kept in memory until they change."""
+"""How other services are called, how their changes are followed, and how their rows are kept in memory meanwhile."""
