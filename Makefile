@@ -109,7 +109,7 @@ fuzz-plans: setup ## Compare plans with the reference executor on 50,000 random 
 faults: setup ## Break every part of the system under load, and check what clients see, 5 minutes (ARGS="--only PostgreSQL" or ARGS=--write)
 	$(RUN) -m tests.faults $(ARGS)
 
-ha-test: setup ## Take the primary of a replicated PostgreSQL away under load, 8 minutes (needs etcd; ARGS="--only killed" or ARGS=--write)
+ha-test: setup ## Take the primary of a replicated PostgreSQL away under load, 10 minutes (needs etcd; ARGS="--only killed" or ARGS=--write)
 	@$(RUN) deploy/bootstrap.py --uv sync --frozen --inexact --group failover --quiet
 	$(RUN) -m tests.failover $(ARGS)
 

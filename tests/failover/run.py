@@ -26,6 +26,7 @@ MARGIN = 1.0
 WARM_SECONDS, AFTER_SECONDS = 1.0, 2.0
 STOPPED_SECONDS = 60
 DEAD_SECONDS = 30
+ALONE_SECONDS = 3
 LEASE_SECONDS = TTL + 8
 """Within this time a primary is replaced whose Patroni says nothing any more. Its lease must be over first."""
 
@@ -38,6 +39,9 @@ class Failover:
     name: str
     cause: Callable[[Node], Awaitable[None]]
     most_away: float
+    answers_are_right: bool = True
+    """False: while the old primary lives alone, what is asked there is answered by rows that are out of date. So only
+    writes that were acknowledged are judged."""
 
 
 async def _postgres_killed(primary: Node) -> None:
@@ -60,6 +64,16 @@ async def _node_stopped(primary: Node) -> None:
     primary.send(signal.SIGCONT, frozen)
 
 
+async def _node_stopped_and_patroni_longer(primary: Node) -> None:
+    """The old primary goes on as one, and for a while nobody tells it that it is none."""
+    frozen = primary.family()
+    primary.send(signal.SIGSTOP, frozen)
+    await asyncio.sleep(STOPPED_SECONDS)
+    primary.send(signal.SIGCONT, primary.postgres())
+    await asyncio.sleep(ALONE_SECONDS)
+    primary.send(signal.SIGCONT, frozen)
+
+
 async def _node_killed(primary: Node) -> None:
     primary.send(signal.SIGKILL, primary.family())
     await asyncio.sleep(DEAD_SECONDS)
@@ -71,6 +85,12 @@ EVERYTHING = (
     KILLED,
     Failover(f"PostgreSQL is stopped for {STOPPED_SECONDS} s", _postgres_stopped, LEASE_SECONDS),
     Failover(f"the whole node is stopped for {STOPPED_SECONDS} s", _node_stopped, LEASE_SECONDS),
+    Failover(
+        f"the same, and its Patroni for {ALONE_SECONDS} s more",
+        _node_stopped_and_patroni_longer,
+        LEASE_SECONDS,
+        answers_are_right=False,
+    ),
     Failover(f"the whole node is killed, and started {DEAD_SECONDS} s later", _node_killed, LEASE_SECONDS),
 )
 
@@ -112,7 +132,8 @@ async def run(failover: Failover, directory: Path, *, rate: float, slack: float)
         async with httpx2.AsyncClient(base_url=f"http://{HOST}:{stage.port('gateway')}", trust_env=False) as client:
             from_memory = (await scrape(client)).value("cache_rows_total", outcome="hit")
     late = sum(at > began + MARGIN for at in straggler.acknowledged_at)
-    broken = [*found.broken_promises, *rows.wrong()]
+    misread = rows.wrong()
+    broken = [*found.broken_promises, *misread] if failover.answers_are_right else found.lost_or_doubled
     broken += [f"the old primary acknowledged {late} writes"] if late else []
     broken += [] if from_memory else ["no row was shown from memory, so the cache was not tried"]
     if found.without_writes > failover.most_away:
