@@ -2,7 +2,8 @@
 
 After SIGTERM the process drains. It accepts no new connection (another process may hold the same listening socket). It
 answers the requests that are running, and also those that still arrive on open connections, with `Connection: close`.
-After a grace period it closes idle connections. All of this takes at most ten seconds.
+After a grace period it closes idle connections. All of this takes at most ten seconds. Then the application closes what
+it has open, such as its connections to PostgreSQL, within a few more.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ log = logging.getLogger("server")
 GRACE_SECONDS = 2.0
 """How long, while draining, a client may still send a request on an idle connection."""
 DRAIN_SECONDS = 10.0
+CLOSE_SECONDS = 5.0
+"""How long the application may take to close what it has open. What it waits for then may never come."""
 ACCEPTS_PER_TURN = 16
 """How many new connections are accepted in one turn of the event loop. libuv accepts one for each listening descriptor,
 and a busy loop has 100 turns a second: without this, a new client would wait for seconds before it is even refused."""
@@ -205,7 +208,11 @@ class Server(uvicorn.Server):
             connection.transport.abort()
         if self.state.tasks:
             await asyncio.wait(self.state.tasks, timeout=1)
-        await self.lifespan.shutdown()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.lifespan.shutdown()
+        except TimeoutError:
+            log.warning("the application did not close in time")
 
     def _connections(self) -> list[HttpConnection]:
         return list(self.state.connections)

@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -20,6 +21,7 @@ from chassis.process.refusals import MAX_HEAD_BYTES, MAX_HEADERS, MAX_TARGET_BYT
 from chassis.request.addresses import network
 from chassis.web.middleware import RequestMiddleware
 from tests.chassis.peers import Peer, ServedApplication, serving, until, with_more_addresses
+from tests.deploy.processes import WAIT_SECONDS
 from tests.listener import Logged
 
 LARGE = 8_000_000
@@ -636,6 +638,25 @@ async def test_draining_answers_what_is_under_way_and_what_still_arrives_and_tak
     assert await resting.is_cut_off()
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", served.port)
+
+
+async def test_an_application_that_never_closes_does_not_keep_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chassis.process.server.CLOSE_SECONDS", 0.05)
+    tasks = list[asyncio.Task[Any] | None]()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        tasks.append(asyncio.current_task())
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(WAIT_SECONDS), serving(app):
+        pass
+
+    [task] = tasks
+    assert task
+    assert task.cancel(), "it is still running"
 
 
 async def test_draining_closes_connections_that_rest_after_a_grace(served: ServedApplication) -> None:
