@@ -84,6 +84,8 @@ class Applications:
     gateway: Gateway
     gateway_app: FastAPI
     """The application behind `gateway`."""
+    loop: asyncio.AbstractEventLoop
+    """On which all of them run."""
 
     @classmethod
     async def start(cls, stack: AsyncExitStack, database_urls: dict[str, str], **common: Any) -> Self:
@@ -128,6 +130,7 @@ class Applications:
             Services(clients, networks, calls),
             Gateway(await client("gateway", gateway_app)),
             gateway_app,
+            asyncio.get_running_loop(),
         )
 
     def clients(self) -> list[httpx2.AsyncClient]:

@@ -150,7 +150,8 @@ def shared_databases(database_urls: dict[str, str]) -> Iterator[list[SharedDatab
 def services(applications: Applications, shared_databases: list[SharedDatabase]) -> Services:
     """The four services over empty databases; what they are asked is in `services.calls`."""
     for database in shared_databases:
-        database.empty()
+        # The event loop goes on meanwhile, since an application may be within a transaction, which holds the tables.
+        applications.loop.run_until_complete(asyncio.to_thread(database.empty))
     applications.restore()
     return applications.services
 

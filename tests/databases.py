@@ -50,7 +50,7 @@ class SharedDatabase:
     """
 
     def __init__(self, url: str) -> None:
-        self._connection = psycopg.connect(url, autocommit=True)
+        self._connection = psycopg.connect(url, autocommit=True, options="-c lock_timeout=60s")
         tables, sequences = self._names(TABLES), self._names(SEQUENCES)
         size = ", ".join(f"pg_relation_size('{table}')" for table in tables)
         # In one statement rows may be deleted in any order, since foreign keys are checked when it ends.
