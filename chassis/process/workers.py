@@ -22,6 +22,9 @@ from chassis.settings import ServerSettings
 
 log = logging.getLogger("workers")
 PAUSE_SECONDS = 1.0
+KILL_SECONDS = 20.0
+"""A worker that was told to end and has not ended after so long is killed. Its drain, and closing what it has opened,
+take less."""
 
 
 async def supervise(name: str, settings: ServerSettings, listening: list[socket]) -> int:
@@ -37,11 +40,15 @@ async def supervise(name: str, settings: ServerSettings, listening: list[socket]
     workers: set[Process] = set()
     stopping = asyncio.Event()
 
-    def stop() -> None:
-        stopping.set()
+    def send(what: signal.Signals) -> None:
         for worker in workers:
             with contextlib.suppress(ProcessLookupError):
-                worker.terminate()
+                worker.send_signal(what)
+
+    def stop() -> None:
+        stopping.set()
+        send(signal.SIGTERM)
+        asyncio.get_running_loop().call_later(KILL_SECONDS, send, signal.SIGKILL)
 
     async def keep_one_running() -> int:
         while not stopping.is_set():

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
 from typing import Any, ClassVar
@@ -30,16 +30,22 @@ from tests.scraped import scrape
 
 WORKERS = 3
 EACH_ANEW = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
+IN_A_HURRY = """
+from chassis import serve
+from chassis.process import workers
+workers.KILL_SECONDS = 0.5
+serve.main()
+"""
 AWAY = f"postgresql://nobody:x@{HOST}:1/nothing"
 """A service is live without its database."""
 
 
 class Parent:
-    def __init__(self, name: str = "pessoas", **variables: str) -> None:
+    def __init__(self, name: str = "pessoas", how: Sequence[str] = ("-m", "chassis.serve"), **variables: str) -> None:
         self.port = free_ports()
         environment = {**os.environ, "DATABASE_URL": AWAY, "PORT": str(self.port), "WORKERS": str(WORKERS), **variables}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "chassis.serve", name],
+            [sys.executable, *how, name],
             cwd=ROOT,
             env=environment,
             stderr=subprocess.PIPE,
@@ -72,8 +78,8 @@ class Parent:
 
 
 @contextmanager
-def running(name: str = "pessoas", **variables: str) -> Generator[Parent]:
-    parent = Parent(name, **variables)
+def running(name: str = "pessoas", how: Sequence[str] = ("-m", "chassis.serve"), **variables: str) -> Generator[Parent]:
+    parent = Parent(name, how, **variables)
     try:
         yield parent
     finally:
@@ -121,6 +127,17 @@ def test_workers_do_not_outlive_a_killed_parent(parent: Parent) -> None:
     parent.process.kill()
 
     all_end(workers)
+
+
+def test_a_worker_that_does_not_end_when_it_is_told_to_is_killed() -> None:
+    with running(how=("-c", IN_A_HURRY)) as parent:
+        eventually(lambda: len(parent.workers()) == WORKERS and parent.listens(), lambda: "all workers start")
+        everything = family(parent.process.pid)
+        parent.workers()[0].suspend()
+        parent.process.send_signal(signal.SIGTERM)
+
+        assert parent.process.wait(WAIT_SECONDS) == 0
+        all_end(everything)
 
 
 def test_workers_that_cannot_start_end_their_parent() -> None:
