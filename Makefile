@@ -46,7 +46,7 @@ test: setup ## Run the tests in parallel, 11 minutes (ARGS="tests/pessoas -k nom
 test-system: setup ## Run the tests that need minutes or other programs, 11 minutes (ARGS=tests/faults)
 	$(RUN) -m pytest -m system $(ARGS)
 
-test-pooler: setup ## Run the suites of the services, of REST and of the feed through PgBouncer (needs it, 1.22 or newer; ARGS=tests/feed)
+test-pooler: setup ## Run the suites of the services, of REST and of the feed through PgBouncer, 2 minutes (needs PgBouncer 1.22 or newer; ARGS=tests/feed)
 	$(RUN) -m pytest --pooler $(or $(ARGS),$(addprefix tests/,$(BEHIND_A_POOLER)) $(IN_PARALLEL))
 
 check: setup ## Check formatting, lint, types, import contracts, safe migrations, the lock, and the pipeline
