@@ -46,7 +46,10 @@ def test_every_migration_says_the_oldest_code_that_may_run_after_it(service: str
     ("lock", "source"),
     [
         ("uv.lock", r'(?:registry|url) = "(https?://[^"]*)"'),
-        *((lock, '"resolved": "(.*)"') for lock in ("gateway/playground", "tests/clients")),
+        *(
+            (lock, '"resolved": "(.*)"')
+            for lock in ("gateway/playground", "tests/clients", "tests/kubernetes", "bench/gateway/node")
+        ),
     ],
 )
 def test_lock_files_name_public_hosts_only(lock: str, source: str) -> None:

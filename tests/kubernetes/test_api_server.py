@@ -1,7 +1,8 @@
 """A real API server admits both overlays: with its rules in CEL, its defaults and the pod security of the namespace.
 
-It is `kube-apiserver` with etcd and nothing else: no operator, no node. No package of PyPI, npm or Debian has it, so
-these tests are skipped where it is not installed. `KUBEBUILDER_ASSETS` names its folder, as with `setup-envtest`.
+It is `kube-apiserver` with etcd and nothing else: no operator, no node. No package of PyPI, npm or Debian has it, nor
+the definitions of the custom resources, so these tests are skipped where they are not given. `KUBEBUILDER_ASSETS` names
+the folder of the programs, as with `setup-envtest`, and `CUSTOM_RESOURCES` that of the projects' own files.
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives import serialization
 
 from deploy.local import ROOT
 from deploy.postgres import HOST, free_ports
 from tests.issuer import RSA
-from tests.kubernetes.take_schemas import definitions
 from tests.kubernetes.test_manifests import built, each_overlay, of_kind, pod_of
 
 PROGRAMS = os.pathsep.join((os.environ.get("KUBEBUILDER_ASSETS", ""), os.environ["PATH"]))
+DEFINITIONS = os.environ.get("CUSTOM_RESOURCES", "")
 START_SECONDS = 120
 
 pytestmark = pytest.mark.system
@@ -64,6 +66,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """An API server that knows our kinds and has our namespace."""
     if not all(shutil.which(name, path=PROGRAMS) for name in ("etcd", "kube-apiserver")):
         pytest.skip("kube-apiserver and etcd are needed")
+    if not DEFINITIONS:
+        pytest.skip("CUSTOM_RESOURCES must name a folder with the definitions of the custom resources")
     directory, port = tmp_path_factory.mktemp("api-server"), free_ports(3)
     key = directory / "key.pem"
     form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -92,12 +96,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
             assert time.monotonic() < deadline, (directory / "kube-apiserver.log").read_text()[-4000:]
             time.sleep(0.2)
         for told in (
-            found.kubectl("apply", "-f", "-", given=kinds),
+            found.kubectl("apply", "--server-side", "-f", "-", given=kinds),
             found.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"),
             found.kubectl("apply", "--server-side", "-f", ROOT / "deploy/kubernetes/base/namespace.yaml"),
         ):
             assert told.returncode == 0, told.stderr
         yield found
+
+
+def definitions() -> Iterator[dict[str, Any]]:
+    """The definitions of custom resources in the projects' files, which may have a whole operator besides."""
+    for file in sorted(Path(DEFINITIONS).glob("*.yaml")):
+        for one in yaml.safe_load_all(file.read_text()):
+            if one and one["kind"] == "CustomResourceDefinition":
+                yield one
 
 
 @contextmanager

@@ -1,21 +1,21 @@
-"""deploy/kubernetes agrees with deploy/topology.py, and is valid by the schemas of Kubernetes and of the operators."""
+"""deploy/kubernetes agrees with deploy/topology.py, and is valid by schemas and by models."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import kubernetes_validate  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 import yaml
-from jsonschema import Draft202012Validator
 
 from chassis.observe.meters import REGISTRY
 from chassis.process.server import DRAIN_SECONDS
@@ -24,7 +24,8 @@ from deploy import release
 from deploy.local import ROOT
 from deploy.topology import PROCESSES, SERVICES, Process, by_name, url_variable
 from deploy.write_openapi import collection_names
-from tests.kubernetes.take_schemas import file_of
+from tests.kubernetes import models
+from tests.kubernetes.models import is_custom
 
 Resource = dict[str, Any]
 OVERLAYS = ("demo", "production")
@@ -84,45 +85,73 @@ def reads(process: Process) -> set[str]:
     return {name.upper() for kind in (ServerSettings, settings_of(process.name)) for name in kind.model_fields}
 
 
-def faults(resource: Resource) -> list[str]:
-    """What the API server would refuse in a resource."""
-    return _faults(json.dumps(resource))
+def faults(resources: Sequence[Resource]) -> list[list[str]]:
+    """What the API server would refuse in each of the resources."""
+    of_custom = iter(models.faults([one for one in resources if is_custom(one)]))
+    return [next(of_custom) if is_custom(one) else by_schema(json.dumps(one)) for one in resources]
 
 
 @cache  # most of what the overlays have is the same
-def _faults(text: str) -> list[str]:
-    resource: Resource = json.loads(text)
-    schema = file_of(resource["apiVersion"], resource["kind"])
-    if schema.exists():
-        validator: Any = Draft202012Validator(json.loads(schema.read_text()))
-        return [fault.message for fault in validator.iter_errors(resource)]
+def by_schema(text: str) -> list[str]:
+    """What the schemas of Kubernetes' own kinds find wrong in a resource."""
     try:
-        kubernetes_validate.validate(resource, KUBERNETES, strict=True)
+        kubernetes_validate.validate(json.loads(text), KUBERNETES, strict=True)
     except kubernetes_validate.ValidationError as fault:
         return [fault.message]
     return []
 
 
 @each_overlay
-def test_every_resource_is_one_that_its_schema_allows(overlay: str) -> None:
-    found = {f"{one['kind']} {one['metadata']['name']}": faults(one) for one in built(overlay)}
-    assert {name: told for name, told in found.items() if told} == {}
+def test_every_resource_is_one_that_its_schema_or_its_model_allows(overlay: str) -> None:
+    resources = built(overlay)
+    found = zip(resources, faults(resources), strict=True)
+    assert {f"{one['kind']} {one['metadata']['name']}": told for one, told in found if told} == {}
 
 
-@pytest.mark.parametrize(
-    ("kind", "change"),
-    [
+def test_a_member_that_is_misspelt_and_a_value_of_another_type_or_form_are_found() -> None:
+    mistakes: list[tuple[str, Resource]] = [
         ("Deployment", {"replica": 2}),
         ("Deployment", {"replicas": "two"}),
         ("Cluster", {"instance": 3}),
         ("Cluster", {"instances": "three"}),
+        ("Cluster", {"instances": 0}),
+        ("Cluster", {"primaryUpdateStrategy": "supervise"}),
         ("HTTPRoute", {"rules": [{"timeout": "1s"}]}),
-    ],
-)
-def test_a_member_that_is_misspelt_and_a_value_of_another_type_are_found(kind: str, change: Resource) -> None:
-    resource = next(iter(of_kind("production", kind).values()))
+        ("HTTPRoute", {"rules": [{"timeouts": {"request": "1 s"}}]}),
+        ("ObjectStore", {"retentionPolicy": "30 days"}),
+        ("ObjectStore", {"configuration": {}}),
+    ]
+    resources = [next(iter(of_kind("production", kind).values())) for kind, _ in mistakes]
+    wrong = [one | {"spec": one["spec"] | change} for one, (_, change) in zip(resources, mistakes, strict=True)]
 
-    assert faults(resource | {"spec": resource["spec"] | change})
+    assert [mistake for mistake, told in zip(mistakes, faults(wrong), strict=True) if not told] == []
+
+
+def test_a_member_that_nobody_knows_is_found_in_each_object_of_a_custom_resource() -> None:
+    wrong: dict[str, Resource] = {}
+    for resource in deepcopy([one for one in built("production") if is_custom(one)]):
+        for name, found in objects(resource, resource["kind"]):
+            found["unknown"] = 1
+            wrong[name] = deepcopy(resource)
+            del found["unknown"]
+
+    unnoticed = {name for name, told in zip(wrong, models.faults([*wrong.values()]), strict=True) if not told}
+
+    resources = ("Cluster.spec.resources", "Pooler.spec.template.spec.containers.*.resources")
+    assert unnoticed == {
+        f"{name}.{kind}" for name in resources for kind in ("requests", "limits")
+    }  # maps of quantities
+
+
+def objects(value: Any, name: str) -> Iterator[tuple[str, Resource]]:
+    """The objects in a value, each with its name, in which `*` is any place in a list."""
+    if isinstance(value, dict):
+        yield name, cast("Resource", value)
+        for member, inner in cast("Resource", value).items():
+            yield from objects(inner, f"{name}.{member}")
+    if isinstance(value, list):
+        for inner in cast("list[Any]", value):
+            yield from objects(inner, f"{name}.*")
 
 
 @each_overlay
