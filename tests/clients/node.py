@@ -1,12 +1,13 @@
-"""Node and npm of the locked Python environment, for the tests that run what a frontend runs."""
+"""Node and npm of the locked Python environment, for tests that run programs of npm."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
-from deploy.bootstrap import BIN
+BIN = Path(sys.executable).parent  # that of this Python, also in a copy of the project, which has no .venv
 
 
 def run(folder: Path, *command: str, **variables: object) -> subprocess.CompletedProcess[str]:
