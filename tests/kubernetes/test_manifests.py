@@ -137,10 +137,8 @@ def test_a_member_that_nobody_knows_is_found_in_each_object_of_a_custom_resource
 
     unnoticed = {name for name, told in zip(wrong, models.faults([*wrong.values()]), strict=True) if not told}
 
-    resources = ("Cluster.spec.resources", "Pooler.spec.template.spec.containers.*.resources")
-    assert unnoticed == {
-        f"{name}.{kind}" for name in resources for kind in ("requests", "limits")
-    }  # maps of quantities
+    maps_of_quantities = ("Cluster.spec.resources", "Pooler.spec.template.spec.containers.*.resources")
+    assert unnoticed == {f"{name}.{kind}" for name in maps_of_quantities for kind in ("requests", "limits")}
 
 
 def objects(value: Any, name: str) -> Iterator[tuple[str, Resource]]:
