@@ -55,8 +55,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def patient_connections() -> Iterator[None]:
-    """No test tries how long a connection to a neighbour may take, and a busy machine takes long. So it has much time,
-    both ends of it being in this process."""
+    """A busy machine takes long to connect, where both ends are in this process. So a connection has much time, unless
+    a test is about that."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("chassis.neighbours.default_transport.CONNECT_SECONDS", WAIT_SECONDS)
         yield

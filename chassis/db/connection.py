@@ -27,7 +27,7 @@ from psycopg.rows import AsyncRowFactory, tuple_row
 
 from chassis.db import metrics
 from chassis.db.spans import StatementSpan, described, kind_of
-from chassis.errors import Contended, TooSlow, Unavailable
+from chassis.errors import Contended, Refusal, TooSlow, Unavailable
 from chassis.request import context
 from chassis.request.spans import Recording, new_span_id
 
@@ -36,6 +36,9 @@ T = TypeVar("T")
 TUPLES: AsyncRowFactory[Any] = tuple_row
 GRACE_SECONDS = 0.25
 """How much longer than the statement's time we wait for an answer."""
+TIMELINE = """SELECT system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
+  FROM pg_control_system()"""
+TIMELINE_SECONDS = 1.0
 
 UNREACHABLE = "o banco de dados não está respondendo; tente de novo em instantes"
 CONTENDED = "o recurso está sendo alterado por outros; tente de novo"
@@ -74,6 +77,38 @@ class Outage:
         self.cause = None
 
 
+class Timelines:
+    """The newest timeline of each PostgreSQL cluster that this process has been connected to.
+
+    A standby begins a new timeline when it becomes the primary. An old primary that was frozen meanwhile takes itself
+    for the primary when it goes on, until somebody stops it: it confirms no write, but its rows are out of date.
+    """
+
+    def __init__(self) -> None:
+        self._newest: dict[int, int] = {}
+        """By the system identifier, which a cluster and its standbys share."""
+
+    async def ask(self, connection: "DatabaseConnection") -> None:
+        """Asks a new connection for its timeline. Raises like `check`."""
+        asked: BoundStatement[tuple[int, int]] = BoundStatement(TIMELINE)
+        try:
+            await connection.run(TIMELINE_SECONDS, asked)
+        except (DatabaseConnectionLost, Refusal) as failure:
+            await connection.close()
+            raise psycopg.OperationalError("the server does not tell its timeline") from failure
+        assert asked.rows
+        [(connection.cluster, connection.timeline)] = asked.rows
+        await self.check(connection)
+        self._newest[connection.cluster] = connection.timeline
+
+    async def check(self, connection: "DatabaseConnection") -> None:
+        """Closes a connection to a server that was replaced, and raises OperationalError."""
+        newest = self._newest.get(connection.cluster, 0)
+        if connection.timeline < newest:
+            await connection.close()
+            raise psycopg.OperationalError(f"an old primary, of timeline {connection.timeline}: {newest} was seen")
+
+
 class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
     """A connection whose statements end in time."""
 
@@ -81,16 +116,21 @@ class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
     """The time-out that the server was told for statements; None means the pool's default."""
     described: Mapping[str, Any] = {}
     """What spans say of the database."""
+    cluster = timeline = 0
+    """Where it leads to, if `Timelines` has asked: the system identifier, and the timeline."""
     unconfirmed = False
     """Whether the commit that runs, or was the last to run, has ended without its standby's confirmation."""
 
     @classmethod
     async def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
         """Connects as psycopg does, and tells the `outage` in `kwargs` whether it worked, which the pool does not
-        report."""
+        report. With `timelines`, not to a server that was replaced."""
         outage: Outage = kwargs.pop("outage")
+        timelines: Timelines | None = kwargs.pop("timelines", None)
         try:
             connection = await super().connect(conninfo, **kwargs)
+            if timelines:
+                await timelines.ask(connection)
         except (psycopg.Error, OSError) as failure:
             outage.began(failure)
             raise

@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from psycopg import capabilities
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import AsyncRowFactory
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
@@ -32,6 +33,7 @@ from chassis.db.connection import (
     DatabaseConnectionLost,
     Deadlock,
     Outage,
+    Timelines,
 )
 from chassis.errors import Busy, Contended, DeadlineExceeded, Unavailable
 from chassis.request import deadline
@@ -94,16 +96,21 @@ class Database:
         `chassis.feed` sets this and `committed`."""
         self._outage = Outage()
         self._searches = Bulkhead(settings.searches, settings.searches_waiting)
+        url = str(settings.database_url).replace("postgresql+psycopg://", "postgresql://")
+        several_servers = "," in str(conninfo_to_dict(url).get("host")) and not self._pooled
+        timelines = Timelines() if several_servers else None
         self._pool = ConnectionPool(
-            str(settings.database_url).replace("postgresql+psycopg://", "postgresql://"),
+            url,
             connection_class=DatabaseConnection,
             kwargs={
                 "autocommit": True,
                 "connect_timeout": 2,
                 "application_name": "solicita",
                 "outage": self._outage,
+                "timelines": timelines,
                 **(_pooler_options(settings) if self._pooled else self._session_options()),
             },
+            check=timelines.check if timelines else None,
             min_size=1,
             max_size=settings.database_pool_size,
             max_waiting=20 * settings.database_pool_size,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
@@ -21,6 +22,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 import pessoas.routes
+from chassis.db.connection import DatabaseConnection, Outage, Timelines
 from chassis.db.database import Database, Transaction
 from chassis.db.idempotency import keep_forgetting
 from chassis.db.migrate import upgrade
@@ -551,6 +553,73 @@ async def test_a_connection_to_what_has_become_a_standby_is_left_and_the_write_d
         await database.close()
 
     assert alone == together == [("Ana",)]
+
+
+@pytest.fixture
+def successor(server: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """A copy of the server that begins a new timeline, as a standby that becomes the primary does; the server runs
+    too."""
+    monkeypatch.setitem(SETTINGS, "wal_level", "replica")  # what was written before cannot be recovered from
+    server.start()
+    server.stop()
+    copy = tmp_path / "successor"
+    shutil.copytree(tmp_path, copy, ignore=shutil.ignore_patterns(copy.name))
+    server.start()
+    (copy / "postgres" / "recovery.signal").touch()
+    monkeypatch.setitem(SETTINGS, "restore_command", "false")
+    with open(os.devnull, "w") as quiet, Cluster(copy, free_ports(), durable=False, log=quiet.fileno()) as cluster:
+        monkeypatch.delitem(SETTINGS, "restore_command")
+        with psycopg.connect(cluster.url("pessoas"), autocommit=True) as connection:
+            while connection.execute("SELECT pg_is_in_recovery()").fetchall() == [(True,)]:
+                time.sleep(0.05)
+        yield cluster
+
+
+async def test_an_old_primary_that_does_not_know_of_its_successor_is_not_asked(
+    server: Cluster, successor: Cluster
+) -> None:
+    """Its rows are out of date."""
+    url = server.url("pessoas").replace(f"{HOST}:{server.port}", f"{HOST}:{server.port},{HOST}:{successor.port}")
+    database = Database(
+        DatabaseSettings.model_validate(
+            {"database_url": f"{url}?target_session_attrs=read-write", "database_pool_size": 1}
+        )
+    )
+    port = "SELECT inet_server_port()"
+    await database.open()
+    try:
+        assert await database.fetch(port, ()) == [(server.port,)], "the first of the URL"
+        server.stop()
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                with suppress(Unavailable):
+                    assert await database.fetch(port, ()) == [(successor.port,)]
+                    break
+        server.start()
+        end_connections(successor)
+        with pytest.raises(Unavailable):
+            await database.fetch(port, ())
+    finally:
+        await database.close()
+
+
+async def test_a_connection_to_an_old_primary_is_closed_when_its_successor_was_seen(
+    server: Cluster, successor: Cluster
+) -> None:
+    timelines = Timelines()
+
+    async def connected(to: Cluster) -> DatabaseConnection:
+        return await DatabaseConnection.connect(
+            to.url("pessoas"), autocommit=True, outage=Outage(), timelines=timelines
+        )
+
+    async with await connected(server) as old:
+        await timelines.check(old)
+        async with await connected(successor) as new:
+            await timelines.check(new)
+            with pytest.raises(psycopg.OperationalError, match="an old primary, of timeline 1: 2 was seen"):
+                await timelines.check(old)
+            assert old.closed
 
 
 async def test_a_statement_that_was_to_be_prepared_when_another_failed_is_done_all_the_same(server: Cluster) -> None:

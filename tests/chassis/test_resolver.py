@@ -93,7 +93,8 @@ def transport_to(name: str, port: int) -> DefaultTransport:
     return DefaultTransport(f"http://{name}:{port}", AnswerMemory(10**6))
 
 
-def test_a_name_that_is_not_answered_keeps_no_other_waiting() -> None:
+def test_a_name_that_is_not_answered_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chassis.neighbours.default_transport.CONNECT_SECONDS", 5.0)
     names = NameServer("127.0.0.1")
 
     async def test() -> None:

@@ -145,7 +145,7 @@ def test_the_feed_begins_while_others_write_and_a_transaction_is_open_and_all_la
     expected = set[Told]()
     for writer in writers:
         since = list(dropwhile(lambda events: told.isdisjoint(events), writer.done))
-        assert len(writer.later) >= MORE
+        assert len(writer.later) >= MORE - 1, "one may have been under way"
         assert since[-len(writer.later) :] == writer.later
         expected |= {event for events in since for event in events}
     assert told == expected, "from its first write that is told on, each writer's writes are told"
