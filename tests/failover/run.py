@@ -39,9 +39,6 @@ class Failover:
     name: str
     cause: Callable[[Node], Awaitable[None]]
     most_away: float
-    answers_are_right: bool = True
-    """False: while the old primary lives alone, what is asked there is answered by rows that are out of date. So only
-    writes that were acknowledged are judged."""
 
 
 async def _postgres_killed(primary: Node) -> None:
@@ -85,12 +82,7 @@ EVERYTHING = (
     KILLED,
     Failover(f"PostgreSQL is stopped for {STOPPED_SECONDS} s", _postgres_stopped, LEASE_SECONDS),
     Failover(f"the whole node is stopped for {STOPPED_SECONDS} s", _node_stopped, LEASE_SECONDS),
-    Failover(
-        f"the same, and its Patroni for {ALONE_SECONDS} s more",
-        _node_stopped_and_patroni_longer,
-        LEASE_SECONDS,
-        answers_are_right=False,
-    ),
+    Failover(f"the same, and its Patroni for {ALONE_SECONDS} s more", _node_stopped_and_patroni_longer, LEASE_SECONDS),
     Failover(f"the whole node is killed, and started {DEAD_SECONDS} s later", _node_killed, LEASE_SECONDS),
 )
 
@@ -133,7 +125,7 @@ async def run(failover: Failover, directory: Path, *, rate: float, slack: float)
             from_memory = (await scrape(client)).value("cache_rows_total", outcome="hit")
     late = sum(at > began + MARGIN for at in straggler.acknowledged_at)
     misread = rows.wrong()
-    broken = [*found.broken_promises, *misread] if failover.answers_are_right else found.lost_or_doubled
+    broken = [*found.broken_promises, *misread]
     broken += [f"the old primary acknowledged {late} writes"] if late else []
     broken += [] if from_memory else ["no row was shown from memory, so the cache was not tried"]
     if found.without_writes > failover.most_away:
