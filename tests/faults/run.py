@@ -53,11 +53,8 @@ class Result:
         never += [] if self.live is not None else [f"a live query has heard nothing in {HOPE_SECONDS:g} s"]
         never += [f"{self.gave_up} writes were never acknowledged"] if self.gave_up else []
         told = [f"follower: {one}" for one in self.mistold]
-        return [*self.wrong, *told, *self.lost_or_doubled, *never]
-
-    @property
-    def lost_or_doubled(self) -> list[str]:
-        return [*(f"lost: {one}" for one in self.lost), *(f"twice: {one}" for one in self.doubled)]
+        lost_or_doubled = [*(f"lost: {one}" for one in self.lost), *(f"twice: {one}" for one in self.doubled)]
+        return [*self.wrong, *told, *lost_or_doubled, *never]
 
 
 async def run(
