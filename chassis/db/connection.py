@@ -93,7 +93,7 @@ class Timelines:
         asked: BoundStatement[tuple[int, int]] = BoundStatement(TIMELINE)
         try:
             await connection.run(TIMELINE_SECONDS, asked)
-        except (DatabaseConnectionLost, Refusal) as failure:
+        except (psycopg.Error, DatabaseConnectionLost, Refusal) as failure:
             await connection.close()
             raise psycopg.OperationalError("the server does not tell its timeline") from failure
         assert asked.rows
