@@ -66,9 +66,16 @@ class Person:
 
 def ask(system: System, query: str, **variables: object) -> Any:
     """The data with which the gateway answers somebody else."""
-    status, body = system.ask("gateway", "POST", "/graphql", {"query": query, "variables": variables})
-    assert (status, body.get("errors")) == (200, None)
+    body = answer(system, query, **variables)
+    assert body.get("errors") is None
     return body["data"]
+
+
+def answer(system: System, query: str, **variables: object) -> Any:
+    """What the gateway answers somebody else, perhaps with errors in it."""
+    status, body = system.ask("gateway", "POST", "/graphql", {"query": query, "variables": variables})
+    assert status == 200
+    return body
 
 
 def create(system: System, pessoa: int, servico: int = 1, produto: int = 1) -> str:
@@ -81,7 +88,8 @@ def create(system: System, pessoa: int, servico: int = 1, produto: int = 1) -> s
 
 @asynccontextmanager
 async def killed(system: System, name: str) -> AsyncGenerator[None]:
-    """Kills a service, and again whenever the launcher has started it again, until the end of the block."""
+    """Kills a service, and again whenever the launcher has started it again, until the end of the block. Then waits
+    until it is ready."""
 
     async def kill() -> None:
         while True:
@@ -95,3 +103,21 @@ async def killed(system: System, name: str) -> AsyncGenerator[None]:
         yield
     finally:
         killing.cancel()
+        await asyncio.to_thread(system.ask, name, "GET", "/health/ready")  # waits in the socket's queue
+
+
+async def give_up_on_pessoas(system: System) -> None:
+    """Asks the gateway for pessoas, which do not answer, until it does not ask them any more."""
+    unknown = iter(range(900_000, 1_000_000))
+    known = "{ pessoa(id: 1) { nomePessoa } }"
+    while "stale" not in (await asyncio.to_thread(answer, system, known)).get("extensions", {}):
+        questions = [f"{{ pessoa(id: {next(unknown)}) {{ nomePessoa }} }}" for _ in range(10)]
+        await asyncio.gather(*(asyncio.to_thread(answer, system, question) for question in questions))
+
+
+async def forget(system: System) -> None:
+    """Replaces the gateway by one that has no rows in its memory."""
+    gateway = system.process("gateway")
+    gateway.kill()
+    await asyncio.to_thread(gateway.wait)
+    await asyncio.to_thread(system.ask, "gateway", "GET", "/health/live")  # waits in the socket's queue

@@ -17,7 +17,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import first_visit
-from tests.browser.painel import Person, ask, create, killed
+from tests.browser.painel import Person, ask, create, forget, give_up_on_pessoas, killed
+from tests.deploy.processes import eventually
 from tests.system import System
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -165,6 +166,7 @@ async def test_a_row_says_that_its_pessoa_cannot_be_fetched_and_recovers_by_itse
     person: Person, system: System
 ) -> None:
     async with killed(system, "pessoas"):
+        await forget(system)
         await person.open("/")
         await expect(person.rows).to_have_count(50)
         await expect(person.rows.first).to_contain_text("indisponível agora")
@@ -172,14 +174,38 @@ async def test_a_row_says_that_its_pessoa_cannot_be_fetched_and_recovers_by_itse
 
     await expect(person.page.get_by_text("indisponível agora")).to_have_count(0)
     pessoa = person.rows.first.get_by_role("cell").nth(2)
-    await expect(pessoa).to_have_text(re.compile(r"^\w+ \w"))
+    await expect(pessoa).to_have_text(re.compile(r"^\S+ \S"))
     name = await pessoa.inner_text()
 
     async with killed(system, "pessoas"):
+        await forget(system)
         await person.rows.first.get_by_role("link").click()
         await expect(person.page.locator("dl")).to_contain_text(f"{name} (de antes; indisponível agora)")
     await expect(person.page.get_by_text("indisponível agora")).to_have_count(0)
     await expect(person.page.locator("dl")).to_contain_text(name)
+
+
+async def test_rows_that_the_gateway_remembers_of_a_service_that_is_away_are_shown_as_such_until_it_is_back(
+    person: Person, system: System, gateway_url: str
+) -> None:
+    newest = "{ solicitacoes(first: 50, orderBy: DATA_SOLICITACAO_DESC) { nodes { pessoa { id nomePessoa } } } }"
+    kept = re.compile(r'cache_rows{.*service="pessoas".*} [1-9]')
+    await asyncio.to_thread(
+        eventually,
+        lambda: bool(ask(system, newest) and kept.search(httpx2.get(f"{gateway_url}/metrics").text)),
+        lambda: "the gateway keeps pessoas",
+    )
+    ask(system, "{ pessoa(id: 1) { nomePessoa } }")
+    ask(system, newest)  # it keeps all of these now
+    notice = person.page.get_by_text("Fora do ar agora, e mostrado como era: pessoas (há ")
+
+    async with killed(system, "pessoas"):
+        await give_up_on_pessoas(system)
+        await person.open("/")
+        await expect(notice).to_be_visible()
+        await expect(person.rows).to_have_count(50)
+        await expect(person.rows.first.get_by_role("cell").nth(2)).to_have_text(re.compile(r"^\S+ \S"))
+    await expect(notice).to_have_count(0)
 
 
 async def test_what_was_filled_in_outlives_an_outage_and_is_written_once(person: Person, system: System) -> None:
@@ -202,7 +228,6 @@ async def test_what_was_filled_in_outlives_an_outage_and_is_written_once(person:
         await expect(person.alert).to_contain_text("Sem resposta.", timeout=60_000)
         await expect(person.alert).to_contain_text("Nada do que foi preenchido se perdeu")
         await expect(person.picker("Pessoa")).to_have_value(nome)
-    await asyncio.to_thread(system.ask, "solicitacoes", "GET", "/health/ready")  # waits in the socket's queue
     await person.button("Tentar de novo").click()
 
     await expect(person.page.get_by_text("A solicitação foi criada.")).to_be_visible()

@@ -1,9 +1,11 @@
 // How views learn of what others change: a subscription tells that something has changed, and they ask again. While there
-// is no subscription, because a proxy lets no WebSocket through or a service is away, they ask every few seconds.
+// is no subscription, because a proxy lets no WebSocket through or a service is away, and while rows are shown as they
+// were, they ask every few seconds.
 import type { OperationVariables, TypedDocumentNode } from '@apollo/client';
 import { useApolloClient, useReactiveVar } from '@apollo/client/react';
 import { useEffect, useRef, useState } from 'react';
 import { connected } from './graphql/client.ts';
+import { stale } from './unavailable.ts';
 
 // All in milliseconds.
 const POLL = 4000;
@@ -21,7 +23,10 @@ export function live(isLive: boolean) {
   };
 }
 
-/** Subscribes to changes as long as the view is shown, and calls `onChange` after them. Returns whether that works now. */
+/**
+ * Subscribes to changes as long as the view is shown, and calls `onChange` after them. Returns whether that is enough to
+ * be up to date now.
+ */
 export function useChanges<Variables extends OperationVariables>(
   subscription: TypedDocumentNode<unknown, Variables>,
   variables: Variables,
@@ -29,6 +34,7 @@ export function useChanges<Variables extends OperationVariables>(
 ): boolean {
   const client = useApolloClient();
   const isConnected = useReactiveVar(connected);
+  const isOld = Object.keys(useReactiveVar(stale)).length > 0;
   const [refused, setRefused] = useState(false);
   const changed = useRef(onChange);
   useEffect(() => {
@@ -80,5 +86,5 @@ export function useChanges<Variables extends OperationVariables>(
   useEffect(() => {
     if (isConnected) changed.current();
   }, [isConnected]);
-  return isConnected && !refused;
+  return isConnected && !refused && !isOld;
 }
