@@ -3,7 +3,8 @@
 A statement has two time-outs. The server's own (`statement_timeout`) comes first: the server is well, and the statement
 is too slow. Ours comes later, when the server does not answer at all (it may be frozen). It closes the socket, since
 asking a frozen server to cancel would mean to wait once more. When a request is cancelled, psycopg cancels its
-statement.
+statement. A client that is frozen itself keeps its locks until the server ends its transaction
+(`idle_in_transaction_session_timeout`, and `transaction_timeout` since PostgreSQL 17).
 
 With synchronous replication, COMMIT waits for a standby. When that wait is cancelled, the server reports success with a
 warning, although the standby may not have the rows: here it is an error, since a failover could lose what was
@@ -38,7 +39,11 @@ GRACE_SECONDS = 0.25
 """How much longer than the statement's time we wait for an answer."""
 TIMELINE = """SELECT system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
   FROM pg_control_system()"""
-TIMELINE_SECONDS = 1.0
+SETUP_SECONDS = 1.0
+"""How long each statement may take with which a new connection begins."""
+KNOWS_TRANSACTION_TIMEOUT = 17_00_00
+"""The first version of PostgreSQL, as libpq counts, that limits a whole transaction. Earlier ones limit only the wait
+between two statements, and not in or after a pipeline: psycopg ends it with a Flush, which ends that limit."""
 
 UNREACHABLE = "o banco de dados não está respondendo; tente de novo em instantes"
 CONTENDED = "o recurso está sendo alterado por outros; tente de novo"
@@ -89,15 +94,8 @@ class Timelines:
         """By the system identifier, which a cluster and its standbys share."""
 
     async def ask(self, connection: "DatabaseConnection") -> None:
-        """Asks a new connection for its timeline. Raises like `check`."""
-        asked: BoundStatement[tuple[int, int]] = BoundStatement(TIMELINE)
-        try:
-            await connection.run(TIMELINE_SECONDS, asked)
-        except (psycopg.Error, DatabaseConnectionLost, Refusal) as failure:
-            await connection.close()
-            raise psycopg.OperationalError("the server does not tell its timeline") from failure
-        assert asked.rows
-        [(connection.cluster, connection.timeline)] = asked.rows
+        """Asks a new connection for its timeline. Raises like `DatabaseConnection.set_up` and `check`."""
+        [(connection.cluster, connection.timeline)] = await connection.set_up(TIMELINE)
         await self.check(connection)
         self._newest[connection.cluster] = connection.timeline
 
@@ -124,11 +122,15 @@ class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
     @classmethod
     async def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
         """Connects as psycopg does, and tells the `outage` in `kwargs` whether it worked, which the pool does not
-        report. With `timelines`, not to a server that was replaced."""
+        report. With `timelines`, not to a server that was replaced. `transaction_ms` is the longest that a transaction
+        may take."""
         outage: Outage = kwargs.pop("outage")
         timelines: Timelines | None = kwargs.pop("timelines", None)
+        transaction_ms: int | None = kwargs.pop("transaction_ms", None)
         try:
             connection = await super().connect(conninfo, **kwargs)
+            if transaction_ms and connection.knows_transaction_timeout:
+                await connection.set_up(f"SET transaction_timeout = {transaction_ms}")
             if timelines:
                 await timelines.ask(connection)
         except (psycopg.Error, OSError) as failure:
@@ -138,6 +140,20 @@ class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
         connection.described = described(connection)
         connection.add_notice_handler(connection.hear)
         return connection
+
+    @property
+    def knows_transaction_timeout(self) -> bool:
+        return self.info.server_version >= KNOWS_TRANSACTION_TIMEOUT
+
+    async def set_up(self, sql: str) -> list[Any]:
+        """Runs a statement with which the connection begins. If that fails, closes it and raises OperationalError."""
+        statement = BoundStatement[Any](sql)
+        try:
+            await self.run(SETUP_SECONDS, statement)
+        except (psycopg.Error, DatabaseConnectionLost, Refusal) as failure:
+            await self.close()
+            raise psycopg.OperationalError("the server does not answer a new connection") from failure
+        return statement.rows or []
 
     def hear(self, notice: errors.Diagnostic) -> None:
         """What the server says beside its answers."""
@@ -217,9 +233,12 @@ class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
             raise TooSlow(TOO_SLOW) from failure
         except (errors.DeadlockDetected, errors.SerializationFailure) as failure:
             raise Deadlock from failure
-        except (errors.ReadOnlySqlTransaction, errors.InvalidSqlStatementName) as failure:
-            # A standby now; or a statement whose preparation was lost with a pipeline that failed. Either would fail
-            # again.
+        except (
+            errors.ReadOnlySqlTransaction,  # the server is a standby now
+            errors.InvalidSqlStatementName,  # a statement whose preparation was lost with a pipeline that failed
+            errors.IdleInTransactionSessionTimeout,  # this process did not run for a while
+            errors.TransactionTimeout,
+        ) as failure:  # any of them would fail again on this connection
             await self.close()
             raise DatabaseConnectionLost(timed_out=False) from failure
         except psycopg.OperationalError as failure:

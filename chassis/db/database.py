@@ -51,13 +51,16 @@ caller give up. A shorter time is sent to the server, which costs a round trip, 
 left."""
 LOCK_SHARE = 0.9
 """The share of a statement's time that it may wait for locks."""
-IDLE_SHARE = 5
-"""How long a transaction may wait for its next statement, as a multiple of a statement's time."""
+TRANSACTION_SHARE = 5
+"""How long a transaction may take, and how long it may wait for its next statement, as a multiple of a statement's
+time."""
 LIMITS = f"""
 SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),
        set_config('idle_in_transaction_session_timeout', %s, true), set_config('solicita.fold', '{FOLD_VERSION}', true)
 """
-"""Tells one transaction what a session of our own is told by its options."""
+"""Tells one transaction what a session of our own is told when it begins."""
+ALL_LIMITS = f"{LIMITS.rstrip()}, set_config('transaction_timeout', %s, true)"
+"""The same for a server that knows this time-out."""
 MAX_DEADLOCKS = 3
 """After so many deadlocks in one transaction the client gets an error."""
 
@@ -87,7 +90,7 @@ class Database:
         # More attempts than the pool has connections: after a restart of the server, all idle ones are dead.
         self._attempts = settings.database_pool_size + MAX_DEADLOCKS
         self._default_timeout_ms = round(self.timeout * SERVER_SHARE * 1000)
-        self._idle_ms = round(IDLE_SHARE * self.timeout * 1000)
+        self._transaction_ms = round(TRANSACTION_SHARE * self.timeout * 1000)
         self._pooled = settings.database_pooler != "off"
         self.committed: Callable[[], None] = lambda: None
         """What is called after each COMMIT."""
@@ -124,7 +127,8 @@ class Database:
         return {
             "options": f"-c statement_timeout={self._default_timeout_ms}"
             f" -c lock_timeout={_lock_timeout(self._default_timeout_ms)}"
-            f" -c idle_in_transaction_session_timeout={self._idle_ms} -c timezone=UTC {FOLD_OPTION}"
+            f" -c idle_in_transaction_session_timeout={self._transaction_ms} -c timezone=UTC {FOLD_OPTION}",
+            "transaction_ms": self._transaction_ms,
         }
 
     async def open(self) -> None:
@@ -220,8 +224,10 @@ class Database:
         milliseconds = timeout_ms or self._default_timeout_ms
         if self._pooled:
             connection.timeout_ms = timeout_ms
-            limits = (milliseconds, _lock_timeout(milliseconds), self._idle_ms)
-            return [BoundStatement(LIMITS, [str(one) for one in limits])]
+            limits = [str(one) for one in (milliseconds, _lock_timeout(milliseconds), self._transaction_ms)]
+            if connection.knows_transaction_timeout:
+                return [BoundStatement(ALL_LIMITS, [*limits, limits[-1]])]
+            return [BoundStatement(LIMITS, limits)]
         if timeout_ms != connection.timeout_ms:
             setting = f"SET statement_timeout = {milliseconds}; SET lock_timeout = {_lock_timeout(milliseconds)}"
             await connection.run(_statement_seconds(self.timeout), BoundStatement(setting))

@@ -22,7 +22,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 import pessoas.routes
-from chassis.db.connection import DatabaseConnection, Outage, Timelines
+from chassis.db.connection import BoundStatement, DatabaseConnection, DatabaseConnectionLost, Outage, Timelines
 from chassis.db.database import Database, Transaction
 from chassis.db.idempotency import keep_forgetting
 from chassis.db.migrate import upgrade
@@ -553,6 +553,93 @@ async def test_a_connection_to_what_has_become_a_standby_is_left_and_the_write_d
         await database.close()
 
     assert alone == together == [("Ana",)]
+
+
+async def test_a_transaction_that_the_server_has_ended_since_it_took_too_long_is_done_all_the_same(
+    server: Cluster,
+) -> None:
+    """As when the process was frozen for a while."""
+    database = Database(
+        DatabaseSettings.model_validate(
+            {"database_url": server.url("pessoas"), "database_pool_size": 1, "database_timeout": 0.2}
+        )
+    )
+    await database.open()
+    attempts = 0
+
+    async def work(transaction: Transaction) -> None:
+        nonlocal attempts
+        attempts += 1
+        await transaction.fetch("INSERT INTO pessoa (nome_pessoa, nome_busca) VALUES ('Ana', 'ana')", ())
+        if attempts == 1:
+            time.sleep(2)  # noqa: ASYNC251 - nothing of this process runs
+        await transaction.fetch("SELECT 1", ())
+
+    try:
+        await database.transaction(work)
+        [(stored,)] = await database.fetch("SELECT count(*) FROM pessoa", ())
+    finally:
+        await database.close()
+
+    assert (attempts, stored) == (2, 1)
+
+
+@pytest.mark.parametrize("limit", ["idle_in_transaction_session_timeout", "transaction_timeout"])
+async def test_a_connection_whose_transaction_the_server_has_ended_is_lost(server: Cluster, limit: str) -> None:
+    connection = await DatabaseConnection.connect(
+        server.url("pessoas"), autocommit=True, outage=Outage(), options=f"-c {limit}=200"
+    )
+    await connection.run(PATIENCE, BoundStatement("BEGIN"))
+    time.sleep(1)  # noqa: ASYNC251 - nothing of this process runs
+
+    with pytest.raises(DatabaseConnectionLost):
+        await connection.run(PATIENCE, BoundStatement("SELECT 1"))
+    assert connection.closed
+
+
+async def test_a_client_that_is_frozen_in_the_middle_of_a_pipeline_does_not_keep_its_locks_for_ever(
+    server: Cluster, client: httpx2.AsyncClient
+) -> None:
+    await add(client)
+    frozen = await DatabaseConnection.connect(
+        server.url("pessoas"),
+        autocommit=True,
+        outage=Outage(),
+        transaction_ms=1000,
+        options="-c statement_timeout=1000 -c idle_in_transaction_session_timeout=1000",
+    )
+    frozen.pgconn.enter_pipeline_mode()
+    for part in ("BEGIN", "UPDATE pessoa SET nome_pessoa = 'Bia'", "SELECT pg_advisory_xact_lock(1)"):
+        frozen.pgconn.send_query_params(part.encode(), None)
+    frozen.pgconn.flush()
+
+    with psycopg.connect(server.url("pessoas"), autocommit=True) as other:
+        while other.execute("SELECT pg_try_advisory_lock(1)").fetchone() == (True,):
+            other.execute("SELECT pg_advisory_unlock(1)")  # it has not come so far
+        other.execute(f"SET lock_timeout = '{PATIENCE} s'".encode())
+        other.execute("UPDATE pessoa SET nome_pessoa = 'Cora'")
+    await frozen.close()
+
+    assert (await client.get(f"{PESSOAS.path}1/")).json()["nome_pessoa"] == "Cora"
+
+
+async def test_each_session_knows_how_long_a_transaction_may_take(server: Cluster) -> None:
+    database = Database(DatabaseSettings.model_validate({"database_url": server.url("pessoas")}))
+    await database.open()
+    try:
+        told = await database.fetch("SELECT current_setting('transaction_timeout')", ())
+    finally:
+        await database.close()
+
+    assert told == [("10s",)]
+
+
+async def test_a_new_connection_that_cannot_be_set_up_is_closed(server: Cluster) -> None:
+    outage = Outage()
+    with pytest.raises(psycopg.OperationalError, match="does not answer a new connection"):
+        await DatabaseConnection.connect(server.url("pessoas"), autocommit=True, outage=outage, transaction_ms=1 << 40)
+
+    assert outage.cause is not None
 
 
 @pytest.fixture

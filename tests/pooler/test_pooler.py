@@ -35,7 +35,8 @@ SESSIONS = 4
 """Of the server, for all connections together."""
 TOLD = """
 SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),
-       current_setting('idle_in_transaction_session_timeout'), current_setting('solicita.fold', true)
+       current_setting('idle_in_transaction_session_timeout'), current_setting('solicita.fold', true),
+       current_setting('transaction_timeout')
 """
 
 
@@ -116,8 +117,8 @@ async def test_a_transaction_knows_its_limits_and_its_session_keeps_none(
     async with await psycopg.AsyncConnection.connect(pooled_url, autocommit=True) as other:
         left = [await (await other.execute(TOLD)).fetchone() for _ in range(2 * SESSIONS)]
 
-    assert {*alone, *together} == {("17500ms", "15750ms", "100s", str(FOLD_VERSION))}
-    assert {*left} == {("0", "0", "0", "")}
+    assert {*alone, *together} == {("17500ms", "15750ms", "100s", str(FOLD_VERSION), "100s")}
+    assert {*left} == {("0", "0", "0", "", "0")}
 
 
 async def test_a_statement_ends_when_its_request_has_no_time_left(settings: DatabaseSettings) -> None:
