@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -21,8 +22,12 @@ def run(folder: Path, *command: str, **variables: object) -> subprocess.Complete
 
 
 def install(folder: Path) -> None:
-    """Makes `folder/node_modules` hold what its lock names; returns at once if it already does."""
-    installed = folder / "node_modules" / ".package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < (folder / "package-lock.json").stat().st_mtime:
-        npm = run(folder, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-        assert npm.returncode == 0, npm.stdout + npm.stderr
+    """Makes `folder/node_modules` hold what its lock names; returns at once if it already does. One process at a time:
+    files of tests that run in parallel share the folder."""
+    names = folder / "package-lock.json"
+    with names.open() as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        installed = folder / "node_modules" / ".package-lock.json"
+        if not installed.exists() or installed.stat().st_mtime < names.stat().st_mtime:
+            npm = run(folder, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+            assert npm.returncode == 0, npm.stdout + npm.stderr
