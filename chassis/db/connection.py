@@ -39,7 +39,7 @@ GRACE_SECONDS = 0.25
 """How much longer than the statement's time we wait for an answer."""
 TIMELINE = """SELECT system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
   FROM pg_control_system()"""
-SETUP_SECONDS = 1.0
+SETUP_SECONDS = 2.0
 """How long each statement may take with which a new connection begins."""
 KNOWS_TRANSACTION_TIMEOUT = 17_00_00
 """The first version of PostgreSQL, as libpq counts, that limits a whole transaction. Earlier ones limit only the wait
