@@ -46,4 +46,5 @@ def pin(process: psutil.Process, core: int) -> None:
     """Keeps a process and its children on one core, if the machine has more than one."""
     if (os.cpu_count() or 1) > core:
         for one in (process, *process.children(recursive=True)):
-            one.cpu_affinity([core])
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+                one.cpu_affinity([core])
