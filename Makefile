@@ -70,7 +70,7 @@ format: setup ## Format the code and fix what the linter can fix
 
 bench: bench-rest bench-gateway bench-system ## Measure REST, the gateway and the whole system: the next three
 
-bench-rest: peers ## Measure REST against the floor and the usual ways, 5 minutes (BASE=v1.0.0: against that revision)
+bench-rest: peers ## Measure REST against the floor and the usual ways, 11 minutes (BASE=v1.0.0: against that revision)
 	$(RUN) -m bench.rest $(if $(BASE),--base $(BASE)) $(ARGS)
 
 bench-gateway: peers ## Measure the gateway against its peers, 15 minutes (BASE=v1.0.0: against that revision; ARGS=--help)
