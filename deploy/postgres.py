@@ -33,6 +33,8 @@ HOST = "127.0.0.1"
 EPHEMERAL = 32768
 """The first port that the kernel gives to clients. A client that retries a closed port from here on may get that port
 itself and connect to itself, so no server uses one."""
+PORTS = range(10_000, EPHEMERAL)
+"""Where a server's port is looked for that need not be known beforehand."""
 
 SUPERUSER = "postgres"
 WATCHDOG = Path(__file__).with_name("watchdog.py")
@@ -446,7 +448,7 @@ def serving_port(directory: Path) -> int | None:
 def free_ports(count: int = 1) -> int:
     """The first of `count` consecutive free ports on loopback, for a server whose port need not be known beforehand."""
     while True:
-        first = random.randrange(10_000, EPHEMERAL - count)  # noqa: S311 - random only to avoid the ports of other runs
+        first = random.choice(PORTS[: 1 - count or None])  # noqa: S311 - random only to avoid the ports of other runs
         try:
             for port in range(first, first + count):
                 with socket.socket() as probe:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,6 +17,7 @@ import pytest_asyncio
 from chassis.db.migrate import upgrade
 from chassis.neighbours.resolver import ResolvingLoop
 from chassis.observe.logs import output
+from deploy import postgres
 from deploy.postgres import Cluster
 from deploy.topology import SERVICES
 from tests.applications import Applications, Gateway, Services
@@ -25,7 +27,7 @@ from tests.issuer import Issuer
 from tests.listener import Logged
 from tests.neighbours import SCRIPTED, on_a_socket
 from tests.pooler.pgbouncer import PROGRAM, mode, pgbouncer
-from tests.system import System, free_offset
+from tests.system import PATIENT, System, free_offset
 
 pytest_plugins = ["tests.skips"]
 
@@ -40,6 +42,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    worker, workers = os.environ.get("PYTEST_XDIST_WORKER", ""), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if worker:  # each has ports of its own, since a port is found long before its server uses it
+        share = len(postgres.PORTS) // workers
+        first = share * int(worker.removeprefix("gw"))
+        postgres.PORTS = postgres.PORTS[first : first + share]
     if config.getoption("--pooler") and not PROGRAM:
         raise pytest.UsageError(
             "--pooler needs PgBouncer on PATH, 1.22 or newer for prepared statements: apt install pgbouncer, "
@@ -81,7 +88,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 @pytest.fixture(scope="session")
 def protected_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """The whole system with AUTH_MODE=jwt and its own development key, and with demo data."""
-    running = System(tmp_path_factory.mktemp("protected"), free_offset(), demo=1, AUTH_MODE="jwt")
+    running = System(tmp_path_factory.mktemp("protected"), free_offset(), demo=1, AUTH_MODE="jwt", **PATIENT)
     running.says("open GraphiQL")
     yield running
     running.stop(signal.SIGTERM)

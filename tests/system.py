@@ -28,6 +28,9 @@ OURS = (
 )
 """Variables that the launcher gets only from the test, whatever the environment of the test run has."""
 
+PATIENT = {"NEIGHBOUR_TIMEOUT": 15, "OPERATION_TIMEOUT": 30, "DATABASE_TIMEOUT": 15}
+"""Variables with which a busy machine makes no call fail."""
+
 
 def command(**variables: object) -> dict[str, Any]:
     """Arguments for `subprocess` that run the launcher with these of its variables and no others."""

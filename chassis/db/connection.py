@@ -152,7 +152,8 @@ class DatabaseConnection(AsyncConnection[tuple[Any, ...]]):
             await self.run(SETUP_SECONDS, statement)
         except (psycopg.Error, DatabaseConnectionLost, Refusal) as failure:
             await self.close()
-            raise psycopg.OperationalError("the server does not answer a new connection") from failure
+            reason = failure.__cause__ or failure
+            raise psycopg.OperationalError(f"a new connection cannot be set up: {reason}") from failure
         return statement.rows or []
 
     def hear(self, notice: errors.Diagnostic) -> None:

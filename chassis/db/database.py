@@ -59,8 +59,10 @@ SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s,
        set_config('idle_in_transaction_session_timeout', %s, true), set_config('solicita.fold', '{FOLD_VERSION}', true)
 """
 """Tells one transaction what a session of our own is told when it begins."""
-ALL_LIMITS = f"{LIMITS.rstrip()}, set_config('transaction_timeout', %s, true)"
-"""The same for a server that knows this time-out."""
+ALL_LIMITS = f"""
+{LIMITS.strip()}, set_config('transaction_timeout', '0', true), set_config('transaction_timeout', %s, true)
+"""
+"""The same for a server that knows this time-out. When it has one of its own, only 0 ends that."""
 MAX_DEADLOCKS = 3
 """After so many deadlocks in one transaction the client gets an error."""
 

@@ -7,6 +7,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.deploy.processes import WAIT_SECONDS
+
 EXAMPLES = Path(__file__).parents[2] / "gateway/playground/examples"
 ANSWERED = [
     one for one in sorted(EXAMPLES.glob("*.graphql")) if "\nsubscription " not in one.read_text(encoding="utf-8")
@@ -19,7 +21,7 @@ def run(gateway_url: str, example: Path, **changes: object) -> dict[str, Any]:
     beside = example.with_suffix(".json")
     variables: dict[str, object] = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else {}
     request = {"query": example.read_text(encoding="utf-8"), "variables": variables | changes}
-    answer = httpx2.post(f"{gateway_url}/graphql", json=request)
+    answer = httpx2.post(f"{gateway_url}/graphql", json=request, timeout=WAIT_SECONDS)
     body = answer.json()
     assert (answer.status_code, body.get("errors")) == (200, None)
     return body["data"]

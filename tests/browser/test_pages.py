@@ -7,17 +7,23 @@ import re
 import httpx2
 import pytest
 
+from tests.deploy.processes import WAIT_SECONDS
+
+
+def get(url: str, **headers: str) -> httpx2.Response:
+    return httpx2.get(url, headers=headers, timeout=WAIT_SECONDS)
+
 
 @pytest.mark.parametrize("path", ["/painel", "/painel/", "/painel/solicitacoes/17", "/painel/nada"])
 def test_every_path_of_the_painel_leads_to_its_page(gateway_url: str, path: str) -> None:
-    answer = httpx2.get(f"{gateway_url}{path}")
+    answer = get(f"{gateway_url}{path}")
 
     assert answer.status_code == 200
     assert "<title>Painel de solicitações</title>" in answer.text
 
 
 def test_the_painel_may_run_only_scripts_of_its_own_and_ask_only_its_own_origin(gateway_url: str) -> None:
-    answer = httpx2.get(f"{gateway_url}/painel")
+    answer = get(f"{gateway_url}/painel")
 
     policy = dict(one.strip().split(" ", 1) for one in answer.headers["Content-Security-Policy"].split(";"))
     assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
@@ -27,11 +33,11 @@ def test_the_painel_may_run_only_scripts_of_its_own_and_ask_only_its_own_origin(
 
 
 def test_files_come_compressed_to_who_takes_that_and_may_be_kept_for_ever(gateway_url: str) -> None:
-    [script] = re.findall(r'src="(/playground/assets/painel-[^"]+\.js)"', httpx2.get(f"{gateway_url}/painel").text)
+    [script] = re.findall(r'src="(/playground/assets/painel-[^"]+\.js)"', get(f"{gateway_url}/painel").text)
 
-    plain = httpx2.get(f"{gateway_url}{script}", headers={"Accept-Encoding": "identity"})
-    packed = httpx2.get(f"{gateway_url}{script}", headers={"Accept-Encoding": "br, gzip;q=0.5"})
-    refused = httpx2.get(f"{gateway_url}{script}", headers={"Accept-Encoding": "gzip;q=0"})
+    plain = get(f"{gateway_url}{script}", **{"Accept-Encoding": "identity"})
+    packed = get(f"{gateway_url}{script}", **{"Accept-Encoding": "br, gzip;q=0.5"})
+    refused = get(f"{gateway_url}{script}", **{"Accept-Encoding": "gzip;q=0"})
 
     assert ("Content-Encoding" in plain.headers, "Content-Encoding" in refused.headers) == (False, False)
     assert packed.headers["Content-Encoding"] == "gzip"
@@ -44,4 +50,4 @@ def test_files_come_compressed_to_who_takes_that_and_may_be_kept_for_ever(gatewa
 
 
 def test_a_file_that_does_not_exist_is_not_found(gateway_url: str) -> None:
-    assert httpx2.get(f"{gateway_url}/playground/assets/none.js").status_code == 404
+    assert get(f"{gateway_url}/playground/assets/none.js").status_code == 404

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Request, expect
 
 from tests.browser.conftest import first_visit
 from tests.browser.painel import Person, ask, create, forget, give_up_on_pessoas, killed
-from tests.deploy.processes import eventually
+from tests.deploy.processes import WAIT_SECONDS, eventually
 from tests.system import System
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -188,11 +188,16 @@ async def test_a_row_says_that_its_pessoa_cannot_be_fetched_and_recovers_by_itse
 async def test_rows_that_the_gateway_remembers_of_a_service_that_is_away_are_shown_as_such_until_it_is_back(
     person: Person, system: System, gateway_url: str
 ) -> None:
-    newest = "{ solicitacoes(first: 50, orderBy: DATA_SOLICITACAO_DESC) { nodes { pessoa { id nomePessoa } } } }"
+    newest = "{ solicitacoes(first: 30, orderBy: DATA_SOLICITACAO_DESC) { nodes { pessoa { id nomePessoa } } } }"
+    await forget(system)  # so it will remember some of the pessoas on the page
     kept = re.compile(r'cache_rows{.*service="pessoas".*} [1-9]')
+
+    def metrics() -> str:
+        return httpx2.get(f"{gateway_url}/metrics", timeout=WAIT_SECONDS).text
+
     await asyncio.to_thread(
         eventually,
-        lambda: bool(ask(system, newest) and kept.search(httpx2.get(f"{gateway_url}/metrics").text)),
+        lambda: bool(ask(system, newest) and kept.search(metrics())),
         lambda: "the gateway keeps pessoas",
     )
     ask(system, "{ pessoa(id: 1) { nomePessoa } }")
@@ -205,7 +210,17 @@ async def test_rows_that_the_gateway_remembers_of_a_service_that_is_away_are_sho
         await expect(notice).to_be_visible()
         await expect(person.rows).to_have_count(50)
         await expect(person.rows.first.get_by_role("cell").nth(2)).to_have_text(re.compile(r"^\S+ \S"))
+        await expect(person.rows.last).to_contain_text("indisponível agora")
+        for operation in ("Incompletas", "Solicitacoes"):
+            async with person.page.expect_response(lambda one, name=operation: asks(one.request, name)):
+                pass
+            await expect(notice).to_be_visible()
     await expect(notice).to_have_count(0)
+    await expect(person.page.get_by_text("indisponível agora")).to_have_count(0)
+
+
+def asks(request: Request, operation: str) -> bool:
+    return f'"operationName":"{operation}"' in (request.post_data or "")
 
 
 async def test_what_was_filled_in_outlives_an_outage_and_is_written_once(person: Person, system: System) -> None:

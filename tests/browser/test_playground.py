@@ -12,6 +12,7 @@ from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import first_visit
 from tests.browser.visit import Visit
+from tests.deploy.processes import WAIT_SECONDS
 from tests.scraped import scrape
 from tests.system import System
 
@@ -70,7 +71,7 @@ async def test_an_example_brings_its_variables(visit: Visit) -> None:
 
 
 async def test_a_subscription_shows_what_others_write_until_it_is_stopped(visit: Visit, system: System) -> None:
-    async with httpx2.AsyncClient(base_url=f"http://localhost:{8000 + system.offset}") as gateway:
+    async with httpx2.AsyncClient(base_url=f"http://localhost:{8000 + system.offset}", timeout=WAIT_SECONDS) as gateway:
 
         async def open_subscriptions(count: int) -> None:
             async with asyncio.timeout(20):

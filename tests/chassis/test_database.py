@@ -108,11 +108,11 @@ def end_connections(server: Cluster) -> None:
 
 def backends(server: Cluster) -> list[psutil.Process]:
     """Every process of the server."""
-    found = [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if process.name() == "postgres" and str(server.port) in process.cmdline()
-    ]
+    found: list[psutil.Process] = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if process.name() == "postgres" and str(server.port) in process.cmdline():
+                found.append(process)
     postmaster = min(found, key=psutil.Process.create_time)  # a process that it has just forked still has its name
     return [postmaster, *postmaster.children(recursive=True)]
 
@@ -560,9 +560,7 @@ async def test_a_transaction_that_the_server_has_ended_since_it_took_too_long_is
 ) -> None:
     """As when the process was frozen for a while."""
     database = Database(
-        DatabaseSettings.model_validate(
-            {"database_url": server.url("pessoas"), "database_pool_size": 1, "database_timeout": 0.2}
-        )
+        DatabaseSettings.model_validate({"database_url": server.url("pessoas"), "database_pool_size": 1})
     )
     await database.open()
     attempts = 0
@@ -572,10 +570,11 @@ async def test_a_transaction_that_the_server_has_ended_since_it_took_too_long_is
         attempts += 1
         await transaction.fetch("INSERT INTO pessoa (nome_pessoa, nome_busca) VALUES ('Ana', 'ana')", ())
         if attempts == 1:
-            time.sleep(2)  # noqa: ASYNC251 - nothing of this process runs
+            time.sleep(1)  # noqa: ASYNC251 - nothing of this process runs
         await transaction.fetch("SELECT 1", ())
 
     try:
+        await database.fetch("SET transaction_timeout = 500", ())  # the only connection's
         await database.transaction(work)
         [(stored,)] = await database.fetch("SELECT count(*) FROM pessoa", ())
     finally:
@@ -605,17 +604,18 @@ async def test_a_client_that_is_frozen_in_the_middle_of_a_pipeline_does_not_keep
         server.url("pessoas"),
         autocommit=True,
         outage=Outage(),
-        transaction_ms=1000,
+        transaction_ms=3000,
         options="-c statement_timeout=1000 -c idle_in_transaction_session_timeout=1000",
     )
-    frozen.pgconn.enter_pipeline_mode()
-    for part in ("BEGIN", "UPDATE pessoa SET nome_pessoa = 'Bia'", "SELECT pg_advisory_xact_lock(1)"):
-        frozen.pgconn.send_query_params(part.encode(), None)
-    frozen.pgconn.flush()
-
     with psycopg.connect(server.url("pessoas"), autocommit=True) as other:
-        while other.execute("SELECT pg_try_advisory_lock(1)").fetchone() == (True,):
-            other.execute("SELECT pg_advisory_unlock(1)")  # it has not come so far
+        frozen.pgconn.enter_pipeline_mode()
+        for part in ("BEGIN", "UPDATE pessoa SET nome_pessoa = 'Bia'"):
+            frozen.pgconn.send_query_params(part.encode(), None)
+        frozen.pgconn.send_flush_request()  # and no Sync
+        frozen.pgconn.flush()
+        free = "SELECT FROM pessoa FOR UPDATE SKIP LOCKED"
+        await until(lambda: not other.execute(free).fetchall(), "the row is locked")
+
         other.execute(f"SET lock_timeout = '{PATIENCE} s'".encode())
         other.execute("UPDATE pessoa SET nome_pessoa = 'Cora'")
     await frozen.close()
@@ -634,12 +634,17 @@ async def test_each_session_knows_how_long_a_transaction_may_take(server: Cluste
     assert told == [("10s",)]
 
 
-async def test_a_new_connection_that_cannot_be_set_up_is_closed(server: Cluster) -> None:
+async def test_a_new_connection_that_cannot_be_set_up_is_closed_and_the_reason_is_told(server: Cluster) -> None:
     outage = Outage()
-    with pytest.raises(psycopg.OperationalError, match="does not answer a new connection"):
-        await DatabaseConnection.connect(server.url("pessoas"), autocommit=True, outage=outage, transaction_ms=1 << 40)
+    with psycopg.connect(server.url("pessoas"), autocommit=True) as other:
+        others = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'pessoas' AND pid <> pg_backend_pid()"
+        with pytest.raises(psycopg.OperationalError, match="Value exceeds integer range"):
+            await DatabaseConnection.connect(
+                server.url("pessoas"), autocommit=True, outage=outage, transaction_ms=1 << 40
+            )
 
-    assert outage.cause is not None
+        assert outage.cause is not None
+        await until(lambda: other.execute(others).fetchone() == (0,), "the connection is closed")
 
 
 @pytest.fixture

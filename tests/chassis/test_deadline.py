@@ -22,7 +22,7 @@ from chassis.web.middleware import RequestMiddleware
 from gateway.names import camel
 from tests import builders, issuer
 from tests.applications import Applications, Gateway, Services
-from tests.chassis.peers import serving
+from tests.chassis.peers import serving, until
 from tests.databases import WAITING
 from tests.resources import PESSOAS, SOLICITACOES
 
@@ -94,7 +94,7 @@ async def test_an_operation_that_runs_out_of_time_answers_what_has_arrived(
     with psycopg.connect(database_urls["pessoas"]) as holder:
         holder.execute("LOCK TABLE pessoa")
 
-        answer = await gateway.client.post("/graphql", json={"query": query}, headers={"X-Timeout-Ms": "400"})
+        answer = await gateway.client.post("/graphql", json={"query": query}, headers={"X-Timeout-Ms": "2000"})
 
     node = {"id": str(row["id"]), "pessoa": None, "servico": {"id": str(row["servico_id"])}}
     assert answer.json()["data"] == {"solicitacoes": {"nodes": [node]}}
@@ -213,6 +213,7 @@ async def test_a_request_whose_turn_comes_too_late_is_told_so_and_not_begun() ->
         peer.get("/first")
         peer.get("/second", "X-Timeout-Ms: 50")
         peer.get("/third")
+        await until(lambda: begun == ["/first"], "the first has begun")  # all were read together
         await asyncio.sleep(0.1)
         release.set()
         answers = [await peer.answer() for _ in range(3)]

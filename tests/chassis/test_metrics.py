@@ -187,12 +187,16 @@ async def test_the_breaker_and_the_bulkhead_show_how_they_are(services: Services
 
 
 async def test_the_database_shows_its_pool_and_counts_statements(services: Services) -> None:
-    before = await scrape(services.pessoas)
-    await services.pessoas.get(PESSOAS.path)
+    counted: list[float] = []
     after = await scrape(services.pessoas)
+    for _ in range(10):
+        before = after
+        await services.pessoas.get(PESSOAS.path)
+        after = await scrape(services.pessoas)
+        name = "database_statement_duration_seconds_count"
+        counted.append(after.value(name) - before.value(name))
 
-    name = "database_statement_duration_seconds_count"
-    assert after.value(name) - before.value(name) == 1
+    assert min(counted) == 1, "the services of this process also do work of their own now and then"
     assert after.value("database_pool_connections_max") >= 10
     assert after.value("database_pool_connections") >= after.value("database_pool_connections_idle") >= 1
 

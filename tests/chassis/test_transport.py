@@ -352,9 +352,9 @@ async def test_each_of_many_requests_ends_when_its_own_time_is_over() -> None:
 
     async with peer(LEAN, serve) as on:
         async with asyncio.timeout(10):
-            await asyncio.gather(*(late(on, seconds) for seconds in (0.3, 0.1, 0.2)))
+            await asyncio.gather(*(late(on, seconds) for seconds in (1.5, 0.5, 1.0)))
 
-    assert ended == [0.1, 0.2, 0.3]
+    assert ended == [0.5, 1.0, 1.5]
 
 
 ASKS = """

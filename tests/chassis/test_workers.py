@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection
 from typing import Any, ClassVar
 
@@ -54,7 +54,12 @@ class Parent:
         )
 
     def workers(self) -> list[psutil.Process]:
-        return [child for child in family(self.process.pid)[1:] if child.status() != psutil.STATUS_ZOMBIE]
+        found: list[psutil.Process] = []
+        for child in family(self.process.pid)[1:]:
+            with suppress(psutil.NoSuchProcess):
+                if child.status() != psutil.STATUS_ZOMBIE:
+                    found.append(child)
+        return found
 
     def listens(self) -> bool:
         """Whether at least one worker has started."""

@@ -29,7 +29,7 @@ const RELAY_MUDOU = graphql`
 `;
 
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-const often = { retryAttempts: 100, retryWait: () => wait(100), retry: () => wait(100) };
+const often = { retryAttempts: Infinity, retryWait: () => wait(100), retry: () => wait(100) };
 
 const socketClient = (url = URL, token) =>
   createSocketClient({

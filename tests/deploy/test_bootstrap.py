@@ -280,7 +280,8 @@ def test_two_that_set_up_at_the_same_time_take_turns(checkout: Path, tmp_path: P
     path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
     first = subprocess.Popen(command, env=os.environ | {"PATH": path}, start_new_session=True)
     eventually((checkout / "half-done").exists, lambda: "the first one installs")
-    second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    uv = {"PATH": f"{Path(bootstrap.find_uv()).parent}{os.pathsep}{os.environ['PATH']}"}
+    second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | uv)
     assert second.stdout
     assert second.stdout.readline() == "setup: waiting for another set-up in this folder ...\n"
     assert (checkout / ".venv" / "lib" / "module.py").exists()

@@ -91,6 +91,7 @@ def test_a_killed_service_comes_back_and_ctrl_c_stops_everything(
     assert system.process("pessoas") != killed
 
     assert system.stop(signal.SIGINT) == 0
+    system.says("stopped")
     assert system.said[-1].endswith("stopped")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from deploy import issue_token
 from deploy.local import ROOT
-from tests.deploy.processes import eventually
+from tests.deploy.processes import WAIT_SECONDS, eventually
 from tests.scraped import parsed
 from tests.system import System
 
@@ -45,13 +45,13 @@ def test_without_a_token_the_gateway_answers_nothing(protected_system: System) -
 @pytest.mark.parametrize(("service", "port"), HOSTS.items())
 def test_each_service_asks_by_itself(protected_system: System, service: str, port: int) -> None:
     base = f"http://localhost:{port + protected_system.offset}"
-    path = next(iter(httpx2.get(f"{base}/api/").json().values()))
+    path = next(iter(httpx2.get(f"{base}/api/", timeout=WAIT_SECONDS).json().values()))
 
     def status(*scopes: str) -> int:
         headers = {"Authorization": f"Bearer {issue_token.mint(protected_system.directory, scopes=scopes)}"}
-        return httpx2.get(base + path, headers=headers).status_code
+        return httpx2.get(base + path, headers=headers, timeout=WAIT_SECONDS).status_code
 
-    assert httpx2.get(base + path).status_code == 401
+    assert httpx2.get(base + path, timeout=WAIT_SECONDS).status_code == 401
     assert status(f"{service}:write") == 403
     assert status(f"{service}:read") == 200
 
@@ -72,7 +72,7 @@ def test_with_tokens_too_rows_are_kept_in_memory_and_changes_show(protected_syst
         return answer.json()["data"]["pessoa"]["nomePessoa"]
 
     def hits() -> float:
-        scraped = parsed(httpx2.get(f"http://localhost:{8000 + protected_system.offset}/metrics"))
+        scraped = parsed(httpx2.get(f"http://localhost:{8000 + protected_system.offset}/metrics", timeout=WAIT_SECONDS))
         return scraped.value("cache_rows_total", kind="pessoa", outcome="hit")
 
     before = hits()
@@ -80,5 +80,5 @@ def test_with_tokens_too_rows_are_kept_in_memory_and_changes_show(protected_syst
 
     headers = {"Authorization": f"Bearer {issue_token.mint(protected_system.directory, scopes=['pessoas:write'])}"}
     url = f"http://localhost:{8002 + protected_system.offset}/api/pessoas/1/"
-    assert httpx2.put(url, json={"nome_pessoa": "Nome Novo"}, headers=headers).status_code == 200
+    assert httpx2.put(url, json={"nome_pessoa": "Nome Novo"}, headers=headers, timeout=WAIT_SECONDS).status_code == 200
     eventually(lambda: name() == "Nome Novo", lambda: "the change is told")

@@ -13,7 +13,7 @@ from deploy.topology import PROCESSES, by_name
 from tests.deploy.processes import eventually
 from tests.e2e.test_story import PAINEL
 from tests.otlp import Received, Receiver, receiving
-from tests.system import System, free_offset
+from tests.system import PATIENT, System, free_offset
 
 TRACE, LATER = "0af7651916cd43dd8448eb211c80319c", "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER = "b7ad6b7169203331"
@@ -29,7 +29,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture(scope="module")
 def traced_system(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[System]:
     """The whole system with two workers for each process. A batch is one span, so that each is sent at once. No row
-    is kept, so that each operation asks every service, and a busy machine makes no call fail."""
+    is kept, so that each operation asks every service."""
     running = System(
         tmp_path_factory.mktemp("traced"),
         free_offset(),
@@ -39,9 +39,7 @@ def traced_system(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) 
         OTEL_TRACES_SAMPLER_ARG=0,
         OTEL_BSP_MAX_EXPORT_BATCH_SIZE=1,
         CACHE="off",
-        NEIGHBOUR_TIMEOUT=15,
-        OPERATION_TIMEOUT=30,
-        DATABASE_TIMEOUT=15,
+        **PATIENT,
     )
     running.says("open GraphiQL")
     yield running
@@ -131,6 +129,7 @@ def test_a_system_that_ends_sends_the_spans_that_still_wait(
         demo=1,
         OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
         OTEL_BSP_SCHEDULE_DELAY=600_000,
+        **PATIENT,
     )
     running.says("open GraphiQL")
     ask(running, trace)

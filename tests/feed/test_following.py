@@ -45,10 +45,15 @@ class Told:
 
 
 @pytest_asyncio.fixture
-async def following(services: Services) -> AsyncIterator[Follower]:
+async def calling(services: Services) -> AsyncIterator[Remote]:
+    async with Remote("pessoas", services.networks["pessoas"].url, NeighbourSettings(breaker_share=0)) as made:
+        yield made
+
+
+@pytest_asyncio.fixture
+async def following(calling: Remote) -> AsyncIterator[Follower]:
     """A follower of pessoas."""
-    calling = Remote("pessoas", services.networks["pessoas"].url, NeighbourSettings(breaker_share=0))
-    async with calling, Follower(calling, lambda: None, wait=0.1) as made:
+    async with Follower(calling, lambda: None, wait=0.1) as made:
         yield made
 
 
@@ -68,20 +73,19 @@ async def test_each_change_is_told_once_and_in_order(services: Services, followi
 
 
 async def test_nobody_is_asked_before_somebody_listens_and_after_the_last_listener_has_left(
-    services: Services, following: Follower
+    services: Services, calling: Remote
 ) -> None:
-    await asyncio.sleep(0.2)
-    before = len(services.calls)
-    listener = Told()
-    leave = following.listen(listener)
-    await until(lambda: following.age() < 60, "it follows")
+    async with Follower(calling, lambda: None, wait=30) as following:
+        await asyncio.sleep(0.2)
+        before = len(services.calls)
+        leave = following.listen(Told())
+        await until(lambda: len(services.calls) == 2, "it has its position, and waits for a change")
 
-    leave()
-    meanwhile = len(services.calls)
-    await asyncio.sleep(0.3)
+        leave()
+        await asyncio.sleep(0.3)
 
-    assert (before, len(services.calls)) == (0, meanwhile)
-    assert (following.position, following.age()) == (None, float("inf"))
+        assert (before, len(services.calls)) == (0, 2)
+        assert (following.position, following.age()) == (None, float("inf"))
 
 
 async def test_what_was_missed_is_read_again_and_joins_with_what_is_told(

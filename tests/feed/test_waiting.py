@@ -14,6 +14,7 @@ from chassis.feed.metrics import FOLLOWERS
 from tests import builders
 from tests.applications import Services
 from tests.chassis.peers import Peer, ServedApplication, until, with_more_addresses
+from tests.deploy.processes import WAIT_SECONDS
 from tests.feed.conftest import Serve, connect
 from tests.feed.test_changes import CHANGES, position
 from tests.listener import Logged
@@ -26,6 +27,15 @@ async def follower(served: ServedApplication, after: int, *headers: str, more: s
     peer.get(f"{CHANGES}?after={after}&wait=30{more}", *headers)
     await until(lambda: FOLLOWERS.value > before, "it waits")
     return peer
+
+
+async def until_ready(served: ServedApplication) -> None:
+    peer = await served.peer()
+    async with asyncio.timeout(WAIT_SECONDS):
+        peer.get(CHANGES)
+        while (await peer.answer()).status != 200:
+            await asyncio.sleep(0.05)
+            peer.get(CHANGES)
 
 
 async def told(peer: Peer) -> dict[str, Any]:
@@ -104,6 +114,7 @@ async def test_a_wait_may_last_longer_than_other_requests_unless_its_client_asks
 ) -> None:
     before = await position(services.pessoas)
     async with serve(operation_timeout=0.5) as served:
+        await until_ready(served)  # what follows has half a second
         waiting, hurried = await follower(served, before), await served.peer()
         hurried.get(f"{CHANGES}?after={before}&wait=30", "X-Timeout-Ms: 2100")
         soon = await told(hurried)

@@ -278,7 +278,7 @@ async def test_a_socket_ends_with_its_token_and_says_how_far_it_was(services: Se
     [connection] = guarded.served.connections
     soon: Any = connection
     apos = await guarded.position(socket)
-    soon._caller = Caller("ana", frozenset({READ}), soon._caller.token, expires=time.time() + 2)
+    soon._caller = Caller("ana", frozenset({READ}), soon._caller.token, expires=time.time() + 5)
     socket.send_json(**SUBSCRIBE | {"payload": {"query": PESSOA, "variables": {"apos": apos}}})
     await builders.pessoa(services, "Ana")
     event = await socket.json()

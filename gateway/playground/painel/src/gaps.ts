@@ -20,5 +20,6 @@ export function useFillGaps(rows: LinhaFragment[]): void {
     skip: !ids.length,
     fetchPolicy: 'network-only',
     ...live(false),
+    context: {}, // it asks for some of the rows only
   });
 }

@@ -13,13 +13,17 @@ const POLL_BESIDE = 30_000; // beside a subscription, for what it does not tell,
 const REST = 1000; // between two questions, however much changes
 const SUBSCRIBE_AGAIN = 30_000;
 
-/** Options for `useQuery`: how often the query is sent, if `isLive` says whether a subscription tells of changes. */
+/**
+ * Options for the `useQuery` of what a view shows: how often the query is sent, if `isLive` says whether a subscription
+ * tells of changes.
+ */
 export function live(isLive: boolean) {
   return {
     pollInterval: isLive ? POLL_BESIDE : POLL,
     skipPollAttempt: () => document.hidden,
     errorPolicy: 'all' as const, // what could be fetched is shown, whatever else failed
     refetchWritePolicy: 'merge' as const, // the pages that were read after the first one stay
+    context: { shown: true }, // its answer says whether the view is as it was
   };
 }
 

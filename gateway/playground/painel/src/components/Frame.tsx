@@ -1,11 +1,11 @@
 // What surrounds every view: the navigation, and the view itself only for who has a token where one is asked for.
 import { useReactiveVar } from '@apollo/client/react';
-import type { ReactNode } from 'react';
+import { useEffect, type ReactNode } from 'react';
 import { Button } from 'react-aria-components';
-import { NavLink } from 'react-router';
+import { NavLink, useLocation } from 'react-router';
 import { kinds } from '../kinds.ts';
 import { asksForToken, refused, signOut, token, useAllowed } from '../session.ts';
-import { stale } from '../unavailable.ts';
+import { noteStale, stale } from '../unavailable.ts';
 import { SignIn } from '../views/SignIn.tsx';
 import { capital, counted } from '../words.ts';
 import { Notice } from './Notice.tsx';
@@ -17,6 +17,8 @@ export function Frame({ children }: { children: ReactNode }) {
   const inside = !asksForToken || (given !== '' && !turnedDown);
   const old = Object.entries(useReactiveVar(stale)).map(([service, age]) => `${service} (há ${counted(age, 'segundo', 'segundos')})`);
   const reads = allowed('solicitacoes:read');
+  const { pathname } = useLocation();
+  useEffect(() => noteStale(undefined), [pathname]); // the next view asks anew
   return (
     <>
       <a className="skip" href="#conteudo">

@@ -53,7 +53,7 @@ const judge = new ApolloLink((operation, forward) =>
       if (errors.some(({ extensions }) => extensions?.code === 'UNAUTHENTICATED')) refused(true);
       if (errors.some(({ path }) => !path || path.length === 1)) throw new CombinedGraphQLErrors(result);
       noteUnavailable(result.data, errors);
-      noteStale('extensions' in result ? result.extensions?.stale : undefined);
+      if (operation.getContext()['shown']) noteStale('extensions' in result ? result.extensions?.stale : undefined);
       return result;
     }),
   ),
