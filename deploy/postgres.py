@@ -448,7 +448,7 @@ def serving_port(directory: Path) -> int | None:
 def free_ports(count: int = 1) -> int:
     """The first of `count` consecutive free ports on loopback, for a server whose port need not be known beforehand."""
     while True:
-        first = random.choice(PORTS[: 1 - count or None])  # noqa: S311 - random only to avoid the ports of other runs
+        first = random.choice(PORTS[: len(PORTS) + 1 - count])  # noqa: S311 - random only to avoid the ports of other runs
         try:
             for port in range(first, first + count):
                 with socket.socket() as probe:

@@ -11,6 +11,7 @@ import psutil
 from playwright.async_api import Locator, expect
 
 from tests.browser.visit import Visit
+from tests.deploy.processes import WAIT_SECONDS
 from tests.system import System
 
 
@@ -110,9 +111,10 @@ async def give_up_on_pessoas(system: System) -> None:
     """Asks the gateway for pessoas, which do not answer, until it does not ask them any more."""
     unknown = iter(range(900_000, 1_000_000))
     known = "{ pessoa(id: 1) { nomePessoa } }"
-    while "stale" not in (await asyncio.to_thread(answer, system, known)).get("extensions", {}):
-        questions = [f"{{ pessoa(id: {next(unknown)}) {{ nomePessoa }} }}" for _ in range(10)]
-        await asyncio.gather(*(asyncio.to_thread(answer, system, question) for question in questions))
+    async with asyncio.timeout(WAIT_SECONDS):
+        while "stale" not in (await asyncio.to_thread(answer, system, known)).get("extensions", {}):
+            questions = [f"{{ pessoa(id: {next(unknown)}) {{ nomePessoa }} }}" for _ in range(10)]
+            await asyncio.gather(*(asyncio.to_thread(answer, system, question) for question in questions))
 
 
 async def forget(system: System) -> None:

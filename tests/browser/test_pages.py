@@ -10,8 +10,8 @@ import pytest
 from tests.deploy.processes import WAIT_SECONDS
 
 
-def get(url: str, **headers: str) -> httpx2.Response:
-    return httpx2.get(url, headers=headers, timeout=WAIT_SECONDS)
+def get(url: str, encodings: str = "gzip") -> httpx2.Response:
+    return httpx2.get(url, headers={"Accept-Encoding": encodings}, timeout=WAIT_SECONDS)
 
 
 @pytest.mark.parametrize("path", ["/painel", "/painel/", "/painel/solicitacoes/17", "/painel/nada"])
@@ -35,9 +35,9 @@ def test_the_painel_may_run_only_scripts_of_its_own_and_ask_only_its_own_origin(
 def test_files_come_compressed_to_who_takes_that_and_may_be_kept_for_ever(gateway_url: str) -> None:
     [script] = re.findall(r'src="(/playground/assets/painel-[^"]+\.js)"', get(f"{gateway_url}/painel").text)
 
-    plain = get(f"{gateway_url}{script}", **{"Accept-Encoding": "identity"})
-    packed = get(f"{gateway_url}{script}", **{"Accept-Encoding": "br, gzip;q=0.5"})
-    refused = get(f"{gateway_url}{script}", **{"Accept-Encoding": "gzip;q=0"})
+    plain = get(f"{gateway_url}{script}", "identity")
+    packed = get(f"{gateway_url}{script}", "br, gzip;q=0.5")
+    refused = get(f"{gateway_url}{script}", "gzip;q=0")
 
     assert ("Content-Encoding" in plain.headers, "Content-Encoding" in refused.headers) == (False, False)
     assert packed.headers["Content-Encoding"] == "gzip"

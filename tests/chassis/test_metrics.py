@@ -187,13 +187,12 @@ async def test_the_breaker_and_the_bulkhead_show_how_they_are(services: Services
 
 
 async def test_the_database_shows_its_pool_and_counts_statements(services: Services) -> None:
-    counted: list[float] = []
+    name, counted = "database_statement_duration_seconds_count", list[float]()
     after = await scrape(services.pessoas)
     for _ in range(10):
         before = after
         await services.pessoas.get(PESSOAS.path)
         after = await scrape(services.pessoas)
-        name = "database_statement_duration_seconds_count"
         counted.append(after.value(name) - before.value(name))
 
     assert min(counted) == 1, "the services of this process also do work of their own now and then"
