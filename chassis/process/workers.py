@@ -18,6 +18,7 @@ from asyncio.subprocess import Process
 from socket import socket
 
 from chassis.observe import logs as chassis_logging
+from chassis.process.children import tell
 from chassis.settings import ServerSettings
 
 log = logging.getLogger("workers")
@@ -42,8 +43,7 @@ async def supervise(name: str, settings: ServerSettings, listening: list[socket]
 
     def send(what: signal.Signals) -> None:
         for worker in workers:
-            with contextlib.suppress(ProcessLookupError):
-                worker.send_signal(what)
+            tell(worker, what)
 
     def stop() -> None:
         stopping.set()
@@ -58,7 +58,7 @@ async def supervise(name: str, settings: ServerSettings, listening: list[socket]
             )
             workers.add(worker)
             if stopping.is_set():
-                worker.terminate()
+                tell(worker, signal.SIGTERM)
             code = await worker.wait()
             workers.discard(worker)
             if stopping.is_set():
