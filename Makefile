@@ -5,6 +5,8 @@ RUN := .venv/bin/python
 # Tests often wait for other processes, so three at the same time keep two cores busy. One process runs all tests of a file;
 # tests/conftest.py says which files begin.
 IN_PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
+# Of the tests that need minutes, those that judge nothing by what a load under way gets. Each keeps one core busy.
+TWO_AT_A_TIME := tests/fuzz tests/house tests/deploy/test_backup_under_writes.py
 BEHIND_A_POOLER := catalogo pessoas servicos solicitacoes feed $(addprefix chassis/test_,crud.py idempotency.py pages.py conditional.py)
 
 .DEFAULT_GOAL := help
@@ -43,8 +45,13 @@ new-password: ready ## Give the databases new passwords, without losing data (DA
 test: setup ## Run the tests in parallel, 11 minutes (ARGS="tests/pessoas -k nome" runs only these, in one process)
 	$(RUN) -m pytest -m "not system" $(or $(ARGS),$(IN_PARALLEL))
 
-test-system: setup ## Run the tests that need minutes or other programs, 11 minutes (ARGS=tests/faults)
+test-system: setup ## Run the tests that need minutes or other programs, 10 minutes (ARGS=tests/faults)
+ifdef ARGS
 	$(RUN) -m pytest -m system $(ARGS)
+else
+	$(RUN) -m pytest -m system -n 2 --dist loadfile --no-loadscope-reorder $(TWO_AT_A_TIME)
+	$(RUN) -m pytest -m system $(addprefix --ignore=,$(TWO_AT_A_TIME))
+endif
 
 test-pooler: setup ## Run the suites of the services, of REST and of the feed through PgBouncer, 2 minutes (needs PgBouncer 1.22 or newer; ARGS=tests/feed)
 	$(RUN) -m pytest --pooler $(or $(ARGS),$(addprefix tests/,$(BEHIND_A_POOLER)) $(IN_PARALLEL))

@@ -33,8 +33,10 @@ HOST = "127.0.0.1"
 EPHEMERAL = 32768
 """The first port that the kernel gives to clients. A client that retries a closed port from here on may get that port
 itself and connect to itself, so no server uses one."""
-PORTS = range(10_000, EPHEMERAL)
+PORTS = range(20_000, EPHEMERAL)
 """Where a server's port is looked for that need not be known beforehand."""
+_given = set[int]()
+"""The ports that `free_ports` has returned. It may be long before their servers listen."""
 
 SUPERUSER = "postgres"
 WATCHDOG = Path(__file__).with_name("watchdog.py")
@@ -447,15 +449,22 @@ def serving_port(directory: Path) -> int | None:
 
 def free_ports(count: int = 1) -> int:
     """The first of `count` consecutive free ports on loopback, for a server whose port need not be known beforehand."""
-    while True:
-        first = random.choice(PORTS[: len(PORTS) + 1 - count])  # noqa: S311 - random only to avoid the ports of other runs
+    firsts = PORTS[: len(PORTS) + 1 - count]
+    for first in random.sample(firsts, len(firsts)):  # at random only to avoid the ports of other runs
+        wanted = range(first, first + count)
+        if _given.isdisjoint(wanted) and all(map(_is_free, wanted)):
+            _given.update(wanted)
+            return first
+    raise PostgresError(f"no {count} of the ports from {PORTS[0]} to {PORTS[-1]} are free")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
         try:
-            for port in range(first, first + count):
-                with socket.socket() as probe:
-                    probe.bind((HOST, port))
+            probe.bind((HOST, port))
         except OSError:
-            continue
-        return first
+            return False
+    return True
 
 
 def environment() -> dict[str, str]:

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,8 @@ from tests.system import PATIENT, System, free_offset
 
 pytest_plugins = ["tests.skips"]
 
+TESTS_PORTS = range(10_000, 20_000)
+
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """The event loop that processes run on."""
@@ -42,11 +45,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    worker, workers = os.environ.get("PYTEST_XDIST_WORKER", ""), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    if worker:  # each has ports of its own, since a port is found long before its server uses it
-        share = len(postgres.PORTS) // workers
-        first = share * int(worker.removeprefix("gw"))
-        postgres.PORTS = postgres.PORTS[first : first + share]
+    # Each worker has ports of its own, since a port is found long before its server uses it. The programs that tests
+    # run find theirs beyond these.
+    worker, workers = os.environ.get("PYTEST_XDIST_WORKER", "gw0"), os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+    share = len(TESTS_PORTS) // int(workers)
+    first = share * int(worker.removeprefix("gw"))
+    postgres.PORTS = TESTS_PORTS[first : first + share]
     if config.getoption("--pooler") and not PROGRAM:
         raise pytest.UsageError(
             "--pooler needs PgBouncer on PATH, 1.22 or newer for prepared statements: apt install pgbouncer, "
@@ -55,17 +59,31 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that start whole systems or a browser take longest, so they begin first: at the end of a parallel run no
-    process waits long for another."""
-    items.sort(key=lambda item: item.path.parent.name not in {"browser", "clients", "deploy", "e2e", "house"})
+    """Files that take long begin first: at the end of a parallel run no process waits long for another. The others are
+    mixed, so that tests that wait run beside tests that compute. The tests of a file stay together."""
+    files = list(dict.fromkeys(item.path for item in items))
+    folders: dict[Path, list[Path]] = {}
+    for file in files:
+        folders.setdefault(file.parent, []).append(file)
+    share = {file: n / len(found) for found in folders.values() for n, file in enumerate(found)}
+    order = {file: (share[file] if is_short(file) else -1.0, n) for n, file in enumerate(files)}
+    items.sort(key=lambda item: order[item.path])
+
+
+def is_short(file: Path) -> bool:
+    """Whether it starts no whole system and no browser, and does not compute for half a minute."""
+    return file.parent.name not in {"browser", "clients", "deploy", "e2e", "fuzz", "house"} and file.stem not in {
+        "test_same_answers"
+    }
 
 
 @pytest.fixture(scope="session", autouse=True)
-def patient_connections() -> Iterator[None]:
-    """A busy machine takes long to connect, where both ends are in this process. So a connection has much time, unless
-    a test is about that."""
+def patience() -> Iterator[None]:
+    """What a busy machine takes long for has much time, unless a test is about that: a connection whose two ends are in
+    this process, and a write's position in the feed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("chassis.neighbours.default_transport.CONNECT_SECONDS", WAIT_SECONDS)
+        patch.setattr("chassis.feed.feed.POSITION_SECONDS", WAIT_SECONDS)
         yield
 
 
@@ -78,8 +96,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """The whole system with its demo data, as `make run` starts it: five processes, real sockets."""
-    running = System(tmp_path_factory.mktemp("system"), free_offset(), demo=1)
+    """The whole system with its demo data, as `make run` starts it: five processes, real sockets. Its time-outs are
+    longer."""
+    running = System(tmp_path_factory.mktemp("system"), free_offset(), demo=1, **PATIENT)
     running.says("open GraphiQL")
     yield running
     running.stop(signal.SIGTERM)

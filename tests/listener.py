@@ -22,7 +22,12 @@ class Listener:
         self._pipe = pipe
         self._listens = threading.Event()
         self._listens.set()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def join(self, seconds: float) -> None:
+        """Waits until all that was written is in `said`. The program must have ended."""
+        self._thread.join(seconds)
 
     def _listen(self) -> None:
         with contextlib.suppress(OSError):  # how a terminal ends

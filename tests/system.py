@@ -79,6 +79,8 @@ class System:
             lambda: any(text in line for line in self.said) or self.launcher.poll() is not None,
             lambda: f"the launcher says {text!r}; it said\n" + "\n".join(self.said),
         )
+        if self.launcher.poll() is not None:
+            self.terminal.join(WAIT_SECONDS)
         assert any(text in line for line in self.said), "\n".join(self.said)
 
     def processes(self, name: str) -> list[psutil.Process]:

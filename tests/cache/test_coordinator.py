@@ -46,7 +46,7 @@ class KeepingCoordinator:
 async def keeping(services: Services, database_urls: dict[str, str]) -> AsyncIterator[KeepingCoordinator]:
     given: dict[str, Any] = {"database_url": database_urls["solicitacoes"], "log_level": "ERROR", "cache": "on"}
     given |= {f"{name}_url": services.networks[name].url for name in ("catalogo", "pessoas", "servicos")}
-    given |= {"breaker_share": 0, "neighbour_timeout": 30, "operation_timeout": 60}
+    given |= {"breaker_share": 0, "neighbour_timeout": 30, "operation_timeout": 60, "cache_staleness": 60}
     app = solicitacoes.routes.create_app(Settings.model_validate(given))
     transport = httpx2.ASGITransport(app=app)
     async with (

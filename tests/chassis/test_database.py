@@ -102,7 +102,7 @@ def end_connections(server: Cluster) -> None:
     with psycopg.connect(server.url("pessoas"), autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = 'pessoas' AND pid <> pg_backend_pid()"
+            "WHERE datname = 'pessoas' AND usename = current_user AND pid <> pg_backend_pid()"
         )
 
 

@@ -142,8 +142,10 @@ def test_a_server_that_was_killed_starts_again_over_its_stale_pid_file(cluster: 
     cluster.create_database("pessoas")
     remember(cluster, "before")
     killed = server(directory)
+    others = killed.children()
     killed.kill()
     assert cluster.wait() == 128 + signal.SIGKILL
+    all_end(others)  # until then they have its shared memory, and no other server may start
     pid_file = directory / "postgres" / "postmaster.pid"
     assert pid_file.read_text().startswith(f"{killed.pid}\n")
     # By now another process may have that id, as after a reboot; here it is the process of this test.

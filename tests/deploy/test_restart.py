@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import psutil
 import psycopg
 import pytest
@@ -15,7 +16,7 @@ from psycopg import sql
 
 from deploy import topology
 from deploy.local import ROOT
-from deploy.postgres import Cluster
+from deploy.postgres import HOST, Cluster
 from tests.deploy.processes import WAIT_SECONDS, all_end, eventually
 from tests.deploy.traffic import Traffic, restart_under_traffic
 from tests.system import System, command
@@ -40,8 +41,13 @@ def pids(system: System) -> dict[str, int]:
 
 def lost_or_doubled(system: System, traffic: Traffic) -> set[str]:
     """The acknowledged writes that are not there exactly once."""
-    _, rows = system.ask("pessoas", "GET", "/api/pessoas/?search=pessoa-&ordering=-id&page_size=1000")
-    found = [row["nome_pessoa"] for row in rows]
+    found: list[str] = []
+    origin = f"http://{HOST}:{topology.by_name('pessoas').port + system.offset}"
+    url: str | None = f"{origin}/api/pessoas/?search=pessoa-&page_size=1000"
+    while url:
+        answer = httpx2.get(url, timeout=WAIT_SECONDS)
+        found += [row["nome_pessoa"] for row in answer.json()]
+        url = answer.links["next"]["url"] if "next" in answer.links else None
     return {name for name in traffic.acknowledged if found.count(name) != 1}
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from deploy.local import ROOT
 from deploy.topology import PROCESSES
-from tests.deploy.processes import eventually
+from tests.deploy.processes import WAIT_SECONDS, eventually
 from tests.scraped import parsed
 from tests.system import System
 
@@ -24,7 +24,7 @@ class Client:
 
     def __init__(self, offset: int) -> None:
         self.offset = offset
-        self.http = httpx2.Client(timeout=30)
+        self.http = httpx2.Client(timeout=WAIT_SECONDS)
 
     def post(self, port: int, path: str, body: dict[str, Any]) -> dict[str, Any]:
         answer = self.http.post(f"http://localhost:{port + self.offset}{path}", json=body)
@@ -34,9 +34,10 @@ class Client:
     def get(self, port: int, path: str) -> httpx2.Response:
         return self.http.get(f"http://localhost:{port + self.offset}{path}")
 
-    def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
-        url = f"http://localhost:{8000 + self.offset}/graphql"
-        return self.http.post(url, json={"query": query, "variables": variables}).json()
+    def graphql(self, query: str, milliseconds: int = 30_000) -> dict[str, Any]:
+        """The answer, for which the gateway has that much time."""
+        url, headers = f"http://localhost:{8000 + self.offset}/graphql", {"X-Timeout-Ms": str(milliseconds)}
+        return self.http.post(url, json={"query": query}, headers=headers).json()
 
 
 @pytest.fixture
@@ -162,7 +163,7 @@ def test_a_stopped_service_costs_its_own_fields_only_and_comes_back(client: Clie
     pessoas = system.process("pessoas")
     pessoas.suspend()
     try:
-        found = client.graphql(PAINEL.replace("first: 100", "first: 2"))
+        found = client.graphql(PAINEL.replace("first: 100", "first: 2"), milliseconds=3_000)
     finally:
         pessoas.resume()
 

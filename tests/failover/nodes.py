@@ -106,7 +106,11 @@ class Node:
         """The server, which is no child of Patroni, and its sessions. Only the server's command names its data."""
         data = str(self._directory / "data")
         servers = [one for one in psutil.process_iter() if _name(one) == "postgres" and data in _command(one)]
-        return list({one: None for server in servers for one in family(server.pid)})
+        found = dict[psutil.Process, None]()
+        for server in servers:
+            with contextlib.suppress(psutil.NoSuchProcess):  # a session that ends, and that is not yet named as one
+                found |= dict.fromkeys(family(server.pid))
+        return list(found)
 
     def _patroni(self) -> list[psutil.Process]:
         assert self._process

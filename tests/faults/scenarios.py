@@ -197,7 +197,7 @@ async def connections_terminated(stage: Stage, seconds: float = 3) -> None:
             async with await stage.connect(name) as connection:
                 terminated = await connection.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    "WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
                 )
                 ended += terminated.rowcount
         await asyncio.sleep(0.25)

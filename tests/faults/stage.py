@@ -20,7 +20,7 @@ import psycopg
 from deploy import topology
 from deploy.local import ROOT
 from deploy.postgres import HOST, Cluster, free_ports
-from tests.deploy.processes import family
+from tests.deploy.processes import family, has_ended
 from tests.faults.journal import Journal
 from tests.faults.live import LiveControl
 from tests.faults.proxy import Proxy, Tunnel, honest
@@ -139,7 +139,7 @@ class Stage:
 
     async def ended(self, process: psutil.Process) -> None:
         async def gone() -> bool:
-            return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+            return has_ended(process)
 
         await until(gone, f"{process} ends")
 

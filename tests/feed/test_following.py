@@ -255,7 +255,7 @@ async def test_a_listener_that_fails_is_a_loss_for_all_since_nobody_knows_what_i
 
     for one in listeners:
         following.listen(one)
-    await until(lambda: len(listeners[0].positions) == 3, "it has begun anew")
+    await until(lambda: len(listeners[0].positions) == 3 and len(asked) >= 4, "it has begun anew and goes on")
     await following.__aexit__()
 
     assert [one.losses for one in listeners] == [1, 1, 1]

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from chassis.db.changes import BATCH
+from chassis.feed import feed
 from tests import builders
 from tests.applications import Services
 from tests.feed.conftest import connect
@@ -99,12 +100,14 @@ async def test_a_write_behind_more_changes_than_are_numbered_at_once_waits_for_a
 
 
 async def test_a_write_whose_position_cannot_be_had_soon_is_answered_without_it(
-    services: Services, database_urls: dict[str, str]
+    services: Services, database_urls: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(feed, "POSITION_SECONDS", 1.0)
     with connect(database_urls["pessoas"]) as other:
         other.execute("SELECT FROM feed_head FOR UPDATE")
         late = await services.pessoas.post(PESSOAS.path, json={"nome_pessoa": "A"}, headers=ASKING)
         other.rollback()
+        monkeypatch.undo()
         later = await services.pessoas.post(PESSOAS.path, json={"nome_pessoa": "B"}, headers=ASKING)
 
     assert (late.status_code, "read-after" in late.headers) == (201, False)

@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from chassis.feed import feed
 from chassis.feed.metrics import FOLLOWERS
 from tests import builders
 from tests.applications import Services
@@ -113,12 +114,12 @@ async def test_a_wait_may_last_longer_than_other_requests_unless_its_client_asks
     services: Services, serve: Serve
 ) -> None:
     before = await position(services.pessoas)
-    async with serve(operation_timeout=0.5) as served:
-        await until_ready(served)  # what follows has half a second
+    async with serve(operation_timeout=2) as served:
+        await until_ready(served)  # what follows has two seconds
         waiting, hurried = await follower(served, before), await served.peer()
-        hurried.get(f"{CHANGES}?after={before}&wait=30", "X-Timeout-Ms: 2100")
+        hurried.get(f"{CHANGES}?after={before}&wait=30", "X-Timeout-Ms: 4100")
         soon = await told(hurried)
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(2.1)
         row = await builders.pessoa(services)
 
         assert soon["items"] == []
@@ -210,8 +211,9 @@ async def test_a_follower_that_waits_learns_of_another_epoch(
 
 
 async def test_an_answer_from_memory_does_not_claim_to_know_what_was_committed_until_it_was_asked_for(
-    services: Services, served: ServedApplication
+    services: Services, served: ServedApplication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(feed, "FRESH_SECONDS", 60.0)
     before = await position(services.pessoas)
     waiting = await follower(served, before)
     row = await builders.pessoa(services)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tests.faults.followers import PATIENCE, Followers
@@ -28,8 +28,8 @@ class Course:
     system: ManyOfEach
     reads: Callable[[], int]
     """How many reads have been sent so far."""
-    kills: list[float] = field(default_factory=list[float])
-    """When a process was killed."""
+    kills: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+    """When a process was killed: from the signal until it had ended, since connections still reach it in between."""
     freezes: list[float] = field(default_factory=list[float])
     """When a process was frozen."""
     wrong: list[str] = field(default_factory=list[str])
@@ -134,10 +134,10 @@ def took(one: Record) -> float:
     return one.ended - one.sent
 
 
-def met(one: Record, instants: Sequence[float]) -> list[float]:
-    """Those of these instants at which it was under way."""
+def met(one: Record, times: Iterable[tuple[float, float]]) -> list[float]:
+    """When those of these times began in which it was under way."""
     assert one.ended
-    return [at for at in instants if one.sent <= at <= one.ended]
+    return [began for began, over in times if one.sent <= over and began <= one.ended]
 
 
 def refused_after(one: Record, course: Course) -> float:
@@ -150,7 +150,7 @@ def unexcused(one: Record, course: Course) -> str:
     """Why this read may not have failed; empty if it may. One that was under way in a process when that was killed may
     have been refused; when it was frozen, its time may have passed."""
     what = f"{one.what} failed with {one.status} ({one.verdict.failed_fields} fields) after {took(one):.2f} s"
-    if met(one, course.freezes):
+    if met(one, ((at, at) for at in course.freezes)):
         return ""
     if not met(one, course.kills):
         return f"{what}, and was under way in no process that was killed or frozen"

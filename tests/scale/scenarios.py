@@ -55,8 +55,9 @@ def killed(name: str, choice: Choice, *, plain: bool = False) -> Scenario:
 
 
 async def _kill(course: Course, *replicas: Replica) -> None:
-    course.kills.append(time.monotonic())
+    began = time.monotonic()
     await asyncio.gather(*(asyncio.to_thread(replica.kill) for replica in replicas))
+    course.kills.append((began, time.monotonic()))
 
 
 async def _start(replica: Replica) -> None:

@@ -44,21 +44,32 @@ async def test_nobody_notices_what_happens_to_one_of_many(system: ManyOfEach, sc
 
 
 @pytest.mark.parametrize(
-    ("status", "ended", "excused"),
+    ("status", "sent", "ended", "excused"),
     [
-        (503, 10.9, True),
-        (502, 10.1, True),
-        (503, 11.1, False),
-        (504, 10.5, False),
-        (200, 10.5, False),
-        (503, 9.9, False),
+        (503, 9.8, 10.9, True),
+        (502, 9.8, 10.1, True),
+        (502, 10.01, 10.06, True),
+        (503, 9.8, 11.1, False),
+        (504, 9.8, 10.5, False),
+        (200, 9.8, 10.5, False),
+        (503, 9.8, 9.9, False),
+        (502, 10.1, 10.2, False),
     ],
-    ids=["refused", "refused by the edge", "too late", "another status", "a null field", "before the kill"],
+    ids=[
+        "refused",
+        "refused by the edge",
+        "sent while it ended",
+        "too late",
+        "another status",
+        "a null field",
+        "before the kill",
+        "after it",
+    ],
 )
 def test_only_a_quick_refusal_of_what_was_under_way_in_a_killed_process_is_excused(
-    status: int, ended: float, excused: bool
+    status: int, sent: float, ended: float, excused: bool
 ) -> None:
-    course = Course(None, lambda: 0, kills=[10.0])  # pyright: ignore[reportArgumentType]
-    read = Record(9.8, "/graphql", True, ended=ended, status=status, verdict=Verdict(unavailable=True))
+    course = Course(None, lambda: 0, kills=[(10.0, 10.05)])  # pyright: ignore[reportArgumentType]
+    read = Record(sent, "/graphql", True, ended=ended, status=status, verdict=Verdict(unavailable=True))
 
     assert (unexcused(read, course) == "") is excused
