@@ -112,13 +112,15 @@ Keep = Callable[..., AbstractAsyncContextManager[KeepingGateway]]
 
 @pytest.fixture
 def keep(services: Services) -> Keep:
-    """Starts a gateway that keeps rows, with these settings."""
+    """Starts a gateway that keeps rows, with these settings. It shows them also when the machine is too busy to tell it
+    every second that there were no changes."""
 
     @asynccontextmanager
     async def start(**settings: Any) -> AsyncGenerator[KeepingGateway]:
-        given: dict[str, Any] = {"log_level": "ERROR", "retry_budget": 0, "breaker_share": 0, "cache": "on"}
+        given: dict[str, Any] = {"log_level": "ERROR", "retry_budget": 0, "breaker_share": 0}
+        given |= {"cache": "on", "cache_staleness": 60, "neighbour_timeout": 30}
         given |= {f"{name}_url": network.url for name, network in services.networks.items()}
-        app = gateway.app.create_app(Settings.model_validate(given | {"neighbour_timeout": 30} | settings))
+        app = gateway.app.create_app(Settings.model_validate(given | settings))
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(app.router.lifespan_context(app))
             transport = httpx2.ASGITransport(app=app)
@@ -130,8 +132,7 @@ def keep(services: Services) -> Keep:
 
 @pytest_asyncio.fixture
 async def keeping(keep: Keep) -> AsyncIterator[KeepingGateway]:
-    """A gateway that keeps rows and knows the changes of all services, also when the machine is too busy to tell it
-    every second that there were none."""
-    async with keep(cache_staleness=60) as started:
+    """A gateway that keeps rows and knows the changes of all services."""
+    async with keep() as started:
         await started.followed()
         yield started

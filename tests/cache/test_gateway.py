@@ -149,7 +149,7 @@ async def test_a_write_is_seen_at_once_elsewhere_by_whoever_says_what_it_has_wri
     keeping: KeepingGateway, keep: Keep, services: Services, held: dict[str, HeldPaths]
 ) -> None:
     pessoa = await builders.pessoa(services, "Antes")
-    async with keep(cache_staleness=60) as other:
+    async with keep() as other:
         await other.followed("pessoas")
         await keeping.told()
         await name_of(other, pessoa)
