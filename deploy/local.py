@@ -293,7 +293,7 @@ class Launcher:
         if not self._cluster.running:
             try:
                 await self._on_cluster(self._cluster.start)
-            except PostgresError as failure:
+            except (PostgresError, OSError) as failure:
                 return f"did not start: {failure}"
         return how_it_ended(await asyncio.to_thread(self._cluster.wait))
 
@@ -312,7 +312,10 @@ class Launcher:
             variables["DATABASE_URL"] = self._cluster.url(process.name)
         listening = [one.fileno() for one in (*self._sockets[process.name], *more)]
         module = ("chassis.serve", process.name, *(word for one in listening for word in ("--fd", str(one))))
-        return how_it_ended(await self._run_module(process.name, module, variables, *listening))
+        try:
+            return how_it_ended(await self._run_module(process.name, module, variables, *listening))
+        except LaunchError as failure:
+            return f"did not start: {failure}"
 
     def _url(self, name: str) -> str:
         """Where the other processes call this service: at its Unix socket, or else at its port."""
@@ -330,18 +333,21 @@ class Launcher:
         self, name: str, module: tuple[str, ...], variables: Mapping[str, str], *descriptors: int
     ) -> int:
         """Runs a module in a process of its own, which ends when this process ends, and relays its lines. Returns its
-        exit code; if cancelled, stops the process."""
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "deploy.run_watched", str(self._parent_pipe), *module),
-            cwd=ROOT,
-            env={**environment(), **log_variables(), **variables},
-            pass_fds=(self._parent_pipe, self._held, *descriptors),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=PIPE,
-            stderr=STDOUT,
-            limit=LONGEST_LINE,
-            start_new_session=True,  # so that Ctrl-C reaches only the launcher, which stops them in order
-        )
+        exit code; if cancelled, stops the process. Raises LaunchError if the machine has no place for it."""
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "deploy.run_watched", str(self._parent_pipe), *module),
+                cwd=ROOT,
+                env={**environment(), **log_variables(), **variables},
+                pass_fds=(self._parent_pipe, self._held, *descriptors),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=PIPE,
+                stderr=STDOUT,
+                limit=LONGEST_LINE,
+                start_new_session=True,  # so that Ctrl-C reaches only the launcher, which stops them in order
+            )
+        except OSError as failure:
+            raise LaunchError(str(failure)) from None
         self._children.add(child)
         assert child.stdout
         lines = asyncio.create_task(relay(name, child.stdout))

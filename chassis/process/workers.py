@@ -50,12 +50,21 @@ async def supervise(name: str, settings: ServerSettings, listening: list[socket]
         send(signal.SIGTERM)
         asyncio.get_running_loop().call_later(KILL_SECONDS, send, signal.SIGKILL)
 
+    async def pause() -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), PAUSE_SECONDS)
+
     async def keep_one_running() -> int:
         while not stopping.is_set():
-            # Each worker has a session of its own, so that Ctrl-C reaches only the parent, which stops them in order.
-            worker = await asyncio.create_subprocess_exec(
-                *command, env=environment, pass_fds=descriptors, start_new_session=True
-            )
+            try:
+                # Each has a session of its own, so that Ctrl-C reaches only the parent, which stops them in order.
+                worker = await asyncio.create_subprocess_exec(
+                    *command, env=environment, pass_fds=descriptors, start_new_session=True
+                )
+            except OSError as failure:  # the machine has no memory left for it, or no process
+                log.error("worker cannot be started", extra={"reason": str(failure)})
+                await pause()
+                continue
             workers.add(worker)
             if stopping.is_set():
                 tell(worker, signal.SIGTERM)
@@ -67,8 +76,7 @@ async def supervise(name: str, settings: ServerSettings, listening: list[socket]
             if code >= 0:
                 stop()
                 return code or 1
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), PAUSE_SECONDS)
+            await pause()
         return 0
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -8,9 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx2
@@ -25,7 +27,7 @@ from deploy.postgres import HOST, free_ports
 from tests import builders
 from tests.applications import Services
 from tests.chassis.peers import LoopbackServer
-from tests.deploy.processes import WAIT_SECONDS, all_end, eventually, family
+from tests.deploy.processes import WAIT_SECONDS, PythonLink, all_end, eventually, family
 from tests.scraped import scrape
 
 WORKERS = 3
@@ -43,15 +45,21 @@ AWAY = f"postgresql://nobody:x@{HOST}:1/nothing"
 class Parent:
     def __init__(self, name: str = "pessoas", how: Sequence[str] = ("-m", "chassis.serve"), **variables: str) -> None:
         self.port = free_ports()
+        self._logs, path = tempfile.mkstemp()
+        os.unlink(path)
         environment = {**os.environ, "DATABASE_URL": AWAY, "PORT": str(self.port), "WORKERS": str(WORKERS), **variables}
         self.process = subprocess.Popen(
             [sys.executable, *how, name],
             cwd=ROOT,
             env=environment,
             stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=self._logs,
             text=True,
         )
+
+    def logged(self) -> str:
+        """What it and its workers have logged."""
+        return os.pread(self._logs, 1_000_000, 0).decode()
 
     def workers(self) -> list[psutil.Process]:
         found: list[psutil.Process] = []
@@ -125,6 +133,21 @@ def test_a_killed_worker_is_replaced_while_the_others_answer(parent: Parent) -> 
     eventually(
         lambda: len(parent.workers()) == WORKERS and first[0] not in parent.workers(), lambda: "it is started again"
     )
+
+
+def test_a_worker_that_cannot_be_started_again_is_tried_until_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = PythonLink(tmp_path, monkeypatch)
+    with running() as parent:
+        eventually(lambda: len(parent.workers()) == WORKERS and parent.listens(), lambda: "all workers start")
+        with link.missing():
+            parent.workers()[0].kill()
+            eventually(lambda: "worker cannot be started" in parent.logged(), lambda: "it is tried")
+            with ExitStack() as stack:
+                parent.ask(stack)
+
+        eventually(lambda: len(parent.workers()) == WORKERS, lambda: "it is started again")
 
 
 def test_workers_do_not_outlive_a_killed_parent(parent: Parent) -> None:

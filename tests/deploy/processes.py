@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Generator, Iterable
+from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 WAIT_SECONDS = 60
 """The limit of every wait, in seconds; nothing here measures time."""
@@ -45,6 +49,24 @@ def family(pid: int) -> list[psutil.Process]:
     """A process and all that descend from it."""
     process = psutil.Process(pid)
     return [process, *process.children(recursive=True)]
+
+
+class PythonLink:
+    """A path by which programs that this test starts know their Python, and which can go away: then they can start no
+    process, as when the machine has no memory left."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._path = folder / "python"
+        self._path.symlink_to(Path(sys.executable).resolve())
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # the link is in no virtual environment
+        monkeypatch.setattr(sys, "executable", str(self._path))
+
+    @contextlib.contextmanager
+    def missing(self) -> Generator[None]:
+        target = self._path.readlink()
+        self._path.unlink()
+        yield
+        self._path.symlink_to(target)
 
 
 def all_end(processes: Iterable[psutil.Process]) -> None:

@@ -25,7 +25,7 @@ from deploy.local import LauncherSettings
 from deploy.postgres import HOST, Cluster, free_ports
 from deploy.run_lock import bind
 from deploy.terminal import log_variables
-from tests.deploy.processes import WAIT_SECONDS, eventually
+from tests.deploy.processes import WAIT_SECONDS, PythonLink, eventually
 from tests.release import Release, migrate
 from tests.system import System, SystemOnATerminal, command, free_offset, refusal
 
@@ -75,8 +75,9 @@ def test_the_form_of_logs_that_the_environment_asks_for_is_kept(monkeypatch: pyt
 
 
 def test_a_killed_service_comes_back_and_ctrl_c_stops_everything(
-    directory: Path, offset: int, systems: list[System]
+    directory: Path, offset: int, systems: list[System], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    python = PythonLink(tmp_path, monkeypatch)
     system = System(directory, offset, demo=0)
     systems.append(system)
     system.says(f"http://localhost:{8000 + offset}/graphql")
@@ -89,6 +90,11 @@ def test_a_killed_service_comes_back_and_ctrl_c_stops_everything(
     system.says("pessoas was ended by SIGKILL; starting it again in 0.1 s")
     assert system.ask("pessoas", "GET", "/api/pessoas/") == (200, [])  # the socket was open all the time
     assert system.process("pessoas") != killed
+
+    with python.missing():
+        system.process("pessoas").kill()
+        system.says("pessoas did not start: [Errno 2]")
+    assert system.ask("pessoas", "GET", "/api/pessoas/") == (200, [])
 
     assert system.stop(signal.SIGINT) == 0
     system.says("stopped")
