@@ -59,12 +59,12 @@ async def test_the_server_is_told_of_a_shorter_time_and_of_the_usual_one_after_i
         return (await database.fetch("SELECT setting FROM pg_settings WHERE name = 'statement_timeout'", ()))[0][0]
 
     usual = await told()
-    token = deadline.begin(0.9)
+    token = deadline.begin(3)
     shorter = await told()
     deadline.end(token)
 
     assert usual == "3500"
-    assert 0 < int(shorter) <= 900
+    assert 0 < int(shorter) <= 3000
     assert {await told() for _ in range(5)} == {usual}
 
 
@@ -80,10 +80,10 @@ async def test_what_is_left_travels_from_the_gateway_to_every_service(gateway: G
         network.disturb = note
     query = "{ solicitacoes { nodes { pessoa { id } servico { id } produto { id } } } }"
 
-    await gateway.client.post("/graphql", json={"query": query}, headers={"X-Timeout-Ms": "5000"})
+    await gateway.client.post("/graphql", json={"query": query}, headers={"X-Timeout-Ms": "20000"})
 
     assert len(told) == 4
-    assert all(0 < milliseconds <= 5000 for milliseconds in told.values())
+    assert all(0 < milliseconds <= 20000 for milliseconds in told.values())
 
 
 async def test_an_operation_that_runs_out_of_time_answers_what_has_arrived(
@@ -94,7 +94,7 @@ async def test_an_operation_that_runs_out_of_time_answers_what_has_arrived(
     with psycopg.connect(database_urls["pessoas"]) as holder:
         holder.execute("LOCK TABLE pessoa")
 
-        answer = await gateway.client.post("/graphql", json={"query": query}, headers={"X-Timeout-Ms": "2000"})
+        answer = await gateway.client.post("/graphql", json={"query": query}, headers={"X-Timeout-Ms": "5000"})
 
     node = {"id": str(row["id"]), "pessoa": None, "servico": {"id": str(row["servico_id"])}}
     assert answer.json()["data"] == {"solicitacoes": {"nodes": [node]}}
@@ -129,15 +129,15 @@ async def test_each_process_gives_up_before_the_one_that_waits_for_it(
 
         monkeypatch.setattr(network, "app", sometimes)
 
-        async def create(milliseconds: str, *silent_calls: int) -> Any:
+        async def create(*silent_calls: int) -> Any:
             silent.update(silent_calls)
             asked.clear()
-            headers = {"X-Timeout-Ms": milliseconds}
+            headers = {"X-Timeout-Ms": "8000"}
             request = {"query": CREATE, "variables": variables}
             return (await applications.gateway.client.post("/graphql", json=request, headers=headers)).json()
 
-        rescued = await create("4000", 1)
-        failed = await create("2000", 1, 2)
+        rescued = await create(1)
+        failed = await create(1, 2)
 
     assert rescued["data"]["criarSolicitacao"]["solicitacao"], rescued
     [error] = failed["errors"]
@@ -206,7 +206,7 @@ async def test_a_request_whose_turn_comes_too_late_is_told_so_and_not_begun() ->
 
     async def edge(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await RequestMiddleware(app, 1_000_000, 5.0, Requests([]))(scope, receive, send)
+            await RequestMiddleware(app, 1_000_000, 60, Requests([]))(scope, receive, send)
 
     async with serving(edge) as served:
         peer = await served.peer()

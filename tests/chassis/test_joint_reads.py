@@ -21,6 +21,7 @@ from chassis.query.pagination import MAX_IDS
 from chassis.request import context
 from chassis.request.caller import Caller
 from chassis.request.context import RequestContext
+from chassis.settings import NeighbourSettings
 from tests.chassis.peers import serving, until
 
 
@@ -62,7 +63,8 @@ class Rows:
 
 @asynccontextmanager
 async def asked(rows: Rows) -> AsyncGenerator[Remote]:
-    async with serving(rows) as served, Remote("pessoas", f"http://127.0.0.1:{served.port}") as remote:
+    settings = NeighbourSettings(neighbour_timeout=30)
+    async with serving(rows) as served, Remote("pessoas", f"http://127.0.0.1:{served.port}", settings) as remote:
         yield remote
 
 
@@ -90,7 +92,7 @@ async def test_requests_of_one_turn_make_one_call_and_each_gets_its_rows() -> No
 async def test_other_tokens_later_turns_and_who_is_short_of_time_make_calls_of_their_own() -> None:
     rows = Rows()
     async with asked(rows) as remote:
-        await asyncio.gather(read(remote, 1), read(remote, 2, token="other"), read(remote, 3, seconds=0.9))
+        await asyncio.gather(read(remote, 1), read(remote, 2, token="other"), read(remote, 3, seconds=20))
         await read(remote, 4)
 
     assert sorted(rows.calls) == [[1], [2], [3], [4]]

@@ -420,22 +420,23 @@ async def test_who_is_in_a_hurry_cannot_open_the_breaker_for_the_others() -> Non
 
 async def test_a_neighbour_is_told_of_two_thirds_of_the_time_that_is_left() -> None:
     neighbour = Neighbour(GOOD)
-    token = deadline.begin(60, b"900")
+    asking = remote(neighbour)
+    token = deadline.begin(60, b"9000")
 
     for _ in range(2):  # the second one goes out on an open connection
-        await remote(neighbour).read(*READ)
+        await asking.read(*READ)
     deadline.end(token)
 
-    assert all(0 < int(asked.headers["x-timeout-ms"]) <= 600 for asked in neighbour.asked)
+    assert all(0 < int(asked.headers["x-timeout-ms"]) <= 6000 for asked in neighbour.asked)
 
 
 @pytest.mark.parametrize("writes", [False, True], ids=["read", "write"])
 async def test_who_has_less_than_the_time_out_left_can_still_ask_twice(writes: bool) -> None:
     """The first process that was asked may be frozen, and the second one well."""
     neighbour = Neighbour(GOOD, asyncio.Event(), httpx2.Response(201 if writes else 200, json={"id": 1}))
-    asking = remote(neighbour, neighbour_timeout=30)
+    asking = remote(neighbour)
     await asking.read("/open-a-connection/", orjson.loads)
-    token = deadline.begin(1.5)
+    token = deadline.begin(4.5)
 
     call = asking.write("POST", "/api/pessoas/", orjson.loads, {}, KEYED) if writes else asking.read(*READ)
     answer = await outcome(call)
@@ -692,9 +693,9 @@ class Unsendable(DefaultTransport):
 async def test_a_neighbour_is_told_of_less_time_than_it_has_so_that_its_own_account_arrives() -> None:
     neighbour = Neighbour(GOOD)
 
-    await remote(neighbour, neighbour_timeout=1).read(*READ)
+    await remote(neighbour, neighbour_timeout=20).read(*READ)
 
-    assert 0 < int(neighbour.asked[0].headers["x-timeout-ms"]) <= 950
+    assert 0 < int(neighbour.asked[0].headers["x-timeout-ms"]) <= 19_000
 
 
 async def test_who_is_in_a_hurry_reads_alone() -> None:
@@ -702,7 +703,7 @@ async def test_who_is_in_a_hurry_reads_alone() -> None:
     asking = remote(neighbour)
 
     async def hurried() -> Any:
-        deadline.begin(60, b"500")
+        deadline.begin(60, b"9000")
         return await asking.read(*READ)
 
     await together(asking.read(*READ), asyncio.create_task(hurried()))

@@ -364,7 +364,7 @@ async def until_refused(judge: TokenVerifier, token: str) -> None:
 
 
 async def test_a_remembered_token_is_refused_once_it_has_expired(issuer: Issuer) -> None:
-    judge, token = tokens(issuer, auth_leeway=0), mint(READ, exp=now(2))
+    judge, token = tokens(issuer, auth_leeway=0), mint(READ, exp=now(5))
 
     assert await admitted(judge, token)
     await until_refused(judge, token)

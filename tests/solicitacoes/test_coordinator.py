@@ -268,7 +268,7 @@ async def test_an_owner_that_takes_all_the_time_there_is_is_named_all_the_same(
 
     body = await SOLICITACOES.body(services)
     monkeypatch.setattr(services.networks["pessoas"], "app", never)
-    headers = {"X-Timeout-Ms": "300", "Idempotency-Key": "hung"}
+    headers = {"X-Timeout-Ms": "3000", "Idempotency-Key": "hung"}
 
     answer = await services.solicitacoes.post(SOLICITACOES.path, json=body, headers=headers)
     with psycopg.connect(database_urls["solicitacoes"]) as holder:

@@ -50,7 +50,7 @@ async def test_a_client_that_does_not_read_is_ended_with_its_cursor_and_then_mis
 async def test_a_subscription_ends_with_the_token_and_the_group_goes_on_with_anothers(
     services: Services, live: LiveGateway
 ) -> None:
-    short = Caller("ana", READS, "token of ana", expires=time.time() + 0.5)
+    short = Caller("ana", READS, "token of ana", expires=time.time() + 3)
     long = Caller("rui", READS, "token of rui", expires=time.time() + 3600)
     ending, staying = await live.open(PESSOA, short), await live.open(PESSOA, long)
     assert live.groups == 1
