@@ -66,12 +66,23 @@ def pem(key: Any) -> bytes:
     return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
+def publish(path: Path, text: str) -> None:
+    """Puts `text` into a file all at once: who reads it meanwhile finds what was there before, and never a part."""
+    beside = path.with_name(f"{path.name}.new")
+    beside.write_text(text)
+    beside.replace(path)
+
+
 class Issuer:
     """An issuer whose keys are in a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.write_text(jwks())
+
+    def publish(self, *keys: Json) -> None:
+        """Replaces the keys, by default with those of the beginning."""
+        publish(self.path, jwks(*keys))
 
     def settings(self) -> dict[str, Any]:
         return {

@@ -151,7 +151,8 @@ SCRIPTED = ScriptedNeighbours()
 def remote(script: Script, name: str = "pessoas", **settings: Any) -> Remote:
     """A client of a new neighbour that answers by `script`. Its time-out is long, so that a busy machine breaks
     nothing."""
-    made = Remote(name, SCRIPTED.url(script), NeighbourSettings(**{"neighbour_timeout": 30, **settings}))
+    settings.setdefault("neighbour_timeout", 30)
+    made = Remote(name, SCRIPTED.url(script), NeighbourSettings(**settings))
     SCRIPTED.callers.append(made)
     return made
 

@@ -125,11 +125,15 @@ class ServedApplication:
 
     async def peer(self, address: str = "127.0.0.1") -> Peer:
         """A new connection, which the server has seen."""
-        seen = self.refused.total() + len(self.state.connections)
+        seen, refused = set(self.state.connections), self.refused.total()
         peer = Peer(*await asyncio.open_connection("127.0.0.1", self.port, local_addr=(address, 0)))
         self._peers.append(peer)
         await until(
-            lambda: self.refused.total() + len(self.state.connections) > seen or self.state.draining,
+            lambda: (
+                any(one not in seen for one in self.state.connections)
+                or self.refused.total() > refused
+                or self.state.draining
+            ),
             "the server sees a new connection",
         )
         return peer

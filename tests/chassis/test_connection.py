@@ -63,7 +63,7 @@ def echo() -> Echo:
 @pytest_asyncio.fixture
 async def served(echo: Echo) -> AsyncIterator[ServedApplication]:
     async with serving(
-        RequestMiddleware(echo, 1_000_000, 5.0, Requests([])),
+        RequestMiddleware(echo, 1_000_000, 60, Requests([])),
         max_connections=20,
         max_concurrency=3,
         max_concurrency_per_address=3,
@@ -446,7 +446,7 @@ async def test_beyond_its_concurrency_a_process_refuses_at_once_and_stays_visibl
 
 @with_more_addresses
 async def test_one_address_cannot_take_every_place_at_work(echo: Echo) -> None:
-    front = RequestMiddleware(echo, 1_000_000, 5.0, Requests([]))
+    front = RequestMiddleware(echo, 1_000_000, 60, Requests([]))
     async with serving(front, max_concurrency=3) as served:
         greedy = await _held(served, echo, 2)
         beyond, other, last = await served.peer(), await served.peer("127.0.0.2"), await served.peer("127.0.0.3")
@@ -532,7 +532,7 @@ async def test_who_does_not_read_an_answer_holds_no_place_with_the_next_request(
 
 @with_more_addresses
 async def test_where_there_is_no_room_for_a_body_whoever_sends_most_is_turned_away(echo: Echo) -> None:
-    front = RequestMiddleware(echo, 10_000, 5.0, Requests([]))
+    front = RequestMiddleware(echo, 10_000, 60, Requests([]))
 
     async def sends(address: str, size: int) -> Peer:
         peer, before = await served.peer(address), served.state.arriving_bytes
@@ -618,8 +618,9 @@ async def test_an_offer_to_speak_another_protocol_is_ignored(served: ServedAppli
 
 
 async def test_draining_answers_what_is_under_way_and_what_still_arrives_and_takes_no_new_connection(
-    served: ServedApplication, echo: Echo
+    served: ServedApplication, echo: Echo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("chassis.process.server.GRACE_SECONDS", WAIT_SECONDS)
     busy, resting, watching = [await served.peer() for _ in range(3)]
     resting.get("/a")
     assert not (await resting.answer()).closes

@@ -69,7 +69,9 @@ async def secure_neighbour(
 
 async def asked(url: str, **settings: Any) -> Any:
     """What a neighbour answers twice: on a new connection, and on the same one again."""
-    [asking] = neighbours({"pessoas": url}, NeighbourSettings(retry_budget=0, **settings)).values()
+    [asking] = neighbours(
+        {"pessoas": url}, NeighbourSettings(retry_budget=0, neighbour_timeout=30, **settings)
+    ).values()
     by_httpx2 = bool(settings.get("neighbour_proxy")) or settings.get("neighbour_http") == "2"
     assert isinstance(asking.transport, HttpxTransport if by_httpx2 else DefaultTransport)
     async with asking:
@@ -260,7 +262,7 @@ async def test_http2_is_spoken_only_where_it_is_asked_for(authority: Authority, 
 
 
 async def test_calls_at_the_same_time_share_one_connection_of_http2(authority: Authority, http2_url: str) -> None:
-    settings = NeighbourSettings(neighbour_http="2", neighbour_ca=authority.ca)
+    settings = NeighbourSettings(neighbour_http="2", neighbour_ca=authority.ca, neighbour_timeout=30)
     [asking] = neighbours({"pessoas": http2_url}, settings).values()
     async with asking:
         await asking.read("/first/", orjson.loads)

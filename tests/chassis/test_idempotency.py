@@ -1,8 +1,8 @@
 """`Idempotency-Key`: a retried write is done once and gets the first answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import psycopg
@@ -12,7 +12,9 @@ import pytest_asyncio
 import pessoas.routes
 from chassis.db.database import Database
 from chassis.db.idempotency import BATCH, forget_expired, keep_forgetting
+from chassis.db.migrate import upgrade
 from chassis.settings import DatabaseSettings
+from deploy.postgres import Cluster
 from tests import builders
 from tests.applications import Services
 from tests.resources import ALL, PESSOAS, SOLICITACOES, Resource, short_name
@@ -80,13 +82,38 @@ async def test_a_key_expires_after_a_day(services: Services, database_urls: dict
     assert (later.status_code, later.json()["nome_pessoa"]) == (201, "Bia")
 
 
+@asynccontextmanager
+async def opened(url: str) -> AsyncGenerator[Database]:
+    """The database at `url`, as a process has it."""
+    database = Database(DatabaseSettings.model_validate({"database_url": url, "database_timeout": 30}))
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
 @pytest_asyncio.fixture
 async def database(application_urls: dict[str, str]) -> AsyncIterator[Database]:
-    """The database of pessoas, as a process has it."""
-    opened = Database(DatabaseSettings.model_validate({"database_url": application_urls["pessoas"]}))
-    await opened.open()
-    yield opened
-    await opened.close()
+    """The database of pessoas."""
+    async with opened(application_urls["pessoas"]) as database:
+        yield database
+
+
+@pytest.fixture
+def own_url(cluster: Cluster) -> str:
+    """The URL of a database in which no application forgets anything, without an answer."""
+    url = cluster.create_database("forgetting")
+    upgrade("pessoas", url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DELETE FROM idempotency")
+    return url
+
+
+@pytest_asyncio.fixture
+async def own_database(own_url: str) -> AsyncIterator[Database]:
+    async with opened(own_url) as database:
+        yield database
 
 
 def add_answers(url: str, number: int, hours: int) -> None:
@@ -114,16 +141,14 @@ async def until_left(url: str, number: int) -> None:
     pytest.fail(f"{answers_left(url)} answers are left, not {number}")
 
 
-async def test_a_service_that_nobody_writes_to_forgets_answers_whose_time_is_over(
-    services: Services, database_urls: dict[str, str]
-) -> None:
-    url = database_urls["pessoas"]
-    add_answers(url, 1, hours=25)
-    add_answers(url, 2, hours=23)
-    quiet = pessoas.routes.create_app(DatabaseSettings.model_validate({"database_url": url, "log_level": "ERROR"}))
+async def test_a_service_that_nobody_writes_to_forgets_answers_whose_time_is_over(own_url: str) -> None:
+    add_answers(own_url, 1, hours=25)
+    add_answers(own_url, 2, hours=23)
+    settings = {"database_url": own_url, "log_level": "ERROR", "database_timeout": 30}
+    quiet = pessoas.routes.create_app(DatabaseSettings.model_validate(settings))
 
     async with quiet.router.lifespan_context(quiet):
-        await until_left(url, 2)
+        await until_left(own_url, 2)
 
 
 async def test_it_forgets_again_and_again_while_the_process_lives(
@@ -149,29 +174,28 @@ async def test_forgetting_ends_whenever_its_process_does(application_urls: dict[
 
 
 async def test_what_has_expired_is_forgotten_in_batches_but_for_what_somebody_holds(
-    services: Services, database: Database, database_urls: dict[str, str]
+    own_url: str, own_database: Database
 ) -> None:
-    url = database_urls["pessoas"]
-    add_answers(url, 2 * BATCH + 5, hours=25)
-    add_answers(url, 3, hours=23)
-    with psycopg.connect(url) as retry:
+    add_answers(own_url, 2 * BATCH + 5, hours=25)
+    add_answers(own_url, 3, hours=23)
+    with psycopg.connect(own_url) as retry:
         retry.execute("SELECT FROM idempotency WHERE key = 'key-25-7' FOR UPDATE")
 
-        assert await forget_expired(database) == 2 * BATCH + 4
+        assert await forget_expired(own_database) == 2 * BATCH + 4
 
-    assert answers_left(url) == 4
-    assert await forget_expired(database) == 1
+    assert answers_left(own_url) == 4
+    assert await forget_expired(own_database) == 1
 
 
 async def test_several_processes_forget_at_once_and_each_answer_is_forgotten_once(
-    services: Services, database: Database, database_urls: dict[str, str]
+    own_url: str, own_database: Database
 ) -> None:
-    add_answers(database_urls["pessoas"], 5 * BATCH, hours=25)
+    add_answers(own_url, 5 * BATCH, hours=25)
 
-    forgotten = await asyncio.gather(*(forget_expired(database) for _ in range(8)))
+    forgotten = await asyncio.gather(*(forget_expired(own_database) for _ in range(8)))
 
-    assert sum(forgotten) + await forget_expired(database) == 5 * BATCH
-    assert answers_left(database_urls["pessoas"]) == 0
+    assert sum(forgotten) + await forget_expired(own_database) == 5 * BATCH
+    assert answers_left(own_url) == 0
 
 
 async def test_a_twin_still_running_is_waited_for_and_409_at_the_deadline(

@@ -12,7 +12,7 @@ import pytest
 from deploy.topology import SERVICES
 from tests import builders
 from tests.applications import Applications, Services
-from tests.issuer import Issuer, bearer, jwks, mint
+from tests.issuer import Issuer, bearer, jwks, mint, publish
 from tests.resources import ALL, PESSOAS, SOLICITACOES, Resource, short_name
 
 every = pytest.mark.parametrize("resource", ALL, ids=short_name)
@@ -112,7 +112,7 @@ async def test_no_process_is_ready_before_it_has_had_the_issuers_keys_and_then_f
             assert "jwks.json" not in refused.text
             assert (await client.get("/health/live")).status_code == 200
 
-        path.write_text(jwks())
+        publish(path, jwks())
         await started.ready()
         path.unlink()
         await started.ready()

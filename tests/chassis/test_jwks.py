@@ -17,7 +17,7 @@ from chassis.errors import Unavailable
 from chassis.identity.keys import MAX_BYTES, MAX_KEYS, KeySet, read
 from chassis.observe.metrics import KEYS_AWAY
 from deploy.postgres import free_ports
-from tests.issuer import KEYS, RSA, jwks, public, served
+from tests.issuer import KEYS, RSA, jwks, public, publish, served
 
 ALL = ("RS256", "ES256", "EdDSA")
 
@@ -148,9 +148,9 @@ async def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
         await keys.find("RS256")
 
-    path.write_text(jwks())
+    publish(path, jwks())
     assert await keys.find("RS256")
-    path.write_text(jwks(public("RS256", kid="new")))
+    publish(path, jwks(public("RS256", kid="new")))
     assert await keys.find("new")
 
 
@@ -191,9 +191,9 @@ async def test_a_file_that_is_not_there_at_the_start_is_one_error_line_and_is_fo
         for _ in range(5):  # a request that asks meanwhile causes no further line
             with pytest.raises(Unavailable):
                 await keys.find("RS256")
-        path.write_text("{}")
+        publish(path, "{}")
         await until_told(caplog, 2)
-        path.write_text(jwks())
+        publish(path, jwks())
         await ready(keys)
 
     [(level, first), (_, second)] = told(caplog)

@@ -237,7 +237,7 @@ def test_a_migration_lets_queries_pass_between_its_tries_and_succeeds_when_a_lon
         assert step.stdout
         told = [step.stdout.readline() for _ in range(2)]  # it has waited twice
 
-        with psycopg.connect(url, autocommit=True, options="-c statement_timeout=2000") as others:
+        with psycopg.connect(url, autocommit=True, options="-c statement_timeout=10000") as others:
             for _ in range(20):
                 assert others.execute("SELECT nome_pessoa FROM pessoa").fetchall() == [("Ana",)]
                 others.execute("UPDATE pessoa SET nome_busca = 'ana'")

@@ -621,7 +621,8 @@ async def test_a_read_that_begins_while_a_write_is_under_way_joins_none_that_beg
 
 
 async def test_whoever_shares_a_read_gets_it_though_the_first_one_goes_away() -> None:
-    neighbour = Neighbour(asyncio.Event(), GOOD)
+    held = asyncio.Event()
+    neighbour = Neighbour(held)
     asking = remote(neighbour)
     first = asyncio.create_task(asking.read(*READ))
     await until(lambda: bool(neighbour.asked), "the neighbour is asked")
@@ -629,6 +630,8 @@ async def test_whoever_shares_a_read_gets_it_though_the_first_one_goes_away() ->
     await asyncio.sleep(0)
 
     first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    held.set()
 
     assert await asyncio.gather(*others) == [{"id": 1}] * 2
 

@@ -17,7 +17,7 @@ from chassis.identity.keys import KeySet
 from chassis.identity.tokens import MAX_CACHED_TOKENS, MAX_TOKEN_BYTES, TokenVerifier
 from chassis.settings import ProcessSettings
 from tests.applications import Applications
-from tests.issuer import AUDIENCE, EC, FORGED, ISSUER, RSA, Issuer, bearer, jwks, mint, pem, public, signed
+from tests.issuer import AUDIENCE, EC, FORGED, ISSUER, RSA, Issuer, bearer, mint, pem, public, signed
 from tests.resources import PESSOAS
 
 READ = "pessoas:read"
@@ -318,25 +318,25 @@ async def test_a_token_without_a_kid_is_refused_where_two_keys_would_fit(issuer:
     judge, token = tokens(issuer), mint(READ, header={"kid": None})
     assert await admitted(judge, token)
 
-    issuer.path.write_text(jwks(public("RS256"), public("RS256", FORGED, kid="another"), public("ES256")))
+    issuer.publish(public("RS256"), public("RS256", FORGED, kid="another"), public("ES256"))
     try:
         await until_refused(judge, token)
         assert await admitted(judge, mint(READ, alg="ES256", header={"kid": None}))
         assert await admitted(judge, mint(READ))
     finally:
-        issuer.path.write_text(jwks())
+        issuer.publish()
 
 
 async def test_a_key_without_a_kid_serves_the_tokens_that_name_none_and_no_others(issuer: Issuer) -> None:
     nameless = public("RS256")
     del nameless["kid"]
-    issuer.path.write_text(jwks(nameless, public("ES256")))
+    issuer.publish(nameless, public("ES256"))
     try:
         judge = tokens(issuer)
         assert await admitted(judge, mint(READ, header={"kid": None}))
         assert not await admitted(judge, mint(READ))
     finally:
-        issuer.path.write_text(jwks())
+        issuer.publish()
 
 
 async def test_a_new_key_is_found_though_no_token_names_it(issuer: Issuer) -> None:
@@ -346,11 +346,11 @@ async def test_a_new_key_is_found_though_no_token_names_it(issuer: Issuer) -> No
     )
     assert await admitted(judge, mint(READ, header={"kid": None}))
 
-    issuer.path.write_text(jwks(public("RS256", FORGED)))
+    issuer.publish(public("RS256", FORGED))
     try:
         assert await admitted(judge, mint(READ, key=FORGED, header={"kid": None}))
     finally:
-        issuer.path.write_text(jwks())
+        issuer.publish()
 
 
 async def admitted(judge: TokenVerifier, token: str) -> bool:
@@ -374,11 +374,11 @@ async def test_a_remembered_token_is_refused_once_its_key_is_withdrawn(issuer: I
     judge, token = tokens(issuer), mint(READ)
     assert await admitted(judge, token)
 
-    issuer.path.write_text(jwks(public("ES256", EC)))
+    issuer.publish(public("ES256", EC))
     try:
         await until_refused(judge, token)
     finally:
-        issuer.path.write_text(jwks())
+        issuer.publish()
 
 
 async def test_what_is_remembered_is_bounded(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest_asyncio.fixture
 async def served() -> AsyncIterator[ServedApplication]:
-    middleware = RequestMiddleware(application, 10_000, 5.0, Requests([]), ["http://known.example"])
+    middleware = RequestMiddleware(application, 10_000, 60, Requests([]), ["http://known.example"])
     async with serving(middleware, max_connections=20, max_body_bytes=10_000, max_arriving_bytes=12_000) as served:
         yield served
 

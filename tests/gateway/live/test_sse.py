@@ -11,6 +11,7 @@ from chassis.process.long_connection import BEAT_SECONDS
 from tests import builders
 from tests.applications import Services
 from tests.chassis.peers import until
+from tests.deploy.processes import WAIT_SECONDS
 from tests.gateway.live.transports import PESSOA, ServedGateway, serving_gateway
 from tests.issuer import mint
 
@@ -194,8 +195,9 @@ async def test_each_event_of_a_burst_has_an_id_of_its_own(
 
 
 async def test_a_stream_that_is_the_first_to_open_when_a_drain_has_begun_is_ended_so_that_its_client_comes_back(
-    served: ServedGateway,
+    served: ServedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("chassis.process.server.GRACE_SECONDS", WAIT_SECONDS)
     peer = await served.served.peer()
     served.served.server.should_exit = True
     await until(lambda: served.served.state.draining, "it drains")
