@@ -82,7 +82,8 @@ def patience() -> Iterator[None]:
     """What a busy machine takes long for has much time, unless a test is about that: a connection whose two ends are in
     this process, and a write's position in the feed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("chassis.neighbours.default_transport.CONNECT_SECONDS", WAIT_SECONDS)
+        for module in ("default_transport", "httpx_transport", "resolver"):
+            patch.setattr(f"chassis.neighbours.{module}.CONNECT_SECONDS", WAIT_SECONDS)
         patch.setattr("chassis.feed.feed.POSITION_SECONDS", WAIT_SECONDS)
         yield
 
