@@ -192,23 +192,27 @@ async def test_killed_connections_cost_no_client_an_error(server: Cluster, clien
         assert {answer if isinstance(answer, int) else answer.status_code for answer in answers} == {200, 201}
 
 
-@pytest.mark.parametrize("app", [0.5], indirect=True)
 async def test_a_connection_that_the_server_has_ended_is_no_fault_of_ours_when_the_time_is_over_too(
     server: Cluster, app: FastAPI, client: httpx2.AsyncClient
 ) -> None:
     assert await add(client) == 201
     faults: list[Any] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
-    sessions = [process for process in backends(server) if "pessoas pessoas" in " ".join(process.cmdline())]
-    for session in sessions:
-        session.suspend()
-    question = asyncio.ensure_future(app.state.database.fetch("SELECT 1", ()))
-    await asyncio.sleep(0.05)
-    for session in sessions:  # it ends with the statement unread, so the kernel resets the connection
-        session.kill()
-    time.sleep(1)  # noqa: ASYNC251 - the process is held up for longer than the statement may take
-    with pytest.raises(Unavailable):
-        await question
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, fault: faults.append(fault))
+    try:
+        sessions = [process for process in backends(server) if "pessoas pessoas" in " ".join(process.cmdline())]
+        for session in sessions:
+            session.suspend()
+        question = asyncio.ensure_future(app.state.database.fetch("SELECT 1", ()))
+        for _ in range(50):  # turns of the loop, in which the statement is sent
+            await asyncio.sleep(0)
+        for session in sessions:  # it ends with the statement unread, so the kernel resets the connection
+            session.kill()
+        time.sleep(3)  # noqa: ASYNC251 - the process is held up for longer than the statement may take
+        with pytest.raises(Unavailable):
+            await question
+    finally:
+        loop.set_exception_handler(None)
     assert faults == []
 
 

@@ -59,7 +59,7 @@ async def peer(make: Callable[[str], Transport], serve: Serve, prefix: str = "")
         server.close()
 
 
-async def send(on: Transport, content: bytes | None = None, *, seconds: float = 5, repeatable: bool = True) -> Answer:
+async def send(on: Transport, content: bytes | None = None, *, seconds: float = 60, repeatable: bool = True) -> Answer:
     headers = header_line("x-asked", "1")
     return await on.send(OutgoingRequest("POST", "/q/", content), headers, seconds=seconds, repeatable=repeatable)
 
@@ -259,7 +259,7 @@ async def test_an_answer_gives_back_what_it_holds_however_it_ends(make: Callable
 
     cut = asyncio.Event()
     async with peer(make, serve) as on:
-        asking = asyncio.create_task(send(on, seconds=1 if end == "time" else 60))
+        asking = asyncio.create_task(send(on, seconds=3 if end == "time" else 60))
         await held(900_000)
         if end == "cancelled":
             asking.cancel()
@@ -282,7 +282,7 @@ async def test_an_answer_that_drips_ends_at_the_deadline(make: Callable[[str], T
 
     async with peer(make, serve) as on:
         with pytest.raises(AnswerTimeout):
-            await send(on, seconds=0.2)
+            await send(on, seconds=2)
 
 
 async def test_a_closed_port_refuses(make: Callable[[str], Transport]) -> None:
@@ -301,20 +301,20 @@ async def test_a_connection_that_ends_without_an_answer_is_lost(make: Callable[[
 
 
 async def test_a_request_that_is_cancelled_takes_its_connection_with_it(make: Callable[[str], Transport]) -> None:
-    gone = asyncio.Event()
+    arrived, gone = asyncio.Event(), asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         await _request(reader)
+        arrived.set()
         await reader.read()
         gone.set()
 
-    async with peer(make, serve) as on:
+    async with peer(make, serve) as on, asyncio.timeout(60):
         asking = asyncio.create_task(send(on))
-        await asyncio.sleep(0.05)
+        await arrived.wait()
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
-        async with asyncio.timeout(5):
-            await gone.wait()
+        await gone.wait()
 
 
 @pytest.mark.parametrize(("repeatable", "meets"), [(True, 2), (False, 1)])
@@ -361,13 +361,15 @@ async def test_each_of_many_requests_ends_when_its_own_time_is_over() -> None:
 
 ASKS = """
 import asyncio, sys
-from chassis.neighbours.default_transport import DefaultTransport
+from chassis.neighbours import default_transport
 from chassis.neighbours.resolver import ResolvingLoop
 from chassis.neighbours.transport import AnswerMemory, OutgoingRequest
 
+default_transport.CONNECT_SECONDS = 60
+
 async def main():
-    transport = DefaultTransport(sys.argv[1], AnswerMemory(10**6))
-    answer = await transport.send(OutgoingRequest("GET", "/"), "", seconds=0.5, repeatable=False)
+    transport = default_transport.DefaultTransport(sys.argv[1], AnswerMemory(10**6))
+    answer = await transport.send(OutgoingRequest("GET", "/"), "", seconds=3, repeatable=False)
     print(answer.content)
 
 with asyncio.Runner(loop_factory=ResolvingLoop) as runner:
@@ -384,7 +386,7 @@ async def test_an_answer_that_came_while_the_process_was_stopped_is_not_late() -
         process = await asking
         process.send_signal(signal.SIGSTOP)
         writer.write(OK)
-        await asyncio.sleep(1)
+        await asyncio.sleep(4)
         process.send_signal(signal.SIGCONT)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -397,7 +399,7 @@ async def test_an_answer_that_came_while_the_process_was_stopped_is_not_late() -
     assert said.strip() == b"b'{}'"
 
 
-async def begun(on: Transport, seconds: float = 5) -> tuple[int, bytes] | Exception:
+async def begun(on: Transport, seconds: float = 60) -> tuple[int, bytes] | Exception:
     """The outcome of a request that is begun at once: status and content, or what failed."""
     ended: asyncio.Future[Answer | Exception] = asyncio.get_running_loop().create_future()
     assert on.begin(OutgoingRequest("GET", "/q/"), "", seconds=seconds, on_end=ended.set_result)
@@ -408,7 +410,7 @@ async def begun(on: Transport, seconds: float = 5) -> tuple[int, bytes] | Except
 async def test_a_request_can_be_sent_at_once_where_a_connection_is_at_hand() -> None:
     async with peer(LEAN, says(OK)) as on:
         assert isinstance(on, DefaultTransport)
-        assert on.begin(OutgoingRequest("GET", "/q/"), "", seconds=5, on_end=lambda _: None) is None
+        assert on.begin(OutgoingRequest("GET", "/q/"), "", seconds=60, on_end=lambda _: None) is None
         await send(on)
         assert await begun(on) == (200, b"{}")
         assert await begun(on) == (200, b"{}"), "the connection is kept"
