@@ -22,6 +22,8 @@ from deploy.topology import SERVICES
 from tests.neighbours import Call, ServiceNetwork, on_a_socket
 
 URL = "http://{}.test"
+PATIENT: dict[str, Any] = {"database_timeout": 30, "neighbour_timeout": 30, "operation_timeout": 60}
+"""Settings of any process: long time-outs, so that a busy machine breaks nothing."""
 
 
 @dataclass
@@ -97,11 +99,10 @@ class Applications:
             await stack.enter_async_context(on_a_socket(networks[name]))
 
         # What a test breaks affects this test only: no breaker remembers it, and no retry hides it. No row is kept,
-        # since tests empty the databases without telling anybody, and count requests. The time-outs are long, so that a
-        # busy machine breaks nothing.
+        # since tests empty the databases without telling anybody, and count requests. The time-out of the database is
+        # shorter than others, since some tests wait until it is over.
         common_settings: dict[str, Any] = {"log_level": "ERROR", "retry_budget": 0, "breaker_share": 0, "cache": "off"}
-        common_settings |= common
-        common_settings |= {"database_timeout": 4, "neighbour_timeout": 30, "operation_timeout": 60}
+        common_settings |= PATIENT | {"database_timeout": 4} | common
 
         def urls() -> dict[str, Any]:
             return {f"{name}_url": network.url for name, network in networks.items()}

@@ -21,14 +21,16 @@ from chassis.observe.metrics import Requests
 from chassis.settings import DatabaseSettings
 from chassis.web.middleware import RequestMiddleware
 from tests import builders
-from tests.applications import Services
+from tests.applications import PATIENT, Services
 from tests.chassis.peers import Answer, ServedApplication, serving, until
 from tests.issuer import Issuer, mint
 
 NEIGHBOURS = dict.fromkeys(("catalogo_url", "pessoas_url", "servicos_url", "solicitacoes_url"), "http://127.0.0.1:9")
 JSON = "Content-Type: application/json"
-TOKEN = "Authorization: Bearer " + mint("pessoas:read", "pessoas:write")
-READER = "Authorization: Bearer " + mint("pessoas:read")
+TOMORROW = int(time.time()) + 86_400
+"""When these tokens expire: they are made long before the tests run."""
+TOKEN = "Authorization: Bearer " + mint("pessoas:read", "pessoas:write", exp=TOMORROW)
+READER = "Authorization: Bearer " + mint("pessoas:read", exp=TOMORROW)
 
 
 @pytest_asyncio.fixture
@@ -37,7 +39,7 @@ async def processes(
 ) -> AsyncIterator[dict[str, ServedApplication]]:
     """A service and the gateway, which ask for tokens, behind their real server."""
     await builders.pessoa(services)
-    common = {"log_level": "ERROR", "max_body_bytes": 10_000, **Issuer(tmp_path / "jwks.json").settings()}
+    common = {**PATIENT, "log_level": "ERROR", "max_body_bytes": 10_000, **Issuer(tmp_path / "jwks.json").settings()}
     service = DatabaseSettings.model_validate({**common, "database_url": database_urls["pessoas"]})
     front = gateway.settings.Settings.model_validate({**common, **NEIGHBOURS})
     async with AsyncExitStack() as stack:

@@ -20,16 +20,13 @@ import gateway.settings
 import pessoas.routes
 from chassis.settings import DatabaseSettings
 from tests import builders
-from tests.applications import Services
+from tests.applications import PATIENT, Services
 from tests.chassis.peers import Peer, ServedApplication, serving, until
 from tests.databases import WAITING
 from tests.listener import Logged
 from tests.scraped import scrape
 
 POOL = 2
-LONG = 30.0
-"""Seconds that a statement may take here; one that ends sooner was ended because the client hung up."""
-
 LOOK_SECONDS = 3
 
 LOOKED = """
@@ -70,9 +67,10 @@ def holder(services: Services, database_urls: dict[str, str]) -> Iterator[Holder
 
 @pytest_asyncio.fixture
 async def service(services: Services, database_urls: dict[str, str]) -> AsyncIterator[ServedApplication]:
-    """The pessoas service behind its real server, with two connections to the database and very long time-outs."""
+    """The pessoas service behind its real server, with two connections to the database and very long time-outs: a
+    statement that ends sooner was ended because the client hung up."""
     await builders.pessoa(services)
-    settings = {"database_url": database_urls["pessoas"], "database_pool_size": POOL, "database_timeout": LONG}
+    settings = {**PATIENT, "database_url": database_urls["pessoas"], "database_pool_size": POOL}
     app = pessoas.routes.create_app(DatabaseSettings.model_validate({**settings, "log_level": "ERROR"}))
     with psycopg.connect(database_urls["pessoas"], autocommit=True) as connection:
         before = connection.execute("SELECT clock_timestamp()").fetchone()
@@ -181,7 +179,9 @@ async def test_hanging_up_on_the_gateway_reaches_the_database(
     urls = dict.fromkeys(
         ("catalogo_url", "pessoas_url", "servicos_url", "solicitacoes_url"), f"http://127.0.0.1:{service.port}"
     )
-    app = gateway.app.create_app(gateway.settings.Settings.model_validate({**urls, "log_level": "ERROR"}))
+    # Without a cache, since that asks for changes all the time.
+    settings = {**PATIENT, **urls, "cache": "off", "log_level": "ERROR"}
+    app = gateway.app.create_app(gateway.settings.Settings.model_validate(settings))
     logging.getLogger("remote").addHandler(caplog.handler)  # not the root's: an application replaces that
     logging.getLogger("remote").setLevel(logging.WARNING)
     async with serving(app) as front:

@@ -15,7 +15,7 @@ from chassis import service
 from chassis.settings import DatabaseSettings
 from deploy.local import ROOT
 from tests import builders
-from tests.applications import Services
+from tests.applications import PATIENT, Services
 
 IMPORTS = """
 from typing import Annotated
@@ -40,7 +40,8 @@ def followed() -> dict[str, Any]:
 
 @pytest_asyncio.fixture
 async def client(database_urls: dict[str, str]) -> AsyncIterator[httpx2.AsyncClient]:
-    settings = DatabaseSettings.model_validate({"database_url": database_urls["catalogo"], "log_level": "ERROR"})
+    given = {**PATIENT, "database_url": database_urls["catalogo"], "log_level": "ERROR"}
+    settings = DatabaseSettings.model_validate(given)
     collections = (catalogo.routes.categorias, catalogo.routes.produtos)
     app = service.build("catalogo", "…", settings, collections, routers=(followed()["router"],))
     transport = httpx2.ASGITransport(app=app)

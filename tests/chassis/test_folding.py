@@ -22,6 +22,7 @@ from chassis.query.pagination import cursor
 from chassis.settings import DatabaseSettings
 from chassis.text import FOLD_VERSION, fold
 from deploy.postgres import Cluster
+from tests.applications import PATIENT
 from tests.databases import temporary_postgres
 from tests.resources import PESSOAS
 
@@ -88,7 +89,7 @@ def old(url: str) -> Iterator[OldCode]:
 
 
 def settings(url: str) -> DatabaseSettings:
-    return DatabaseSettings.model_validate({"database_url": url, "log_level": "ERROR"})
+    return DatabaseSettings.model_validate({**PATIENT, "database_url": url, "log_level": "ERROR"})
 
 
 @asynccontextmanager

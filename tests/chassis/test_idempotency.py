@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import httpx2
 import psycopg
 import pytest
 import pytest_asyncio
@@ -16,10 +17,26 @@ from chassis.db.migrate import upgrade
 from chassis.settings import DatabaseSettings
 from deploy.postgres import Cluster
 from tests import builders
-from tests.applications import Services
+from tests.applications import PATIENT, Services
 from tests.resources import ALL, PESSOAS, SOLICITACOES, Resource, short_name
 
 KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
+
+
+def settings(url: str) -> DatabaseSettings:
+    return DatabaseSettings.model_validate({**PATIENT, "database_url": url, "log_level": "ERROR"})
+
+
+@pytest_asyncio.fixture
+async def patient(services: Services, application_urls: dict[str, str]) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of another process of pessoas, in which many may wait long for each other."""
+    app = pessoas.routes.create_app(settings(application_urls["pessoas"]))
+    transport = httpx2.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://pessoas.test") as client,
+    ):
+        yield client
 
 
 @pytest.mark.parametrize("resource", ALL, ids=short_name)
@@ -35,13 +52,13 @@ async def test_a_retry_gets_the_first_answer_and_makes_nothing(services: Service
     assert len((await client.get(resource.path)).json()) == 1
 
 
-async def test_fifty_at_once_with_one_key_make_one_row_and_get_one_answer(services: Services) -> None:
-    posts = (services.pessoas.post(PESSOAS.path, json={"nome_pessoa": "Ana"}, headers=KEY) for _ in range(50))
+async def test_fifty_at_once_with_one_key_make_one_row_and_get_one_answer(patient: httpx2.AsyncClient) -> None:
+    posts = (patient.post(PESSOAS.path, json={"nome_pessoa": "Ana"}, headers=KEY) for _ in range(50))
 
     answers = await asyncio.gather(*posts)
 
     assert {(answer.status_code, answer.content) for answer in answers} == {(201, answers[0].content)}
-    assert len((await services.pessoas.get(PESSOAS.path)).json()) == 1
+    assert len((await patient.get(PESSOAS.path)).json()) == 1
 
 
 async def test_another_body_under_the_same_key_is_422(services: Services) -> None:
@@ -85,7 +102,7 @@ async def test_a_key_expires_after_a_day(services: Services, database_urls: dict
 @asynccontextmanager
 async def opened(url: str) -> AsyncGenerator[Database]:
     """The database at `url`, as a process has it."""
-    database = Database(DatabaseSettings.model_validate({"database_url": url, "database_timeout": 30}))
+    database = Database(settings(url))
     await database.open()
     try:
         yield database
@@ -144,8 +161,7 @@ async def until_left(url: str, number: int) -> None:
 async def test_a_service_that_nobody_writes_to_forgets_answers_whose_time_is_over(own_url: str) -> None:
     add_answers(own_url, 1, hours=25)
     add_answers(own_url, 2, hours=23)
-    settings = {"database_url": own_url, "log_level": "ERROR", "database_timeout": 30}
-    quiet = pessoas.routes.create_app(DatabaseSettings.model_validate(settings))
+    quiet = pessoas.routes.create_app(settings(own_url))
 
     async with quiet.router.lifespan_context(quiet):
         await until_left(own_url, 2)
@@ -166,10 +182,8 @@ async def test_forgetting_ends_whenever_its_process_does(application_urls: dict[
     async with asyncio.timeout(60):
         for n in range(50):
             async with AsyncExitStack() as process:
-                opened = Database(DatabaseSettings.model_validate({"database_url": application_urls["pessoas"]}))
-                await opened.open()
-                process.push_async_callback(opened.close)
-                await process.enter_async_context(keep_forgetting(opened))
+                database = await process.enter_async_context(opened(application_urls["pessoas"]))
+                await process.enter_async_context(keep_forgetting(database))
                 await asyncio.sleep(0.002 * (n % 20))
 
 
@@ -298,14 +312,14 @@ async def test_what_if_none_match_excludes_is_judged_of_the_first_and_not_of_its
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-async def test_twins_at_once_change_once_and_get_one_answer(services: Services, method: str) -> None:
+async def test_twins_at_once_change_once_and_get_one_answer(patient: httpx2.AsyncClient, method: str) -> None:
     """All requests name the same version, as when a client sends a request again; so after the first one, only the
     stored answer can satisfy the others."""
-    created = await services.pessoas.post(PESSOAS.path, json={"nome_pessoa": "Ana"})
+    created = await patient.post(PESSOAS.path, json={"nome_pessoa": "Ana"})
     headers = KEY | {"If-Match": created.headers["etag"], "Prefer": "return=representation"}
     path, body = created.headers["location"], {"nome_pessoa": "Bia"}
 
-    twins = (services.pessoas.request(method, path, json=body, headers=headers) for _ in range(30))
+    twins = (patient.request(method, path, json=body, headers=headers) for _ in range(30))
     answers = await asyncio.gather(*twins)
 
     assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}
@@ -331,7 +345,9 @@ async def test_a_key_is_of_one_request_its_method_path_and_body(services: Servic
     assert (await services.pessoas.get(PESSOAS.path)).json() == [one | {"nome_pessoa": "Ana"}, other]
 
 
-async def test_a_change_that_was_judged_against_another_row_leaves_no_record(services: Services) -> None:
+async def test_a_change_that_was_judged_against_another_row_leaves_no_record(
+    services: Services, patient: httpx2.AsyncClient
+) -> None:
     """Many changes of one row with keys at once: each is done, or is refused as contended and may then be sent
     again."""
     row = await builders.pessoa(services)
@@ -339,7 +355,7 @@ async def test_a_change_that_was_judged_against_another_row_leaves_no_record(ser
     async def change(n: int) -> None:
         headers = {"Idempotency-Key": f"mudanca-{n}"}
         while True:
-            answer = await services.pessoas.patch(PESSOAS.at(row), json={"nome_pessoa": f"{n}"}, headers=headers)
+            answer = await patient.patch(PESSOAS.at(row), json={"nome_pessoa": f"{n}"}, headers=headers)
             if answer.status_code == 200:
                 assert answer.json()["nome_pessoa"] == f"{n}"
                 return

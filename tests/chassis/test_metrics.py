@@ -236,7 +236,7 @@ class Worker:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "chassis.serve", "pessoas"],
             cwd=ROOT,
-            env=os.environ | variables | {"LOG_LEVEL": "ERROR"},
+            env=os.environ | variables | {"DATABASE_TIMEOUT": "30", "LOG_LEVEL": "ERROR"},
         )
         self.http = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
         eventually(self._lives, lambda: "the worker answers")

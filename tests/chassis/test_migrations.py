@@ -17,6 +17,7 @@ from chassis.db.revisions import head
 from chassis.settings import DatabaseSettings
 from deploy.local import ROOT
 from deploy.postgres import Cluster
+from tests.applications import PATIENT
 from tests.databases import temporary_postgres
 from tests.release import Release, migrate, run
 from tests.resources import PESSOAS
@@ -76,7 +77,8 @@ def outcome(directory: Path, url: str) -> tuple[int, str, str]:
 
 async def answers(url: str, *paths: str) -> list[httpx2.Response]:
     """The answer of this code's pessoas with that database."""
-    app = pessoas.routes.create_app(DatabaseSettings.model_validate({"database_url": url, "log_level": "ERROR"}))
+    settings = DatabaseSettings.model_validate({**PATIENT, "database_url": url, "log_level": "ERROR"})
+    app = pessoas.routes.create_app(settings)
     transport = httpx2.ASGITransport(app=app)
     async with (
         app.router.lifespan_context(app),

@@ -28,7 +28,7 @@ from chassis.errors import Conflict
 from chassis.rest.routes import repository
 from chassis.settings import DatabaseSettings
 from chassis.web.reading import FastRoute
-from tests.applications import Services
+from tests.applications import PATIENT, Services
 from tests.issuer import Issuer, bearer
 
 PATH = "/api/pessoas/lidas/"
@@ -116,7 +116,7 @@ async def refused(first: Annotated[New, Body()], second: Annotated[Item, Body()]
 
 
 def application(url: str, **settings: Any) -> Any:
-    found = DatabaseSettings.model_validate({"database_url": url, "log_level": "ERROR", **settings})
+    found = DatabaseSettings.model_validate({**PATIENT, "database_url": url, "log_level": "ERROR", **settings})
     app = service.build("pessoas", "…", found, (pessoas.routes.pessoas,), routers=(router,))
     for method, path, endpoint in (
         ("GET", "fast/{id}/", listed),
@@ -359,7 +359,7 @@ async def test_its_own_refusals_and_those_of_fastapi_are_problems(client: httpx2
 
 
 async def test_it_ends_when_the_time_of_its_request_is_over(client: httpx2.AsyncClient) -> None:
-    answer = await client.get(f"{PATH}lenta/", headers={"X-Timeout-Ms": "300"})
+    answer = await client.get(f"{PATH}lenta/", headers={"X-Timeout-Ms": "2000"})
 
     assert (answer.status_code, answer.json()["code"]) == (504, "TOO_SLOW")
 

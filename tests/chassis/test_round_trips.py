@@ -11,6 +11,7 @@ import pytest_asyncio
 import pessoas.routes
 from chassis.settings import DatabaseSettings
 from deploy.postgres import Cluster
+from tests.applications import PATIENT
 from tests.faults.proxy import Tunnel
 from tests.resources import PESSOAS
 
@@ -29,7 +30,7 @@ async def tunnel(cluster: Cluster) -> Tunnel:
 async def client(tunnel: Tunnel, cluster: Cluster, database_urls: dict[str, str]) -> AsyncIterator[httpx2.AsyncClient]:
     """pessoas, with one connection to its database."""
     url = database_urls["pessoas"].replace(f":{cluster.port}/", f":{tunnel.port}/")
-    settings = {"database_url": url, "database_pool_size": 1, "log_level": "ERROR"}
+    settings = {**PATIENT, "database_url": url, "database_pool_size": 1, "log_level": "ERROR"}
     app = pessoas.routes.create_app(DatabaseSettings.model_validate(settings))
     transport = httpx2.ASGITransport(app=app)
     async with (

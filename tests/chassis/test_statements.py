@@ -29,13 +29,13 @@ from chassis.query.models import Id, RichQuery
 from chassis.settings import DatabaseSettings
 from deploy.postgres import Cluster
 from tests import builders
-from tests.applications import Services
+from tests.applications import PATIENT, Services
 
 QUERY = "/api/categorias/query/"
 
 
 async def opened(url: str) -> Database:
-    database = Database(DatabaseSettings.model_validate({"database_url": url, "database_pool_size": 1}))
+    database = Database(DatabaseSettings.model_validate({**PATIENT, "database_url": url, "database_pool_size": 1}))
     await database.open()
     return database
 
@@ -194,7 +194,7 @@ async def test_a_connection_prepares_a_bounded_number_of_statements(
 ) -> None:
     app = catalogo.routes.create_app(
         DatabaseSettings.model_validate(
-            {"database_url": database_urls["catalogo"], "database_pool_size": 1, "log_level": "ERROR"}
+            {**PATIENT, "database_url": database_urls["catalogo"], "database_pool_size": 1, "log_level": "ERROR"}
         )
     )
     transport = httpx2.ASGITransport(app=app)

@@ -23,8 +23,9 @@ from chassis.request.trace_context import Trace, read
 from chassis.settings import ProcessSettings
 from deploy.local import ROOT
 from tests import builders
-from tests.applications import Applications, Services
+from tests.applications import PATIENT, Applications, Services
 from tests.chassis.peers import until
+from tests.deploy.processes import WAIT_SECONDS
 from tests.gateway.live.transports import serving_gateway
 from tests.otlp import Received, Receiver, receiving
 from tests.resources import PESSOAS, PRODUTOS
@@ -49,7 +50,7 @@ def receiver() -> Iterator[Receiver]:
 async def traced_applications(database_urls: dict[str, str], receiver: Receiver) -> AsyncIterator[Applications]:
     settings: dict[str, Any] = {"otel_exporter_otlp_endpoint": receiver.url, "otel_bsp_schedule_delay": 20}
     async with AsyncExitStack() as stack:
-        yield await Applications.start(stack, database_urls, **settings)
+        yield await Applications.start(stack, database_urls, **PATIENT, **settings)
 
 
 @pytest_asyncio.fixture
@@ -142,19 +143,18 @@ async def test_an_operation_over_a_websocket_has_a_span_of_its_own_with_its_call
         "otel_traces_sampler_arg": 1,
     }
 
+    def operations() -> list[Received]:
+        return [span for span in receiver.spans if "graphql.operation.name" in span.attributes]
+
     async with serving_gateway(services, **settings) as served:
         socket = await served.socket()
         for operation in (PEOPLE, {"query": "subscription Mudou { pessoaMudou { id } }"}):
             socket.send_json(id=operation["query"], type="subscribe", payload=operation)
         assert (await socket.json())["type"] == "next"
-        await until(
-            lambda: len([span for span in receiver.spans if "graphql.operation.name" in span.attributes]) == 2, ""
-        )
+        await until(lambda: len(operations()) == 2, "the spans of both operations")
+        of_query, of_subscription = sorted(operations(), key=lambda span: span.name)
+        call = one(await arrived(receiver, 2, of_query.trace_id), "gateway", "client")
 
-    of_query, of_subscription = sorted(
-        (span for span in receiver.spans if "graphql.operation.name" in span.attributes), key=lambda span: span.name
-    )
-    [call] = [span for span in receiver.of(of_query.trace_id) if span is not of_query]
     assert (of_query.name, of_query.kind, of_query.parent_id) == ("query", "server", "")
     assert of_query.attributes == {
         "url.path": "/graphql",
@@ -257,11 +257,10 @@ async def test_a_statement_that_failed_has_the_code_of_postgresql(traced: Applic
     refused = await traced.services.catalogo.post(PRODUTOS.path, json=body, headers=caller())
 
     assert refused.status_code == 422
-    await until(lambda: any(span.kind == "server" for span in receiver.of(TRACE)), "the request's span")
-    [failed] = [span for span in receiver.of(TRACE) if span.failed]
+    spans = await arrived(receiver, 4)
+    [failed] = [span for span in spans if span.failed]
     assert failed.attributes["db.response.status_code"] == failed.attributes["error.type"] == "23503"
-    names = [span.name for span in receiver.of(TRACE)]
-    assert {"BEGIN", "ROLLBACK", "POST /api/produtos/"} <= set(names)
+    assert {"BEGIN", "ROLLBACK", "POST /api/produtos/"} <= {span.name for span in spans}
 
 
 async def test_monitoring_leaves_no_spans(traced: Applications, receiver: Receiver) -> None:
@@ -274,8 +273,10 @@ async def test_monitoring_leaves_no_spans(traced: Applications, receiver: Receiv
 
 
 @pytest.fixture
-def one_tracer() -> Iterator[Receiver]:
-    """A receiver for a single test: what an earlier one still sends does not arrive here."""
+def one_tracer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    """A receiver for a single test: what an earlier one still sends does not arrive here. All that waits at the end is
+    sent, however long that takes."""
+    monkeypatch.setattr(traces, "FLUSH_SECONDS", WAIT_SECONDS)
     with receiving() as found:
         yield found
 

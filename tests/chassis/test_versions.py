@@ -17,7 +17,7 @@ from chassis.settings import DatabaseSettings
 from chassis.web.versions import Deprecation
 from pessoas.models import PessoaPublic, PessoaWrite
 from pessoas.routes import PessoaRepository
-from tests.applications import Applications, Services
+from tests.applications import PATIENT, Applications, Services
 from tests.issuer import Issuer, bearer
 from tests.resources import ALL, Resource
 from tests.scraped import scrape
@@ -145,7 +145,7 @@ async def start(
         "/api/clientes/", ClienteRepository, public=PessoaPublic, write=PessoaWrite, deprecated=resource
     )
     given: dict[str, Any] = {"database_url": url, "log_level": "ERROR", "cors_origins": (PAGE,), "api_rate_limit": 1000}
-    settings = DatabaseSettings(**given, **issuer.settings())
+    settings = DatabaseSettings(**PATIENT, **given, **issuer.settings())
     app = service.build("pessoas", "A test.", settings, (clientes, pessoas), deprecated_versions=versions)
     app.openapi()
     await stack.enter_async_context(app.router.lifespan_context(app))
