@@ -25,11 +25,12 @@ from chassis.errors import (
     Unavailable,
 )
 from chassis.neighbours.default_transport import DefaultTransport
-from chassis.neighbours.remote import JOIN_SECONDS, Remote
+from chassis.neighbours.remote import Remote
 from chassis.neighbours.transport import AnswerMemory
 from chassis.request import deadline
 from deploy.postgres import free_ports
 from tests.chassis.peers import until
+from tests.deploy.processes import WAIT_SECONDS
 from tests.neighbours import remote
 
 pytestmark = pytest.mark.usefixtures("scripted")
@@ -558,7 +559,8 @@ async def test_a_read_that_was_sent_a_while_ago_is_not_joined_and_later_ones_joi
     asking = remote(neighbour, neighbour_timeout=30)
     old = asyncio.create_task(asking.read(*READ))
     await until(lambda: len(neighbour.asked) == 1, "the neighbour is asked")
-    await asyncio.sleep(JOIN_SECONDS)
+    [sent] = asking.shared_reads.values()
+    sent.began -= 2 * WAIT_SECONDS
 
     newer = [asyncio.create_task(asking.read(*READ)) for _ in range(3)]
     await until(lambda: len(neighbour.asked) == 2, "the neighbour is asked twice")
