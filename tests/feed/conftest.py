@@ -13,7 +13,7 @@ import pytest_asyncio
 import pessoas.routes
 from chassis.db.database import FOLD_OPTION
 from chassis.settings import DatabaseSettings
-from tests.applications import Services
+from tests.applications import PATIENT, Services
 from tests.chassis.peers import ServedApplication, serving
 
 
@@ -22,8 +22,6 @@ def connect(url: str) -> psycopg.Connection:
     return psycopg.connect(url, options=FOLD_OPTION)
 
 
-PATIENT: dict[str, Any] = {"database_timeout": 30, "operation_timeout": 60}
-"""Long time-outs, so that a busy machine breaks nothing."""
 Serve = Callable[..., AbstractAsyncContextManager[ServedApplication]]
 
 
