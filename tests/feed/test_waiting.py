@@ -215,8 +215,10 @@ async def test_an_answer_from_memory_does_not_claim_to_know_what_was_committed_u
 ) -> None:
     for name in ("FRESH_SECONDS", "LINGER_SECONDS"):  # else nothing is remembered on a busy machine
         monkeypatch.setattr(feed, name, WAIT_SECONDS)
-    before = await position(services.pessoas)
-    waiting = await follower(served, before)
+    waiting = await follower(served, await position(services.pessoas))
+    await builders.pessoa(services)
+    before = (await told(waiting))["last"]  # what comes after it, this process reads for all
+    waiting.get(f"{CHANGES}?after={before}&wait=30")
     row = await builders.pessoa(services)
     woken = await told(waiting)
 
