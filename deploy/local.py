@@ -31,7 +31,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Self
 
-from chassis.process.children import tell
+from chassis.process.children import send_signal
 from chassis.settings import UNIX, NeighbourSettings, ServerSettings, faults, read, settings_of
 from deploy import databases, issue_token, topology
 from deploy.postgres import EPHEMERAL, HOST, Cluster, PostgresError, environment, find, major
@@ -183,7 +183,7 @@ class Launcher:
             self._main.cancel()
             return
         for child in self._children:
-            tell(child, signal.SIGKILL)
+            send_signal(child, signal.SIGKILL)
         self._cluster.kill()
 
     def _watch(self, name: str, keeping: Coroutine[None, None, None]) -> None:
@@ -355,13 +355,13 @@ class Launcher:
             return await child.wait()
         finally:
             if child.returncode is None:
-                tell(child, signal.SIGTERM)
+                send_signal(child, signal.SIGTERM)
                 try:
                     async with asyncio.timeout(STOP_SECONDS):
                         await child.wait()
                 except TimeoutError:
                     say("run", f"{name} did not stop in {STOP_SECONDS} s and is ended")
-                    tell(child, signal.SIGKILL)
+                    send_signal(child, signal.SIGKILL)
             await lines
             self._children.discard(child)
 

@@ -72,9 +72,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def is_short(file: Path) -> bool:
     """Whether it starts no whole system and no browser, and does not compute for half a minute."""
-    return file.parent.name not in {"browser", "clients", "deploy", "e2e", "fuzz", "house"} and file.stem not in {
-        "test_same_answers"
-    }
+    return (
+        file.parent.name not in {"browser", "clients", "deploy", "e2e", "fuzz", "house"}
+        and file.stem != "test_same_answers"
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,7 +8,7 @@ import signal
 from asyncio.subprocess import Process
 
 
-def tell(child: Process, what: signal.Signals) -> None:
+def send_signal(child: Process, what: signal.Signals) -> None:
     """Sends `child` a signal; does nothing if it has ended.
 
     `Process.send_signal`, `terminate` and `kill` of Python 3.11 and 3.12 first look themselves whether the process has

@@ -18,7 +18,7 @@ from asyncio.subprocess import Process
 from socket import socket
 
 from chassis.observe import logs as chassis_logging
-from chassis.process.children import tell
+from chassis.process.children import send_signal
 from chassis.settings import ServerSettings
 
 log = logging.getLogger("workers")
@@ -43,7 +43,7 @@ async def supervise(name: str, settings: ServerSettings, listening: list[socket]
 
     def send(what: signal.Signals) -> None:
         for worker in workers:
-            tell(worker, what)
+            send_signal(worker, what)
 
     def stop() -> None:
         stopping.set()
@@ -67,7 +67,7 @@ async def supervise(name: str, settings: ServerSettings, listening: list[socket]
                 continue
             workers.add(worker)
             if stopping.is_set():
-                tell(worker, signal.SIGTERM)
+                send_signal(worker, signal.SIGTERM)
             code = await worker.wait()
             workers.discard(worker)
             if stopping.is_set():
