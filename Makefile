@@ -42,10 +42,10 @@ upgrade-database: ready ## Bring the data to the newest PostgreSQL, and keep the
 new-password: ready ## Give the databases new passwords, without losing data (DATA_DIR=.data)
 	@$(RUN) -m deploy.reset_password --new
 
-test: setup ## Run the tests in parallel, 11 minutes (ARGS="tests/pessoas -k nome" runs only these, in one process)
+test: setup ## Run the tests in parallel, 12 minutes (ARGS="tests/pessoas -k nome" runs only these, in one process)
 	$(RUN) -m pytest -m "not system" $(or $(ARGS),$(IN_PARALLEL))
 
-test-system: setup ## Run the tests that need minutes or other programs, 10 minutes (ARGS=tests/faults)
+test-system: setup ## Run the tests that need minutes or other programs, 9 minutes (ARGS=tests/faults)
 ifdef ARGS
 	$(RUN) -m pytest -m system $(ARGS)
 else

@@ -81,12 +81,15 @@ def is_short(file: Path) -> bool:
 @pytest.fixture(scope="session", autouse=True)
 def patience() -> Iterator[None]:
     """What a busy machine takes long for has much time, unless a test is about that: a connection whose two ends are in
-    this process, a read that joins another, and a write's position in the feed."""
+    this process, a read that joins another, a write's position in the feed, the feed's own position, and the issuer's
+    keys."""
     with pytest.MonkeyPatch.context() as patch:
         for module in ("default_transport", "httpx_transport", "resolver"):
             patch.setattr(f"chassis.neighbours.{module}.CONNECT_SECONDS", WAIT_SECONDS)
         patch.setattr("chassis.neighbours.remote.JOIN_SECONDS", WAIT_SECONDS)
         patch.setattr("chassis.feed.feed.POSITION_SECONDS", WAIT_SECONDS)
+        patch.setattr("gateway.live.feeds.READY_SECONDS", WAIT_SECONDS)
+        patch.setattr("chassis.identity.keys.FETCH_SECONDS", WAIT_SECONDS)
         yield
 
 

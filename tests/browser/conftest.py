@@ -2,8 +2,7 @@
 
 import os
 import shutil
-import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -11,7 +10,6 @@ import pytest_asyncio
 from playwright.async_api import Browser, Playwright, async_playwright, expect
 
 from tests.browser.visit import Visit
-from tests.system import System, free_offset
 
 CHROMIUMS = (
     "/usr/bin/chromium",
@@ -32,16 +30,6 @@ FLAGS = (
 )
 
 expect.set_options(timeout=20_000)  # a bound for a busy CI machine; it measures nothing
-
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """The whole system with its demo data, exactly as `make run` starts it: where a service is away, its callers wait
-    for as long as people would."""
-    running = System(tmp_path_factory.mktemp("system"), free_offset(), demo=1)
-    running.says("open GraphiQL")
-    yield running
-    running.stop(signal.SIGTERM)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -8,20 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Request, expect
+from playwright.async_api import Browser, Request, WebSocketRoute, expect
 
 from tests.browser.conftest import first_visit
 from tests.browser.painel import Person, ask, create, forget, give_up_on_pessoas, killed
 from tests.deploy.processes import WAIT_SECONDS, eventually
-from tests.system import System
+from tests.system import System, free_offset
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The whole system with its demo data, exactly as `make run` starts it: where a service is away, its callers wait
+    for as long as people would."""
+    running = System(tmp_path_factory.mktemp("system"), free_offset(), demo=1)
+    running.says("open GraphiQL")
+    yield running
+    running.stop(signal.SIGTERM)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -91,6 +102,28 @@ async def test_what_somebody_else_creates_appears_by_itself(person: Person, syst
     await expect(person.count).to_contain_text("1 nova desde que a página foi aberta")
     assert await person.rows.count() >= 100
     assert person.trouble == []
+
+
+async def test_a_view_asks_once_more_when_its_subscription_is_surely_open(person: Person) -> None:
+    asked: list[str] = []
+    held: list[tuple[WebSocketRoute, str | bytes]] = []
+    connects = asyncio.Event()
+
+    def hold(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        socket.on_message(lambda sent: server.send(sent) if connects.is_set() else held.append((server, sent)))
+
+    await person.page.route_web_socket("**/graphql", hold)
+    await person.open("/")
+    await expect(person.rows).to_have_count(50)
+    person.page.on("request", lambda one: asked.append(one.url) if one.url.endswith("/graphql") else None)
+    connects.set()
+    for server, sent in held:
+        server.send(sent)
+
+    async with asyncio.timeout(20):  # beside a subscription it asks every half minute
+        while len(asked) < 2:  # noqa: ASYNC110 - when it is connected, and then; the page tells nobody
+            await asyncio.sleep(0.1)
 
 
 async def test_one_is_shown_in_full_and_leads_to_the_others_of_its_pessoa(person: Person) -> None:
@@ -312,6 +345,7 @@ async def test_the_summary_has_the_figures_of_the_services_and_costs_a_bounded_n
     person.page.on("request", lambda one: asked.append(one.post_data or "") if one.url.endswith("/graphql") else None)
     await person.open("/resumo?ate=2025-12-10")
     await expect(person.page.get_by_role("heading", name="Por serviço")).to_be_visible()
+    calls = len(asked)  # later it asks again
 
     days = person.page.locator(".columns tbody tr")
     shown = [int(text) for text in await days.locator("td span").all_inner_texts()]
@@ -324,7 +358,7 @@ async def test_the_summary_has_the_figures_of_the_services_and_costs_a_bounded_n
         figures = [int(text) for text in await section.locator("td span").all_inner_texts()]
         assert sum(figures) == sum(shown)
         assert figures == sorted(figures, reverse=True)
-    assert len(asked) == 4, "the newest one, the days, the produtos and the serviços"
+    assert calls == 4, "the newest one, the days, the produtos and the serviços"
     assert person.trouble == []
 
 

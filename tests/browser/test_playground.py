@@ -74,8 +74,8 @@ async def test_a_subscription_shows_what_others_write_until_it_is_stopped(visit:
     async with httpx2.AsyncClient(base_url=f"http://localhost:{8000 + system.offset}", timeout=WAIT_SECONDS) as gateway:
 
         async def open_subscriptions(count: int) -> None:
-            async with asyncio.timeout(20):
-                while (await scrape(gateway)).value("graphql_subscriptions") != count:  # noqa: ASYNC110 - it only counts
+            async with asyncio.timeout(20):  # who is in a group is told all that follows
+                while (await scrape(gateway)).value("graphql_subscription_groups") != count:  # noqa: ASYNC110 - it only counts
                     await asyncio.sleep(0.1)
 
         await visit.tabs.filter(has_text="MudancasDePessoas").click()

@@ -118,7 +118,7 @@ def keep(services: Services) -> Keep:
     @asynccontextmanager
     async def start(**settings: Any) -> AsyncGenerator[KeepingGateway]:
         given: dict[str, Any] = {"log_level": "ERROR", "retry_budget": 0, "breaker_share": 0}
-        given |= {"cache": "on", "cache_staleness": 60, "neighbour_timeout": 30}
+        given |= {"cache": "on", "cache_staleness": 60, "neighbour_timeout": 30, "operation_timeout": 60}
         given |= {f"{name}_url": network.url for name, network in services.networks.items()}
         app = gateway.app.create_app(Settings.model_validate(given | settings))
         async with AsyncExitStack() as stack:

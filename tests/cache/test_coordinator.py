@@ -13,7 +13,7 @@ from chassis.neighbours.row_cache import ServiceCache
 from solicitacoes.coordinator import Coordinator
 from solicitacoes.settings import Settings
 from tests import builders
-from tests.applications import URL, Services
+from tests.applications import PATIENT, URL, Services
 from tests.cache.conftest import FEED, HeldPaths
 from tests.chassis.peers import until
 from tests.resources import SOLICITACOES
@@ -44,9 +44,9 @@ class KeepingCoordinator:
 
 @pytest_asyncio.fixture
 async def keeping(services: Services, database_urls: dict[str, str]) -> AsyncIterator[KeepingCoordinator]:
-    given: dict[str, Any] = {"database_url": database_urls["solicitacoes"], "log_level": "ERROR", "cache": "on"}
+    given = {**PATIENT, "database_url": database_urls["solicitacoes"], "log_level": "ERROR", "cache": "on"}
     given |= {f"{name}_url": services.networks[name].url for name in ("catalogo", "pessoas", "servicos")}
-    given |= {"breaker_share": 0, "neighbour_timeout": 30, "operation_timeout": 60, "cache_staleness": 60}
+    given |= {"breaker_share": 0, "cache_staleness": 60}
     app = solicitacoes.routes.create_app(Settings.model_validate(given))
     transport = httpx2.ASGITransport(app=app)
     async with (

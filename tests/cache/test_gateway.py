@@ -205,8 +205,10 @@ async def test_while_the_changes_are_not_told_every_row_is_read(keep: Keep, serv
         warm, known = (await name_of(keeping, pessoa), len(keeping.calls())), keeping.cache("pessoas")
 
         app = services.networks["pessoas"].app
-        services.networks["pessoas"].app = without_feed(app)
+        refused = list[str]()
+        services.networks["pessoas"].app = without_feed(app, refused)
         try:
+            await until(lambda: bool(refused), "no poll from before is under way")
             await until(lambda: not known.serves(None), "the changes are not known any more")
             await rename(services, pessoa, "Depois")
             keeping.calls()
@@ -219,11 +221,12 @@ async def test_while_the_changes_are_not_told_every_row_is_read(keep: Keep, serv
         assert await name_of(keeping, pessoa) == "Depois"
 
 
-def without_feed(app: Any) -> Any:
-    """The application without its changes: it answers that it is busy."""
+def without_feed(app: Any, refused: list[str]) -> Any:
+    """The application without its changes: it answers that it is busy, and puts the path into `refused`."""
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"] == FEED:
+            refused.append(FEED)
             await send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"0")]})
             await send({"type": "http.response.body", "body": b""})
         else:

@@ -53,7 +53,7 @@ async def make(scripted: None) -> AsyncIterator[Make]:
             KindOfRow("catalogo", "produto", {"categoria": attrgetter("categoria.id")}),
             KindOfRow("catalogo", "categoria"),
         ]
-        given = NeighbourSettings.model_validate(settings)
+        given = NeighbourSettings.model_validate({"cache_staleness": 60} | settings)
         made = Caches(kinds, {"catalogo": calling}, {"catalogo": following[-1]}, given)
         service = made.services["catalogo"]
         await until(lambda: service.serves(None), "its changes are known")

@@ -236,14 +236,14 @@ class Worker:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "chassis.serve", "pessoas"],
             cwd=ROOT,
-            env=os.environ | variables | {"DATABASE_TIMEOUT": "30", "LOG_LEVEL": "ERROR"},
+            env=os.environ | variables | {"DATABASE_TIMEOUT": "30", "OPERATION_TIMEOUT": "60", "LOG_LEVEL": "ERROR"},
         )
         self.http = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
-        eventually(self._lives, lambda: "the worker answers")
+        eventually(self._is_ready, lambda: "the worker is ready")
 
-    def _lives(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
-            return self.http.get("/health/live").status_code == 200
+            return self.http.get("/health/ready").status_code == 200
         except httpx2.TransportError:
             return False
 

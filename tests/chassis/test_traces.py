@@ -63,7 +63,9 @@ async def traced(
     traced_applications.restore()
 
     def all_sent() -> bool:
-        return all(one.waiting == 0 and one.exporter.taken == one.exporter.sent for one in TRACERS)
+        return all(
+            one.waiting == 0 and one.exporter.taken == one.exporter.sent + one.exporter.failed for one in TRACERS
+        )
 
     await until(all_sent, "the spans of the test before")
     receiver.spans.clear()

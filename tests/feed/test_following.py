@@ -46,7 +46,9 @@ class Told:
 
 @pytest_asyncio.fixture
 async def calling(services: Services) -> AsyncIterator[Remote]:
-    async with Remote("pessoas", services.networks["pessoas"].url, NeighbourSettings(breaker_share=0)) as made:
+    async with Remote(
+        "pessoas", services.networks["pessoas"].url, NeighbourSettings(breaker_share=0, neighbour_timeout=30)
+    ) as made:
         yield made
 
 

@@ -21,7 +21,7 @@ from chassis.feed.metrics import FOLLOWERS, TRIMMED, UNNUMBERED
 from chassis.settings import DatabaseSettings
 from deploy.local import ROOT
 from tests import builders
-from tests.applications import Services
+from tests.applications import PATIENT, Services
 from tests.chassis.peers import ServedApplication, until
 from tests.deploy.processes import WAIT_SECONDS
 from tests.feed.conftest import connect
@@ -34,7 +34,7 @@ HOUR = 3600.0
 
 @pytest.fixture
 def settings(application_urls: dict[str, str]) -> DatabaseSettings:
-    return DatabaseSettings.model_validate({"database_url": application_urls["pessoas"]})
+    return DatabaseSettings.model_validate({**PATIENT, "database_url": application_urls["pessoas"]})
 
 
 @pytest_asyncio.fixture
@@ -109,9 +109,11 @@ async def test_changes_that_cannot_be_numbered_are_counted_and_so_are_those_that
     kept: ChangeLog, settings: DatabaseSettings, database_urls: dict[str, str]
 ) -> None:
     insert = "INSERT INTO pessoa (nome_pessoa, nome_busca) SELECT 'A', 'a' FROM generate_series(1, 2500)"
+    settings = settings.model_copy(update={"changes_kept": 1000, "database_timeout": 4})
     database, trimmed = Database(settings), TRIMMED.value
     await database.open()
-    feed = Feed(database, settings.model_copy(update={"changes_kept": 1000}))
+    await ChangeLog(database).number()  # it has a connection
+    feed = Feed(database, settings)
     with connect(database_urls["pessoas"]) as holder:
         holder.execute("SELECT FROM feed_head FOR UPDATE")
         with connect(database_urls["pessoas"]) as connection:

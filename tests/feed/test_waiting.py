@@ -170,8 +170,9 @@ async def test_one_address_may_have_half_of_the_followers(services: Services, se
 
 
 async def test_a_drain_answers_those_who_wait_at_once_and_lets_nobody_wait_any_more(
-    services: Services, served: ServedApplication
+    services: Services, served: ServedApplication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("chassis.process.server.GRACE_SECONDS", WAIT_SECONDS)
     before = await position(services.pessoas)
     waiting, later = await follower(served, before), await served.peer()
     later.get("/health/live")
@@ -186,8 +187,9 @@ async def test_a_drain_answers_those_who_wait_at_once_and_lets_nobody_wait_any_m
 
 
 async def test_who_would_wait_first_when_a_drain_has_begun_is_answered_at_once(
-    services: Services, served: ServedApplication
+    services: Services, served: ServedApplication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("chassis.process.server.GRACE_SECONDS", WAIT_SECONDS)
     before = await position(services.pessoas)
     late = await served.peer()
     served.server.should_exit = True

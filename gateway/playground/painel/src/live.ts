@@ -12,6 +12,7 @@ const POLL = 4000;
 const POLL_BESIDE = 30_000; // beside a subscription, for what it does not tell, such as a new name of a pessoa
 const REST = 1000; // between two questions, however much changes
 const SUBSCRIBE_AGAIN = 30_000;
+const OPENING = 6000; // the longest that a subscription takes to open; nothing tells when it is
 
 /**
  * Options for the `useQuery` of what a view shows: how often the query is sent, if `isLive` says whether a subscription
@@ -86,9 +87,12 @@ export function useChanges<Variables extends OperationVariables>(
     };
   }, [client, subscription, written]);
 
-  // What changed before the subscription was open, or while it was not.
+  // What changed while there was no connection, and before the subscription was open.
   useEffect(() => {
-    if (isConnected) changed.current();
+    if (!isConnected) return;
+    changed.current();
+    const opened = setTimeout(() => changed.current(), OPENING);
+    return () => clearTimeout(opened);
   }, [isConnected]);
   return isConnected && !refused && !isOld;
 }
