@@ -5,7 +5,7 @@ RUN := .venv/bin/python
 # Tests often wait for other processes, so three at the same time keep two cores busy. One process runs all tests of a file;
 # tests/conftest.py says which files begin.
 IN_PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
-# Of the tests that need minutes, those that judge nothing by what a load under way gets. Each keeps one core busy.
+# Of the tests that need minutes, those in which a slower machine changes no result. Each keeps one core busy.
 TWO_AT_A_TIME := tests/fuzz tests/house tests/deploy/test_backup_under_writes.py
 BEHIND_A_POOLER := catalogo pessoas servicos solicitacoes feed $(addprefix chassis/test_,crud.py idempotency.py pages.py conditional.py)
 
@@ -49,8 +49,8 @@ test-system: setup ## Run the tests that need minutes or other programs, 9 minut
 ifdef ARGS
 	$(RUN) -m pytest -m system $(ARGS)
 else
-	$(RUN) -m pytest -m system -n 2 --dist loadfile --no-loadscope-reorder $(TWO_AT_A_TIME)
-	$(RUN) -m pytest -m system $(addprefix --ignore=,$(TWO_AT_A_TIME))
+	$(RUN) -m pytest -m system -n 2 --dist loadfile --no-loadscope-reorder $(TWO_AT_A_TIME); first=$$?; \
+	$(RUN) -m pytest -m system $(addprefix --ignore=,$(TWO_AT_A_TIME)) && exit $$first
 endif
 
 test-pooler: setup ## Run the suites of the services, of REST and of the feed through PgBouncer, 2 minutes (needs PgBouncer 1.22 or newer; ARGS=tests/feed)

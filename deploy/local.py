@@ -219,7 +219,7 @@ class Launcher:
                     began = time.monotonic()
                     await self._replace(process)
                     tell(f"{process.name} has a new process, after {time.monotonic() - began:.1f} s")
-            except (LaunchError, PostgresError) as failure:
+            except (LaunchError, PostgresError, OSError) as failure:
                 tell(f"{NOT_RESTARTED}{failure}")
             else:
                 tell(RESTARTED)
@@ -315,7 +315,7 @@ class Launcher:
         try:
             return how_it_ended(await self._run_module(process.name, module, variables, *listening))
         except LaunchError as failure:
-            return f"did not start: {failure}"
+            return str(failure)
 
     def _url(self, name: str) -> str:
         """Where the other processes call this service: at its Unix socket, or else at its port."""
@@ -326,14 +326,18 @@ class Launcher:
 
     async def _run_once(self, name: str, module: str, variables: Mapping[str, str]) -> None:
         """Runs a module to its end and shows its lines under `name`; raises LaunchError if it fails."""
-        if code := await self._run_module(name, (module,), variables):
+        try:
+            code = await self._run_module(name, (module,), variables)
+        except LaunchError as failure:
+            raise LaunchError(f"{name} {failure}") from None
+        if code:
             raise LaunchError(f"{name} {how_it_ended(code)}; its lines above say why")
 
     async def _run_module(
         self, name: str, module: tuple[str, ...], variables: Mapping[str, str], *descriptors: int
     ) -> int:
         """Runs a module in a process of its own, which ends when this process ends, and relays its lines. Returns its
-        exit code; if cancelled, stops the process. Raises LaunchError if the machine has no place for it."""
+        exit code; if cancelled, stops the process. Raises LaunchError if the machine has no memory or process left."""
         try:
             child = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "deploy.run_watched", str(self._parent_pipe), *module),
@@ -347,7 +351,7 @@ class Launcher:
                 start_new_session=True,  # so that Ctrl-C reaches only the launcher, which stops them in order
             )
         except OSError as failure:
-            raise LaunchError(str(failure)) from None
+            raise LaunchError(f"did not start: {failure}") from None
         self._children.add(child)
         assert child.stdout
         lines = asyncio.create_task(relay(name, child.stdout))
@@ -413,7 +417,7 @@ def main() -> int:
         for one in chain.from_iterable(sockets.values()):
             one.listen(1024)
         asyncio.run(launch(settings, held, sockets))
-    except (LaunchError, PostgresError) as refused:
+    except (LaunchError, PostgresError, OSError) as refused:
         terminal.flush()  # the lines of the processes say why, and must come first
         print(refused, file=sys.stderr)
         return 1

@@ -17,13 +17,18 @@ import gateway.app
 import gateway.settings
 from chassis.neighbours.dialect import DialectClient
 from chassis.serve import application
-from chassis.settings import settings_of
+from chassis.settings import DatabaseSettings, settings_of
 from deploy.topology import SERVICES
 from tests.neighbours import Call, ServiceNetwork, on_a_socket
 
 URL = "http://{}.test"
 PATIENT: dict[str, Any] = {"database_timeout": 30, "neighbour_timeout": 30, "operation_timeout": 60}
 """Settings of any process: long time-outs, so that a busy machine breaks nothing."""
+
+
+def database_settings(url: str, **given: Any) -> DatabaseSettings:
+    """The settings of a process over this database, with long time-outs and a quiet log."""
+    return DatabaseSettings.model_validate({**PATIENT, "database_url": url, "log_level": "ERROR", **given})
 
 
 @dataclass

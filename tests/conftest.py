@@ -28,7 +28,7 @@ from tests.issuer import Issuer
 from tests.listener import Logged
 from tests.neighbours import SCRIPTED, on_a_socket
 from tests.pooler.pgbouncer import PROGRAM, mode, pgbouncer
-from tests.system import PATIENT, System, free_offset
+from tests.system import PATIENT_VARIABLES, System, free_offset
 
 pytest_plugins = ["tests.skips"]
 
@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # run find theirs beyond these.
     worker, workers = os.environ.get("PYTEST_XDIST_WORKER", "gw0"), os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
     share = len(TESTS_PORTS) // int(workers)
-    first = share * int(worker.removeprefix("gw"))
+    first = share * (int(worker.removeprefix("gw")) % int(workers))
     postgres.PORTS = TESTS_PORTS[first : first + share]
     if config.getoption("--pooler") and not PROGRAM:
         raise pytest.UsageError(
@@ -104,7 +104,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """The whole system with its demo data, as `make run` starts it: five processes, real sockets. Its time-outs are
     longer."""
-    running = System(tmp_path_factory.mktemp("system"), free_offset(), demo=1, **PATIENT)
+    running = System(tmp_path_factory.mktemp("system"), free_offset(), demo=1, **PATIENT_VARIABLES)
     running.says("open GraphiQL")
     yield running
     running.stop(signal.SIGTERM)
@@ -113,7 +113,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 @pytest.fixture(scope="session")
 def protected_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """The whole system with AUTH_MODE=jwt and its own development key, and with demo data."""
-    running = System(tmp_path_factory.mktemp("protected"), free_offset(), demo=1, AUTH_MODE="jwt", **PATIENT)
+    running = System(tmp_path_factory.mktemp("protected"), free_offset(), demo=1, AUTH_MODE="jwt", **PATIENT_VARIABLES)
     running.says("open GraphiQL")
     yield running
     running.stop(signal.SIGTERM)

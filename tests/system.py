@@ -28,7 +28,7 @@ OURS = (
 )
 """Variables that the launcher gets only from the test, whatever the environment of the test run has."""
 
-PATIENT = {"NEIGHBOUR_TIMEOUT": 15, "OPERATION_TIMEOUT": 30, "DATABASE_TIMEOUT": 15}
+PATIENT_VARIABLES = {"NEIGHBOUR_TIMEOUT": 15, "OPERATION_TIMEOUT": 30, "DATABASE_TIMEOUT": 15}
 """Variables with which a busy machine makes no call fail."""
 
 

@@ -2,7 +2,8 @@
 
 The workers share one queue of connections. With a socket for each worker (SO_REUSEPORT) the kernel would distribute
 connections itself, and those given to a worker that ends would be reset. A worker that is killed is started again. When
-a worker ends by itself, for example since its configuration is wrong, all of them are stopped.
+a worker ends by itself, for example since its configuration is wrong, all of them are stopped. One that cannot be
+started, since the machine has no memory or no process left for it, is tried again every second.
 """
 
 from __future__ import annotations

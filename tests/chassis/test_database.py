@@ -32,7 +32,7 @@ from chassis.request import deadline
 from chassis.settings import DatabaseSettings
 from deploy.postgres import HOST, SETTINGS, Cluster, free_ports
 from tests import builders
-from tests.applications import PATIENT, Gateway, Services
+from tests.applications import Gateway, Services, database_settings
 from tests.chassis.peers import until
 from tests.neighbours import ServiceNetwork, on_a_socket
 from tests.resources import PESSOAS
@@ -67,7 +67,7 @@ def another_server(server: Cluster, tmp_path: Path) -> Iterator[Cluster]:
 
 
 def settings(server: Cluster, **given: Any) -> DatabaseSettings:
-    return DatabaseSettings.model_validate({**PATIENT, "database_url": server.url("pessoas"), **given})
+    return database_settings(**{"url": server.url("pessoas"), **given})
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ async def test_connections_to_a_frozen_server_are_dropped_and_the_next_server_is
     """A frozen server still acknowledges TCP, so only a time-out can end these connections."""
     first, both = f"{HOST}:{server.port}", f"{HOST}:{server.port},{HOST}:{another_server.port}"
     url = server.url("pessoas").replace(first, both)
-    database = Database(settings(server, database_url=url, database_timeout=0.5, database_pool_size=2))
+    database = Database(settings(server, url=url, database_timeout=0.5, database_pool_size=2))
 
     port = "SELECT inet_server_port() FROM pg_sleep(0.05)"
     await database.open()
@@ -412,7 +412,7 @@ async def test_a_database_that_cannot_be_reached_is_one_warning_with_the_cause(
     server: Cluster, said: list[logging.LogRecord], place: str, cause: str
 ) -> None:
     url = "postgresql://" + place.format(password=PASSWORD, host=HOST, port=server.port, closed=free_ports(1))
-    app = pessoas.routes.create_app(settings(server, database_url=url, database_timeout=1, log_level="ERROR"))
+    app = pessoas.routes.create_app(settings(server, url=url, database_timeout=1, log_level="ERROR"))
     transport = httpx2.ASGITransport(app=app)
     async with (
         app.router.lifespan_context(app),
@@ -672,7 +672,7 @@ async def test_an_old_primary_that_does_not_know_of_its_successor_is_not_asked(
     url = server.url("pessoas").replace(f"{HOST}:{server.port}", f"{HOST}:{server.port},{HOST}:{successor.port}")
     url += "?target_session_attrs=read-write"
     # The last question here waits for half of its time.
-    database = Database(settings(server, database_url=url, database_timeout=2, database_pool_size=1))
+    database = Database(settings(server, url=url, database_timeout=2, database_pool_size=1))
     port = "SELECT inet_server_port()"
     await database.open()
     try:

@@ -19,10 +19,9 @@ from chassis.db import migrate
 from chassis.db.database import Database
 from chassis.db.folding import BATCH, fold_older_rows, keep_folding
 from chassis.query.pagination import cursor
-from chassis.settings import DatabaseSettings
 from chassis.text import FOLD_VERSION, fold
 from deploy.postgres import Cluster
-from tests.applications import PATIENT
+from tests.applications import database_settings
 from tests.databases import temporary_postgres
 from tests.resources import PESSOAS
 
@@ -88,13 +87,9 @@ def old(url: str) -> Iterator[OldCode]:
     code.connection.close()
 
 
-def settings(url: str) -> DatabaseSettings:
-    return DatabaseSettings.model_validate({**PATIENT, "database_url": url, "log_level": "ERROR"})
-
-
 @asynccontextmanager
 async def opened(url: str) -> AsyncGenerator[Database]:
-    database = Database(settings(url))
+    database = Database(database_settings(url))
     await database.open()
     try:
         yield database
@@ -115,7 +110,7 @@ def as_folded(names: list[str]) -> list[tuple[str, str, int]]:
 @asynccontextmanager
 async def running(url: str) -> AsyncGenerator[httpx2.AsyncClient]:
     """A client of pessoas over this database."""
-    app = pessoas.routes.create_app(settings(url))
+    app = pessoas.routes.create_app(database_settings(url))
     transport = httpx2.ASGITransport(app=app)
     async with (
         app.router.lifespan_context(app),

@@ -14,23 +14,18 @@ import pessoas.routes
 from chassis.db.database import Database
 from chassis.db.idempotency import BATCH, forget_expired, keep_forgetting
 from chassis.db.migrate import upgrade
-from chassis.settings import DatabaseSettings
 from deploy.postgres import Cluster
 from tests import builders
-from tests.applications import PATIENT, Services
+from tests.applications import Services, database_settings
 from tests.resources import ALL, PESSOAS, SOLICITACOES, Resource, short_name
 
 KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
 
 
-def settings(url: str) -> DatabaseSettings:
-    return DatabaseSettings.model_validate({**PATIENT, "database_url": url, "log_level": "ERROR"})
-
-
 @pytest_asyncio.fixture
 async def patient(services: Services, application_urls: dict[str, str]) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of another process of pessoas, in which many may wait long for each other."""
-    app = pessoas.routes.create_app(settings(application_urls["pessoas"]))
+    app = pessoas.routes.create_app(database_settings(application_urls["pessoas"]))
     transport = httpx2.ASGITransport(app=app)
     async with (
         app.router.lifespan_context(app),
@@ -102,7 +97,7 @@ async def test_a_key_expires_after_a_day(services: Services, database_urls: dict
 @asynccontextmanager
 async def opened(url: str) -> AsyncGenerator[Database]:
     """The database at `url`, as a process has it."""
-    database = Database(settings(url))
+    database = Database(database_settings(url))
     await database.open()
     try:
         yield database
@@ -161,7 +156,7 @@ async def until_left(url: str, number: int) -> None:
 async def test_a_service_that_nobody_writes_to_forgets_answers_whose_time_is_over(own_url: str) -> None:
     add_answers(own_url, 1, hours=25)
     add_answers(own_url, 2, hours=23)
-    quiet = pessoas.routes.create_app(settings(own_url))
+    quiet = pessoas.routes.create_app(database_settings(own_url))
 
     async with quiet.router.lifespan_context(quiet):
         await until_left(own_url, 2)

@@ -14,10 +14,9 @@ import pytest
 import pessoas.routes
 from chassis.db.migrate import NotMigrated, upgrade
 from chassis.db.revisions import head
-from chassis.settings import DatabaseSettings
 from deploy.local import ROOT
 from deploy.postgres import Cluster
-from tests.applications import PATIENT
+from tests.applications import database_settings
 from tests.databases import temporary_postgres
 from tests.release import Release, migrate, run
 from tests.resources import PESSOAS
@@ -77,7 +76,7 @@ def outcome(directory: Path, url: str) -> tuple[int, str, str]:
 
 async def answers(url: str, *paths: str) -> list[httpx2.Response]:
     """The answer of this code's pessoas with that database."""
-    settings = DatabaseSettings.model_validate({**PATIENT, "database_url": url, "log_level": "ERROR"})
+    settings = database_settings(url)
     app = pessoas.routes.create_app(settings)
     transport = httpx2.ASGITransport(app=app)
     async with (

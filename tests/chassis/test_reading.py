@@ -26,9 +26,8 @@ import pessoas.routes
 from chassis import service
 from chassis.errors import Conflict
 from chassis.rest.routes import repository
-from chassis.settings import DatabaseSettings
 from chassis.web.reading import FastRoute
-from tests.applications import PATIENT, Services
+from tests.applications import Services, database_settings
 from tests.issuer import Issuer, bearer
 
 PATH = "/api/pessoas/lidas/"
@@ -116,7 +115,7 @@ async def refused(first: Annotated[New, Body()], second: Annotated[Item, Body()]
 
 
 def application(url: str, **settings: Any) -> Any:
-    found = DatabaseSettings.model_validate({**PATIENT, "database_url": url, "log_level": "ERROR", **settings})
+    found = database_settings(url, **settings)
     app = service.build("pessoas", "…", found, (pessoas.routes.pessoas,), routers=(router,))
     for method, path, endpoint in (
         ("GET", "fast/{id}/", listed),

@@ -29,13 +29,13 @@ from chassis.query.models import Id, RichQuery
 from chassis.settings import DatabaseSettings
 from deploy.postgres import Cluster
 from tests import builders
-from tests.applications import PATIENT, Services
+from tests.applications import PATIENT, Services, database_settings
 
 QUERY = "/api/categorias/query/"
 
 
 async def opened(url: str) -> Database:
-    database = Database(DatabaseSettings.model_validate({**PATIENT, "database_url": url, "database_pool_size": 1}))
+    database = Database(database_settings(url, database_pool_size=1))
     await database.open()
     return database
 

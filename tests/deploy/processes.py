@@ -65,8 +65,10 @@ class PythonLink:
     def missing(self) -> Generator[None]:
         target = self._path.readlink()
         self._path.unlink()
-        yield
-        self._path.symlink_to(target)
+        try:
+            yield
+        finally:
+            self._path.symlink_to(target)
 
 
 def all_end(processes: Iterable[psutil.Process]) -> None:

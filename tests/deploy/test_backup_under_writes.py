@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.deploy.processes import WAIT_SECONDS, eventually
-from tests.system import PATIENT, ROOT, System, free_offset
+from tests.system import PATIENT_VARIABLES, ROOT, System, free_offset
 
 WRITERS = 4
 ENOUGH = 200
@@ -73,7 +73,7 @@ def test_every_write_acknowledged_before_a_backup_is_there_after_its_restore_and
     tmp_path: Path, started: list[System]
 ) -> None:
     directory, file = tmp_path / "data", tmp_path / "archive.zip"
-    system = System(directory, free_offset(), demo=0, **PATIENT)
+    system = System(directory, free_offset(), demo=0, **PATIENT_VARIABLES)
     started.append(system)
     system.says("ready in")
     _, servico = system.ask("servicos", "POST", "/api/servicos/", {"nome_servico": "Reparo"})
@@ -103,7 +103,7 @@ def test_every_write_acknowledged_before_a_backup_is_there_after_its_restore_and
 
     restored = run(directory, file, "restore")
     assert restored.returncode == 0, restored.stderr
-    system = System(directory, free_offset(), demo=0, **PATIENT)
+    system = System(directory, free_offset(), demo=0, **PATIENT_VARIABLES)
     started.append(system)
     system.says("ready in")
     found: dict[int, dict[str, Any]] = {}

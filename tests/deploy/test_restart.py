@@ -43,11 +43,12 @@ def lost_or_doubled(system: System, traffic: Traffic) -> set[str]:
     """The acknowledged writes that are not there exactly once."""
     found: list[str] = []
     origin = f"http://{HOST}:{topology.by_name('pessoas').port + system.offset}"
-    url: str | None = f"{origin}/api/pessoas/?search=pessoa-&page_size=1000"
-    while url:
-        answer = httpx2.get(url, timeout=WAIT_SECONDS)
+    path: str | None = "/api/pessoas/?search=pessoa-&page_size=1000"
+    while path:
+        answer = httpx2.get(f"{origin}{path}", timeout=WAIT_SECONDS)
+        assert answer.status_code == 200, answer.text
         found += [row["nome_pessoa"] for row in answer.json()]
-        url = answer.links["next"]["url"] if "next" in answer.links else None
+        path = answer.links["next"]["url"] if "next" in answer.links else None
     return {name for name in traffic.acknowledged if found.count(name) != 1}
 
 

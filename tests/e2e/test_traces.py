@@ -13,7 +13,7 @@ from deploy.topology import PROCESSES, by_name
 from tests.deploy.processes import eventually
 from tests.e2e.test_story import PAINEL
 from tests.otlp import Received, Receiver, receiving
-from tests.system import PATIENT, System, free_offset
+from tests.system import PATIENT_VARIABLES, System, free_offset
 
 TRACE, LATER = "0af7651916cd43dd8448eb211c80319c", "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER = "b7ad6b7169203331"
@@ -39,7 +39,7 @@ def traced_system(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) 
         OTEL_TRACES_SAMPLER_ARG=0,
         OTEL_BSP_MAX_EXPORT_BATCH_SIZE=1,
         CACHE="off",
-        **PATIENT,
+        **PATIENT_VARIABLES,
     )
     running.says("open GraphiQL")
     yield running
@@ -129,7 +129,7 @@ def test_a_system_that_ends_sends_the_spans_that_still_wait(
         demo=1,
         OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
         OTEL_BSP_SCHEDULE_DELAY=600_000,
-        **PATIENT,
+        **PATIENT_VARIABLES,
     )
     running.says("open GraphiQL")
     ask(running, trace)

@@ -14,14 +14,13 @@ import pytest_asyncio
 
 from chassis.db.database import Database
 from chassis.errors import Refusal
-from chassis.feed import feed
 from chassis.feed.feed import Feed
 from chassis.feed.log import ChangeLog
 from chassis.feed.metrics import FOLLOWERS, TRIMMED, UNNUMBERED
 from chassis.settings import DatabaseSettings
 from deploy.local import ROOT
 from tests import builders
-from tests.applications import PATIENT, Services
+from tests.applications import Services, database_settings
 from tests.chassis.peers import ServedApplication, until
 from tests.deploy.processes import WAIT_SECONDS
 from tests.feed.conftest import connect
@@ -34,7 +33,7 @@ HOUR = 3600.0
 
 @pytest.fixture
 def settings(application_urls: dict[str, str]) -> DatabaseSettings:
-    return DatabaseSettings.model_validate({**PATIENT, "database_url": application_urls["pessoas"]})
+    return database_settings(application_urls["pessoas"])
 
 
 @pytest_asyncio.fixture
@@ -86,7 +85,7 @@ async def test_an_old_change_that_was_committed_late_is_not_trimmed_before_those
 async def test_the_metrics_say_who_follows_and_how_far_the_feed_is(
     services: Services, served: ServedApplication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "LINGER_SECONDS", WAIT_SECONDS)
+    monkeypatch.setattr("chassis.feed.feed.LINGER_SECONDS", WAIT_SECONDS)
     before = await position(services.pessoas)
     for n in range(2):  # the first may be there before this process looks for the first time
         told_at_once = await follower(served, before + n)

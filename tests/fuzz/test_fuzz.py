@@ -10,7 +10,7 @@ import pytest
 
 from deploy import topology
 from tests.fuzz import campaign
-from tests.system import PATIENT, System, free_offset
+from tests.system import PATIENT_VARIABLES, System, free_offset
 
 pytestmark = pytest.mark.system
 
@@ -23,7 +23,7 @@ been tested."""
 @pytest.fixture(scope="module")
 def offset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The PORT_OFFSET of a running system with long time-outs, so that a busy machine does not disturb it."""
-    system = System(tmp_path_factory.mktemp("fuzz"), free_offset(), demo=1, **PATIENT | {"DATABASE_TIMEOUT": 30})
+    system = System(tmp_path_factory.mktemp("fuzz"), free_offset(), demo=1, **PATIENT_VARIABLES)
     try:
         system.says("open GraphiQL")
         yield system.offset

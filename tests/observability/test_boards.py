@@ -1,5 +1,5 @@
-"""After a load in which a service was away, every panel of the dashboards shows a number, and what was wrong
-has raised an alarm."""
+"""After a load in which a service was away, every panel of the dashboards shows a number, and what was wrong has raised
+an alarm."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ const POLL = 4000;
 const POLL_BESIDE = 30_000; // beside a subscription, for what it does not tell, such as a new name of a pessoa
 const REST = 1000; // between two questions, however much changes
 const SUBSCRIBE_AGAIN = 30_000;
-const OPENING = 6000; // the longest that a subscription takes to open; nothing tells when it is
+const OPENING = 6000; // longer than the gateway takes at most to open a subscription; nothing tells when it is open
 
 /**
  * Options for the `useQuery` of what a view shows: how often the query is sent, if `isLive` says whether a subscription
@@ -87,12 +87,15 @@ export function useChanges<Variables extends OperationVariables>(
     };
   }, [client, subscription, written]);
 
-  // What changed while there was no connection, and before the subscription was open.
+  // What changed while there was no connection,
   useEffect(() => {
-    if (!isConnected) return;
-    changed.current();
+    if (isConnected) changed.current();
+  }, [isConnected]);
+  // and before the subscription was open.
+  useEffect(() => {
+    if (!isConnected || refused) return;
     const opened = setTimeout(() => changed.current(), OPENING);
     return () => clearTimeout(opened);
-  }, [isConnected]);
+  }, [isConnected, refused, written]);
   return isConnected && !refused && !isOld;
 }
