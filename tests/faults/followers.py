@@ -141,6 +141,8 @@ class Followers:
 
     def __init__(self, members: Sequence[Follower], urls: Mapping[str, str]) -> None:
         self._members, self._urls = members, urls
+        self.mistold: list[str] = []
+        """What was wrong with what they were told, when `following` ended. Later changes are told to nobody."""
 
     @contextlib.asynccontextmanager
     async def following(self, client: httpx2.AsyncClient | None = None) -> AsyncGenerator[None]:
@@ -151,8 +153,11 @@ class Followers:
             try:
                 yield
                 until = time.monotonic() + PATIENCE
-                while await asyncio.to_thread(self.wrong) and time.monotonic() < until:  # noqa: ASYNC110 - the databases know
+                while found := await asyncio.to_thread(self._wrong):
+                    if time.monotonic() > until:
+                        break
                     await asyncio.sleep(0.1)
+                self.mistold = found
                 for task in tasks:
                     if task.done():
                         task.result()
@@ -171,7 +176,7 @@ class Followers:
         found = [seconds for seconds in each if seconds is not None]
         return max(found) if len(found) == len(each) else None
 
-    def wrong(self) -> list[str]:
+    def _wrong(self) -> list[str]:
         """What was lost, told twice, told in another order, or refused."""
         found = list[str]()
         for service, url in self._urls.items():

@@ -92,7 +92,7 @@ async def run(
         bad = sum(not verdict.good for verdict in verdicts)
         wrong = [f"{bad} requests failed, where nobody should notice anything"] if bad else []
     lost, doubled = await asyncio.to_thread(stage.lost_and_doubled)
-    mistold = await asyncio.to_thread(lambda: followers.wrong() + live.wrong())
+    mistold = followers.mistold + live.mistold
     return Result(
         scenario.name,
         len(verdicts),

@@ -96,7 +96,7 @@ async def run(system: ManyOfEach, scenario: Scenario, *, rate: float, callers: S
     async with followers.following(edge.client(callers[0], timeout=PATIENCE)):
         await load.run_while(work())
     lost, doubled = await asyncio.to_thread(system.journal.check, system.databases)
-    mistold = await asyncio.to_thread(followers.wrong)
+    mistold = followers.mistold
     reads = [one for one in load.records if one.read]
     failed = [one for one in reads if not one.verdict.good]
     seconds = sorted(map(took, reads))
