@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from deploy.local import ROOT
-from tests.system import System
+from tests.system import PATIENT_VARIABLES, System
 
 
 class ProjectCopy:
@@ -63,4 +63,4 @@ class SystemOfCopy(System):
 
     def __init__(self, copy: ProjectCopy, directory: Path, offset: int) -> None:
         self.root = copy.directory
-        super().__init__(directory, offset, demo=0)
+        super().__init__(directory, offset, demo=0, **PATIENT_VARIABLES)

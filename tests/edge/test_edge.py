@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import httpx2
@@ -256,6 +256,12 @@ async def begin(client: httpx2.AsyncClient) -> dict[str, Any]:
     return {"query": MUDOU, "variables": {"apos": posicao}}
 
 
+async def told_of(nome: str, results: AsyncIterator[dict[str, Any]]) -> dict[str, Any]:
+    """The first of these results that is about this servico. There may be others: the gateway that has said what is now
+    had perhaps not yet heard of the newest changes."""
+    return await anext(one async for one in results if one["data"]["servicoMudou"]["servico"]["nomeServico"] == nome)
+
+
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
 async def test_a_subscription_is_told_by_events(client: httpx2.AsyncClient, encoding: str) -> None:
     headers = {"Accept": "text/event-stream", "Accept-Encoding": encoding}
@@ -264,7 +270,7 @@ async def test_a_subscription_is_told_by_events(client: httpx2.AsyncClient, enco
     async with asyncio.timeout(30), client.stream("POST", "/graphql", json=asked, headers=headers) as stream:
         await client.post("/api/servicos/", json={"nome_servico": nome})
         events = (json.loads(line[5:]) async for line in stream.aiter_lines() if line.startswith("data:"))
-        event = await anext(events)
+        event = await told_of(nome, events)
 
     assert event == {"data": {"servicoMudou": {"operacao": "CRIADA", "servico": {"nomeServico": nome}}}}
 
@@ -280,10 +286,10 @@ async def test_a_subscription_is_told_over_a_websocket(
         acknowledged = json.loads(await socket.recv())
         await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": asked}))
         await client.post("/api/servicos/", json={"nome_servico": nome})
-        event = json.loads(await socket.recv())
+        event = await told_of(nome, (json.loads(message)["payload"] async for message in socket))
 
     assert acknowledged == {"type": "connection_ack"}
-    assert event["payload"] == {"data": {"servicoMudou": {"operacao": "CRIADA", "servico": {"nomeServico": nome}}}}
+    assert event == {"data": {"servicoMudou": {"operacao": "CRIADA", "servico": {"nomeServico": nome}}}}
 
 
 async def test_a_page_of_another_origin_opens_no_websocket(edge: Edge) -> None:

@@ -17,6 +17,7 @@ import httpx2
 import psutil
 import psycopg
 
+from chassis.db.database import FOLD_OPTION
 from deploy import topology
 from deploy.local import ROOT
 from deploy.postgres import HOST, Cluster, free_ports
@@ -40,9 +41,11 @@ class Stage:
     """A system as `make run` starts it, on data below `directory`, with a second gateway that sees the services
     through proxies."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **settings: object) -> None:
+        """`settings` are variables of all processes."""
         self.directory = directory
-        self.system = System(directory / "data", free_offset(), demo=1)
+        self._settings = {name: str(value) for name, value in settings.items()}
+        self.system = System(directory / "data", free_offset(), demo=1, **self._settings)
         self._set_up(self.system.offset)
         self.proxies = {name: Proxy(self.port(name)) for name in SERVICES}
         self.far_gateway = free_ports()
@@ -86,7 +89,7 @@ class Stage:
         started = subprocess.Popen(
             [sys.executable, "-m", "chassis.serve", "gateway"],
             cwd=ROOT,
-            env={**os.environ, **urls, "PORT": str(self.far_gateway)},
+            env={**os.environ, **urls, **self._settings, "PORT": str(self.far_gateway)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -146,8 +149,8 @@ class Stage:
     # -- databases ---------------------------------------------------------------------------------------------
 
     async def connect(self, name: str) -> psycopg.AsyncConnection:
-        """A connection to a service's database, as its own role."""
-        return await psycopg.AsyncConnection.connect(self.urls[name], autocommit=True)
+        """A connection to a service's database, as its own role. What it writes need not be folded anew."""
+        return await psycopg.AsyncConnection.connect(self.urls[name], autocommit=True, options=FOLD_OPTION)
 
     async def database_is_back(self) -> None:
         async def connects() -> bool:

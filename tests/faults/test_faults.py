@@ -17,6 +17,8 @@ from tests.faults.stage import Stage
 from tests.faults.verdict import Answer, Fault, graphql
 
 RATE = 20
+PATIENT = {"NEIGHBOUR_TIMEOUT": 5, "OPERATION_TIMEOUT": 12, "DATABASE_TIMEOUT": 5}
+"""On a busy machine a write may take long. A client waits no longer than 15 s for its answer."""
 SHORT = (
     "kill -9 of all four services",
     "gateway killed mid-mutation",
@@ -34,7 +36,7 @@ SHORT = (
 @pytest_asyncio.fixture(scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     """The whole system with its demo data, and a gateway behind proxies."""
-    found = Stage(tmp_path_factory.mktemp("faults"))
+    found = Stage(tmp_path_factory.mktemp("faults"), **PATIENT)
     async with found.running():
         yield found
 

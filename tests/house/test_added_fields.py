@@ -15,7 +15,7 @@ from chassis.db.revisions import head
 from chassis.query.pagination import cursor
 from chassis.text import fold
 from tests.project_copy import ProjectCopy, SystemOfCopy
-from tests.system import System, free_offset
+from tests.system import PATIENT_VARIABLES, System, free_offset
 
 pytestmark = pytest.mark.system
 
@@ -109,7 +109,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> ProjectCopy:
 def system(copy: ProjectCopy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """The system with these fields, over the rows of the system without them."""
     data, offset = tmp_path_factory.mktemp("system"), free_offset()
-    before = System(data, offset, demo=1)
+    before = System(data, offset, demo=1, **PATIENT_VARIABLES)
     before.says("open GraphiQL")
     before.stop(signal.SIGTERM)
     running = SystemOfCopy(copy, data, offset)

@@ -17,7 +17,7 @@ import pytest_asyncio
 
 from deploy.boards import boards
 from deploy.topology import PROCESSES
-from tests.deploy.processes import WAIT_SECONDS
+from tests.deploy.processes import WAIT_SECONDS, eventually
 from tests.edge import stage
 from tests.edge.load import Load
 from tests.edge.stage import Edge
@@ -112,8 +112,9 @@ def test_each_process_is_scraped_and_none_is_counted_twice(
     alerts: set[tuple[str, str]], prometheus: Prometheus
 ) -> None:
     for process in PROCESSES:
-        scraped = prometheus.numbers(f'up{{job="{process.name}"}}')
-        assert scraped == [1.0] * len(stage.NAMES[process.name])
+        up = f'up{{job="{process.name}"}}'
+        assert len(prometheus.numbers(up)) == len(stage.NAMES[process.name])
+        eventually(lambda up=up: set(prometheus.numbers(up)) == {1.0}, lambda up=up: f"1 for each {up}")
 
 
 def test_every_variable_of_a_board_is_in_this_test() -> None:

@@ -123,6 +123,7 @@ async def test_a_transaction_knows_its_limits_and_its_session_keeps_none(
 
 async def test_a_statement_ends_when_its_request_has_no_time_left(settings: DatabaseSettings) -> None:
     async with opened(settings) as database:
+        assert await database.fetch("SELECT 1", ()) == [(1,)]
         token = deadline.begin(1.0)
         with pytest.raises(TooSlow):
             await database.fetch("SELECT pg_sleep(60)", ())
