@@ -417,7 +417,7 @@ def main() -> int:
         for one in chain.from_iterable(sockets.values()):
             one.listen(1024)
         asyncio.run(launch(settings, held, sockets))
-    except (LaunchError, PostgresError, OSError) as refused:
+    except (LaunchError, PostgresError) as refused:
         terminal.flush()  # the lines of the processes say why, and must come first
         print(refused, file=sys.stderr)
         return 1

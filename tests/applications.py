@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import pkgutil
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 import gateway.app
 import gateway.settings
+from chassis.db.database import Database
 from chassis.neighbours.dialect import DialectClient
 from chassis.serve import application
 from chassis.settings import DatabaseSettings, settings_of
@@ -29,6 +30,17 @@ PATIENT: dict[str, Any] = {"database_timeout": 30, "neighbour_timeout": 30, "ope
 def database_settings(url: str, **given: Any) -> DatabaseSettings:
     """The settings of a process over this database, with long time-outs and a quiet log."""
     return DatabaseSettings.model_validate({**PATIENT, "database_url": url, "log_level": "ERROR", **given})
+
+
+@asynccontextmanager
+async def opened(settings: DatabaseSettings) -> AsyncGenerator[Database]:
+    """The database, as a process with these settings has it."""
+    database = Database(settings)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 @dataclass

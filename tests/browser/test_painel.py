@@ -19,6 +19,7 @@ from playwright.async_api import Browser, Request, WebSocketRoute, expect
 
 from tests.browser.conftest import first_visit
 from tests.browser.painel import Person, ask, create, forget, give_up_on_pessoas, killed
+from tests.chassis.peers import until
 from tests.deploy.processes import WAIT_SECONDS, eventually
 from tests.system import System, free_offset
 
@@ -128,8 +129,7 @@ async def test_a_view_asks_once_more_when_its_subscription_is_surely_open(person
         server.send(sent)
 
     async with asyncio.timeout(20):  # beside a subscription it asks every half minute
-        while len(asked) < 2:  # noqa: ASYNC110 - when it is connected, and then; the page tells nobody
-            await asyncio.sleep(0.1)
+        await until(lambda: len(asked) >= 2, "it asks when it is connected, and then")
 
 
 async def test_one_is_shown_in_full_and_leads_to_the_others_of_its_pessoa(person: Person) -> None:

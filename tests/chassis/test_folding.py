@@ -16,12 +16,11 @@ from alembic import command
 
 import pessoas.routes
 from chassis.db import migrate
-from chassis.db.database import Database
 from chassis.db.folding import BATCH, fold_older_rows, keep_folding
 from chassis.query.pagination import cursor
 from chassis.text import FOLD_VERSION, fold
 from deploy.postgres import Cluster
-from tests.applications import database_settings
+from tests.applications import database_settings, opened
 from tests.databases import temporary_postgres
 from tests.resources import PESSOAS
 
@@ -85,16 +84,6 @@ def old(url: str) -> Iterator[OldCode]:
     code = OldCode(url)
     yield code
     code.connection.close()
-
-
-@asynccontextmanager
-async def opened(url: str) -> AsyncGenerator[Database]:
-    database = Database(database_settings(url))
-    await database.open()
-    try:
-        yield database
-    finally:
-        await database.close()
 
 
 def stored(url: str, table: str = "pessoa", name: str = "nome_pessoa") -> list[tuple[str, str, int]]:
@@ -181,7 +170,7 @@ async def test_what_old_code_writes_while_and_after_rows_are_folded_is_folded_by
 
 async def test_what_old_code_writes_beside_a_new_process_is_folded_soon(url: str, old: OldCode) -> None:
     migrate.upgrade("pessoas", url)
-    async with opened(url) as database, keep_folding(database, PESSOA, every=0.01):
+    async with opened(database_settings(url)) as database, keep_folding(database, PESSOA, every=0.01):
         id = old.add("2ª via")
         await until_all_are_folded(url)
         old.change(id, "2ª via")  # the same name with the old fold, which only the trigger can recognise
@@ -194,7 +183,7 @@ async def test_folding_waits_for_nobody_who_is_writing_and_loses_nothing_of_it(u
     migrate.upgrade("pessoas", url)
     held = old.add("1ª via")
     old.add("2ª via")
-    async with opened(url) as database:
+    async with opened(database_settings(url)) as database:
         with psycopg.connect(url) as writer:
             writer.execute("UPDATE pessoa SET nome_pessoa = '3ª via', nome_busca = '3ª via' WHERE id = %s", [held])
             await fold_older_rows(database, PESSOA)
@@ -237,7 +226,7 @@ async def test_every_folded_text_of_a_row_is_folded_and_a_text_that_is_missing_s
         connection.execute(insert, ["2ª via", "2ª via", "Jose\u0301@x", "jose\u0301@x"])
         connection.execute(insert, ["Zé", "zé", None, None])
 
-    async with opened(url) as database:
+    async with opened(database_settings(url)) as database:
         await fold_older_rows(database, {"pessoa": {"nome_pessoa": "nome_busca", "email": "email_busca"}})
 
     assert stored(url) == as_folded(["2ª via", "Zé"])

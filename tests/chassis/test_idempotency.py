@@ -1,8 +1,8 @@
 """`Idempotency-Key`: a retried write is done once and gets the first answer."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx2
@@ -16,7 +16,7 @@ from chassis.db.idempotency import BATCH, forget_expired, keep_forgetting
 from chassis.db.migrate import upgrade
 from deploy.postgres import Cluster
 from tests import builders
-from tests.applications import Services, database_settings
+from tests.applications import Services, database_settings, opened
 from tests.resources import ALL, PESSOAS, SOLICITACOES, Resource, short_name
 
 KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
@@ -94,21 +94,10 @@ async def test_a_key_expires_after_a_day(services: Services, database_urls: dict
     assert (later.status_code, later.json()["nome_pessoa"]) == (201, "Bia")
 
 
-@asynccontextmanager
-async def opened(url: str) -> AsyncGenerator[Database]:
-    """The database at `url`, as a process has it."""
-    database = Database(database_settings(url))
-    await database.open()
-    try:
-        yield database
-    finally:
-        await database.close()
-
-
 @pytest_asyncio.fixture
 async def database(application_urls: dict[str, str]) -> AsyncIterator[Database]:
     """The database of pessoas."""
-    async with opened(application_urls["pessoas"]) as database:
+    async with opened(database_settings(application_urls["pessoas"])) as database:
         yield database
 
 
@@ -124,7 +113,7 @@ def own_url(cluster: Cluster) -> str:
 
 @pytest_asyncio.fixture
 async def own_database(own_url: str) -> AsyncIterator[Database]:
-    async with opened(own_url) as database:
+    async with opened(database_settings(own_url)) as database:
         yield database
 
 
@@ -177,7 +166,7 @@ async def test_forgetting_ends_whenever_its_process_does(application_urls: dict[
     async with asyncio.timeout(60):
         for n in range(50):
             async with AsyncExitStack() as process:
-                database = await process.enter_async_context(opened(application_urls["pessoas"]))
+                database = await process.enter_async_context(opened(database_settings(application_urls["pessoas"])))
                 await process.enter_async_context(keep_forgetting(database))
                 await asyncio.sleep(0.002 * (n % 20))
 

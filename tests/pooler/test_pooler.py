@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -16,13 +15,14 @@ import psycopg
 import pytest
 
 import pessoas.routes
-from chassis.db.database import Database, Transaction
+from chassis.db.database import Transaction
 from chassis.db.migrate import NotMigrated, upgrade
 from chassis.errors import TooSlow
 from chassis.request import deadline
 from chassis.settings import DatabaseSettings
 from chassis.text import FOLD_VERSION
 from deploy.postgres import Cluster
+from tests.applications import opened
 from tests.pooler.pgbouncer import PREPARES, PROGRAM, pgbouncer, version
 from tests.resources import PESSOAS
 
@@ -63,16 +63,6 @@ def settings(pooled_url: str, request: pytest.FixtureRequest) -> DatabaseSetting
         pytest.skip("this PgBouncer knows no prepared statements")
     given = {"database_url": pooled_url, "database_pooler": request.param, "log_level": "ERROR", "database_timeout": 20}
     return DatabaseSettings.model_validate({**given, "operation_timeout": 60})
-
-
-@asynccontextmanager
-async def opened(settings: DatabaseSettings) -> AsyncGenerator[Database]:
-    database = Database(settings)
-    await database.open()
-    try:
-        yield database
-    finally:
-        await database.close()
 
 
 async def test_writes_reads_and_changes_pass_through_it(settings: DatabaseSettings) -> None:
